@@ -1,0 +1,1 @@
+//! napi surface of `terrace_core::kv`.

@@ -1,0 +1,5 @@
+//! What JavaScript sees of `terrace-core`: conversions only, no loops and no policy.
+
+mod device;
+mod digest;
+mod kv;

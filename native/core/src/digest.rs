@@ -1,0 +1,1 @@
+//! See the TypeScript port of the same name.

@@ -1,0 +1,5 @@
+//! Pure code of the native parts: no napi, no JavaScript, tested by `cargo test`.
+
+pub mod device;
+pub mod digest;
+pub mod kv;

@@ -1,0 +1,339 @@
+import type { Time } from '../environment.ts';
+import type { Closable } from '../scope.ts';
+
+/** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
+export type Ino = number & { readonly brand: 'Ino' };
+/** One component of an S3 key, byte for byte: may be empty, `.`, `..` or longer than 255 bytes; never has a '/'. */
+export type Name = Uint8Array;
+/**
+ * One path component as POSIX allows it: 1..255 bytes, no NUL, no '/', not `.` or `..`. Names that POSIX does not allow
+ * appear under the reversible escape of alias.ts; operations that take or return a PosixName translate by themselves.
+ */
+export type PosixName = Uint8Array;
+/** An S3 object key in bytes (UTF-8), 1..1024. */
+export type ObjectKey = Uint8Array;
+
+export type Kind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
+
+export interface Attributes {
+  readonly ino: Ino;
+  /** The bucket that the inode belongs to for good (0 for the root): names never move between buckets. */
+  readonly bucket: Ino;
+  readonly kind: Kind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkCount: number;
+  readonly size: number;
+  readonly allocatedBytes: number;
+  readonly device: { readonly major: number; readonly minor: number };
+  readonly atime: Time;
+  readonly mtime: Time;
+  readonly ctime: Time;
+  /** Grows with every change of content and is never given twice, also across crashes. */
+  readonly contentGeneration: number;
+}
+
+/** Who is asking. First argument of everything that checks permissions. */
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  /** The S3 door has decided by policy already: mode bits do not apply, uid and gid own what is made. */
+  readonly bypassesModes: boolean;
+}
+
+export interface Checksum {
+  readonly algorithm: 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+  /** Base64, with `-N` behind it when composite, as S3 prints it. */
+  readonly value: string;
+  readonly type: 'FULL_OBJECT' | 'COMPOSITE';
+}
+
+/** What S3 keeps about an object beside its attributes. */
+export interface ObjectFacet {
+  /** Without quotes. */
+  readonly etag: string;
+  /** System metadata by lower-case header name: content-type, cache-control, content-disposition, … */
+  readonly headers: Readonly<Record<string, string>>;
+  /** User metadata by lower-case name without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly checksums: readonly Checksum[];
+  /** Length in bytes of each part of a multipart object, else empty. */
+  readonly partLengths: readonly number[];
+}
+
+export interface Found {
+  readonly attributes: Attributes;
+  /**
+   * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
+   * checksums, and the headers and metadata that it had before. Symlinks read as their target (`inode/symlink`),
+   * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
+   */
+  readonly facet: ObjectFacet;
+}
+
+/** Before/after of one inode around one change, taken atomically with it: NFS wcc_data (RFC 1813 §2.6) is a view of it. */
+export interface Change {
+  readonly before: Attributes;
+  readonly after: Attributes;
+}
+
+/** What must hold of the object now at a key, checked in the transaction that changes it. Faults 'precondition-failed'. */
+export interface Expectation {
+  /** `*`, or ETags without quotes, of which one must match. */
+  readonly ifMatch?: readonly string[];
+  /** `*`: there must be no object. ETags: none of them may match. */
+  readonly ifNoneMatch?: readonly string[];
+}
+
+export interface Bucket {
+  readonly ino: Ino;
+  readonly name: string;
+  readonly createdAt: Time;
+}
+
+/** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
+export interface OpenObject extends Closable {
+  readonly found: Found;
+  /** Exactly `length` bytes from `offset`, in pieces of at most 1 MiB. The range must lie inside the object. */
+  read(offset: number, length: number): AsyncIterable<Uint8Array>;
+}
+
+/** A file that has no name yet. Becomes an object by `attach` or `putPart`; is reclaimed otherwise, also by a crash. */
+export interface Draft {
+  /** Bytes written so far. */
+  length(): number;
+  /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
+  write(parts: readonly Uint8Array[]): Promise<void>;
+  /** Appends a range of another object by sharing its extents: no byte is copied. */
+  splice(source: OpenObject, offset: number, length: number): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** How the walk goes through a bucket. All in bytes of whole keys; order is unsigned bytewise: S3 listing order. */
+export interface WalkOptions {
+  readonly prefix: Uint8Array;
+  /** Strictly after this key; empty: from the start. */
+  readonly after: Uint8Array;
+  /** With it, keys that contain it after the prefix are rolled up into one `prefix` entry each. */
+  readonly delimiter: Uint8Array | undefined;
+  readonly entriesMax: number;
+}
+
+export type WalkEntry =
+  | { readonly kind: 'object'; readonly key: ObjectKey; readonly found: Found }
+  | { readonly kind: 'prefix'; readonly prefix: Uint8Array };
+
+export interface WalkPage {
+  readonly entries: readonly WalkEntry[];
+  /** Pass it as `after` to go on (for a rolled-up prefix it lies behind all its keys); `undefined`: that was all. */
+  readonly next: Uint8Array | undefined;
+}
+
+export interface UploadSummary {
+  readonly key: ObjectKey;
+  readonly uploadId: string;
+  readonly initiatedAt: Time;
+  /** As given to createUpload. */
+  readonly facet: ObjectFacet;
+  /** Wanted for the parts and the whole, as given to createUpload. */
+  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+}
+
+export interface PartSummary {
+  readonly number: number;
+  readonly etag: string;
+  readonly size: number;
+  readonly modifiedAt: Time;
+  readonly checksums: readonly Checksum[];
+}
+
+export interface DirectoryEntry {
+  readonly name: PosixName;
+  /** Pass it as `after` to go on behind this entry; stays good when the entry is gone. Always > 2. */
+  readonly cookie: number;
+  readonly attributes: Attributes;
+}
+
+/** `undefined` members stay as they are. 'now' is the server's clock. */
+export interface AttributeWish {
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly size?: number | undefined;
+  readonly atime?: Time | 'now' | undefined;
+  readonly mtime?: Time | 'now' | undefined;
+}
+
+/** Exclusive: 8 bytes that make a retry of the same create succeed (RFC 1813 §3.3.8). */
+export type CreateMode =
+  { readonly how: 'unchecked' | 'guarded' } | { readonly how: 'exclusive'; readonly verifier: Uint8Array };
+
+/** What mknod makes besides files and directories. */
+export type SpecialFile =
+  | { readonly kind: 'symlink'; readonly target: Uint8Array }
+  | { readonly kind: 'fifo' | 'socket' }
+  | { readonly kind: 'block' | 'character'; readonly device: Attributes['device'] };
+
+export interface Created {
+  readonly directory: Change;
+  readonly attributes: Attributes;
+}
+
+/** The tree as POSIX sees it. Every change of names or attributes is durable before it resolves. */
+export interface FileTree {
+  root(): Ino;
+  attributes(ino: Ino): Promise<Attributes>;
+  /** The granted subset of `wanted`, bits of NFS ACCESS3 (RFC 1813 §3.3.4). */
+  access(caller: Caller, ino: Ino, wanted: number): Promise<{ granted: number; attributes: Attributes }>;
+  /** `.` and `..` are understood. */
+  lookup(
+    caller: Caller,
+    directory: Ino,
+    name: PosixName,
+  ): Promise<{ attributes: Attributes; directory: Attributes }>;
+  /** `guard` is the ctime the client believes in; Fault('not-sync') when it differs (RFC 1813 §3.3.2). */
+  setAttributes(caller: Caller, ino: Ino, wish: AttributeWish, guard?: Time): Promise<Change>;
+  readlink(caller: Caller, ino: Ino): Promise<{ target: Uint8Array; attributes: Attributes }>;
+  read(
+    caller: Caller,
+    ino: Ino,
+    offset: number,
+    length: number,
+  ): Promise<{ parts: readonly Uint8Array[]; length: number; eof: boolean; attributes: Attributes }>;
+  /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
+  write(caller: Caller, ino: Ino, offset: number, data: Uint8Array, stable: boolean): Promise<Change>;
+  /** Everything written to `ino` before the call is durable when it resolves. */
+  commit(caller: Caller, ino: Ino): Promise<Change>;
+  create(
+    caller: Caller,
+    directory: Ino,
+    name: PosixName,
+    mode: CreateMode,
+    wish: AttributeWish,
+  ): Promise<Created>;
+  makeDirectory(caller: Caller, directory: Ino, name: PosixName, wish: AttributeWish): Promise<Created>;
+  makeSpecial(
+    caller: Caller,
+    directory: Ino,
+    name: PosixName,
+    special: SpecialFile,
+    wish: AttributeWish,
+  ): Promise<Created>;
+  remove(caller: Caller, directory: Ino, name: PosixName): Promise<Change>;
+  removeDirectory(caller: Caller, directory: Ino, name: PosixName): Promise<Change>;
+  rename(
+    caller: Caller,
+    from: { directory: Ino; name: PosixName },
+    to: { directory: Ino; name: PosixName },
+  ): Promise<{ from: Change; to: Change }>;
+  link(
+    caller: Caller,
+    ino: Ino,
+    directory: Ino,
+    name: PosixName,
+  ): Promise<{ directory: Change; attributes: Attributes }>;
+  /** Without `.` and `..`. `after` 0 is the start. `eof` when nothing follows the last entry. */
+  entries(
+    caller: Caller,
+    directory: Ino,
+    after: number,
+    entriesMax: number,
+  ): Promise<{ entries: readonly DirectoryEntry[]; eof: boolean; directory: Attributes }>;
+  statistics(): Promise<Statistics>;
+}
+
+export interface Statistics {
+  readonly bytesTotal: number;
+  readonly bytesFree: number;
+  readonly inodesTotal: number;
+  readonly inodesFree: number;
+}
+
+/** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
+export interface ObjectStore {
+  /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
+  createBucket(caller: Caller, name: string): Promise<Bucket>;
+  bucket(name: string): Promise<Bucket | undefined>;
+  /** In byte order of names. */
+  buckets(): Promise<readonly Bucket[]>;
+  /** Fault('not-empty', 'bucket') while it has keys; open uploads are aborted. */
+  deleteBucket(name: string): Promise<void>;
+
+  head(bucket: Ino, key: ObjectKey): Promise<Found | undefined>;
+  open(bucket: Ino, key: ObjectKey): Promise<OpenObject | undefined>;
+  draft(caller: Caller): Promise<Draft>;
+  /** Publishes the draft at `key` in one transaction, replacing what was there; makes implicit directories. */
+  attach(
+    caller: Caller,
+    draft: Draft,
+    bucket: Ino,
+    key: ObjectKey,
+    facet: ObjectFacet,
+    expect: Expectation,
+  ): Promise<Found>;
+  /** Replaces headers and metadata of an object in place, content untouched: CopyObject onto itself. */
+  changeFacet(
+    bucket: Ino,
+    key: ObjectKey,
+    change: Pick<ObjectFacet, 'headers' | 'metadata'>,
+    expect: Expectation,
+  ): Promise<Found>;
+  /** Absent is success. Implicit directories that became empty vanish. */
+  removeKey(bucket: Ino, key: ObjectKey, expect: Expectation): Promise<void>;
+  walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
+
+  createUpload(
+    caller: Caller,
+    bucket: Ino,
+    key: ObjectKey,
+    facet: ObjectFacet,
+    checksum: UploadSummary['checksum'],
+  ): Promise<UploadSummary>;
+  /** Fault('not-found', 'upload') unless it exists for that key. */
+  upload(bucket: Ino, key: ObjectKey, uploadId: string): Promise<UploadSummary>;
+  /** Replaces a part of the same number. */
+  putPart(
+    bucket: Ino,
+    key: ObjectKey,
+    uploadId: string,
+    number: number,
+    draft: Draft,
+    part: Pick<PartSummary, 'etag' | 'checksums'>,
+  ): Promise<PartSummary>;
+  parts(
+    bucket: Ino,
+    key: ObjectKey,
+    uploadId: string,
+    afterNumber: number,
+    partsMax: number,
+  ): Promise<{ parts: readonly PartSummary[]; more: boolean }>;
+  /** Ordered by key, then by time of initiation; strictly after (key, uploadId), an empty uploadId means after all of that key. */
+  uploads(
+    bucket: Ino,
+    options: { prefix: Uint8Array; afterKey: Uint8Array; afterUploadId: string; uploadsMax: number },
+  ): Promise<{ uploads: readonly UploadSummary[]; more: boolean }>;
+  /**
+   * The listed parts, in order, become the object; no data moves. Fault('not-found', 'part') when one is missing or its
+   * ETag differs. A second call for a completed upload answers what the first did.
+   */
+  completeUpload(
+    caller: Caller,
+    bucket: Ino,
+    key: ObjectKey,
+    uploadId: string,
+    parts: readonly { number: number; etag: string }[],
+    facet: ObjectFacet,
+    expect: Expectation,
+  ): Promise<Found>;
+  abortUpload(bucket: Ino, key: ObjectKey, uploadId: string): Promise<void>;
+}
+
+/** One tree, seen through two interfaces over the same inodes. */
+export interface Namespace extends Closable {
+  readonly files: FileTree;
+  readonly objects: ObjectStore;
+  /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */
+  step(): Promise<'busy' | 'idle'>;
+}
