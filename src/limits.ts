@@ -6,3 +6,27 @@ export const KEY_BYTES_MAX = 1024;
 export const POSIX_NAME_BYTES_MAX = 255;
 /** POSIX PATH_MAX of a symlink's target. */
 export const SYMLINK_BYTES_MAX = 4095;
+
+// Hot tier.
+
+/** Blobs up to this many bytes travel in their metadata row: one durable write in all. */
+export const BLOB_INLINE_BYTES_MAX = 16_384;
+/** The namespace cuts content into blobs of 1 MiB; nothing may be staged beyond this. */
+export const BLOB_BYTES_MAX = 67_108_864;
+/** A blob of the greatest size on a device whose free space is single blocks. */
+export const BLOB_EXTENTS_MAX = 16_384;
+/** Memory that rows of blobs may take: 32,000 blobs of 1 MiB, that is 32 GiB of content found without a read. */
+export const BLOB_ROW_CACHE_BYTES_MAX = 33_554_432;
+/** Rows a unit of garbage collection deletes: at 16 KiB inline each, a batch of 4 MiB. */
+export const GARBAGE_BATCH_ROWS = 256;
+/** Rows a page of the scan at start holds: a page of 1 MiB blobs is 0.5 MiB. */
+export const BLOB_SCAN_PAGE_ROWS = 512;
+/** How often a long scan at start says how far it is. */
+export const BLOB_SCAN_LOG_MS = 2000;
+/** How often a blob that finds no space asks for more before it gives up. */
+export const SPACE_ATTEMPTS_MAX = 64;
+
+// Workers.
+
+/** Below this, hashing costs less than a hop to another thread. */
+export const HASH_INLINE_BYTES_MAX = 65_536;
