@@ -255,7 +255,9 @@ function failureContract(openBed: OpenBed): void {
     const kv = openAppending(failing, { stopped: (cause) => causes.push(cause) });
     await put(kv, { before: '1' });
     failing.failure = new Error('disk on fire');
-    const results = await Promise.allSettled([put(kv, { a: '1' }), put(kv, { b: '1' }), kv.get(bytes('a'))]);
+    const writes = [put(kv, { a: '1' }), put(kv, { b: '1' })];
+    const read = turns(1).then(() => kv.get(bytes('a')));
+    const results = await Promise.allSettled([...writes, read]);
     const faults = results.map((result) => result.status === 'rejected' && (result.reason as unknown));
     assert.equal(new Set(faults).size, 1);
     const stopped = { code: 'unavailable', subject: 'store', cause: failing.failure };

@@ -96,7 +96,7 @@ function readingContract(openBed: OpenBed): void {
     test(name, () =>
       withKv(openBed, async (kv) => {
         await put(kv, { a: '1', b: '1', c: '1', d: '1' });
-        const walk = { range: between(...range) };
+        const walk = { range: between(range[0], range[1]) };
         assert.deepEqual(await rows(kv, walk), want);
         assert.deepEqual(await rows(kv, { ...walk, reverse: true }), [...want].reverse());
       }),
