@@ -30,3 +30,24 @@ export const SPACE_ATTEMPTS_MAX = 64;
 
 /** Below this, hashing costs less than a hop to another thread. */
 export const HASH_INLINE_BYTES_MAX = 65_536;
+
+// kv: memory and retries of the transactional store.
+
+/** Hot records, with their keys and an estimate of what the garbage collector keeps beside them. */
+export const KV_CACHE_BYTES_MAX = 32 * 1024 * 1024;
+/** A larger value is cheap to read once per use and would push out hundreds of small hot ones. */
+export const KV_CACHE_VALUE_BYTES_MAX = 16 * 1024;
+/** Commits kept in memory because an unfinished transaction is older; above it that transaction starts again. */
+export const KV_HISTORY_BYTES_MAX = 64 * 1024 * 1024;
+/** Batches handed to the engine and not yet written; above it commits wait. */
+export const KV_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
+/** Keys read, ranges scanned and rows written by one transaction. */
+export const KV_TRANSACTION_ROWS_MAX = 262_144;
+/** Keys and values written by one transaction. */
+export const KV_TRANSACTION_BYTES_MAX = 64 * 1024 * 1024;
+/** Keys and values of one page of a scan, whatever its number of entries. */
+export const KV_PAGE_BYTES_MAX = 1024 * 1024;
+/** After so many conflicts a transaction runs alone, so that it cannot starve. */
+export const KV_ATTEMPTS_SHARED_MAX = 8;
+/** Then Fault('conflict', 'store'). Running alone nothing can conflict, so this is a backstop. */
+export const KV_ATTEMPTS_MAX = 16;

@@ -32,7 +32,7 @@ const BUFFERS: usize = 64;
 /// How bytes get to the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverChoice {
-    /// io_uring where the kernel allows it, else threads.
+    /// `io_uring` where the kernel allows it, else threads.
     Any,
     IoUring,
     Threads,
@@ -49,7 +49,7 @@ pub struct Device {
     driver: Driver,
     completions: Arc<Completions>,
     bytes: AtomicU64,
-    device_file: Mutex<DeviceFile>,
+    file: Mutex<DeviceFile>,
     pub uuid: [u8; 16],
     pub is_direct: bool,
 }
@@ -78,7 +78,7 @@ impl Device {
             bytes: AtomicU64::new(device_file.superblock.bytes),
             uuid: device_file.superblock.uuid,
             is_direct: device_file.is_direct,
-            device_file: Mutex::new(device_file),
+            file: Mutex::new(device_file),
         })
     }
 
@@ -168,10 +168,10 @@ impl Device {
     /// # Panics
     /// When an earlier call panicked.
     pub fn grow(&self, bytes: u64) -> Result<(), Refusal> {
-        let mut device_file = self.device_file.lock().expect("device lock");
-        device_file.grow(bytes)?;
+        let mut file = self.file.lock().expect("device lock");
+        file.grow(bytes)?;
         self.bytes
-            .store(device_file.superblock.bytes, Ordering::Release);
+            .store(file.superblock.bytes, Ordering::Release);
         Ok(())
     }
 

@@ -35,6 +35,7 @@ impl Refusal {
         Self { kind, sentence }
     }
 
+    #[must_use]
     pub fn io(doing: &str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(0);
         let kind = match errno {
@@ -363,7 +364,7 @@ fn write_superblock(file: &File, path: &Path, superblock: &Superblock) -> Result
 }
 
 fn check_size(path: &Path, superblock: &Superblock, length: u64) -> Result<(), Refusal> {
-    if superblock.bytes % UNIT_BYTES == 0
+    if superblock.bytes.is_multiple_of(UNIT_BYTES)
         && superblock.bytes > 0
         && REGION_BYTES + superblock.bytes <= length
     {

@@ -1,4 +1,4 @@
-//! The driver for kernels without io_uring: a small pool of threads with plain system calls.
+//! The driver for kernels without `io_uring`: a small pool of threads with plain system calls.
 
 use std::fs::File;
 use std::io;

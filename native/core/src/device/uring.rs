@@ -1,4 +1,4 @@
-//! The driver on io_uring: one thread owns the ring, fills and verifies, and sleeps in the kernel.
+//! The driver on `io_uring`: one thread owns the ring, fills and verifies, and sleeps in the kernel.
 
 use std::fs::File;
 use std::io;
@@ -35,16 +35,16 @@ pub struct UringDriver {
 
 impl UringDriver {
     /// # Errors
-    /// When the kernel does not have or does not allow io_uring, or lacks an operation.
+    /// When the kernel does not have or does not allow `io_uring`, or lacks an operation.
     pub fn start(
         file: Arc<File>,
         pool: Arc<Pool>,
         completions: Arc<Completions>,
         poison: Arc<Poison>,
     ) -> io::Result<Self> {
-        let ring = IoUring::new(DEPTH * 2)?;
+        let uring = IoUring::new(DEPTH * 2)?;
         let mut probe = Probe::new();
-        ring.submitter().register_probe(&mut probe)?;
+        uring.submitter().register_probe(&mut probe)?;
         if ![opcode::Read::CODE, opcode::Write::CODE, opcode::Fsync::CODE]
             .iter()
             .all(|code| probe.is_supported(*code))
@@ -72,7 +72,7 @@ impl UringDriver {
             let shared = for_ring;
             let counter = Box::new(0);
             Ring {
-                ring,
+                uring,
                 file,
                 pool,
                 completions,
@@ -138,7 +138,7 @@ impl Shared {
 }
 
 struct Ring {
-    ring: IoUring,
+    uring: IoUring,
     file: Arc<File>,
     pool: Arc<Pool>,
     completions: Arc<Completions>,
@@ -243,7 +243,7 @@ impl Ring {
     /// Hands the operations to the kernel and waits for so many results.
     fn enter(&self, wanted: usize) {
         loop {
-            match self.ring.submit_and_wait(wanted) {
+            match self.uring.submit_and_wait(wanted) {
                 Ok(_) => return,
                 // EBUSY and EAGAIN: results are to be reaped before more is taken.
                 Err(error) => match error.raw_os_error() {
@@ -332,6 +332,6 @@ impl Ring {
     /// The queue is twice as deep as there are slots, so there is room for all of them, a flush and the eventfd.
     fn push(&mut self, entry: &squeue::Entry) {
         // SAFETY: the memory of a transfer lives in its slot until it finishes; `counter` as long as the ring.
-        unsafe { self.ring.submission().push(entry) }.expect("room in the submission queue");
+        unsafe { self.uring.submission().push(entry) }.expect("room in the submission queue");
     }
 }
