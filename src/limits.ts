@@ -23,6 +23,8 @@ export const GARBAGE_BATCH_ROWS = 256;
 export const BLOB_SCAN_PAGE_ROWS = 512;
 /** How often a long scan at start says how far it is. */
 export const BLOB_SCAN_LOG_MS = 2000;
+/** One read of the hot device: a whole blob of the greatest size. */
+export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
 /** How often a blob that finds no space asks for more before it gives up. */
 export const SPACE_ATTEMPTS_MAX = 64;
 

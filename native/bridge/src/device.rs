@@ -1,6 +1,17 @@
 //! napi surface of `terrace_core::device`. Requests have ids that the caller chooses; it keeps all arrays of a request
 //! alive and unchanged until `completions` names its id (src/tiering/hot/native-device.ts is the only caller).
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "what comes out of JavaScript is converted into values"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "JavaScript's numbers are f64; the TypeScript side asserts that these are integers from 0 to 2^53"
+)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,7 +77,8 @@ impl Task for Open {
         let notify = Box::new(move || {
             notify.call((), ThreadsafeFunctionCallMode::NonBlocking);
         });
-        Device::open(&self.path, &self.creation, self.choice, notify).map_err(refused)
+        Device::open(&self.path, &self.creation, self.choice, notify)
+            .map_err(|refusal| refused(&refusal))
     }
 
     fn resolve(&mut self, _: Env, device: Device) -> Result<NativeDevice> {
@@ -128,8 +140,8 @@ impl NativeDevice {
         // SAFETY: the caller keeps the arrays alive and unchanged until the request completes; the lengths agree.
         unsafe {
             self.device()?
-                .write(id, offset as u64, sources, checksums.as_mut().as_mut_ptr())
-        };
+                .write(id, offset as u64, sources, checksums.as_mut().as_mut_ptr());
+        }
         Ok(())
     }
 
@@ -213,7 +225,9 @@ impl Task for Grow {
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        self.device.grow(self.bytes).map_err(refused)
+        self.device
+            .grow(self.bytes)
+            .map_err(|refusal| refused(&refusal))
     }
 
     fn resolve(&mut self, _: Env, (): ()) -> Result<()> {
@@ -229,7 +243,7 @@ pub fn name_of_errno(errno: i32) -> String {
 }
 
 /// The kind comes first, up to a colon, then the sentence.
-fn refused(refusal: Refusal) -> Error {
+fn refused(refusal: &Refusal) -> Error {
     let kind = match refusal.kind {
         RefusalKind::InUse => "in-use",
         RefusalKind::NotOurs => "not-ours",

@@ -1,5 +1,16 @@
 //! napi surface of `terrace_core::digest`. Algorithms are a bit mask; output goes into an array of the caller.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "what comes out of JavaScript is converted into values"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "JavaScript's numbers are f64; the TypeScript side asserts that these are integers from 0 to 2^53"
+)]
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use napi::bindgen_prelude::{AsyncTask, Env, Result, Task, Uint8Array, Uint8ArraySlice};

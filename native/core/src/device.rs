@@ -170,8 +170,7 @@ impl Device {
     pub fn grow(&self, bytes: u64) -> Result<(), Refusal> {
         let mut file = self.file.lock().expect("device lock");
         file.grow(bytes)?;
-        self.bytes
-            .store(file.superblock.bytes, Ordering::Release);
+        self.bytes.store(file.superblock.bytes, Ordering::Release);
         Ok(())
     }
 

@@ -320,7 +320,7 @@ fn a_file_that_lost_its_end_is_refused() {
 fn growth_without_room_leaves_the_device_as_it_was() {
     let directory = Directory::new();
     let opened = Opened::open(&directory, DriverChoice::Threads).unwrap();
-    let refusal = opened.device.grow(1 << 60).err().expect("a refusal");
+    let refusal = opened.device.grow(1 << 60).expect_err("a refusal");
     assert_eq!(refusal.kind, RefusalKind::NoSpace);
     assert_eq!(opened.device.bytes(), UNIT_BYTES);
     let length = fs::metadata(directory.device()).unwrap().len();

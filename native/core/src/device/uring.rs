@@ -258,7 +258,7 @@ impl Ring {
     fn reap(&mut self) -> Vec<Completion> {
         let mut completed = Vec::new();
         let results: Vec<(u64, i32)> = self
-            .ring
+            .uring
             .completion()
             .map(|entry| (entry.user_data(), entry.result()))
             .collect();
