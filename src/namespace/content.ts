@@ -1,4 +1,4 @@
-import { BLOB_BYTES_MAX } from '../limits.ts';
+import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobId, Blobs } from '../tiering/blobs.ts';
 import type { DirtyRanges } from './dirty.ts';
 import { endOf } from './extents.ts';
@@ -80,7 +80,7 @@ function covered(pieces: readonly Piece[], top: Piece): readonly Piece[] {
   return [...below, top].sort((one, other) => one.offset - other.offset);
 }
 
-const zeros = new Uint8Array(BLOB_BYTES_MAX);
+const zeros = new Uint8Array(CONTENT_BLOB_BYTES_MAX);
 
 function holeBytes(length: number): readonly Uint8Array[] {
   const parts: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Fault } from '../fault.ts';
 import {
-  BLOB_BYTES_MAX,
+  CONTENT_BLOB_BYTES_MAX,
   DRAFT_WRITES_MAX,
   EXTENTS_EMBEDDED_MAX,
   EXTENTS_PER_COMMIT_MAX,
@@ -60,8 +60,8 @@ export class FileDraft implements Draft {
     this.#length += bytes;
     this.#tail.push(...parts.filter((part) => part.length > 0));
     this.#tailBytes += bytes;
-    if (this.#tailBytes < BLOB_BYTES_MAX) return;
-    await this.#stageTail(Math.floor(this.#tailBytes / BLOB_BYTES_MAX) * BLOB_BYTES_MAX);
+    if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
+    await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
   }
 

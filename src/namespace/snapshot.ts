@@ -1,5 +1,5 @@
 import { Fault } from '../fault.ts';
-import { BLOB_BYTES_MAX } from '../limits.ts';
+import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobGuard } from '../tiering/blobs.ts';
 import { foundOf, loadInode, withDirty } from './attributes.ts';
 import { blobsOf, plan, readPieces } from './content.ts';
@@ -10,7 +10,7 @@ import type { Parts } from './parts.ts';
 import type { Extent, Inode } from './records.ts';
 
 /** Files with more bytes than this have their extents looked up while they are read. */
-const PINNED_BYTES_MAX = 256 * BLOB_BYTES_MAX;
+const PINNED_BYTES_MAX = 256 * CONTENT_BLOB_BYTES_MAX;
 
 interface Layers {
   readonly inode: Inode;
@@ -147,4 +147,5 @@ export class FileSnapshot implements OpenObject {
 }
 
 /** Windows end at multiples of the blob size, so that a window of a streamed file is one blob. */
-const windowEnd = (at: number): number => (Math.floor(at / BLOB_BYTES_MAX) + 1) * BLOB_BYTES_MAX;
+const windowEnd = (at: number): number =>
+  (Math.floor(at / CONTENT_BLOB_BYTES_MAX) + 1) * CONTENT_BLOB_BYTES_MAX;

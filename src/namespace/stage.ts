@@ -1,4 +1,4 @@
-import { BLOB_BYTES_MAX } from '../limits.ts';
+import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { Blobs, StagedBlob } from '../tiering/blobs.ts';
 import type { Extent } from './records.ts';
 
@@ -8,7 +8,7 @@ export interface Staged {
   readonly blobs: readonly StagedBlob[];
 }
 
-/** Cuts a run of bytes into lists of at most `BLOB_BYTES_MAX` bytes each, without copying. */
+/** Cuts a run of bytes into lists of at most `CONTENT_BLOB_BYTES_MAX` bytes each, without copying. */
 export function cutIntoBlobs(parts: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
   const lists: Uint8Array[][] = [];
   let room = 0;
@@ -16,7 +16,7 @@ export function cutIntoBlobs(parts: readonly Uint8Array[]): readonly (readonly U
     for (let at = 0; at < part.length;) {
       if (room === 0) {
         lists.push([]);
-        room = BLOB_BYTES_MAX;
+        room = CONTENT_BLOB_BYTES_MAX;
       }
       const piece = part.subarray(at, at + room);
       lists.at(-1)?.push(piece);

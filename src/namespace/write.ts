@@ -28,8 +28,9 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   await makeRoom(parts);
   const change = await parts.files.exclusive(ino, () => keep(parts, caller, ino, request));
   const file = parts.files.get(ino);
-  if (stable) await writeOut(parts, ino);
-  else if (file !== undefined && file.dirty.bytes() >= DIRTY_FILE_BYTES_MAX && file.running === undefined) {
+  const dirtyBytes = file?.dirty.bytes() ?? 0;
+  if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
+  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.running === undefined) {
     // A failure is met again by the COMMIT, or by whoever waits for room.
     writeOut(parts, ino).catch(() => undefined);
   }
