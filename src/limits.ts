@@ -28,3 +28,13 @@ export const STEP_FAILED_MS_MIN = 500;
 export const STEP_FAILED_MS_MAX = 60_000;
 /** After so many failures in a row a background step is reported as unhealthy. */
 export const STEP_FAILURES_HEALTHY_MAX = 3;
+/** The admin door takes no bodies yet; what comes is small. */
+export const ADMIN_BODY_BYTES_MAX = 65_536;
+export const ADMIN_HEADER_BYTES_MAX = 16_384;
+export const ADMIN_REQUEST_MS_MAX = 30_000;
+export const ADMIN_CONNECTIONS_MAX = 256;
+/** Of an answer that `terrace status` reads. */
+export const STATUS_BYTES_MAX = 1_048_576;
+export const STATUS_MS_MAX = 10_000;
+/** Signals closer together than this are one: a terminal and npm both pass Ctrl-C on. */
+export const SIGNAL_ECHO_MS_MAX = 500;

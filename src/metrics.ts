@@ -43,9 +43,11 @@ export class Metrics {
     return { set: (labels, value) => gauge.set(bounded(labels), value) };
   }
 
-  /** A value that is read when somebody asks for the metrics. */
-  observed(spec: MetricSpec<never>, read: () => number): void {
-    const gauge: Gauge = new Gauge({ ...this.#options(spec), collect: () => gauge.set(read()) });
+  /** A gauge whose values are read when somebody asks for the metrics. */
+  observed<Label extends string>(spec: MetricSpec<Label>, read: (gauge: GaugeMetric<Label>) => void): void {
+    const bounded = boundedBy(spec);
+    const collect = (): void => read({ set: (labels, value) => gauge.set(bounded(labels), value) });
+    const gauge: Gauge<Label> = new Gauge({ ...this.#options(spec), collect });
   }
 
   /** `buckets` are upper bounds in the metric's unit, ascending. */

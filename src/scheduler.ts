@@ -19,7 +19,7 @@ export interface StepState {
   readonly unitsDone: number;
   readonly failuresInRow: number;
   /** Message of the last failure; absent after a success. */
-  readonly failure: string | undefined;
+  readonly failure?: string;
   readonly isHealthy: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface StepState {
 export class Scheduler implements Closable {
   readonly #environment: Environment;
   readonly #loops = new Map<string, Loop>();
-  readonly #stopping = new AbortController();
+  #isClosed = false;
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -36,8 +36,8 @@ export class Scheduler implements Closable {
   /** Begins to run `step` again and again until `close`. Names are unique. */
   start(name: string, step: Step): void {
     assert(!this.#loops.has(name), `background step ${name} runs already`);
-    assert(!this.#stopping.signal.aborted, 'the scheduler is closed');
-    this.#loops.set(name, new Loop(name, step, this.#environment, this.#stopping.signal));
+    assert(!this.#isClosed, 'the scheduler is closed');
+    this.#loops.set(name, new Loop(name, step, this.#environment));
   }
 
   /** Runs the step soon, even when it was idle or failing. */
@@ -58,25 +58,24 @@ export class Scheduler implements Closable {
     return [...this.#loops.values()].map((loop) => loop.state());
   }
 
-  /** Counters of every step; the names are those of the steps that have been started. */
+  /** Shows the steps that have been started. */
   observe(metrics: Metrics): void {
-    for (const [name, loop] of this.#loops) {
-      const metric = name.replace(/[^a-z0-9]/gi, '_');
-      metrics.observed(
-        { name: `step_${metric}_units_done`, help: `Units of background work done by ${name}`, labels: {} },
-        () => loop.state().unitsDone,
-      );
-      metrics.observed(
-        { name: `step_${metric}_failures_in_row`, help: `Failures in a row of ${name}`, labels: {} },
-        () => loop.state().failuresInRow,
-      );
-    }
+    const labels = { step: [...this.#loops.keys()] };
+    metrics.observed({ name: 'step_units_done', help: 'Units of background work done', labels }, (gauge) => {
+      for (const { name, unitsDone } of this.states()) gauge.set({ step: name }, unitsDone);
+    });
+    metrics.observed(
+      { name: 'step_failures_in_row', help: 'Failures of background work', labels },
+      (gauge) => {
+        for (const { name, failuresInRow } of this.states()) gauge.set({ step: name }, failuresInRow);
+      },
+    );
   }
 
   /** Resolves when no step runs any more. */
   async close(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all([...this.#loops.values()].map((loop) => loop.ended));
+    this.#isClosed = true;
+    await Promise.all([...this.#loops.values()].map((loop) => loop.stop()));
   }
 
   #loop(name: string): Loop {
@@ -87,12 +86,12 @@ export class Scheduler implements Closable {
 }
 
 class Loop {
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #name: string;
   readonly #step: Step;
   readonly #environment: Environment;
-  readonly #stopping: AbortSignal;
   #waking = new AbortController();
+  #isStopping = false;
   #isRunning = false;
   #isPaused = false;
   #unitsDone = 0;
@@ -100,12 +99,17 @@ class Loop {
   #failuresInRow = 0;
   #failure: string | undefined;
 
-  constructor(name: string, step: Step, environment: Environment, stopping: AbortSignal) {
+  constructor(name: string, step: Step, environment: Environment) {
     this.#name = name;
     this.#step = step;
     this.#environment = environment;
-    this.#stopping = stopping;
-    this.ended = this.#run();
+    this.#ended = this.#run();
+  }
+
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    this.wake();
+    return this.#ended;
   }
 
   wake(): void {
@@ -127,7 +131,7 @@ class Loop {
       state: this.#stateName(),
       unitsDone: this.#unitsDone,
       failuresInRow: this.#failuresInRow,
-      failure: this.#failure,
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       isHealthy: this.#failuresInRow <= STEP_FAILURES_HEALTHY_MAX,
     };
   }
@@ -139,7 +143,7 @@ class Loop {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping.aborted) {
+    while (!this.#isStopping) {
       // Before the unit, not after it: a wake while it runs must not be lost.
       this.#waking = new AbortController();
       const restMs = this.#isPaused ? STEP_IDLE_MS_MAX : await this.#unit();
@@ -168,13 +172,13 @@ class Loop {
     }
   }
 
-  /** Ends early on `wake` and on `close`. Also a rest of 0 ms lets the event loop turn. */
+  /** Ends early on `wake`. Also a rest of 0 ms lets the event loop turn. */
   async #rest(ms: number): Promise<void> {
-    const early = AbortSignal.any([this.#stopping, this.#waking.signal]);
+    const { signal } = this.#waking;
     try {
-      await this.#environment.clock.sleep(ms, early);
+      await this.#environment.clock.sleep(ms, signal);
     } catch (cause) {
-      if (!early.aborted) throw cause;
+      if (!signal.aborted) throw cause;
     }
   }
 }
