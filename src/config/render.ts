@@ -26,18 +26,6 @@ export function renderOrigins(origins: readonly Origin[]): readonly string[] {
   );
 }
 
-/** The flags of `serve` for help. */
-export function renderFlags(): readonly string[] {
-  return columns(
-    settings
-      .filter(({ flag }) => flag !== undefined)
-      .map(({ flag, placeholder, description, defaultText }) => [
-        `  ${flag} ${placeholder}`,
-        `${description}${defaultText === '' ? '' : ` Default: ${defaultText}`}`,
-      ]),
-  );
-}
-
 const cell = (text: string): string => text.replace(/\|/g, '\\|');
 const code = (text: string | undefined): string =>
   text === undefined || text === '' ? '–' : `\`${cell(text)}\``;

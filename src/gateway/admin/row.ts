@@ -5,9 +5,9 @@ import type { Status } from './status.ts';
 /** What the rows of the admin API read. */
 export interface AdminSources {
   readonly metrics: Metrics;
-  status(): Promise<Status>;
+  readonly status: () => Promise<Status>;
   /** Why the gateway is not ready, one sentence a reason; empty when all doors answer. */
-  unready(): Promise<readonly string[]>;
+  readonly unready: () => Promise<readonly string[]>;
 }
 
 export interface AdminAnswer {
@@ -28,5 +28,5 @@ export interface AdminRow {
   readonly access: 'open' | 'local';
   /** Schema of the answers with JSON, by status. */
   readonly response: Readonly<Record<number, TSchema>>;
-  handle(sources: AdminSources): Promise<AdminAnswer>;
+  readonly handle: (sources: AdminSources) => Promise<AdminAnswer>;
 }
