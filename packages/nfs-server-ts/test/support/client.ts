@@ -11,7 +11,7 @@ import { MOUNT_PROGRAM, MOUNT_V3, mountProcedures } from '../../src/mount3.ts';
 import type { MountArgsOf, MountProcedureName, MountResultOf } from '../../src/mount3.ts';
 import { NFS_PROGRAM, NFS_V3, procedures } from '../../src/nfs3.ts';
 import type { ArgsOf, OkOf, Procedure, ProcedureName, ReplyOf } from '../../src/nfs3.ts';
-import { nfsstat3, type Nfsstat3 } from '../../src/attributes.ts';
+import { nfsstat3, type Nfsstat3, type Sattr3 } from '../../src/attributes.ts';
 import type { Codec } from '../../src/codec.ts';
 import { RecordReader } from '../../src/records.ts';
 import { XdrWriter, type XdrReader } from '../../src/xdr.ts';
@@ -130,7 +130,7 @@ export interface CallHeader {
   readonly program: number;
   readonly version: number;
   readonly procedure: number;
-  readonly credential: Credential | undefined;
+  readonly credential: Credential | 'AUTH_NONE';
 }
 
 /** A call's message without record mark. */
@@ -139,8 +139,8 @@ export function encodeCall(header: CallHeader, writeArgs: (writer: XdrWriter) =>
   writer.begin();
   for (const word of [header.xid, msg_type.CALL, 2, header.program, header.version, header.procedure])
     writer.u32(word);
-  writer.u32(header.credential === undefined ? auth_flavor.AUTH_NONE : auth_flavor.AUTH_SYS);
-  writer.opaque(header.credential === undefined ? new Uint8Array(0) : encodeCredential(header.credential));
+  writer.u32(header.credential === 'AUTH_NONE' ? auth_flavor.AUTH_NONE : auth_flavor.AUTH_SYS);
+  writer.opaque(header.credential === 'AUTH_NONE' ? new Uint8Array(0) : encodeCredential(header.credential));
   writer.u32(auth_flavor.AUTH_NONE);
   writer.opaque(new Uint8Array(0));
   writeArgs(writer);
@@ -161,27 +161,37 @@ export function framed(message: Uint8Array): Uint8Array {
   return Buffer.concat([mark, message]);
 }
 
+/** Wishes nothing. */
+export const unchanged: Sattr3 = {
+  mode: undefined,
+  uid: undefined,
+  gid: undefined,
+  size: undefined,
+  atime: { set_it: 'DONT_CHANGE' },
+  mtime: { set_it: 'DONT_CHANGE' },
+};
+
 export const rootCredential: Credential = { uid: 0, gid: 0, groups: [] };
 
 /** MOUNT and NFSv3 over one connection, by the server's own tables. */
 export class NfsClient {
   readonly rpc: RpcClient;
-  readonly credential: Credential | undefined;
+  readonly credential: Credential | 'AUTH_NONE';
 
-  constructor(rpc: RpcClient, credential: Credential | undefined = rootCredential) {
+  constructor(rpc: RpcClient, credential: Credential | 'AUTH_NONE' = rootCredential) {
     this.rpc = rpc;
     this.credential = credential;
   }
 
   static async connect(
     port: number,
-    credential: Credential | undefined = rootCredential,
+    credential: Credential | 'AUTH_NONE' = rootCredential,
   ): Promise<NfsClient> {
     return new NfsClient(await RpcClient.connect(port), credential);
   }
 
   /** Same connection, another user. */
-  as(credential: Credential | undefined): NfsClient {
+  as(credential: Credential | 'AUTH_NONE'): NfsClient {
     return new NfsClient(this.rpc, credential);
   }
 
