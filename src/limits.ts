@@ -27,3 +27,9 @@ export const KV_PAGE_BYTES_MAX = 1024 * 1024;
 export const KV_ATTEMPTS_SHARED_MAX = 8;
 /** Then Fault('conflict', 'store'). Running alone nothing can conflict, so this is a backstop. */
 export const KV_ATTEMPTS_MAX = 16;
+/** Of RocksDB: data, index and filter blocks. */
+export const ROCKSDB_BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
+/** Of RocksDB: one memtable; three at most. */
+export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
+/** Of RocksDB: open table files. */
+export const ROCKSDB_OPEN_FILES_MAX = 512;
