@@ -1,4 +1,8 @@
 //! napi surface of `terrace_core::kv`.
+#![cfg_attr(
+    test,
+    allow(dead_code, reason = "napi registers nothing in test builds")
+)]
 
 use std::sync::Arc;
 
