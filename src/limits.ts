@@ -119,3 +119,9 @@ export const STATUS_BYTES_MAX = 1_048_576;
 export const STATUS_MS_MAX = 10_000;
 /** Signals closer together than this are one: a terminal and npm both pass Ctrl-C on. */
 export const SIGNAL_ECHO_MS_MAX = 500;
+/** Of RocksDB: data, index and filter blocks. */
+export const ROCKSDB_BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
+/** Of RocksDB: one memtable; three at most. */
+export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
+/** Of RocksDB: open table files. */
+export const ROCKSDB_OPEN_FILES_MAX = 512;
