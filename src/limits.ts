@@ -125,3 +125,15 @@ export const ROCKSDB_BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
 /** Of RocksDB: open table files. */
 export const ROCKSDB_OPEN_FILES_MAX = 512;
+
+/* Stores of one gateway. */
+/** Of everything below the data directory; a newer one is refused. */
+export const STORE_FORMAT_VERSION = 1;
+/** Key of the MAC of file handles. */
+export const HANDLE_SECRET_BYTES = 16;
+/** A hot device file of automatic size starts with the one and grows by the other. */
+export const HOT_INITIAL_BYTES = 256 << 20;
+export const HOT_GROW_BYTES = 1 << 30;
+/** What such a file leaves free on its file system: the greater of bytes and share. */
+export const FREE_BYTES_MIN = 5 * 2 ** 30;
+export const FREE_SHARE_MIN = 0.1;
