@@ -118,8 +118,7 @@ function checkTime(clock: Clock, claim: Claim): void {
     });
 }
 
-const isoSeconds = (seconds: number): string =>
-  `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 /** `host` and every x-amz-* header that is there must be covered by the signature. */
 function checkSignedHeaders(request: S3Request, claim: Claim): void {
@@ -153,7 +152,9 @@ function mismatch(claim: Claim, text: string, canonical: string): S3Error {
 }
 
 const hexBytes = (text: string): string =>
-  Buffer.from(text, 'latin1').toString('hex').replace(/..(?!$)/g, '$& ');
+  Buffer.from(text, 'latin1')
+    .toString('hex')
+    .replace(/..(?!$)/g, '$& ');
 
 const sha256Hex = /^[0-9a-f]{64}$/i;
 

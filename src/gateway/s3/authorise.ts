@@ -20,6 +20,8 @@ export function authorise(
 /** `x-amz-expected-bucket-owner` and its twin for copy sources: every bucket belongs to the root account. */
 export function checkOwner(principal: Principal, expected: string): void {
   if (!/^\d{12}$/.test(expected))
-    throw new S3Error('InvalidRequest', { message: 'The value of the expected bucket owner parameter must be an AWS account ID' });
+    throw new S3Error('InvalidRequest', {
+      message: 'The value of the expected bucket owner parameter must be an AWS account ID',
+    });
   if (expected !== principal.account.id) throw new S3Error('AccessDenied');
 }

@@ -98,8 +98,7 @@ export function checksumClaim(headers: Readonly<Record<string, string>>): Checks
   const named = headers['x-amz-sdk-checksum-algorithm'];
   if (named === undefined) return claim;
   const row = rowNamed(named);
-  if (row === undefined)
-    throw invalidRequest('Value for x-amz-sdk-checksum-algorithm header is invalid.');
+  if (row === undefined) throw invalidRequest('Value for x-amz-sdk-checksum-algorithm header is invalid.');
   if (claim === undefined)
     throw invalidRequest(
       'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
@@ -117,7 +116,8 @@ function headerClaim(headers: Readonly<Record<string, string>>): ChecksumClaim |
         'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
       );
     const row = rowByHeader.get(name);
-    if (row === undefined) throw invalidRequest(`The algorithm type you specified in ${name} header is invalid.`);
+    if (row === undefined)
+      throw invalidRequest(`The algorithm type you specified in ${name} header is invalid.`);
     claim = { row, value: checkValue(row, headers[name] ?? '') };
   }
   return claim;
@@ -126,7 +126,8 @@ function headerClaim(headers: Readonly<Record<string, string>>): ChecksumClaim |
 function trailerClaim(trailer: string | undefined): ChecksumClaim | undefined {
   if (trailer === undefined) return undefined;
   const row = rowByHeader.get(trailer.trim().toLowerCase());
-  if (row === undefined) throw invalidRequest('The value specified in the x-amz-trailer header is not supported');
+  if (row === undefined)
+    throw invalidRequest('The value specified in the x-amz-trailer header is not supported');
   return { row, value: undefined };
 }
 
@@ -184,7 +185,11 @@ export interface PartDigest {
 }
 
 /** The digest of the parts' digests, and `-N` (AWS: "Checking object integrity", composite checksums). */
-export function compositeChecksum(compute: Compute, row: ChecksumRow, parts: readonly PartDigest[]): Checksum {
+export function compositeChecksum(
+  compute: Compute,
+  row: ChecksumRow,
+  parts: readonly PartDigest[],
+): Checksum {
   const digests = parts.map((part) => Buffer.from(part.value, 'base64'));
   const digest = digestOf(compute.digest([row.digest], digests), row.digest);
   return {
@@ -195,12 +200,17 @@ export function compositeChecksum(compute: Compute, row: ChecksumRow, parts: rea
 }
 
 /** The CRC of the whole object from those of its parts; no byte is read again. */
-export function fullObjectChecksum(compute: Compute, row: ChecksumRow, parts: readonly PartDigest[]): Checksum {
+export function fullObjectChecksum(
+  compute: Compute,
+  row: ChecksumRow,
+  parts: readonly PartDigest[],
+): Checksum {
   const crc = row.crc;
   const [first, ...others] = parts;
   assert(crc !== undefined, 'only CRCs combine');
   assert(first !== undefined, 'an upload has parts');
   let whole: Uint8Array = Buffer.from(first.value, 'base64');
-  for (const part of others) whole = compute.combine(crc, whole, Buffer.from(part.value, 'base64'), part.size);
+  for (const part of others)
+    whole = compute.combine(crc, whole, Buffer.from(part.value, 'base64'), part.size);
   return checksumOf(row, whole);
 }

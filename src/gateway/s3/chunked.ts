@@ -119,7 +119,8 @@ export class ChunkDecoder {
   #trailerLine(line: string): void {
     if (line === '') {
       // AWS's own description puts an empty line before x-amz-trailer-signature; SDKs do not.
-      const isBeforeSignature = this.#isSigned && this.#hasTrailer && !this.trailers.has('x-amz-trailer-signature');
+      const isBeforeSignature =
+        this.#isSigned && this.#hasTrailer && !this.trailers.has('x-amz-trailer-signature');
       if (isBeforeSignature && this.trailers.size > 0) return;
       this.#state = 'done';
       return;

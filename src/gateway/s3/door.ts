@@ -121,8 +121,7 @@ class Door {
   async #bucket(operation: Operation, request: S3Request): Promise<Bucket | undefined> {
     if (request.bucket === undefined || operation.name === 'CreateBucket') return undefined;
     const bucket = await this.#options.parts.objects.bucket(request.bucket);
-    if (bucket === undefined)
-      throw new S3Error('NoSuchBucket', { members: { BucketName: request.bucket } });
+    if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: request.bucket } });
     return bucket;
   }
 
@@ -145,6 +144,8 @@ class Door {
     const headers = [...this.#ownHeaders(passage), ...answer.headers];
     if (typeof body === 'string')
       headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(body)));
+    else if (body === undefined && operation.success === 200 && !passage.isHead)
+      headers.push('Content-Length', '0');
     return { status: answer.status ?? operation.success, headers, body: passage.isHead ? undefined : body };
   }
 

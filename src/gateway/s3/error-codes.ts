@@ -3,7 +3,10 @@ export const errorCodes = {
   AccessControlListNotSupported: [400, 'The bucket does not allow ACLs'],
   AccessDenied: [403, 'Access Denied'],
   AuthorizationHeaderMalformed: [400, 'The authorization header you provided is invalid.'],
-  AuthorizationQueryParametersError: [400, 'The authorization query parameters that you provided are not valid.'],
+  AuthorizationQueryParametersError: [
+    400,
+    'The authorization query parameters that you provided are not valid.',
+  ],
   BadDigest: [400, 'The Content-MD5 you specified did not match what we received.'],
   BadRequest: [400, 'An error occurred when parsing the HTTP request.'],
   BucketAlreadyExists: [
@@ -32,6 +35,10 @@ export const errorCodes = {
   InternalError: [500, 'We encountered an internal error. Please try again.'],
   InvalidAccessKeyId: [403, 'The AWS Access Key Id you provided does not exist in our records.'],
   InvalidArgument: [400, 'Invalid Argument'],
+  InvalidBucketAclWithObjectOwnership: [
+    400,
+    "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+  ],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidChunkSizeError: [403, 'Only the last chunk is allowed to have a size less than 8192 bytes'],
   InvalidDigest: [400, 'The Content-MD5 you specified was invalid.'],
@@ -56,7 +63,10 @@ export const errorCodes = {
     400,
     'The request contained trailing data that was not well-formed or did not conform to our published schema.',
   ],
-  MalformedXML: [400, 'The XML you provided was not well-formed or did not validate against our published schema'],
+  MalformedXML: [
+    400,
+    'The XML you provided was not well-formed or did not validate against our published schema',
+  ],
   MaxMessageLengthExceeded: [400, 'Your request was too big.'],
   MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size'],
   MethodNotAllowed: [405, 'The specified method is not allowed against this resource.'],

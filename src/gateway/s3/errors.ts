@@ -79,4 +79,5 @@ const bySubject: { readonly [Code in FaultCode]?: { readonly [Subject in FaultSu
   'checksum-mismatch': { blob: 'InternalError', device: 'InternalError', store: 'InternalError' },
 };
 
-export const codeOf = (fault: Fault): S3ErrorCode => bySubject[fault.code]?.[fault.subject] ?? byFault[fault.code];
+export const codeOf = (fault: Fault): S3ErrorCode =>
+  bySubject[fault.code]?.[fault.subject] ?? byFault[fault.code];

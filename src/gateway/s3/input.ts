@@ -21,7 +21,11 @@ ajv.addVocabulary(['s3', 'kind']);
 export interface InputReader {
   /** The document's binding, when the body is one. */
   readonly document: Extract<Binding, { in: 'xml' }> | undefined;
-  read(request: S3Request, payload: () => Payload, document: readonly Uint8Array[] | undefined): Record<string, unknown>;
+  read(
+    request: S3Request,
+    payload: () => Payload,
+    document: readonly Uint8Array[] | undefined,
+  ): Record<string, unknown>;
 }
 
 type Step = (request: S3Request, input: Record<string, unknown>, sources: Sources) => void;
@@ -33,7 +37,9 @@ interface Sources {
 
 export function inputReader(operation: Operation): InputReader {
   const members = Object.entries(operation.bindings) as [string, Binding][];
-  const steps = members.map(([member, binding]) => step(member, binding, memberSchema(operation.input, member)));
+  const steps = members.map(([member, binding]) =>
+    step(member, binding, memberSchema(operation.input, member)),
+  );
   const validate = ajv.compile<Record<string, unknown>>(operation.input);
   const document = members.map(([, binding]) => binding).find((binding) => binding.in === 'xml');
   return {
@@ -116,6 +122,7 @@ function refusal(operation: Operation, { errors }: ValidateFunction): S3Error {
 }
 
 function memberOf(error: ErrorObject): string {
-  if (error.instancePath === '') return String((error.params as { missingProperty?: string }).missingProperty ?? '');
+  if (error.instancePath === '')
+    return String((error.params as { missingProperty?: string }).missingProperty ?? '');
   return error.instancePath.split('/')[1] ?? '';
 }

@@ -2,7 +2,16 @@ import { BODY_SMALL_BYTES_MAX, PUT_BYTES_MAX, XML_BYTES_MAX } from '../../limits
 import type { Checksum, Draft } from '../../namespace/namespace.ts';
 import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
 import type { PayloadSigning } from './authenticate.ts';
-import { badChecksum, base64, checksumClaim, checksumOf, checkValue, digestOf, type ChecksumClaim, type ChecksumRow } from './checksums.ts';
+import {
+  badChecksum,
+  base64,
+  checksumClaim,
+  checksumOf,
+  checkValue,
+  digestOf,
+  type ChecksumClaim,
+  type ChecksumRow,
+} from './checksums.ts';
 import { ChunkedBody, lengthOf } from './chunked.ts';
 import { S3Error } from './errors.ts';
 import type { RequestBody } from './http.ts';
@@ -129,7 +138,10 @@ const receiveLarge: Receive = async (context, payload, wanted, publish) =>
     return publish(draft, received(length, digests, wanted));
   });
 
-async function drafting<Result>(context: S3Context, work: (draft: Draft) => Promise<Result>): Promise<Result> {
+async function drafting<Result>(
+  context: S3Context,
+  work: (draft: Draft) => Promise<Result>,
+): Promise<Result> {
   const draft = await context.parts.objects.draft(context.principal.caller);
   try {
     return await work(draft);
@@ -139,7 +151,10 @@ async function drafting<Result>(context: S3Context, work: (draft: Draft) => Prom
   }
 }
 
-async function readAll(payload: Payload, lengthMax: number): Promise<{ parts: Uint8Array[]; length: number }> {
+async function readAll(
+  payload: Payload,
+  lengthMax: number,
+): Promise<{ parts: Uint8Array[]; length: number }> {
   const promised = payload.promised.length ?? 0;
   if (promised > lengthMax) throw new S3Error('MaxMessageLengthExceeded');
   const parts: Uint8Array[] = [];

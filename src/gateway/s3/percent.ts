@@ -29,7 +29,8 @@ export function decodePercent(text: string): string {
 }
 
 // eslint-disable-next-line no-control-regex
-const encodeHigh = (text: string): string => text.replace(/[^\x00-\x7f]/g, (one) => encodedByte[one.charCodeAt(0) & 0xff]!);
+const encodeHigh = (text: string): string =>
+  text.replace(/[^\x00-\x7f]/g, (one) => encodedByte[one.charCodeAt(0) & 0xff]!);
 
 /** AWS UriEncode(): every byte of the UTF-8 form but the unreserved ones. */
 export function encodePercent(text: string): string {

@@ -19,7 +19,9 @@ export interface S3Request {
   readonly body: RequestBody;
 }
 
-const noQuery: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
+const noQuery: Readonly<Record<string, string>> = Object.freeze(
+  Object.create(null) as Record<string, string>,
+);
 
 /** `domains`: base names for virtual-host style (`bucket.domain`); a Host under none of them is path style. */
 export function parseRequest(http: HttpRequest, domains: readonly string[]): S3Request {
@@ -86,8 +88,12 @@ function hostBucket(host: string | undefined, domains: readonly string[]): strin
   return undefined;
 }
 
-function place(path: string, host: string | undefined): { bucket: string | undefined; key: string | undefined } {
-  if (host !== undefined) return { bucket: host, key: path.length > 1 ? decodePercent(path.slice(1)) : undefined };
+function place(
+  path: string,
+  host: string | undefined,
+): { bucket: string | undefined; key: string | undefined } {
+  if (host !== undefined)
+    return { bucket: host, key: path.length > 1 ? decodePercent(path.slice(1)) : undefined };
   if (path.length <= 1) return { bucket: undefined, key: undefined };
   const slash = path.indexOf('/', 1);
   if (slash < 0) return { bucket: decodePercent(path.slice(1)), key: undefined };

@@ -96,9 +96,10 @@ export function parseScope(credential: string, rules: ScopeRules): Scope {
       `Invalid credential date "${day}". This date is not the same as X-Amz-Date: "${rules.timestamp.slice(0, 8)}".`,
     );
   if (region !== rules.region)
-    throw rules.refuse(`the region '${region}' is wrong; expecting '${rules.region}'`, { Region: rules.region });
-  if (service !== 's3')
-    throw rules.refuse(`incorrect service "${service}". This endpoint belongs to "s3".`);
+    throw rules.refuse(`the region '${region}' is wrong; expecting '${rules.region}'`, {
+      Region: rules.region,
+    });
+  if (service !== 's3') throw rules.refuse(`incorrect service "${service}". This endpoint belongs to "s3".`);
   if (terminal !== 'aws4_request')
     throw rules.refuse(`incorrect terminal "${terminal}". This endpoint uses "aws4_request".`);
   return { accessKey, day, region };
