@@ -14,6 +14,13 @@ export interface PageOptions {
   readonly bytesMax: number;
 }
 
+export interface Page {
+  /** In the order of the scan. Empty only when `isLast`. */
+  readonly entries: readonly Entry[];
+  /** Nothing of the range lies beyond the entries. */
+  readonly isLast: boolean;
+}
+
 /**
  * What `optimistic.ts` needs of a storage engine that this process owns alone: plain reads, and batches that are
  * applied in the order of the calls. Reads see every batch whose `write` resolved, perhaps also later ones.
@@ -21,7 +28,7 @@ export interface PageOptions {
 export interface KvEngine extends Closable {
   /** Answers at once where the rows are in memory, else by a promise: a hop between threads costs more than the read. */
   getMany(keys: readonly Key[]): readonly (Value | undefined)[] | Promise<readonly (Value | undefined)[]>;
-  page(range: KeyRange, options: PageOptions): readonly Entry[] | Promise<readonly Entry[]>;
+  page(range: KeyRange, options: PageOptions): Page | Promise<Page>;
   /**
    * Applies `batch` atomically, after every batch of an earlier call. With `durable` it resolves when this and every
    * earlier batch is on stable storage, else when it is visible. A rejection means that the outcome is unknown: stop.

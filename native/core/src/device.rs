@@ -1,1 +1,230 @@
-//! See the TypeScript port of the same name.
+//! A raw block device or a preallocated file that holds blocks of 4 KiB. See the TypeScript port `Device`.
+
+mod file;
+mod pool;
+mod queue;
+mod superblock;
+mod threads;
+mod transfer;
+mod uring;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+pub use file::{errno_name, Creation, Refusal, RefusalKind, UNIT_BYTES};
+pub use queue::Completion;
+pub use transfer::{Outcome, Source, BLOCK_BYTES};
+
+use file::DeviceFile;
+use pool::Pool;
+use queue::{Completions, Poison};
+use superblock::REGION_BYTES;
+use threads::ThreadDriver;
+use transfer::Transfer;
+use uring::UringDriver;
+
+/// Memory for writes under way, in MiB.
+const BUFFERS: usize = 64;
+
+/// How bytes get to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverChoice {
+    /// `io_uring` where the kernel allows it, else threads.
+    Any,
+    IoUring,
+    Threads,
+}
+
+enum Driver {
+    IoUring(UringDriver),
+    Threads(ThreadDriver),
+}
+
+/// An open device. Requests complete in any order; their completions are taken with `completions`.
+pub struct Device {
+    // First, so that it is dropped first: its threads use the rest.
+    driver: Driver,
+    completions: Arc<Completions>,
+    bytes: AtomicU64,
+    file: Mutex<DeviceFile>,
+    pub uuid: [u8; 16],
+    pub is_direct: bool,
+}
+
+impl Device {
+    /// Opens or creates. `notify` is called on some thread when there are completions to take.
+    ///
+    /// # Errors
+    /// In one sentence, as in `DeviceFile::open`.
+    pub fn open(
+        path: &Path,
+        creation: &Creation,
+        choice: DriverChoice,
+        notify: Box<dyn Fn() + Send + Sync>,
+    ) -> Result<Self, Refusal> {
+        let device_file = DeviceFile::open(path, creation)?;
+        let completions = Arc::new(Completions::new(notify));
+        let driver = clone_of(&device_file.file)
+            .and_then(|file| start_driver(choice, &file, &completions))
+            .map_err(|error| {
+                Refusal::io(&format!("start the I/O of {}", path.display()), &error)
+            })?;
+        Ok(Self {
+            driver,
+            completions,
+            bytes: AtomicU64::new(device_file.superblock.bytes),
+            uuid: device_file.superblock.uuid,
+            is_direct: device_file.is_direct,
+            file: Mutex::new(device_file),
+        })
+    }
+
+    /// Usable bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    #[must_use]
+    pub fn driver_name(&self) -> &'static str {
+        match self.driver {
+            Driver::IoUring(_) => "io_uring",
+            Driver::Threads(_) => "threads",
+        }
+    }
+
+    /// Writes the concatenation of `sources`, filled up with zeros to whole blocks, at `offset`, and one CRC32C for each
+    /// block to `checksums`.
+    ///
+    /// # Safety
+    /// Until the request completes, all sources stay valid and unchanged, and `checksums` stays valid, has one word for
+    /// each block and is used by nobody else.
+    ///
+    /// # Panics
+    /// When the range is empty, not aligned, or outside the device.
+    pub unsafe fn write(&self, id: u32, offset: u64, sources: Vec<Source>, checksums: *mut u32) {
+        let bytes: usize = sources.iter().map(|source| source.length).sum();
+        self.check_range(offset, bytes.div_ceil(BLOCK_BYTES));
+        self.submit(Transfer::of_write(
+            id,
+            REGION_BYTES + offset,
+            sources,
+            checksums,
+        ));
+    }
+
+    /// Reads `blocks` blocks from `offset` into `target` and compares them with `checksums`.
+    ///
+    /// # Safety
+    /// Until the request completes, `target` is valid for that many blocks and used by nobody else, and `checksums`
+    /// is valid and unchanged.
+    ///
+    /// # Panics
+    /// When the range is empty, not aligned, or outside the device, or `target` is not aligned to a block.
+    pub unsafe fn read(
+        &self,
+        id: u32,
+        offset: u64,
+        target: *mut u8,
+        checksums: *const u32,
+        blocks: usize,
+    ) {
+        assert!(
+            (target as usize).is_multiple_of(BLOCK_BYTES),
+            "memory for direct I/O is aligned"
+        );
+        self.check_range(offset, blocks);
+        self.submit(Transfer::of_read(
+            id,
+            REGION_BYTES + offset,
+            target,
+            checksums,
+            blocks,
+        ));
+    }
+
+    /// Completes when every write that completed before is durable.
+    pub fn flush(&self, id: u32) {
+        match &self.driver {
+            Driver::IoUring(driver) => driver.flush(id),
+            Driver::Threads(driver) => driver.flush(id),
+        }
+    }
+
+    /// Everything that completed since the last call.
+    #[must_use]
+    pub fn completions(&self) -> Vec<Completion> {
+        self.completions.take()
+    }
+
+    /// Enlarges the usable space to at least `bytes`; blocks until that is durable.
+    ///
+    /// # Errors
+    /// When there is no room.
+    ///
+    /// # Panics
+    /// When an earlier call panicked.
+    pub fn grow(&self, bytes: u64) -> Result<(), Refusal> {
+        let mut file = self.file.lock().expect("device lock");
+        file.grow(bytes)?;
+        self.bytes.store(file.superblock.bytes, Ordering::Release);
+        Ok(())
+    }
+
+    fn submit(&self, transfers: Vec<Transfer>) {
+        match &self.driver {
+            Driver::IoUring(driver) => driver.submit(transfers),
+            Driver::Threads(driver) => driver.submit(transfers),
+        }
+    }
+
+    fn check_range(&self, offset: u64, blocks: usize) {
+        assert!(blocks > 0, "an empty request");
+        assert!(
+            offset.is_multiple_of(BLOCK_BYTES as u64),
+            "offset {offset} is not aligned"
+        );
+        assert!(
+            offset + (blocks * BLOCK_BYTES) as u64 <= self.bytes(),
+            "a range outside the device"
+        );
+    }
+}
+
+/// The same open file: the lock belongs to both descriptors and ends with the last.
+fn clone_of(file: &File) -> io::Result<Arc<File>> {
+    file.try_clone().map(Arc::new)
+}
+
+fn start_driver(
+    choice: DriverChoice,
+    file: &Arc<File>,
+    completions: &Arc<Completions>,
+) -> io::Result<Driver> {
+    let pool = Arc::new(Pool::new(BUFFERS)?);
+    let poison = Arc::new(Poison::default());
+    let parts = || {
+        (
+            Arc::clone(file),
+            Arc::clone(&pool),
+            Arc::clone(completions),
+            Arc::clone(&poison),
+        )
+    };
+    let threads = || {
+        let (file, pool, completions, poison) = parts();
+        ThreadDriver::start(file, pool, completions, poison).map(Driver::Threads)
+    };
+    if choice == DriverChoice::Threads {
+        return threads();
+    }
+    let (file, pool, completions, poison) = parts();
+    match UringDriver::start(file, pool, completions, poison) {
+        Ok(driver) => Ok(Driver::IoUring(driver)),
+        Err(_) if choice == DriverChoice::Any => threads(),
+        Err(error) => Err(error),
+    }
+}

@@ -80,7 +80,7 @@ const decodeQ = (text: string): Buffer =>
     'latin1',
   );
 
-// eslint-disable-next-line no-control-regex
+ 
 const printable = /^[\x20-\x7e]*$/;
 
 const encodeWord = (value: string): string =>

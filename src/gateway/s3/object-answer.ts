@@ -117,7 +117,7 @@ function pushSystemHeaders(headers: string[], stored: Found['facet']['headers'],
   }
 }
 
-// eslint-disable-next-line no-control-regex
+ 
 const control = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
 /** An override comes percent-decoded: it must neither break the header section nor leave latin1. */

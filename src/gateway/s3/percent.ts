@@ -12,7 +12,7 @@ const encodedByte = Array.from(
 
 const plain = /^[A-Za-z0-9\-._~]*$/;
 const plainOrSlash = /^[A-Za-z0-9\-._~/]*$/;
-// eslint-disable-next-line no-control-regex
+ 
 const ascii = /^[\x00-\x7f]*$/;
 
 /**
@@ -28,7 +28,7 @@ export function decodePercent(text: string): string {
   }
 }
 
-// eslint-disable-next-line no-control-regex
+ 
 const encodeHigh = (text: string): string =>
   text.replace(/[^\x00-\x7f]/g, (one) => encodedByte[one.charCodeAt(0) & 0xff]!);
 

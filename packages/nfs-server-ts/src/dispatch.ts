@@ -1,0 +1,158 @@
+import type { Clock, Log } from './environment.ts';
+import { ReplayCache, replayKey, type Answer } from './replay.ts';
+import { attempt, beginAccepted, endRecord, readCall, writeRefusal } from './rpc.ts';
+import type { AcceptStat, Call, CallContext } from './rpc.ts';
+import type { ServerLimits } from './limits.ts';
+import { XdrWriter, type XdrReader } from './xdr.ts';
+
+/** How one run of a procedure ended, not yet encoded. */
+export interface Outcome {
+  /** The protocol's own name of it, for the observer. */
+  readonly status: string;
+  /** Whether a retransmission must get this same reply. False where nothing was done and a later try may succeed. */
+  readonly isFinal: boolean;
+  encode(writer: XdrWriter): void;
+}
+
+/** One remote procedure as the RPC layer sees it. */
+export interface RpcProcedure {
+  readonly name: string;
+  readonly isIdempotent: boolean;
+  /** Decodes the arguments now; what it returns runs the call. Faults: XdrError. */
+  prepare(args: XdrReader): (context: CallContext) => Promise<Outcome>;
+}
+
+/** One version of a program. Procedure 0, NULL, is answered for all of them. */
+export interface RpcProgram {
+  readonly name: string;
+  readonly number: number;
+  readonly version: number;
+  /** By number. */
+  readonly procedures: ReadonlyMap<number, RpcProcedure>;
+}
+
+/** One answered call, for metrics and traces. */
+export interface CallReport {
+  readonly program: string;
+  readonly procedure: string;
+  /** The protocol's status, or the RPC layer's. */
+  readonly status: string;
+  readonly client: string;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  readonly ms: number;
+}
+export type Observer = (report: CallReport) => void;
+
+export interface DispatcherParts {
+  readonly programs: readonly RpcProgram[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observe: Observer;
+  readonly limits: ServerLimits;
+}
+
+/** Answers calls: finds the procedure, decodes, runs it (once), encodes. Knows nothing of connections. */
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #byNumber = new Map<number, readonly RpcProgram[]>();
+  readonly #replays: ReplayCache;
+  readonly #writer = new XdrWriter();
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    this.#replays = new ReplayCache(parts.limits);
+    for (const program of parts.programs) {
+      this.#byNumber.set(program.number, [...(this.#byNumber.get(program.number) ?? []), program]);
+    }
+  }
+
+  /** The whole record to send back. Faults: XdrError when the message is no call, so nothing can be answered. */
+  async answer(message: XdrReader, client: string): Promise<readonly Uint8Array[]> {
+    const started = this.#parts.clock.monotonic();
+    const call = readCall(message, client);
+    if ('refusal' in call) return writeRefusal(this.#writer, call.xid, call.refusal);
+    const found = this.#find(call);
+    if ('parts' in found) return found.parts;
+    const { program, procedure } = found;
+    const requestBytes = message.length;
+    const report = (status: string, parts: readonly Uint8Array[]): void => {
+      const ms = this.#parts.clock.monotonic() - started;
+      const replyBytes = parts.reduce((sum, part) => sum + part.length, 0);
+      this.#parts.observe({
+        program: program.name,
+        procedure: procedure.name,
+        status,
+        client,
+        requestBytes,
+        replyBytes,
+        ms,
+      });
+    };
+    if (procedure.isIdempotent) {
+      const { parts, status } = await this.#run(call, procedure, message);
+      report(status, parts);
+      return parts;
+    }
+    let status = 'replayed';
+    const { parts } = await this.#replays.once(replayKey(call, message), async () => {
+      const answer = await this.#run(call, procedure, message);
+      status = answer.status;
+      return answer;
+    });
+    report(status, parts);
+    return parts;
+  }
+
+  #find(call: Call): { program: RpcProgram; procedure: RpcProcedure } | { parts: Uint8Array[] } {
+    const versions = this.#byNumber.get(call.program);
+    if (versions === undefined) return { parts: this.#accepted(call.xid, 'PROG_UNAVAIL') };
+    const program = versions.find((candidate) => candidate.version === call.version);
+    if (program === undefined) return { parts: this.#versionMismatch(call.xid, versions) };
+    if (call.procedure === 0) return { parts: this.#accepted(call.xid, 'SUCCESS') };
+    const procedure = program.procedures.get(call.procedure);
+    if (procedure === undefined) return { parts: this.#accepted(call.xid, 'PROC_UNAVAIL') };
+    return { program, procedure };
+  }
+
+  #versionMismatch(xid: number, versions: readonly RpcProgram[]): Uint8Array[] {
+    const numbers = versions.map(({ version }) => version);
+    beginAccepted(this.#writer, xid, 'PROG_MISMATCH');
+    this.#writer.u32(Math.min(...numbers));
+    this.#writer.u32(Math.max(...numbers));
+    return endRecord(this.#writer);
+  }
+
+  #accepted(xid: number, stat: AcceptStat): Uint8Array[] {
+    beginAccepted(this.#writer, xid, stat);
+    return endRecord(this.#writer);
+  }
+
+  async #run(
+    call: Call,
+    procedure: RpcProcedure,
+    args: XdrReader,
+  ): Promise<Answer & { readonly status: string }> {
+    const run = attempt(() => procedure.prepare(args));
+    if (run === undefined) {
+      return { parts: this.#accepted(call.xid, 'GARBAGE_ARGS'), isReplayable: false, status: 'GARBAGE_ARGS' };
+    }
+    try {
+      const outcome = await run(call.context);
+      beginAccepted(this.#writer, call.xid, 'SUCCESS');
+      outcome.encode(this.#writer);
+      return { parts: endRecord(this.#writer), isReplayable: outcome.isFinal, status: outcome.status };
+    } catch (failure) {
+      const { name } = procedure;
+      this.#parts.log.error('nfs-call-failed', {
+        procedure: name,
+        client: call.context.client,
+        failure: describe(failure),
+      });
+      return { parts: this.#accepted(call.xid, 'SYSTEM_ERR'), isReplayable: false, status: 'SYSTEM_ERR' };
+    }
+  }
+}
+
+const describe = (failure: unknown): string =>
+  failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);

@@ -1,0 +1,27 @@
+/** One byte stream to one peer. TCP is one; a simulation brings its own. */
+export interface Transport {
+  /** The peer's address without its port: who calls, as far as the network knows. */
+  readonly client: string;
+  /** Bytes that were sent and that the peer's side has not taken. */
+  readonly bytesQueued: number;
+  /** Sends in order. The bytes must not change afterwards. */
+  send(parts: readonly Uint8Array[]): void;
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  /** Closes now. */
+  destroy(): void;
+}
+
+/** What a transport reports to the connection that it serves. */
+export interface TransportEvents {
+  /** The bytes must not change afterwards. May still come a few times after `pause`. */
+  received(chunk: Uint8Array): void;
+  /** The peer has taken some of what was queued. */
+  drained(): void;
+  /** The peer will send nothing more; it may still read. */
+  ended(): void;
+  /** Nothing more goes either way. */
+  closed(): void;
+}

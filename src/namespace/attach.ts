@@ -1,0 +1,210 @@
+import { Fault } from '../fault.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { currentInode, facetOf, foundOf, loadInode, withDirty } from './attributes.ts';
+import { requireBucket } from './buckets.ts';
+import { editOf } from './create.ts';
+import type { FileDraft } from './draft.ts';
+import { pairOf, printable } from './find.ts';
+import { dentryKey, entryName, inodeKey } from './keys.ts';
+import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey } from './namespace.ts';
+import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
+import type { Parts } from './parts.ts';
+import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
+import { loadImplicit, removeFile } from './remove.ts';
+import { advance } from './time.ts';
+import type { TreeEdit } from './tree-edit.ts';
+import { unlink } from './unlink.ts';
+
+const SLASH = 0x2f;
+
+/** `x/y/z` is the name `z` in the directory `y` in the directory `x`; any component may be empty. */
+export function componentsOf(key: ObjectKey): { directories: readonly Name[]; name: Name } {
+  const directories: Name[] = [];
+  let start = 0;
+  for (let slash = key.indexOf(SLASH); slash >= 0; slash = key.indexOf(SLASH, start)) {
+    directories.push(key.subarray(start, slash));
+    start = slash + 1;
+  }
+  return { directories, name: key.subarray(start) };
+}
+
+/** Where a key leads: the directories on the way and the entry at its end; `undefined` where nothing is. */
+interface Resolved {
+  /** From the bucket to the one that holds the name. */
+  readonly path: readonly { readonly parent: Ino; readonly name: Name; readonly dentry: Dentry }[];
+  readonly parent: Ino;
+  readonly name: Name;
+  readonly dentry: Dentry;
+}
+
+export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Promise<Resolved | undefined> {
+  const { directories, name } = componentsOf(key);
+  const path: { parent: Ino; name: Name; dentry: Dentry }[] = [];
+  let parent = bucket;
+  for (const directory of directories) {
+    const bytes = await reader.get(dentryKey(parent, entryName(directory, true)));
+    if (bytes === undefined) return undefined;
+    const dentry = decodeDentry(bytes);
+    path.push({ parent, name: directory, dentry });
+    parent = dentry.ino;
+  }
+  const bytes = await reader.get(dentryKey(parent, entryName(name, false)));
+  return bytes === undefined ? undefined : { path, parent, name, dentry: decodeDentry(bytes) };
+}
+
+/** See ObjectStore.head. */
+export async function head(parts: Parts, bucket: Ino, key: ObjectKey): Promise<Found | undefined> {
+  for (;;) {
+    const resolved = await resolve(parts.kv, bucket, key);
+    if (resolved === undefined) return undefined;
+    const inode = await currentInode(parts, resolved.dentry.ino).catch(ifStale);
+    // Replaced between the two reads: the name leads elsewhere now.
+    if (inode !== undefined) return foundOf(inode);
+  }
+}
+
+export function ifStale(fault: unknown): undefined {
+  if (fault instanceof Fault && fault.code === 'stale-handle') return undefined;
+  throw fault;
+}
+
+/** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
+export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
+  const { ifMatch, ifNoneMatch } = expect;
+  const matches = (etags: readonly string[]): boolean =>
+    inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
+  if (ifMatch !== undefined && inode === undefined) throw new Fault('not-found', 'object', printable(key));
+  if (ifMatch !== undefined && !matches(ifMatch))
+    throw new Fault('precondition-failed', 'object', 'If-Match');
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
+    throw new Fault('precondition-failed', 'object', 'If-None-Match');
+  }
+}
+
+export interface Attachment {
+  readonly bucket: Ino;
+  readonly key: ObjectKey;
+  readonly facet: ObjectFacet;
+  readonly expect: Expectation;
+}
+
+/** See ObjectStore.attach. `also` joins the transaction that publishes the object. */
+export async function attach(
+  parts: Parts,
+  caller: Caller,
+  draft: FileDraft,
+  attachment: Attachment,
+  also: (tx: KvTransaction, inode: Inode) => Promise<void> = async () => undefined,
+): Promise<Found> {
+  await draft.finish();
+  const inode = await parts.kv.transact('durable', async (tx) => {
+    const published = await publish(parts, caller, { tx, draft, attachment });
+    await also(tx, published);
+    return published;
+  });
+  draft.attached();
+  return foundOf(inode);
+}
+
+async function publish(
+  parts: Parts,
+  caller: Caller,
+  { tx, draft, attachment }: { tx: KvTransaction; draft: FileDraft; attachment: Attachment },
+): Promise<Inode> {
+  const { bucket, key, facet, expect } = attachment;
+  const edit = editOf(parts, tx);
+  await requireBucket(tx, bucket);
+  const { directories, name } = componentsOf(key);
+  let parent = bucket;
+  for (const directory of directories) {
+    parent = await implicitDirectory(parts, edit, { caller, bucket, parent, name: directory });
+  }
+  const beside = await pairOf(tx, parent, name);
+  const old = beside.file === undefined ? undefined : await loadInode(tx, beside.file.ino);
+  requireExpected(old && withDirty(old, parts.files.get(old.ino)?.attributes), expect, key);
+  const contentGeneration = parts.sequence.next();
+  const ino = parts.sequence.next() as Ino;
+  const { mode, uid, gid } =
+    old?.kind === 'file' ? old : { mode: OBJECT_MODE, uid: caller.uid, gid: caller.gid };
+  const birth = { ino, bucket, kind: 'file', mode, uid, gid, now: edit.now, contentGeneration } as const;
+  const place = await draft.attachTo(tx);
+  const inode = {
+    ...newInode(birth),
+    ...place,
+    size: draft.length(),
+    facet: { ...facet, contentGeneration },
+  };
+  tx.put(inodeKey(ino), encodeInode(inode));
+  if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
+  else {
+    edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
+    await unlink(parts, edit, old);
+  }
+  edit.finish();
+  return inode;
+}
+
+/** The directory of that name; made without a marker when there is none, so that it goes with its last key. */
+async function implicitDirectory(
+  { sequence }: Parts,
+  edit: TreeEdit,
+  { caller, bucket, parent, name }: { caller: Caller; bucket: Ino; parent: Ino; name: Name },
+): Promise<Ino> {
+  const beside = await pairOf(edit.tx, parent, name);
+  if (beside.directory !== undefined) return beside.directory.ino;
+  const ino = sequence.next() as Ino;
+  const contentGeneration = sequence.next();
+  const birth = { ino, bucket, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
+  const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
+  edit.makeDirectory({ ...inode, parent });
+  edit.add(parent, name, { ino, kind: 'directory', beside });
+  return ino;
+}
+
+/** See ObjectStore.changeFacet. */
+export async function changeFacet(
+  parts: Parts,
+  { bucket, key, expect }: Omit<Attachment, 'facet'>,
+  change: Pick<ObjectFacet, 'headers' | 'metadata'>,
+): Promise<Found> {
+  const inode = await parts.kv.transact('durable', async (tx) => {
+    const resolved = await resolve(tx, bucket, key);
+    if (resolved === undefined) throw new Fault('not-found', 'object', printable(key));
+    const stored = await loadInode(tx, resolved.dentry.ino);
+    const dirty = parts.files.get(stored.ino)?.attributes;
+    requireExpected(withDirty(stored, dirty), expect, key);
+    const now = advance(stored.ctime, parts.environment.clock.wall());
+    const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
+    const changed = { ...stored, facet, ctime: now, mtime: now };
+    tx.put(inodeKey(stored.ino), encodeInode(changed));
+    return changed;
+  });
+  return foundOf(withDirty(inode, parts.files.get(inode.ino)?.attributes));
+}
+
+/** See ObjectStore.removeKey. */
+export async function removeKey(
+  parts: Parts,
+  bucket: Ino,
+  key: ObjectKey,
+  expect: Expectation,
+): Promise<void> {
+  await parts.kv.transact('durable', async (tx) => {
+    const resolved = await resolve(tx, bucket, key);
+    if (resolved === undefined) {
+      requireExpected(undefined, expect, key);
+      return;
+    }
+    const inode = await loadInode(tx, resolved.dentry.ino);
+    requireExpected(withDirty(inode, parts.files.get(inode.ino)?.attributes), expect, key);
+    const edit = editOf(parts, tx);
+    await removeFile(parts, edit, { ...resolved, inode });
+    for (const { parent, name, dentry } of [...resolved.path].reverse()) {
+      const implicit = await loadImplicit(edit, dentry.ino);
+      if (implicit === undefined || implicit.entries > 0) break;
+      edit.unmake(dentry.ino);
+      await edit.remove(parent, name, dentry);
+    }
+    edit.finish();
+  });
+}

@@ -1,0 +1,106 @@
+import { Fault } from '../fault.ts';
+import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { editOf } from './create.ts';
+import { pairOf } from './find.ts';
+import { bucketKey, bucketRange, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
+import type { Bucket, Caller, Ino } from './namespace.ts';
+import { DIRECTORY_MODE, newInode } from './new-inode.ts';
+import type { Parts } from './parts.ts';
+import { decodeBucket, encodeBucket } from './records.ts';
+import { TreeEdit } from './tree-edit.ts';
+import { abortAll } from './uploads.ts';
+
+export const ROOT = 1 as Ino;
+const NO_BUCKET = 0 as Ino;
+
+/** Makes the root of a new store. Its number is the first that the sequence of inode numbers never gives. */
+export async function ensureRoot(parts: Parts): Promise<void> {
+  await parts.kv.transact('durable', async (tx) => {
+    if ((await tx.get(inodeKey(ROOT))) !== undefined) return;
+    const now = parts.environment.clock.wall();
+    const edit = new TreeEdit(tx, { now, nextId: () => parts.sequence.next() });
+    const birth = {
+      ino: ROOT,
+      bucket: NO_BUCKET,
+      kind: 'directory',
+      mode: DIRECTORY_MODE,
+      uid: 0,
+      gid: 0,
+    } as const;
+    edit.makeDirectory(newInode({ ...birth, now, contentGeneration: parts.sequence.next() }));
+    edit.finish();
+  });
+}
+
+/** See ObjectStore.createBucket. A bucket is a directory of the root and its own bucket. */
+export async function createBucket(parts: Parts, caller: Caller, name: string): Promise<Bucket> {
+  return parts.kv.transact('durable', async (tx) => {
+    const known = await tx.get(bucketKey(name));
+    if (known !== undefined) throw new Fault('exists', 'bucket', name);
+    const edit = editOf(parts, tx);
+    const ino = parts.sequence.next() as Ino;
+    const contentGeneration = parts.sequence.next();
+    const birth = { ino, bucket: ino, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
+    const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
+    edit.makeDirectory({ ...inode, parent: ROOT });
+    const beside = await pairOf(tx, ROOT, Buffer.from(name));
+    edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
+    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now }));
+    edit.finish();
+    return { ino, name, createdAt: edit.now };
+  });
+}
+
+export async function bucket({ kv }: Pick<Parts, 'kv'>, name: string): Promise<Bucket | undefined> {
+  return bucketOf(kv, name);
+}
+
+async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
+  const bytes = await reader.get(bucketKey(name));
+  return bytes === undefined ? undefined : { name, ...decodeBucket(bytes) };
+}
+
+export async function buckets({ kv }: Pick<Parts, 'kv'>): Promise<readonly Bucket[]> {
+  const found: Bucket[] = [];
+  for await (const page of kv.scan(bucketRange(), { pageEntries: PAGE_ENTRIES_MAX })) {
+    found.push(...page.map(({ key, value }) => ({ name: nameOfBucketKey(key), ...decodeBucket(value) })));
+  }
+  return found;
+}
+
+export const noSuchBucket = (name: string): Fault => new Fault('not-found', 'bucket', name);
+
+/** See ObjectStore.deleteBucket. */
+export async function deleteBucket(parts: Parts, name: string): Promise<void> {
+  const known = await bucket(parts, name);
+  if (known === undefined) throw noSuchBucket(name);
+  for (;;) {
+    const isDone = await parts.kv.transact('durable', (tx) => deleteEmpty(parts, tx, name));
+    if (isDone) return;
+    await abortAll(parts, known.ino);
+  }
+}
+
+/** False while there are open uploads. */
+async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promise<boolean> {
+  const known = await bucketOf(tx, name);
+  if (known === undefined) throw noSuchBucket(name);
+  const edit = editOf(parts, tx);
+  const { row } = await edit.load(known.ino);
+  if (row.entries > 0) throw new Fault('not-empty', 'bucket', name);
+  for await (const _page of tx.scan(uploadRange(known.ino, new Uint8Array(0)), { pageEntries: 1 }))
+    return false;
+  const { directory } = await pairOf(tx, ROOT, Buffer.from(name));
+  if (directory === undefined) throw noSuchBucket(name);
+  tx.delete(bucketKey(name));
+  edit.unmake(known.ino);
+  await edit.remove(ROOT, Buffer.from(name), directory);
+  edit.finish();
+  return true;
+}
+
+/** The bucket's own inode must still be there when something is put into it. */
+export async function requireBucket(tx: KvTransaction, ino: Ino): Promise<void> {
+  if ((await tx.get(inodeKey(ino))) === undefined) throw noSuchBucket(String(ino));
+}

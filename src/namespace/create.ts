@@ -1,0 +1,260 @@
+import { Fault } from '../fault.ts';
+import { LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
+import {
+  attributes,
+  attributesOf,
+  currentInode,
+  directoryAttributes,
+  loadDirectory,
+  loadInode,
+  loadWholeDirectory,
+} from './attributes.ts';
+import { pairOf, findPosix, nameToMake, printable, type Pair } from './find.ts';
+import { inodeKey } from './keys.ts';
+import type {
+  Attributes,
+  AttributeWish,
+  Caller,
+  Change,
+  Created,
+  CreateMode,
+  Ino,
+  Kind,
+  Name,
+  PosixName,
+  SpecialFile,
+} from './namespace.ts';
+import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
+import type { Parts } from './parts.ts';
+import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
+import { encodeInode, type Inode } from './records.ts';
+import { setAttributes } from './set-attributes.ts';
+import { advance } from './time.ts';
+import { TreeEdit } from './tree-edit.ts';
+import type { KvTransaction } from '../kv/kv.ts';
+
+export interface Place {
+  readonly directory: Ino;
+  readonly name: PosixName;
+}
+
+export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
+  new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
+
+/** Names in the root are buckets, which are made and removed through S3 or the admin API. */
+export function requireInBucket(directory: Inode): void {
+  if (directory.bucket === 0) throw new Fault('access-denied', 'inode', 'the root holds buckets only');
+}
+
+/** The directory, in which the caller may change names. */
+export async function loadWritable(tx: KvTransaction, caller: Caller, ino: Ino): Promise<Inode> {
+  const directory = await loadDirectory(tx, ino);
+  requireBits(caller, directory, WRITE | EXECUTE);
+  requireInBucket(directory);
+  return directory;
+}
+
+const existing = (name: PosixName): Fault => new Fault('exists', 'inode', printable(name));
+
+/** Both entries of the name, which are none: the name may be made by the caller. */
+async function requireFree(
+  tx: KvTransaction,
+  caller: Caller,
+  parent: Inode,
+  { name, posixName }: { name: Name; posixName: PosixName },
+): Promise<Pair> {
+  requireBits(caller, parent, EXECUTE);
+  const beside = await pairOf(tx, parent.ino, name);
+  if (beside.file !== undefined || beside.directory !== undefined) throw existing(posixName);
+  requireBits(caller, parent, WRITE);
+  requireInBucket(parent);
+  return beside;
+}
+
+interface Made {
+  readonly inode: Inode;
+  readonly parent: Inode;
+  readonly edit: TreeEdit;
+}
+
+/** Enters a new inode, made by `born` from the directory it goes into, unless the name is taken. */
+async function enter(
+  parts: Parts,
+  caller: Caller,
+  { directory, name: posixName }: Place,
+  born: (edit: TreeEdit, parent: Inode) => Inode,
+): Promise<Made> {
+  const name = nameToMake(posixName);
+  return parts.kv.transact('durable', async (tx) => {
+    const edit = editOf(parts, tx);
+    const parent = await loadDirectory(tx, directory);
+    const beside = await requireFree(tx, caller, parent, { name, posixName });
+    const inode = born(edit, parent);
+    if (inode.kind !== 'directory') tx.put(inodeKey(inode.ino), encodeInode(inode));
+    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside });
+    edit.finish();
+    return { inode, parent, edit };
+  });
+}
+
+/** What a new inode of a caller is before its kind shows. */
+function bornOf(
+  { sequence }: Parts,
+  caller: Caller,
+  { edit, parent, kind, wish }: { edit: TreeEdit; parent: Inode; kind: Kind; wish: AttributeWish },
+): Inode {
+  const { now } = edit;
+  const given = {
+    ino: sequence.next() as Ino,
+    bucket: parent.bucket,
+    kind,
+    now,
+    contentGeneration: sequence.next(),
+  };
+  const inode = newInode({ ...given, ...ownership(caller, parent, { kind, wish }) });
+  return {
+    ...inode,
+    atime: typeof wish.atime === 'object' ? wish.atime : now,
+    mtime: typeof wish.mtime === 'object' ? wish.mtime : now,
+    uid: wish.uid !== undefined && isSuperuser(caller) ? wish.uid : inode.uid,
+    gid:
+      wish.gid !== undefined && (isSuperuser(caller) || isInGroup(caller, wish.gid)) ? wish.gid : inode.gid,
+  };
+}
+
+/** See FileTree.create. */
+export async function create(
+  parts: Parts,
+  caller: Caller,
+  place: Place,
+  { mode, wish }: { mode: CreateMode; wish: AttributeWish },
+): Promise<Created> {
+  const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
+  try {
+    const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent) => ({
+      ...bornOf(parts, caller, { edit, parent, kind: 'file', wish }),
+      size: wish.size ?? 0,
+      createVerifier,
+    }));
+    return { directory: edit.change(parent), attributes: attributesOf(inode) };
+  } catch (fault) {
+    if (!(fault instanceof Fault && fault.code === 'exists') || mode.how === 'guarded') throw fault;
+    return openExisting(parts, caller, place, { createVerifier, wish, fault });
+  }
+}
+
+/** UNCHECKED opens what is there and may truncate it; EXCLUSIVE succeeds again for the same verifier (RFC 1813 §3.3.8). */
+async function openExisting(
+  parts: Parts,
+  caller: Caller,
+  { directory, name }: Place,
+  { createVerifier, wish, fault }: { createVerifier: Uint8Array; wish: AttributeWish; fault: Fault },
+): Promise<Created> {
+  const [found, whole] = await parts.kv.transact('buffered', async (tx) => [
+    await findPosix(tx, directory, name),
+    await loadWholeDirectory(tx, directory),
+  ]);
+  if (found === undefined) throw fault;
+  const inode = await currentInode(parts, found.dentry.ino);
+  const isExclusive = createVerifier.length > 0;
+  if (isExclusive && Buffer.compare(inode.createVerifier, createVerifier) !== 0) throw fault;
+  if (inode.kind === 'directory')
+    throw isExclusive ? fault : new Fault('is-directory', 'inode', printable(name));
+  if (inode.kind !== 'file') throw fault;
+  const directoryNow = directoryAttributes(whole.inode, whole.row);
+  const unchanged = { before: directoryNow, after: directoryNow };
+  if (isExclusive || wish.size === undefined)
+    return { directory: unchanged, attributes: attributesOf(inode) };
+  const { after } = await setAttributes(parts, caller, inode.ino, { wish: { size: wish.size } });
+  return { directory: unchanged, attributes: after };
+}
+
+/** See FileTree.makeDirectory. An explicit directory holds a file without a name: the object `x/y/` in S3. */
+export async function makeDirectory(
+  parts: Parts,
+  caller: Caller,
+  place: Place,
+  wish: AttributeWish,
+): Promise<Created> {
+  const withMode = { mode: DIRECTORY_MODE, ...wish };
+  const made = await enter(parts, caller, place, (edit, parent) => {
+    const born = { edit, parent, kind: 'directory', wish: withMode } as const;
+    const inode = { ...bornOf(parts, caller, born), parent: place.directory };
+    edit.makeDirectory(inode);
+    addMarker(parts, edit, inode);
+    return inode;
+  });
+  return { directory: made.edit.change(made.parent), attributes: made.edit.change(made.inode).after };
+}
+
+export const MARKER_NAME: Name = new Uint8Array(0);
+
+/** Makes `directory` explicit: it stays when it is empty, and S3 sees it as an object whose key ends in a slash. */
+export function addMarker({ sequence }: Parts, edit: TreeEdit, directory: Inode): void {
+  const { bucket, uid, gid } = directory;
+  const ino = sequence.next() as Ino;
+  const contentGeneration = sequence.next();
+  const birth = { ino, bucket, uid, gid, contentGeneration, now: edit.now };
+  const marker = newInode({ ...birth, kind: 'file', mode: OBJECT_MODE });
+  const headers = { 'content-type': 'application/x-directory' };
+  const facet = { etag: EMPTY_MD5, headers, metadata: {}, checksums: [], partLengths: [], contentGeneration };
+  edit.tx.put(inodeKey(ino), encodeInode({ ...marker, facet }));
+  edit.add(directory.ino, MARKER_NAME, {
+    ino,
+    kind: 'file',
+    beside: { file: undefined, directory: undefined },
+  });
+}
+
+/** ETag of no bytes. */
+const EMPTY_MD5 = 'd41d8cd98f00b204e9800998ecf8427e';
+
+/** See FileTree.makeSpecial. */
+export async function makeSpecial(
+  parts: Parts,
+  caller: Caller,
+  place: Place,
+  { special, wish }: { special: SpecialFile; wish: AttributeWish },
+): Promise<Created> {
+  if (special.kind === 'symlink') requireTarget(special.target);
+  const { kind } = special;
+  const made = await enter(parts, caller, place, (edit, parent) => {
+    const inode = bornOf(parts, caller, { edit, parent, kind, wish });
+    if (special.kind === 'symlink') {
+      return { ...inode, mode: 0o777, target: Buffer.from(special.target), size: special.target.length };
+    }
+    return 'device' in special ? { ...inode, device: special.device } : inode;
+  });
+  return { directory: made.edit.change(made.parent), attributes: attributesOf(made.inode) };
+}
+
+function requireTarget(target: Uint8Array): void {
+  if (target.length > SYMLINK_BYTES_MAX)
+    throw new Fault('name-too-long', 'inode', `target of ${target.length} bytes`);
+  if (target.length === 0) throw new Fault('invalid-argument', 'inode', 'a symlink needs a target');
+}
+
+/** See FileTree.link. */
+export async function link(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  { directory, name: posixName }: Place,
+): Promise<{ directory: Change; attributes: Attributes }> {
+  const name = nameToMake(posixName);
+  const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
+    const edit = editOf(parts, tx);
+    const inode = await loadInode(tx, ino);
+    const parent = await loadDirectory(tx, directory);
+    const beside = await requireFree(tx, caller, parent, { name, posixName });
+    if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');
+    if (inode.bucket !== parent.bucket) throw new Fault('cross-bucket', 'inode', printable(posixName));
+    if (inode.linkCount >= LINKS_MAX) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
+    const linked = { ...inode, linkCount: inode.linkCount + 1, ctime: advance(inode.ctime, edit.now) };
+    tx.put(inodeKey(ino), encodeInode(linked));
+    edit.add(directory, name, { ino, kind: inode.kind, beside });
+    edit.finish();
+    return { parent, edit };
+  });
+  return { directory: edit.change(parent), attributes: await attributes(parts, ino) };
+}

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { Fault } from '../fault.ts';
+import {
+  CONTENT_BLOB_BYTES_MAX,
+  DRAFT_WRITES_MAX,
+  EXTENTS_EMBEDDED_MAX,
+  EXTENTS_PER_COMMIT_MAX,
+  FILE_BYTES_MAX,
+} from '../limits.ts';
+import type { KvTransaction } from '../kv/kv.ts';
+import type { BlobGuard, StagedBlob } from '../tiering/blobs.ts';
+import { blobsOf, extentsOfRange } from './content.ts';
+import { NO_CONTENT, putExtentRows, type ContentPlace } from './extents.ts';
+import { draftKey } from './keys.ts';
+import type { Draft, OpenObject } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import type { Extent } from './records.ts';
+import { FileSnapshot } from './snapshot.ts';
+import { cutIntoBlobs } from './stage.ts';
+import { dropContent } from './unlink.ts';
+
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+
+interface Unsaved {
+  readonly extent: Extent;
+  /** `undefined`: the extent shares a blob that exists. */
+  readonly staged: StagedBlob | undefined;
+}
+
+/**
+ * Content on its way to a name. Nothing of a short draft is in the store before its name is; a long one saves its
+ * extents in buffered commits under a `draft` row, which the next start collects if the name never came.
+ */
+export class FileDraft implements Draft {
+  readonly #parts: Parts;
+  #length = 0;
+  /** Bytes that do not fill a blob yet. */
+  #tail: Uint8Array[] = [];
+  #tailBytes = 0;
+  readonly #writing = new Set<Promise<unknown>>();
+  #unsaved: Unsaved[] = [];
+  /** On the device but perhaps not durable. */
+  readonly #written: StagedBlob[] = [];
+  readonly #guards: BlobGuard[] = [];
+  #contentId = 0;
+  #failure: unknown;
+  #isOpen = true;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  length(): number {
+    return this.#length;
+  }
+
+  async write(parts: readonly Uint8Array[]): Promise<void> {
+    const bytes = lengthOf(parts);
+    this.#require(this.#length + bytes);
+    this.#length += bytes;
+    this.#tail.push(...parts.filter((part) => part.length > 0));
+    this.#tailBytes += bytes;
+    if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
+    await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
+    if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
+  }
+
+  async splice(source: OpenObject, offset: number, length: number): Promise<void> {
+    assert(source instanceof FileSnapshot);
+    this.#require(this.#length + length);
+    const extents = await source.extents(offset, offset + length);
+    // What is not in blobs yet is copied: dirty NFS data, the target of a symlink.
+    if (extents === undefined) {
+      for await (const bytes of source.read(offset, length)) await this.write([bytes]);
+      return;
+    }
+    await this.#stageTail(this.#tailBytes);
+    const guard = this.#parts.blobs.guard();
+    this.#guards.push(guard);
+    const shared = extentsOfRange(extents, { start: offset, end: offset + length });
+    guard.narrow(blobsOf(shared));
+    const shift = this.#length - offset;
+    this.#length += length;
+    for (const extent of shared) {
+      this.#unsaved.push({ extent: { ...extent, offset: extent.offset + shift }, staged: undefined });
+      if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
+    }
+  }
+
+  async discard(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await Promise.allSettled(this.#writing);
+    for (const { staged } of this.#unsaved) if (staged !== undefined) this.#parts.blobs.discard(staged);
+    this.#release();
+    const contentId = this.#contentId;
+    if (contentId === 0) return;
+    await this.#parts.kv.transact('buffered', async (tx) => {
+      await dropContent(this.#parts, tx, { extents: undefined, contentId });
+      tx.delete(draftKey(contentId));
+    });
+  }
+
+  /** Makes the bytes durable. After it only `attachTo` or `discard` may follow. */
+  async finish(): Promise<void> {
+    this.#require(this.#length);
+    await this.#stageTail(this.#tailBytes);
+    await this.#settled();
+    await this.#parts.blobs.flush(this.#written);
+    if (this.#unsaved.length > EXTENTS_PER_COMMIT_MAX) await this.#save();
+  }
+
+  /** Writes what the store does not know yet, in the transaction that gives the content to an inode. */
+  async attachTo(tx: KvTransaction): Promise<ContentPlace> {
+    const { blobs } = this.#parts;
+    for (const { extent, staged } of this.#unsaved) {
+      if (staged === undefined) await blobs.retain(tx, extent.blob);
+      else blobs.attach(tx, staged);
+    }
+    // In the order of the file: blobs are written several at a time and end in any order.
+    const extents = this.#unsaved.map(({ extent }) => extent).sort((one, other) => one.offset - other.offset);
+    if (this.#contentId === 0 && extents.length === 0) return NO_CONTENT;
+    if (this.#contentId === 0 && extents.length <= EXTENTS_EMBEDDED_MAX) return { extents, contentId: 0 };
+    const contentId = this.#contentId === 0 ? this.#parts.sequence.next() : this.#contentId;
+    putExtentRows(tx, contentId, extents);
+    if (this.#contentId !== 0) tx.delete(draftKey(contentId));
+    return { extents: undefined, contentId };
+  }
+
+  /** After the commit of `attachTo`: the content belongs to its inode. */
+  attached(): void {
+    this.#isOpen = false;
+    this.#release();
+  }
+
+  #release(): void {
+    for (const guard of this.#guards.splice(0)) guard.release();
+  }
+
+  #require(length: number): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#isOpen) throw new Fault('conflict', 'request', 'the draft is closed');
+    if (length > FILE_BYTES_MAX) throw new Fault('too-large', 'object', `${length} bytes`);
+  }
+
+  /** Starts writing the first `bytes` of the tail; waits while too many blobs are being written. */
+  async #stageTail(bytes: number): Promise<void> {
+    if (bytes === 0) return;
+    let offset = this.#length - this.#tailBytes;
+    const whole = this.#tail;
+    this.#tail = rest(whole, bytes);
+    this.#tailBytes -= bytes;
+    for (const list of cutIntoBlobs(first(whole, bytes))) {
+      const length = lengthOf(list);
+      this.#start(list, { offset, length });
+      offset += length;
+      while (this.#writing.size >= DRAFT_WRITES_MAX) await Promise.race(this.#writing);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #start(list: readonly Uint8Array[], { offset, length }: { offset: number; length: number }): void {
+    const writing = this.#parts.blobs.stage(list).then(
+      (staged) => {
+        const extent = { offset, length, blob: staged.id, blobOffset: 0 };
+        this.#unsaved.push({ extent, staged });
+        this.#written.push(staged);
+      },
+      (failure: unknown) => {
+        this.#failure ??= failure;
+      },
+    );
+    this.#writing.add(writing);
+    void writing.finally(() => this.#writing.delete(writing));
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all(this.#writing);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #save(): Promise<void> {
+    await this.#settled();
+    const { kv, blobs, sequence } = this.#parts;
+    const contentId = this.#contentId === 0 ? sequence.next() : this.#contentId;
+    const unsaved = this.#unsaved;
+    await kv.transact('buffered', async (tx) => {
+      for (const { extent, staged } of unsaved) {
+        if (staged === undefined) await blobs.retain(tx, extent.blob);
+        else blobs.attach(tx, staged);
+      }
+      putExtentRows(
+        tx,
+        contentId,
+        unsaved.map(({ extent }) => extent),
+      );
+      tx.put(draftKey(contentId), new Uint8Array(0));
+    });
+    this.#contentId = contentId;
+    this.#unsaved = [];
+  }
+}
+
+function first(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const taken: Uint8Array[] = [];
+  let left = bytes;
+  for (const part of parts) {
+    if (left === 0) break;
+    taken.push(part.subarray(0, left));
+    left -= Math.min(left, part.length);
+  }
+  return taken;
+}
+
+function rest(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const kept: Uint8Array[] = [];
+  let skipped = bytes;
+  for (const part of parts) {
+    if (skipped < part.length) kept.push(part.subarray(skipped));
+    skipped = Math.max(0, skipped - part.length);
+  }
+  return kept;
+}

@@ -1,0 +1,140 @@
+import { decodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
+import type { KeyRange } from '../kv/kv.ts';
+import type { Ino, Name, ObjectKey } from './namespace.ts';
+
+/** Table prefixes of the namespace. 0x40 and above belong to tiering. ADR 0001. */
+const table = {
+  inode: 0x10,
+  directory: 0x11,
+  dentry: 0x12,
+  order: 0x13,
+  extent: 0x14,
+  alias: 0x15,
+  bucket: 0x18,
+  draft: 0x19,
+  orphan: 0x1a,
+  upload: 0x20,
+  part: 0x21,
+  finished: 0x22,
+  remembered: 0x23,
+} as const;
+
+const SLASH = 0x2f;
+const INO_BYTES = 8;
+const NAME_OFFSET = 1 + INO_BYTES;
+
+export const SEQUENCE_KEY = Buffer.from('\u0001sequence');
+export const FORMAT_KEY = Buffer.from('\u0001format');
+export const SECRET_KEY = Buffer.from('\u0001secret');
+
+export const inodeKey = (ino: Ino): Uint8Array => tupleKey(table.inode, [ino]);
+export const directoryKey = (ino: Ino): Uint8Array => tupleKey(table.directory, [ino]);
+
+/** A file's name as it is, a directory's with a slash behind it: byte order of dentries is S3 listing order. */
+export function entryName(name: Name, isDirectory: boolean): Uint8Array {
+  if (!isDirectory) return name;
+  const bytes = Buffer.allocUnsafe(name.length + 1);
+  bytes.set(name, 0);
+  bytes[name.length] = SLASH;
+  return bytes;
+}
+/** `entry` as made by `entryName`. */
+export const dentryKey = (parent: Ino, entry: Uint8Array): Uint8Array =>
+  tupleKey(table.dentry, [parent], entry);
+export const isDirectoryEntry = (entry: Uint8Array): boolean =>
+  entry.length > 0 && entry[entry.length - 1] === SLASH;
+export const nameOfEntry = (entry: Uint8Array): Name =>
+  isDirectoryEntry(entry) ? entry.subarray(0, entry.length - 1) : entry;
+export const entryOfDentryKey = (key: Uint8Array): Uint8Array => key.subarray(NAME_OFFSET);
+/** Entries of one directory from `first` (inclusive), only those that start with `prefix`. */
+export const dentryRange = (parent: Ino, prefix: Uint8Array, first: Uint8Array): KeyRange => ({
+  start: dentryKey(parent, first),
+  end: successorOfPrefix(dentryKey(parent, prefix)),
+});
+
+export const orderKey = (parent: Ino, ordinal: number): Uint8Array =>
+  tupleKey(table.order, [parent, ordinal]);
+export const orderRange = (parent: Ino, after: number): KeyRange => ({
+  start: orderKey(parent, after + 1),
+  end: successorOfPrefix(tupleKey(table.order, [parent])),
+});
+export const ordinalOfKey = (key: Uint8Array): number => decodeU64(key, NAME_OFFSET);
+
+/** Keyed by its end (exclusive), so that one forward seek to offset + 1 finds the extent at an offset. */
+export const extentKey = (contentId: number, end: number): Uint8Array =>
+  tupleKey(table.extent, [contentId, end]);
+export const extentRange = (contentId: number, offset: number): KeyRange => ({
+  start: extentKey(contentId, offset + 1),
+  end: successorOfPrefix(tupleKey(table.extent, [contentId])),
+});
+export const endOfExtentKey = (key: Uint8Array): number => decodeU64(key, 1 + INO_BYTES);
+
+export const aliasKey = (parent: Ino, digest: Uint8Array): Uint8Array =>
+  tupleKey(table.alias, [parent], digest);
+
+export const bucketKey = (name: string): Uint8Array => tupleKey(table.bucket, [], Buffer.from(name));
+export const bucketRange = (): KeyRange => prefixRange(tupleKey(table.bucket, []));
+export const nameOfBucketKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
+
+export const draftKey = (contentId: number): Uint8Array => tupleKey(table.draft, [contentId]);
+export const draftRange = (): KeyRange => prefixRange(tupleKey(table.draft, []));
+export const orphanKey = (contentId: number): Uint8Array => tupleKey(table.orphan, [contentId]);
+export const orphanRange = (): KeyRange => prefixRange(tupleKey(table.orphan, []));
+/** Of a `draft` or `orphan` row. */
+export const contentIdOfKey = (key: Uint8Array): number => decodeU64(key, 1);
+
+/** A zero byte becomes 00 FF and 00 ends the key, so that order by (key, rest) is byte order of the whole. */
+function terminated(key: Uint8Array): Uint8Array {
+  const bytes: number[] = [];
+  for (const byte of key) {
+    bytes.push(byte);
+    if (byte === 0) bytes.push(0xff);
+  }
+  bytes.push(0);
+  return Uint8Array.from(bytes);
+}
+
+/** `sequence` orders the uploads of one key by their initiation. */
+export const uploadKey = (bucket: Ino, key: ObjectKey, sequence: number): Uint8Array =>
+  Buffer.concat([tupleKey(table.upload, [bucket], terminated(key)), tupleKey(0, [sequence]).subarray(1)]);
+export function keyOfUploadKey(key: Uint8Array): ObjectKey {
+  const bytes: number[] = [];
+  const escaped = key.subarray(NAME_OFFSET, key.length - INO_BYTES - 1);
+  for (let index = 0; index < escaped.length; index += 1) {
+    const byte = escaped[index] ?? 0;
+    bytes.push(byte);
+    if (byte === 0) index += 1;
+  }
+  return Uint8Array.from(bytes);
+}
+/** Uploads of keys that start with `prefix`, strictly after those of `afterKey` up to `afterSequence`. */
+export function uploadRange(
+  bucket: Ino,
+  prefix: Uint8Array,
+  after?: { key: ObjectKey; sequence: number },
+): KeyRange {
+  const escaped = terminated(prefix);
+  const all = prefixRange(tupleKey(table.upload, [bucket], escaped.subarray(0, escaped.length - 1)));
+  if (after === undefined) return all;
+  const start = uploadKey(bucket, after.key, after.sequence);
+  return Buffer.compare(start, all.start) < 0
+    ? all
+    : { start: Buffer.concat([start, Buffer.alloc(1)]), end: all.end };
+}
+
+/** Parts of the upload with that sequence number. */
+export const partKey = (upload: number, number: number): Uint8Array => tupleKey(table.part, [upload, number]);
+export const partRange = (upload: number, afterNumber: number): KeyRange => ({
+  start: partKey(upload, afterNumber + 1),
+  end: successorOfPrefix(tupleKey(table.part, [upload])),
+});
+export const numberOfPartKey = (key: Uint8Array): number => decodeU64(key, 1 + INO_BYTES);
+
+/** Uploads that were completed or aborted and whose parts have not been given up yet. */
+export const finishedKey = (upload: number): Uint8Array => tupleKey(table.finished, [upload]);
+export const finishedRange = (): KeyRange => prefixRange(tupleKey(table.finished, []));
+export const uploadOfFinishedKey = (key: Uint8Array): number => decodeU64(key, 1);
+
+/** Completed uploads whose rows still answer a second Complete, oldest first. */
+export const rememberedKey = (upload: number): Uint8Array => tupleKey(table.remembered, [upload]);
+export const rememberedRange = (): KeyRange => prefixRange(tupleKey(table.remembered, []));

@@ -1,0 +1,156 @@
+import { Fault } from '../fault.ts';
+import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import { posixNameOf } from './alias.ts';
+import {
+  attributes,
+  attributesOf,
+  currentAttributes,
+  currentInode,
+  loadDirectory,
+  staleHandle,
+} from './attributes.ts';
+import { decodeDirectory } from './directory-row.ts';
+import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
+import { directoryKey, isDirectoryEntry, nameOfEntry, orderRange, ordinalOfKey } from './keys.ts';
+import type { Attributes, Caller, DirectoryEntry, Ino, Name, PosixName } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
+import { decodeOrder, type Inode } from './records.ts';
+
+/** See FileTree.lookup. */
+export async function lookup(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  name: PosixName,
+): Promise<{ attributes: Attributes; directory: Attributes }> {
+  const directory = await loadDirectory(parts.kv, ino);
+  requireBits(caller, directory, EXECUTE);
+  const target = await targetOf(parts, directory, name);
+  if (target === undefined) throw new Fault('not-found', 'inode', printable(name));
+  const [found, whole] = await currentAttributes(parts, [target, ino]);
+  // Removed between the two reads: there is nothing of that name now.
+  if (found === undefined) throw new Fault('not-found', 'inode', printable(name));
+  if (whole === undefined) throw staleHandle(ino);
+  return { attributes: found, directory: whole };
+}
+
+async function targetOf({ kv }: Parts, directory: Inode, name: PosixName): Promise<Ino | undefined> {
+  if (isDot(name)) return directory.ino;
+  if (isDotDot(name)) return directory.parent === 0 ? directory.ino : directory.parent;
+  return (await findPosix(kv, directory.ino, name))?.dentry.ino;
+}
+
+/** ACCESS3, RFC 1813 §3.3.4. */
+const ACCESS3_READ = 0x01;
+const ACCESS3_LOOKUP = 0x02;
+const ACCESS3_MODIFY = 0x04;
+const ACCESS3_EXTEND = 0x08;
+const ACCESS3_DELETE = 0x10;
+const ACCESS3_EXECUTE = 0x20;
+
+/** See FileTree.access. */
+export async function access(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  wanted: number,
+): Promise<{ granted: number; attributes: Attributes }> {
+  const found = await attributes(parts, ino);
+  const bits = grantedBits(caller, found);
+  const isDirectory = found.kind === 'directory';
+  let granted = 0;
+  if ((bits & READ) !== 0) granted |= ACCESS3_READ;
+  if ((bits & WRITE) !== 0) granted |= ACCESS3_MODIFY | ACCESS3_EXTEND;
+  if ((bits & WRITE) !== 0 && isDirectory) granted |= ACCESS3_DELETE;
+  if ((bits & EXECUTE) !== 0) granted |= isDirectory ? ACCESS3_LOOKUP : ACCESS3_EXECUTE;
+  return { granted: granted & wanted, attributes: found };
+}
+
+/** See FileTree.readlink. */
+export async function readlink(
+  parts: Parts,
+  ino: Ino,
+): Promise<{ target: Uint8Array; attributes: Attributes }> {
+  const inode = await currentInode(parts, ino);
+  if (inode.kind !== 'symlink') throw new Fault('invalid-argument', 'inode', `${ino} is a ${inode.kind}`);
+  return { target: inode.target, attributes: attributesOf(inode) };
+}
+
+export interface Entries {
+  readonly entries: readonly DirectoryEntry[];
+  readonly eof: boolean;
+  readonly directory: Attributes;
+}
+
+/** See FileTree.entries. In the order in which the names were made: an ordinal is a cookie that never goes stale. */
+export async function entries(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  { after, entriesMax }: { after: number; entriesMax: number },
+): Promise<Entries> {
+  requireBits(caller, await loadDirectory(parts.kv, ino), READ);
+  const whole = await attributes(parts, ino);
+  const hasClashes = await mayClash(parts, ino);
+  const found: DirectoryEntry[] = [];
+  let at = after;
+  while (found.length < entriesMax) {
+    const page = await orderPage(parts, ino, at, Math.min(entriesMax - found.length, PAGE_ENTRIES_MAX));
+    if (page.length === 0) return { entries: found, eof: true, directory: whole };
+    found.push(...(await named(parts, ino, page, hasClashes)));
+    at = page.at(-1)?.ordinal ?? at;
+  }
+  const [following] = await orderPage(parts, ino, at, 1);
+  return { entries: found, eof: following === undefined, directory: whole };
+}
+
+interface Ordered {
+  readonly ordinal: number;
+  readonly ino: Ino;
+  readonly name: Name;
+  readonly isDirectory: boolean;
+}
+
+async function orderPage(
+  { kv }: Parts,
+  ino: Ino,
+  after: number,
+  pageEntries: number,
+): Promise<readonly Ordered[]> {
+  for await (const page of kv.scan(orderRange(ino, after), { pageEntries })) {
+    return page.map(({ key, value }) => {
+      const { ino: child, entry } = decodeOrder(value);
+      const isDirectory = isDirectoryEntry(entry);
+      return { ordinal: ordinalOfKey(key), ino: child, name: nameOfEntry(entry), isDirectory };
+    });
+  }
+  return [];
+}
+
+async function mayClash({ kv }: Parts, ino: Ino): Promise<boolean> {
+  const row = await kv.get(directoryKey(ino));
+  return row !== undefined && decodeDirectory(row).clashes > 0;
+}
+
+async function named(
+  parts: Parts,
+  parent: Ino,
+  page: readonly Ordered[],
+  hasClashes: boolean,
+): Promise<readonly DirectoryEntry[]> {
+  const all = await currentAttributes(
+    parts,
+    page.map(({ ino }) => ino),
+  );
+  const found: DirectoryEntry[] = [];
+  for (const [index, { ordinal, name, isDirectory }] of page.entries()) {
+    const attributes = all[index];
+    // Removed since the page was read; or the marker of an explicit directory, which is the directory itself.
+    if (attributes === undefined || (name.length === 0 && attributes.size === 0)) continue;
+    const isClash =
+      hasClashes && !isDirectory && (await pairOf(parts.kv, parent, name)).directory !== undefined;
+    found.push({ name: posixNameOf(name, isClash), cookie: ordinal, attributes });
+  }
+  return found;
+}

@@ -1,0 +1,44 @@
+import type { Time } from '../environment.ts';
+import { SET_GID } from './permissions.ts';
+import { NO_CONTENT } from './extents.ts';
+import type { Attributes, AttributeWish, Caller, Ino, Kind } from './namespace.ts';
+import { NOTHING_RARE, type Inode } from './records.ts';
+
+export const MODE_BITS = 0o7777;
+/** What a client that leaves the mode open gets; an exclusive create sets it by a SETATTR that follows. */
+const MODE_DEFAULT = 0o600;
+export const OBJECT_MODE = 0o644;
+export const DIRECTORY_MODE = 0o755;
+
+export interface Birth {
+  readonly ino: Ino;
+  readonly bucket: Ino;
+  readonly kind: Kind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly now: Time;
+  readonly contentGeneration: number;
+}
+
+export function newInode(birth: Birth): Inode {
+  const { now, ...given } = birth;
+  const times = { atime: now, mtime: now, ctime: now };
+  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, facet: undefined, size: 0, parent: 0 as Ino };
+  return { ...nothing, ...given, ...times, linkCount: 1 };
+}
+
+/** Owner and mode of what a caller makes in a directory: with set-group-ID the directory's group is inherited. */
+export function ownership(
+  caller: Caller,
+  directory: Pick<Attributes, 'mode' | 'gid'>,
+  { kind, wish }: { kind: Kind; wish: AttributeWish },
+): Pick<Inode, 'uid' | 'gid' | 'mode'> {
+  const inherits = (directory.mode & SET_GID) !== 0;
+  const mode = (wish.mode ?? MODE_DEFAULT) & MODE_BITS;
+  return {
+    uid: caller.uid,
+    gid: inherits ? directory.gid : caller.gid,
+    mode: inherits && kind === 'directory' ? mode | SET_GID : mode,
+  };
+}

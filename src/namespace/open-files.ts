@@ -1,0 +1,87 @@
+import type { MonotonicMs, Time } from '../environment.ts';
+import { DirtyRanges } from './dirty.ts';
+import type { Ino } from './namespace.ts';
+import type { Inode } from './records.ts';
+
+/** What a write changes of an inode before it is committed. */
+export interface DirtyAttributes {
+  readonly size: number;
+  readonly mtime: Time;
+  readonly ctime: Time;
+  readonly contentGeneration: number;
+}
+
+/** A file with data that NFS has written and no commit has made durable yet. */
+export class OpenFile {
+  readonly ino: Ino;
+  /** Outlive the write-out: whoever looked at the file before it may still compare generations. */
+  attributes: DirtyAttributes;
+  /** Written since the last write-out began. */
+  dirty = new DirtyRanges();
+  /** Being written out; below `dirty`. */
+  flushing: DirtyRanges | undefined;
+  lastWriteAt: MonotonicMs;
+  /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
+  writeOuts = 0;
+  running: Promise<void> | undefined;
+  following: Promise<void> | undefined;
+
+  constructor(inode: Inode, now: MonotonicMs) {
+    this.ino = inode.ino;
+    this.attributes = inode;
+    this.lastWriteAt = now;
+  }
+
+  bytes(): number {
+    return this.dirty.bytes() + (this.flushing?.bytes() ?? 0);
+  }
+}
+
+/** The files with dirty data, and one lock for each inode whose content somebody changes or takes a picture of. */
+export class OpenFiles {
+  readonly #files = new Map<Ino, OpenFile>();
+  readonly #locks = new Map<Ino, Promise<unknown>>();
+  #bytes = 0;
+
+  get(ino: Ino): OpenFile | undefined {
+    return this.#files.get(ino);
+  }
+
+  add(file: OpenFile): void {
+    this.#files.set(file.ino, file);
+  }
+
+  /** Forgets the file and what it held: its data is durable, or nobody can read it any more. */
+  forget(file: OpenFile): void {
+    if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
+    this.account(-file.bytes());
+    file.dirty = new DirtyRanges();
+    file.flushing = undefined;
+  }
+
+  all(): Iterable<OpenFile> {
+    return this.#files.values();
+  }
+
+  /** Dirty bytes of all files. */
+  bytes(): number {
+    return this.#bytes;
+  }
+
+  account(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Runs `work` when everyone before it on the same inode is done. */
+  async exclusive<T>(ino: Ino, work: () => Promise<T>): Promise<T> {
+    const before = this.#locks.get(ino);
+    const mine = before === undefined ? work() : before.then(work, work);
+    const settled = mine.catch(() => undefined);
+    this.#locks.set(ino, settled);
+    try {
+      return await mine;
+    } finally {
+      if (this.#locks.get(ino) === settled) this.#locks.delete(ino);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { Environment } from '../environment.ts';
+import type { Kv } from '../kv/kv.ts';
+import type { Sequence } from '../kv/sequence.ts';
+import type { Blobs } from '../tiering/blobs.ts';
+import type { OpenFiles } from './open-files.ts';
+
+/** What every operation of the namespace works with. */
+export interface Parts {
+  readonly environment: Environment;
+  readonly kv: Kv;
+  readonly sequence: Sequence;
+  readonly blobs: Blobs;
+  readonly files: OpenFiles;
+  /** Contents with extent rows that somebody is reading: they are not collected until released. */
+  readonly contentPins: Map<number, number>;
+}

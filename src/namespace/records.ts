@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { RecordReader, RecordWriter } from '../codec.ts';
+import type { Time } from '../environment.ts';
+import type { BlobId } from '../tiering/blobs.ts';
+import type { Attributes, Checksum, Ino, Kind, ObjectFacet } from './namespace.ts';
+
+/** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+  readonly blob: BlobId;
+  readonly blobOffset: number;
+}
+
+/** The facet as stored: it holds as long as the content is still the one it was computed from. */
+export interface StoredFacet extends ObjectFacet {
+  readonly contentGeneration: number;
+}
+
+export interface Inode {
+  readonly ino: Ino;
+  readonly bucket: Ino;
+  readonly kind: Kind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkCount: number;
+  readonly size: number;
+  readonly atime: Time;
+  readonly mtime: Time;
+  readonly ctime: Time;
+  readonly contentGeneration: number;
+  readonly device: Attributes['device'];
+  /** Directories only: where `..` leads. Other kinds have 0, they may have several parents. */
+  readonly parent: Ino;
+  /** Symlinks only. */
+  readonly target: Uint8Array;
+  /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
+  readonly createVerifier: Uint8Array;
+  /** `undefined`: the extents have rows of their own, under `contentId`. Ascending, without overlap. */
+  readonly extents: readonly Extent[] | undefined;
+  /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
+  readonly contentId: number;
+  readonly facet: StoredFacet | undefined;
+  readonly xattrs: ReadonlyMap<string, Uint8Array>;
+}
+
+const INODE_VERSION = 1;
+const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character'];
+const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+const HAS_EXTENT_ROWS = 1;
+const HAS_FACET = 2;
+const HAS_RARE = 4;
+
+const writeTime = (writer: RecordWriter, time: Time): void => {
+  writer.signed(time.seconds).number(time.nanoseconds);
+};
+const readTime = (reader: RecordReader): Time => ({ seconds: reader.signed(), nanoseconds: reader.number() });
+
+/** Fields that few inodes have travel only when one of them is set. */
+const hasRare = (inode: Inode): boolean =>
+  inode.target.length > 0 ||
+  inode.createVerifier.length > 0 ||
+  inode.xattrs.size > 0 ||
+  inode.device.major !== 0 ||
+  inode.device.minor !== 0;
+
+export function encodeInode(inode: Inode): Uint8Array {
+  const rare = hasRare(inode);
+  const flags =
+    (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
+    (inode.facet === undefined ? 0 : HAS_FACET) |
+    (rare ? HAS_RARE : 0);
+  const writer = new RecordWriter();
+  writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
+  writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
+  writer.number(inode.size).number(inode.contentGeneration).number(inode.parent);
+  writeTime(writer, inode.atime);
+  writeTime(writer, inode.mtime);
+  writeTime(writer, inode.ctime);
+  if (inode.extents === undefined) writer.number(inode.contentId);
+  else writeExtents(writer, inode.extents);
+  if (inode.facet !== undefined) writeFacet(writer, inode.facet);
+  if (rare) writeRare(writer, inode);
+  return writer.finish();
+}
+
+export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
+  const reader = new RecordReader(bytes);
+  assert.equal(reader.number(), INODE_VERSION, 'inode record of an unknown version');
+  const flags = reader.number();
+  const kind = kinds[reader.number()];
+  assert(kind !== undefined, 'inode record of an unknown kind');
+  const inode = {
+    ino,
+    kind,
+    bucket: reader.number() as Ino,
+    mode: reader.number(),
+    uid: reader.number(),
+    gid: reader.number(),
+    linkCount: reader.number(),
+    size: reader.number(),
+    contentGeneration: reader.number(),
+    parent: reader.number() as Ino,
+    atime: readTime(reader),
+    mtime: readTime(reader),
+    ctime: readTime(reader),
+    ...((flags & HAS_EXTENT_ROWS) === 0
+      ? { extents: readExtents(reader), contentId: 0 }
+      : { extents: undefined, contentId: reader.number() }),
+    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
+    ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
+  };
+  reader.end();
+  return inode;
+}
+
+type Rare = Pick<Inode, 'target' | 'createVerifier' | 'xattrs' | 'device'>;
+const EMPTY = new Uint8Array(0);
+export const NOTHING_RARE: Rare = {
+  target: EMPTY,
+  createVerifier: EMPTY,
+  xattrs: new Map(),
+  device: { major: 0, minor: 0 },
+};
+
+function writeRare(writer: RecordWriter, { target, createVerifier, xattrs, device }: Rare): void {
+  writer.bytes(target).bytes(createVerifier).number(device.major).number(device.minor);
+  writer.list([...xattrs], ([name, value]) => writer.text(name).bytes(value));
+}
+
+function readRare(reader: RecordReader): Rare {
+  return {
+    target: reader.bytes(),
+    createVerifier: reader.bytes(),
+    device: { major: reader.number(), minor: reader.number() },
+    xattrs: new Map(reader.list(() => [reader.text(), reader.bytes()] as const)),
+  };
+}
+
+/** Offsets as distances from the end before, which are zero in a file without holes. */
+function writeExtents(writer: RecordWriter, extents: readonly Extent[]): void {
+  let end = 0;
+  writer.list(extents, ({ offset, length, blob, blobOffset }) => {
+    writer
+      .number(offset - end)
+      .number(length)
+      .number(blob)
+      .number(blobOffset);
+    end = offset + length;
+  });
+}
+
+function readExtents(reader: RecordReader): readonly Extent[] {
+  let end = 0;
+  return reader.list(() => {
+    const offset = end + reader.number();
+    const length = reader.number();
+    end = offset + length;
+    return { offset, length, blob: reader.number() as BlobId, blobOffset: reader.number() };
+  });
+}
+
+function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
+  writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
+  writeChecksums(writer, facet.checksums);
+  writer.list(facet.partLengths, (length) => writer.number(length));
+}
+
+function readFacet(reader: RecordReader): StoredFacet {
+  return {
+    contentGeneration: reader.number(),
+    etag: reader.text(),
+    headers: reader.map(),
+    metadata: reader.map(),
+    checksums: readChecksums(reader),
+    partLengths: reader.list(() => reader.number()),
+  };
+}
+
+const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
+  writer.list(checksums, ({ algorithm, value, type }) =>
+    writer.number(algorithms.indexOf(algorithm) * 2 + (type === 'COMPOSITE' ? 1 : 0)).text(value),
+  );
+};
+
+const readChecksums = (reader: RecordReader): readonly Checksum[] =>
+  reader.list(() => {
+    const code = reader.number();
+    const algorithm = algorithms[Math.floor(code / 2)];
+    assert(algorithm !== undefined, 'checksum of an unknown algorithm');
+    return { algorithm, value: reader.text(), type: code % 2 === 1 ? 'COMPOSITE' : 'FULL_OBJECT' };
+  });
+
+/** What a name leads to. The ordinal finds the entry's `order` row, and is its NFS directory cookie. */
+export interface Dentry {
+  readonly ino: Ino;
+  readonly kind: Kind;
+  readonly ordinal: number;
+}
+
+export const encodeDentry = ({ ino, kind, ordinal }: Dentry): Uint8Array =>
+  new RecordWriter().number(kinds.indexOf(kind)).number(ino).number(ordinal).finish();
+
+export function decodeDentry(bytes: Uint8Array): Dentry {
+  const reader = new RecordReader(bytes);
+  const kind = kinds[reader.number()];
+  assert(kind !== undefined);
+  return { kind, ino: reader.number() as Ino, ordinal: reader.number() };
+}
+
+/** An `order` row: enough to list a directory in cookie order without its dentries. */
+export const encodeOrder = (entry: Uint8Array, ino: Ino): Uint8Array =>
+  new RecordWriter().number(ino).bytes(entry).finish();
+
+export function decodeOrder(bytes: Uint8Array): { readonly ino: Ino; readonly entry: Uint8Array } {
+  const reader = new RecordReader(bytes);
+  return { ino: reader.number() as Ino, entry: reader.bytes() };
+}
+
+export const encodeExtent = ({ length, blob, blobOffset }: Extent): Uint8Array =>
+  new RecordWriter().number(length).number(blob).number(blobOffset).finish();
+
+export function decodeExtent(end: number, bytes: Uint8Array): Extent {
+  const reader = new RecordReader(bytes);
+  const length = reader.number();
+  return { offset: end - length, length, blob: reader.number() as BlobId, blobOffset: reader.number() };
+}
+
+export interface BucketRow {
+  readonly ino: Ino;
+  readonly createdAt: Time;
+}
+
+export function encodeBucket({ ino, createdAt }: BucketRow): Uint8Array {
+  const writer = new RecordWriter().number(ino);
+  writeTime(writer, createdAt);
+  return writer.finish();
+}
+
+export function decodeBucket(bytes: Uint8Array): BucketRow {
+  const reader = new RecordReader(bytes);
+  return { ino: reader.number() as Ino, createdAt: readTime(reader) };
+}
+
+export interface UploadRow {
+  readonly uploadId: string;
+  readonly initiatedAt: Time;
+  readonly facet: ObjectFacet;
+  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Set once completed: the inode that became the object, as it was then and without its extents. */
+  readonly completed: Inode | undefined;
+}
+
+export function encodeUpload(row: UploadRow): Uint8Array {
+  const writer = new RecordWriter().text(row.uploadId);
+  writeTime(writer, row.initiatedAt);
+  writeFacet(writer, { ...row.facet, contentGeneration: 0 });
+  const { checksum, completed } = row;
+  writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
+    writer.text(algorithm).text(type),
+  );
+  writer.list(completed === undefined ? [] : [completed], (inode) => {
+    writer.number(inode.ino).bytes(encodeInode(inode));
+  });
+  return writer.finish();
+}
+
+export function decodeUpload(bytes: Uint8Array): UploadRow {
+  const reader = new RecordReader(bytes);
+  return {
+    uploadId: reader.text(),
+    initiatedAt: readTime(reader),
+    facet: readFacet(reader),
+    checksum: reader.list(() => ({
+      algorithm: reader.text() as Checksum['algorithm'],
+      type: reader.text() as Checksum['type'],
+    }))[0],
+    completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
+  };
+}
+
+export interface PartRow {
+  readonly ino: Ino;
+  readonly etag: string;
+  readonly size: number;
+  readonly modifiedAt: Time;
+  readonly checksums: readonly Checksum[];
+}
+
+export function encodePart(row: PartRow): Uint8Array {
+  const writer = new RecordWriter().number(row.ino).text(row.etag).number(row.size);
+  writeTime(writer, row.modifiedAt);
+  writeChecksums(writer, row.checksums);
+  return writer.finish();
+}
+
+export function decodePart(bytes: Uint8Array): PartRow {
+  const reader = new RecordReader(bytes);
+  return {
+    ino: reader.number() as Ino,
+    etag: reader.text(),
+    size: reader.number(),
+    modifiedAt: readTime(reader),
+    checksums: readChecksums(reader),
+  };
+}
+
+/** An upload that needs no answer any more but perhaps to a second Complete: where its row is, and since when. */
+export interface FinishedRow {
+  readonly uploadKey: Uint8Array;
+  readonly at: Time;
+}
+
+export function encodeFinished({ uploadKey, at }: FinishedRow): Uint8Array {
+  const writer = new RecordWriter().bytes(uploadKey);
+  writeTime(writer, at);
+  return writer.finish();
+}
+
+export function decodeFinished(bytes: Uint8Array): FinishedRow {
+  const reader = new RecordReader(bytes);
+  return { uploadKey: reader.bytes(), at: readTime(reader) };
+}

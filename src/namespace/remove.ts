@@ -1,0 +1,131 @@
+import { Fault } from '../fault.ts';
+import type { KvTransaction } from '../kv/kv.ts';
+import { loadDirectory, loadInode } from './attributes.ts';
+import { addMarker, editOf, loadWritable, MARKER_NAME, type Place } from './create.ts';
+import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
+import { inodeKey } from './keys.ts';
+import type { Caller, Change, Ino, Name } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
+import { decodeInode, type Dentry, type Inode } from './records.ts';
+import type { TreeEdit } from './tree-edit.ts';
+import { dropInode, unlink } from './unlink.ts';
+
+/** See FileTree.remove. */
+export async function remove(parts: Parts, caller: Caller, { directory, name }: Place): Promise<Change> {
+  const { edit, parent } = await parts.kv.transact('durable', async (tx) => {
+    const edit = editOf(parts, tx);
+    requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
+    const found = await requirePosix(tx, directory, name);
+    const parent = await loadWritable(tx, caller, directory);
+    const inode = await loadInode(tx, found.dentry.ino);
+    requireUnstuck(caller, parent, inode);
+    if (inode.kind === 'directory') throw new Fault('is-directory', 'inode', printable(name));
+    await removeFile(parts, edit, { parent: directory, name: found.name, dentry: found.dentry, inode });
+    await keepDirectory(parts, edit, directory);
+    edit.finish();
+    return { edit, parent };
+  });
+  return edit.change(parent);
+}
+
+export interface NamedInode {
+  readonly parent: Ino;
+  readonly name: Name;
+  readonly dentry: Dentry;
+  readonly inode: Inode;
+}
+
+/** Takes away a name that leads to no directory, and the inode when that was its last. */
+export async function removeFile(
+  parts: Parts,
+  edit: TreeEdit,
+  { parent, name, dentry, inode }: NamedInode,
+): Promise<void> {
+  await edit.remove(parent, name, dentry);
+  await unlink(parts, edit, inode);
+}
+
+/**
+ * An implicit directory, made by S3 for the keys below it, vanishes with the last of them when S3 deletes that. A file
+ * system client does not expect a directory to go away by itself: what empties it here makes it explicit.
+ */
+export async function keepDirectory(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
+  const implicit = await loadImplicit(edit, directory);
+  if (implicit?.entries === 0) addMarker(parts, edit, implicit.inode);
+}
+
+/** A directory below a bucket that has no marker, and how many entries it has after the edits so far. */
+export async function loadImplicit(
+  edit: TreeEdit,
+  directory: Ino,
+): Promise<{ inode: Inode; entries: number } | undefined> {
+  // First the marker: the counts of a busy directory are better not looked at.
+  const { file: marker } = await pairOf(edit.tx, directory, MARKER_NAME);
+  if (marker !== undefined) return undefined;
+  const inode = await loadInode(edit.tx, directory);
+  if (inode.bucket === inode.ino) return undefined;
+  const { row } = await edit.load(directory);
+  return { inode, entries: row.entries };
+}
+
+/** See FileTree.removeDirectory. */
+export async function removeDirectory(
+  parts: Parts,
+  caller: Caller,
+  { directory, name }: Place,
+): Promise<Change> {
+  if (isDot(name)) throw new Fault('invalid-argument', 'inode', '.');
+  if (isDotDot(name)) throw new Fault('not-empty', 'inode', '..');
+  const { edit, parent } = await parts.kv.transact('durable', async (tx) => {
+    const edit = editOf(parts, tx);
+    requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
+    const found = await requirePosix(tx, directory, name);
+    const parent = await loadWritable(tx, caller, directory);
+    const inode = await loadInode(tx, found.dentry.ino);
+    requireUnstuck(caller, parent, inode);
+    if (inode.kind !== 'directory') throw new Fault('not-directory', 'inode', printable(name));
+    await removeEmptyDirectory(parts, edit, {
+      parent: directory,
+      name: found.name,
+      dentry: found.dentry,
+      inode,
+    });
+    await keepDirectory(parts, edit, directory);
+    edit.finish();
+    return { edit, parent };
+  });
+  return edit.change(parent);
+}
+
+/** Removes a directory that holds nothing but its own marker. Fault('not-empty') otherwise. */
+export async function removeEmptyDirectory(
+  parts: Parts,
+  edit: TreeEdit,
+  { parent, name, dentry, inode }: NamedInode,
+): Promise<void> {
+  const { row } = await edit.load(inode.ino);
+  if (row.entries > 1) throw new Fault('not-empty', 'inode', printable(name));
+  if (row.entries === 1) await removeMarker(parts, edit, inode.ino);
+  edit.unmake(inode.ino);
+  await edit.remove(parent, name, dentry);
+}
+
+async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
+  const { tx } = edit;
+  const marker = await markerOf(tx, directory);
+  // A marker with a body shows in the directory, and is somebody's data.
+  if (marker === undefined || marker.inode.size > 0) throw new Fault('not-empty', 'inode', String(directory));
+  await edit.remove(directory, MARKER_NAME, marker.dentry);
+  await dropInode(parts, tx, marker.inode);
+}
+
+async function markerOf(
+  tx: KvTransaction,
+  directory: Ino,
+): Promise<{ dentry: Dentry; inode: Inode } | undefined> {
+  const { file } = await pairOf(tx, directory, MARKER_NAME);
+  if (file === undefined) return undefined;
+  const bytes = await tx.get(inodeKey(file.ino));
+  return bytes === undefined ? undefined : { dentry: file, inode: decodeInode(file.ino, bytes) };
+}

@@ -1,0 +1,159 @@
+import type { Time } from '../environment.ts';
+import { Fault } from '../fault.ts';
+import { FILE_BYTES_MAX } from '../limits.ts';
+import { attributesOf, directoryAttributes, loadInode, loadWholeDirectory } from './attributes.ts';
+import { encodeDirectory } from './directory-row.ts';
+import { NO_CONTENT, replaceRange, type ContentPlace } from './extents.ts';
+import { directoryKey, inodeKey } from './keys.ts';
+import type { Attributes, AttributeWish, Caller, Change, Ino } from './namespace.ts';
+import { MODE_BITS } from './new-inode.ts';
+import type { Parts } from './parts.ts';
+import {
+  isInGroup,
+  isOwner,
+  isSuperuser,
+  requireBits,
+  requireContentAccess,
+  SET_GID,
+  SET_UID,
+  WRITE,
+} from './permissions.ts';
+import { encodeInode, type Inode } from './records.ts';
+import { advance, compareTimes, laterOf } from './time.ts';
+import type { KvTransaction } from '../kv/kv.ts';
+import { dropContent } from './unlink.ts';
+import { requireFile } from './write.ts';
+import { writeOut } from './write-out.ts';
+
+export interface AttributeRequest {
+  readonly wish: AttributeWish;
+  readonly guard?: Time | undefined;
+}
+
+/** See FileTree.setAttributes. */
+export async function setAttributes(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  request: AttributeRequest,
+): Promise<Change> {
+  for (;;) {
+    await writeOut(parts, ino);
+    const change = await parts.files.exclusive(ino, async () =>
+      // Written to again before the lock was ours: that data comes first.
+      parts.files.get(ino) === undefined ? apply(parts, caller, ino, request) : undefined,
+    );
+    if (change !== undefined) return change;
+  }
+}
+
+async function apply(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  { wish, guard }: AttributeRequest,
+): Promise<Change> {
+  return parts.kv.transact('durable', async (tx) => {
+    const inode = await loadInode(tx, ino);
+    const now = parts.environment.clock.wall();
+    if (inode.kind === 'directory') return changeDirectory(tx, caller, ino, { wish, guard, now });
+    const before = attributesOf(inode);
+    requireGuard(before, guard);
+    requireAllowed(caller, inode, wish);
+    const changed = changedInode(caller, inode, { wish, now });
+    const after = wish.size === undefined ? changed : await resized(parts, tx, changed, wish.size);
+    tx.put(inodeKey(ino), encodeInode(after));
+    return { before, after: attributesOf(after) };
+  });
+}
+
+/** A directory's times live in its row; what else is set lives in its inode. */
+async function changeDirectory(
+  tx: KvTransaction,
+  caller: Caller,
+  ino: Ino,
+  { wish, guard, now }: AttributeRequest & { now: Time },
+): Promise<Change> {
+  if (wish.size !== undefined) throw new Fault('is-directory', 'inode', String(ino));
+  const { inode, row } = await loadWholeDirectory(tx, ino);
+  const before = directoryAttributes(inode, row);
+  requireGuard(before, guard);
+  requireAllowed(caller, inode, wish);
+  const seen = { ...inode, mtime: row.mtime, ctime: laterOf(inode.ctime, row.ctime) };
+  const after = changedInode(caller, seen, { wish, now });
+  tx.put(inodeKey(ino), encodeInode(after));
+  const changedRow = { ...row, mtime: after.mtime };
+  if (wish.mtime !== undefined) tx.put(directoryKey(ino), encodeDirectory(changedRow));
+  return { before, after: directoryAttributes(after, changedRow) };
+}
+
+function requireGuard(before: Attributes, guard: Time | undefined): void {
+  if (guard === undefined || compareTimes(before.ctime, guard) === 0) return;
+  throw new Fault('not-sync', 'inode', `ctime of ${before.ino} differs from the guard`);
+}
+
+const notPermitted = (inode: Inode): Fault =>
+  new Fault('not-permitted', 'inode', `not the owner of ${inode.ino}`);
+
+/** POSIX chmod(), chown(), utimensat(), truncate(): who may do which of them. */
+function requireAllowed(caller: Caller, inode: Inode, wish: AttributeWish): void {
+  const owner = isOwner(caller, inode);
+  if (wish.mode !== undefined && !owner) throw notPermitted(inode);
+  if (wish.uid !== undefined && wish.uid !== inode.uid && !isSuperuser(caller)) throw notPermitted(inode);
+  if (wish.gid !== undefined && wish.gid !== inode.gid && !isSuperuser(caller)) {
+    if (!owner || !isInGroup(caller, wish.gid)) throw notPermitted(inode);
+  }
+  if ((wish.uid !== undefined || wish.gid !== undefined) && !owner) throw notPermitted(inode);
+  const setsTime = typeof wish.atime === 'object' || typeof wish.mtime === 'object';
+  if (setsTime && !owner) throw notPermitted(inode);
+  if ((wish.atime !== undefined || wish.mtime !== undefined) && !owner) requireBits(caller, inode, WRITE);
+  if (wish.size !== undefined) {
+    requireFile(inode);
+    requireContentAccess(caller, inode, WRITE);
+    if (wish.size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(wish.size));
+  }
+}
+
+const timeOf = (wish: Time | 'now' | undefined, old: Time, now: Time): Time =>
+  wish === undefined ? old : wish === 'now' ? now : wish;
+
+function changedInode(
+  caller: Caller,
+  inode: Inode,
+  { wish, now }: { wish: AttributeWish; now: Time },
+): Inode {
+  return {
+    ...inode,
+    mode: changedMode(caller, inode, wish),
+    uid: wish.uid ?? inode.uid,
+    gid: wish.gid ?? inode.gid,
+    atime: timeOf(wish.atime, inode.atime, now),
+    mtime: timeOf(wish.mtime, wish.size === undefined ? inode.mtime : now, now),
+    ctime: advance(inode.ctime, now),
+  };
+}
+
+/** Set-ID bits go with a change of owner, and set-group-ID is not for groups one is no member of. */
+function changedMode(caller: Caller, inode: Inode, wish: AttributeWish): number {
+  let mode = (wish.mode ?? inode.mode) & MODE_BITS;
+  if (inode.kind === 'directory') return mode;
+  const changesOwner = wish.uid !== undefined || wish.gid !== undefined;
+  if (changesOwner) mode &= ~SET_UID;
+  if (changesOwner && (mode & 0o010) !== 0) mode &= ~SET_GID;
+  if (wish.mode !== undefined && !isSuperuser(caller) && !isInGroup(caller, wish.gid ?? inode.gid))
+    mode &= ~SET_GID;
+  return mode;
+}
+
+async function resized(parts: Parts, tx: KvTransaction, inode: Inode, size: number): Promise<Inode> {
+  const { sequence, blobs } = parts;
+  let place: ContentPlace = inode;
+  if (size === 0 && inode.extents === undefined) {
+    await dropContent(parts, tx, inode);
+    place = NO_CONTENT;
+  } else if (size < inode.size) {
+    const gone = { start: size, end: FILE_BYTES_MAX, fresh: [] };
+    place = await replaceRange({ tx, blobs, nextId: () => sequence.next() }, inode, gone);
+  }
+  return { ...inode, ...place, size, contentGeneration: sequence.next() };
+}

@@ -1,0 +1,151 @@
+import { Fault } from '../fault.ts';
+import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
+import type { BlobGuard } from '../tiering/blobs.ts';
+import { foundOf, loadInode, withDirty } from './attributes.ts';
+import { blobsOf, plan, readPieces } from './content.ts';
+import type { DirtyRanges } from './dirty.ts';
+import { extentsWithin } from './extents.ts';
+import type { Ino, OpenObject } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import type { Extent, Inode } from './records.ts';
+
+/** Files with more bytes than this have their extents looked up while they are read. */
+const PINNED_BYTES_MAX = 256 * CONTENT_BLOB_BYTES_MAX;
+
+interface Layers {
+  readonly inode: Inode;
+  /** All of the file's, or `undefined` when they are looked up while reading. */
+  readonly extents: readonly Extent[] | undefined;
+  readonly dirty: readonly (DirtyRanges | undefined)[];
+}
+
+/**
+ * Opens the file as it is now, with what NFS has written and not committed. Blobs it shows stay readable until it is
+ * closed. A file of more than 256 MiB whose content is changed in place while it is read faults with 'conflict' rather
+ * than show bytes of two generations.
+ */
+export async function openSnapshot(parts: Parts, ino: Ino): Promise<FileSnapshot> {
+  const guard = parts.blobs.guard();
+  try {
+    // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data.
+    const layers = await parts.files.exclusive(ino, () => takeLayers(parts, ino));
+    if (layers.extents !== undefined) guard.narrow(blobsOf(layers.extents));
+    else {
+      guard.narrow([]);
+      pin(parts, layers.inode.contentId);
+    }
+    return new FileSnapshot(parts, layers, guard);
+  } catch (fault) {
+    guard.release();
+    throw fault;
+  }
+}
+
+async function takeLayers(parts: Parts, ino: Ino): Promise<Layers> {
+  return parts.kv.transact('buffered', async (tx) => {
+    const stored = await loadInode(tx, ino);
+    const eager = stored.extents !== undefined || stored.size <= PINNED_BYTES_MAX;
+    const extents = eager ? await extentsWithin(tx, stored, { start: 0, end: Infinity }) : undefined;
+    const file = parts.files.get(ino);
+    return {
+      inode: withDirty(stored, file?.attributes),
+      extents,
+      dirty: file === undefined ? [] : [file.flushing, file.dirty.copy()],
+    };
+  });
+}
+
+function pin({ contentPins }: Parts, contentId: number): void {
+  contentPins.set(contentId, (contentPins.get(contentId) ?? 0) + 1);
+}
+
+function unpin({ contentPins }: Parts, contentId: number): void {
+  const count = contentPins.get(contentId) ?? 0;
+  if (count > 1) contentPins.set(contentId, count - 1);
+  else contentPins.delete(contentId);
+}
+
+/** A picture of one file that later changes do not touch. See OpenObject. */
+export class FileSnapshot implements OpenObject {
+  readonly #parts: Parts;
+  readonly #layers: Layers;
+  readonly #guard: BlobGuard;
+  #isOpen = true;
+
+  constructor(parts: Parts, layers: Layers, guard: BlobGuard) {
+    this.#parts = parts;
+    this.#layers = layers;
+    this.#guard = guard;
+  }
+
+  get found(): OpenObject['found'] {
+    return foundOf(this.#layers.inode);
+  }
+
+  async *read(offset: number, length: number): AsyncIterable<Uint8Array> {
+    const { inode } = this.#layers;
+    if (inode.kind === 'symlink') {
+      yield inode.target.subarray(offset, offset + length);
+      return;
+    }
+    const end = offset + length;
+    // One piece ahead: the device works while the client is being written to.
+    let ahead = this.#window(offset, end);
+    ahead.catch(() => undefined);
+    for (let at = offset; at < end;) {
+      const next = Math.min(end, windowEnd(at));
+      const bytes = await ahead;
+      if (next < end) {
+        ahead = this.#window(next, end);
+        ahead.catch(() => undefined);
+      }
+      yield* bytes;
+      at = next;
+    }
+  }
+
+  /** The extents that make up [start, end), or `undefined` when they are not all of the content. */
+  async extents(start: number, end: number): Promise<readonly Extent[] | undefined> {
+    const { inode, dirty } = this.#layers;
+    const isWhole = inode.kind === 'file' && dirty.every((ranges) => (ranges?.bytes() ?? 0) === 0);
+    return isWhole ? this.#extentsWithin(start, end) : undefined;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#guard.release();
+    if (this.#layers.extents === undefined) unpin(this.#parts, this.#layers.inode.contentId);
+  }
+
+  async #window(start: number, end: number): Promise<readonly Uint8Array[]> {
+    const range = { start, end: Math.min(end, windowEnd(start)) };
+    const guard = this.#parts.blobs.guard();
+    try {
+      const extents = await this.#extentsWithin(range.start, range.end);
+      return await readPieces(this.#parts.blobs, plan(extents, this.#layers.dirty, range));
+    } finally {
+      guard.release();
+    }
+  }
+
+  async #extentsWithin(start: number, end: number): Promise<readonly Extent[]> {
+    const { inode, extents } = this.#layers;
+    const place = { extents, contentId: inode.contentId };
+    const found = await extentsWithin(this.#parts.kv, place, { start, end });
+    if (extents === undefined) await this.#checkUnchanged();
+    return found;
+  }
+
+  /** A file that lost its name keeps its extent rows while it is pinned; one that was written to may have lost some. */
+  async #checkUnchanged(): Promise<void> {
+    const { inode } = this.#layers;
+    const now = await loadInode(this.#parts.kv, inode.ino).catch(() => undefined);
+    const isUnchanged = now === undefined || now.contentGeneration <= inode.contentGeneration;
+    if (!isUnchanged) throw new Fault('conflict', 'object', `inode ${inode.ino} changed while it was read`);
+  }
+}
+
+/** Windows end at multiples of the blob size, so that a window of a streamed file is one blob. */
+const windowEnd = (at: number): number =>
+  (Math.floor(at / CONTENT_BLOB_BYTES_MAX) + 1) * CONTENT_BLOB_BYTES_MAX;

@@ -1,0 +1,33 @@
+import type { KvTransaction } from '../kv/kv.ts';
+import type { ContentPlace } from './extents.ts';
+import { inodeKey, orphanKey } from './keys.ts';
+import type { Parts } from './parts.ts';
+import { encodeInode, type Inode } from './records.ts';
+import type { TreeEdit } from './tree-edit.ts';
+import { advance } from './time.ts';
+
+/** Gives up the references of a content: at once where they are few, else by the collector. */
+export async function dropContent({ blobs }: Parts, tx: KvTransaction, place: ContentPlace): Promise<void> {
+  if (place.extents === undefined) tx.put(orphanKey(place.contentId), new Uint8Array(0));
+  else for (const { blob } of place.extents) await blobs.release(tx, blob);
+}
+
+/** Takes one name away from an inode that is no directory; the last one takes the inode with it. */
+export async function unlink(parts: Parts, { tx, now }: TreeEdit, inode: Inode): Promise<void> {
+  if (inode.linkCount > 1) {
+    const ctime = advance(inode.ctime, now);
+    tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, ctime }));
+    return;
+  }
+  await dropInode(parts, tx, inode);
+}
+
+/** Deletes an inode that nothing names any more, with its content and what was written to it. */
+export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): Promise<void> {
+  tx.delete(inodeKey(inode.ino));
+  await dropContent(parts, tx, inode);
+  tx.whenCommitted(() => {
+    const file = parts.files.get(inode.ino);
+    if (file !== undefined) parts.files.forget(file);
+  });
+}

@@ -1,0 +1,287 @@
+import { Fault } from '../fault.ts';
+import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { attach, type Attachment } from './attach.ts';
+import { foundOf, loadInode } from './attributes.ts';
+import { requireBucket } from './buckets.ts';
+import { FileDraft } from './draft.ts';
+import {
+  finishedKey,
+  inodeKey,
+  keyOfUploadKey,
+  numberOfPartKey,
+  partKey,
+  partRange,
+  uploadKey,
+  uploadRange,
+} from './keys.ts';
+import type { Caller, Found, Ino, ObjectKey, PartSummary, UploadSummary } from './namespace.ts';
+import { newInode } from './new-inode.ts';
+import type { Parts } from './parts.ts';
+import {
+  decodePart,
+  decodeUpload,
+  encodeFinished,
+  encodeInode,
+  encodePart,
+  encodeUpload,
+  type PartRow,
+  type UploadRow,
+} from './records.ts';
+import { openSnapshot } from './snapshot.ts';
+import { dropInode } from './unlink.ts';
+
+/** 16 hex digits of a sequence number, which orders uploads by initiation, and 32 that nobody can guess. */
+const UPLOAD_ID = /^[0-9a-f]{48}$/;
+const SEQUENCE_DIGITS = 16;
+const SECRET_BYTES = 16;
+const PARTS_PER_COMMIT_MAX = 64;
+
+export interface UploadName {
+  readonly bucket: Ino;
+  readonly key: ObjectKey;
+  readonly uploadId: string;
+}
+
+const noSuchUpload = (uploadId: string): Fault => new Fault('not-found', 'upload', uploadId);
+
+/** The number in an id; `undefined` for what cannot be one of ours. */
+const sequenceOf = (uploadId: string): number | undefined => {
+  const sequence = UPLOAD_ID.test(uploadId) ? parseInt(uploadId.slice(0, SEQUENCE_DIGITS), 16) : NaN;
+  return Number.isSafeInteger(sequence) ? sequence : undefined;
+};
+
+interface StoredUpload {
+  readonly sequence: number;
+  readonly rowKey: Uint8Array;
+  readonly row: UploadRow;
+}
+
+async function load(reader: KvReader, { bucket, key, uploadId }: UploadName): Promise<StoredUpload> {
+  const sequence = sequenceOf(uploadId);
+  if (sequence === undefined) throw noSuchUpload(uploadId);
+  const rowKey = uploadKey(bucket, key, sequence);
+  const bytes = await reader.get(rowKey);
+  const row = bytes === undefined ? undefined : decodeUpload(bytes);
+  if (row?.uploadId !== uploadId) throw noSuchUpload(uploadId);
+  return { sequence, rowKey, row };
+}
+
+/** The upload, unless it was completed already. */
+async function loadOpen(reader: KvReader, name: UploadName): Promise<StoredUpload> {
+  const upload = await load(reader, name);
+  if (upload.row.completed !== undefined) throw noSuchUpload(name.uploadId);
+  return upload;
+}
+
+const summaryOf = (key: ObjectKey, { uploadId, initiatedAt, facet, checksum }: UploadRow): UploadSummary => ({
+  key,
+  uploadId,
+  initiatedAt,
+  facet,
+  checksum,
+});
+
+/** See ObjectStore.createUpload. */
+export async function createUpload(
+  { kv, sequence, environment }: Parts,
+  { bucket, key, facet, checksum }: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum'>,
+): Promise<UploadSummary> {
+  const number = sequence.next();
+  const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
+  const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
+  const row = { uploadId, initiatedAt: environment.clock.wall(), facet, checksum, completed: undefined };
+  await kv.transact('durable', async (tx) => {
+    await requireBucket(tx, bucket);
+    tx.put(uploadKey(bucket, key, number), encodeUpload(row));
+  });
+  return summaryOf(key, row);
+}
+
+/** See ObjectStore.upload. */
+export async function upload({ kv }: Parts, name: UploadName): Promise<UploadSummary> {
+  const { row } = await load(kv, name);
+  return summaryOf(name.key, row);
+}
+
+const partSummary = (number: number, { etag, size, modifiedAt, checksums }: PartRow): PartSummary => ({
+  number,
+  etag,
+  size,
+  modifiedAt,
+  checksums,
+});
+
+/** See ObjectStore.putPart. A part is an inode without a name. */
+export async function putPart(
+  parts: Parts,
+  name: UploadName,
+  {
+    number,
+    draft,
+    etag,
+    checksums,
+  }: { number: number; draft: FileDraft } & Pick<PartSummary, 'etag' | 'checksums'>,
+): Promise<PartSummary> {
+  await draft.finish();
+  const row = await parts.kv.transact('durable', async (tx) => {
+    const { sequence } = await loadOpen(tx, name);
+    await requireBucket(tx, name.bucket);
+    await dropPart(parts, tx, { upload: sequence, number });
+    const ino = parts.sequence.next() as Ino;
+    const now = parts.environment.clock.wall();
+    const contentGeneration = parts.sequence.next();
+    const nobody = { uid: 0, gid: 0, mode: 0 };
+    const birth = { ino, bucket: name.bucket, kind: 'file', ...nobody, now, contentGeneration } as const;
+    const place = await draft.attachTo(tx);
+    tx.put(inodeKey(ino), encodeInode({ ...newInode(birth), ...place, linkCount: 0, size: draft.length() }));
+    const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
+    tx.put(partKey(sequence, number), encodePart(part));
+    return part;
+  });
+  draft.attached();
+  return partSummary(number, row);
+}
+
+async function dropPart(
+  parts: Parts,
+  tx: KvTransaction,
+  { upload: sequence, number }: { upload: number; number: number },
+): Promise<void> {
+  const bytes = await tx.get(partKey(sequence, number));
+  if (bytes === undefined) return;
+  await dropInode(parts, tx, await loadInode(tx, decodePart(bytes).ino));
+  tx.delete(partKey(sequence, number));
+}
+
+/** See ObjectStore.parts. */
+export async function listParts(
+  { kv }: Parts,
+  name: UploadName,
+  { afterNumber, partsMax }: { afterNumber: number; partsMax: number },
+): Promise<{ parts: readonly PartSummary[]; more: boolean }> {
+  const { sequence } = await loadOpen(kv, name);
+  const found: PartSummary[] = [];
+  const pageEntries = Math.min(partsMax + 1, PAGE_ENTRIES_MAX + 1);
+  for await (const page of kv.scan(partRange(sequence, afterNumber), { pageEntries })) {
+    found.push(...page.map(({ key, value }) => partSummary(numberOfPartKey(key), decodePart(value))));
+    if (found.length > partsMax) break;
+  }
+  return { parts: found.slice(0, partsMax), more: found.length > partsMax };
+}
+
+/** See ObjectStore.uploads. */
+export async function listUploads(
+  { kv }: Parts,
+  bucket: Ino,
+  options: { prefix: Uint8Array; afterKey: Uint8Array; afterUploadId: string; uploadsMax: number },
+): Promise<{ uploads: readonly UploadSummary[]; more: boolean }> {
+  const { prefix, afterKey, afterUploadId, uploadsMax } = options;
+  const sequence = afterUploadId === '' ? Number.MAX_SAFE_INTEGER : (sequenceOf(afterUploadId) ?? 0);
+  const after = afterKey.length === 0 ? undefined : { key: afterKey, sequence };
+  const found: UploadSummary[] = [];
+  const pageEntries = Math.min(uploadsMax + 1, PAGE_ENTRIES_MAX + 1);
+  for await (const page of kv.scan(uploadRange(bucket, prefix, after), { pageEntries })) {
+    for (const { key, value } of page) {
+      const row = decodeUpload(value);
+      if (row.completed === undefined) found.push(summaryOf(keyOfUploadKey(key), row));
+    }
+    if (found.length > uploadsMax) break;
+  }
+  return { uploads: found.slice(0, uploadsMax), more: found.length > uploadsMax };
+}
+
+export interface Completion extends Attachment {
+  readonly uploadId: string;
+  readonly parts: readonly { readonly number: number; readonly etag: string }[];
+}
+
+/** See ObjectStore.completeUpload. */
+export async function completeUpload(parts: Parts, caller: Caller, completion: Completion): Promise<Found> {
+  const known = await load(parts.kv, completion);
+  if (known.row.completed !== undefined) return foundOf(known.row.completed);
+  const draft = new FileDraft(parts);
+  try {
+    for (const part of completion.parts) await splicePart(parts, draft, known.sequence, part);
+    return await attach(parts, caller, draft, completion, (tx, inode) =>
+      finish(parts, tx, completion, inode),
+    );
+  } catch (fault) {
+    await draft.discard();
+    // Another Complete of the same upload was faster: both answer the same.
+    const now = await load(parts.kv, completion).catch(() => known);
+    if (now.row.completed !== undefined) return foundOf(now.row.completed);
+    throw fault;
+  }
+}
+
+async function splicePart(
+  parts: Parts,
+  draft: FileDraft,
+  sequence: number,
+  { number, etag }: { number: number; etag: string },
+): Promise<void> {
+  const bytes = await parts.kv.get(partKey(sequence, number));
+  const part = bytes === undefined ? undefined : decodePart(bytes);
+  if (part?.etag !== etag) throw new Fault('not-found', 'part', `${number} with ETag ${etag}`);
+  const snapshot = await openSnapshot(parts, part.ino);
+  try {
+    await draft.splice(snapshot, 0, part.size);
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** The row stays for a second Complete; the parts are given up by the collector. */
+async function finish(
+  parts: Parts,
+  tx: KvTransaction,
+  completion: Completion,
+  inode: Parameters<typeof foundOf>[0],
+): Promise<void> {
+  const { sequence, rowKey, row } = await loadOpen(tx, completion);
+  const completed = { ...inode, extents: [], contentId: 0 };
+  tx.put(rowKey, encodeUpload({ ...row, completed }));
+  tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
+}
+
+/** See ObjectStore.abortUpload. */
+export async function abortUpload(parts: Parts, name: UploadName): Promise<void> {
+  const { sequence, rowKey } = await loadOpen(parts.kv, name);
+  await abort(parts, sequence, rowKey);
+}
+
+async function abort(parts: Parts, sequence: number, rowKey: Uint8Array): Promise<void> {
+  await parts.kv.transact('durable', async (tx) => {
+    const bytes = await tx.get(rowKey);
+    if (bytes === undefined) return;
+    tx.delete(rowKey);
+    const at = parts.environment.clock.wall();
+    tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at }));
+  });
+}
+
+/** Aborts a bounded number of the uploads of a bucket. */
+export async function abortAll(parts: Parts, bucket: Ino): Promise<void> {
+  for await (const page of parts.kv.scan(uploadRange(bucket, new Uint8Array(0)), {
+    pageEntries: PAGE_ENTRIES_MAX,
+  })) {
+    for (const { key, value } of page) {
+      const sequence = sequenceOf(decodeUpload(value).uploadId);
+      if (sequence !== undefined) await abort(parts, sequence, key);
+    }
+    return;
+  }
+}
+
+/** Gives up some parts of a finished upload; false when it has none left. */
+export async function dropSomeParts(parts: Parts, sequence: number): Promise<boolean> {
+  return parts.kv.transact('buffered', async (tx) => {
+    for await (const page of tx.scan(partRange(sequence, 0), { pageEntries: PARTS_PER_COMMIT_MAX })) {
+      for (const { key } of page)
+        await dropPart(parts, tx, { upload: sequence, number: numberOfPartKey(key) });
+      return true;
+    }
+    return false;
+  });
+}

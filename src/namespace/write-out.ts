@@ -1,0 +1,179 @@
+import { BLOB_INLINE_BYTES_MAX, GATHER_BYTES_MAX } from '../limits.ts';
+import type { KvTransaction } from '../kv/kv.ts';
+import { staleHandle } from './attributes.ts';
+import { plan, readPieces } from './content.ts';
+import { DirtyRanges, runsOf } from './dirty.ts';
+import { endOf, extentsWithin, replaceRange } from './extents.ts';
+import { inodeKey } from './keys.ts';
+import type { Ino } from './namespace.ts';
+import type { DirtyAttributes, OpenFile } from './open-files.ts';
+import type { Parts } from './parts.ts';
+import { decodeInode, encodeInode, type Extent, type Inode } from './records.ts';
+import { stageRun, type Staged } from './stage.ts';
+import { laterOf } from './time.ts';
+
+/**
+ * Everything written to `ino` before the call is durable when it resolves; writes that come meanwhile share the next
+ * write-out. Fault('stale-handle') when the file was removed. After another fault the data is still held as dirty.
+ */
+export async function writeOut(parts: Parts, ino: Ino): Promise<void> {
+  const file = parts.files.get(ino);
+  if (file === undefined) return;
+  if (file.running === undefined) return start(parts, file);
+  file.following ??= file.running
+    .catch(() => undefined)
+    .then(() => {
+      file.following = undefined;
+      return start(parts, file);
+    });
+  return file.following;
+}
+
+function start(parts: Parts, file: OpenFile): Promise<void> {
+  const running = run(parts, file).finally(() => {
+    file.running = undefined;
+  });
+  file.running = running;
+  return running;
+}
+
+async function run(parts: Parts, file: OpenFile): Promise<void> {
+  const { files, kv } = parts;
+  const attributes = await files.exclusive(file.ino, async () => {
+    file.flushing = file.dirty;
+    file.dirty = new DirtyRanges();
+    return file.attributes;
+  });
+  const taken = file.flushing ?? new DirtyRanges();
+  const guard = parts.blobs.guard();
+  let staged: readonly (Staged & Run)[] = [];
+  try {
+    staged = await stageRuns(parts, file.ino, taken, attributes.size);
+    await parts.blobs.flush(staged.flatMap(({ blobs }) => blobs));
+    await files.exclusive(file.ino, async () => {
+      await kv.transact('durable', (tx) => commitRuns(parts, tx, { ino: file.ino, attributes, staged }));
+      files.account(-taken.bytes());
+      file.flushing = undefined;
+      file.writeOuts += 1;
+      if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
+    });
+  } catch (fault) {
+    for (const { blobs } of staged) for (const blob of blobs) parts.blobs.discard(blob);
+    takeBack(parts, file, taken);
+    throw fault;
+  } finally {
+    guard.release();
+  }
+}
+
+/** Puts what could not be written below what was written since; pictures taken meanwhile keep the old ranges. */
+function takeBack({ files }: Parts, file: OpenFile, taken: DirtyRanges): void {
+  if (files.get(file.ino) !== file) return;
+  const whole = taken.copy();
+  for (const { offset, bytes } of file.dirty.all()) whole.write(offset, bytes);
+  files.account(whole.bytes() - file.bytes());
+  file.dirty = whole;
+  file.flushing = undefined;
+}
+
+interface Run {
+  readonly start: number;
+  readonly end: number;
+}
+
+async function stageRuns(
+  { kv, blobs, files }: Parts,
+  ino: Ino,
+  taken: DirtyRanges,
+  size: number,
+): Promise<readonly (Staged & Run)[]> {
+  const bytes = await kv.get(inodeKey(ino));
+  const file = files.get(ino);
+  if (bytes === undefined) {
+    if (file !== undefined) files.forget(file);
+    throw staleHandle(ino);
+  }
+  const inode = decodeInode(ino, bytes);
+  const staged: (Staged & Run)[] = [];
+  try {
+    for (const run of gathered(runsOf(taken.all()), await neighbours(kv, inode, taken), size)) {
+      const extents = await extentsWithin(kv, inode, run);
+      const content = await readPieces(blobs, plan(extents, [taken], run));
+      staged.push({ ...run, ...(await stageRun(blobs, run.start, content)) });
+    }
+  } catch (fault) {
+    for (const { blobs: each } of staged) for (const blob of each) blobs.discard(blob);
+    throw fault;
+  }
+  return staged;
+}
+
+/** The extents that touch the dirty runs, as far as gathering may look. */
+async function neighbours(kv: Parts['kv'], inode: Inode, taken: DirtyRanges): Promise<readonly Extent[]> {
+  if (inode.extents !== undefined) return inode.extents;
+  const found: Extent[] = [];
+  for (const { start, end } of runsOf(taken.all())) {
+    const range = { start: Math.max(0, start - GATHER_BYTES_MAX), end: end + GATHER_BYTES_MAX };
+    found.push(...(await extentsWithin(kv, inode, range)));
+  }
+  return found;
+}
+
+/**
+ * Widens short runs over the extents beside them, so that many small writes do not leave many small blobs: a file that
+ * fits a row becomes one blob; elsewhere a neighbour is taken in while it is at most twice as long (so a byte is
+ * rewritten a logarithmic number of times) and the whole stays below `GATHER_BYTES_MAX`. Pure.
+ */
+export function gathered(runs: readonly Run[], extents: readonly Extent[], size: number): readonly Run[] {
+  if (runs.length === 0) return [];
+  if (size <= BLOB_INLINE_BYTES_MAX) return [{ start: 0, end: size }];
+  const wide: { start: number; end: number }[] = [];
+  for (const run of runs) {
+    const last = wide.at(-1);
+    const widened = widen(run, extents);
+    if (last !== undefined && widened.start <= last.end) last.end = Math.max(last.end, widened.end);
+    else wide.push(widened);
+  }
+  return wide;
+}
+
+function widen(run: Run, extents: readonly Extent[]): { start: number; end: number } {
+  const wide = { start: run.start, end: run.end };
+  const mayTake = (extent: Extent): boolean => {
+    const length = wide.end - wide.start;
+    return extent.length <= 2 * length && length + extent.length <= GATHER_BYTES_MAX;
+  };
+  for (;;) {
+    const left = extents.find(
+      (extent) => extent.offset < wide.start && endOf(extent) >= wide.start && mayTake(extent),
+    );
+    if (left !== undefined) wide.start = left.offset;
+    const right = extents.find(
+      (extent) => endOf(extent) > wide.end && extent.offset <= wide.end && mayTake(extent),
+    );
+    if (right !== undefined) wide.end = endOf(right);
+    if (left === undefined && right === undefined) return wide;
+  }
+}
+
+async function commitRuns(
+  { blobs, sequence }: Parts,
+  tx: KvTransaction,
+  { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Run)[] },
+): Promise<void> {
+  const bytes = await tx.get(inodeKey(ino));
+  if (bytes === undefined) throw staleHandle(ino);
+  const inode = decodeInode(ino, bytes);
+  let place: Pick<Inode, 'extents' | 'contentId'> = inode;
+  for (const { start, end, extents, blobs: fresh } of staged) {
+    for (const blob of fresh) blobs.attach(tx, blob);
+    place = await replaceRange({ tx, blobs, nextId: () => sequence.next() }, place, {
+      start,
+      end,
+      fresh: extents,
+    });
+  }
+  const { size, mtime, contentGeneration } = attributes;
+  const ctime = laterOf(inode.ctime, attributes.ctime);
+  tx.put(inodeKey(ino), encodeInode({ ...inode, ...place, size, mtime, ctime, contentGeneration }));
+}

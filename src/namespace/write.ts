@@ -1,0 +1,96 @@
+import { Fault } from '../fault.ts';
+import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
+import { attributes, attributesOf, loadInode, staleHandle, withDirty } from './attributes.ts';
+import { inodeKey } from './keys.ts';
+import type { Caller, Change, Ino } from './namespace.ts';
+import { OpenFile } from './open-files.ts';
+import type { Parts } from './parts.ts';
+import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
+import { decodeInode, encodeInode, type Inode } from './records.ts';
+import { advance } from './time.ts';
+import { writeOut } from './write-out.ts';
+
+export function requireFile(inode: Inode): void {
+  if (inode.kind === 'directory') throw new Fault('is-directory', 'inode', String(inode.ino));
+  if (inode.kind !== 'file') throw new Fault('invalid-argument', 'inode', `${inode.ino} is a ${inode.kind}`);
+}
+
+export interface WriteRequest {
+  readonly offset: number;
+  readonly data: Uint8Array;
+  readonly stable: boolean;
+}
+
+/** See FileTree.write. */
+export async function write(parts: Parts, caller: Caller, ino: Ino, request: WriteRequest): Promise<Change> {
+  const { offset, data, stable } = request;
+  if (offset + data.length > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', `offset ${offset}`);
+  await makeRoom(parts);
+  const change = await parts.files.exclusive(ino, () => keep(parts, caller, ino, request));
+  const file = parts.files.get(ino);
+  const dirtyBytes = file?.dirty.bytes() ?? 0;
+  if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
+  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.running === undefined) {
+    // A failure is met again by the COMMIT, or by whoever waits for room.
+    writeOut(parts, ino).catch(() => undefined);
+  }
+  return change;
+}
+
+async function keep(parts: Parts, caller: Caller, ino: Ino, { offset, data }: WriteRequest): Promise<Change> {
+  const { files, kv, environment, sequence } = parts;
+  const inode = await withoutSetId(parts, caller, await loadInode(kv, ino));
+  requireFile(inode);
+  requireContentAccess(caller, inode, WRITE);
+  const known = files.get(ino);
+  const before = withDirty(inode, known?.attributes);
+  if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
+  const file = known ?? new OpenFile(inode, environment.clock.monotonic());
+  if (known === undefined) files.add(file);
+  const dirtyBefore = file.dirty.bytes();
+  file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
+  files.account(file.dirty.bytes() - dirtyBefore);
+  file.lastWriteAt = environment.clock.monotonic();
+  const changedAt = advance(before.ctime, environment.clock.wall());
+  file.attributes = {
+    size: Math.max(before.size, offset + data.length),
+    mtime: changedAt,
+    ctime: changedAt,
+    contentGeneration: sequence.next(),
+  };
+  return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
+}
+
+/** POSIX write(): who may not set them takes the set-ID bits away by writing. */
+async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promise<Inode> {
+  const isSet = (inode.mode & SET_UID) !== 0 || (inode.mode & (SET_GID | 0o010)) === (SET_GID | 0o010);
+  if (!isSet || isSuperuser(caller) || inode.kind !== 'file') return inode;
+  return kv.transact('durable', async (tx) => {
+    const bytes = await tx.get(inodeKey(inode.ino));
+    if (bytes === undefined) throw staleHandle(inode.ino);
+    const now = decodeInode(inode.ino, bytes);
+    requireContentAccess(caller, now, WRITE);
+    const bare = { ...now, mode: now.mode & ~(SET_UID | SET_GID) };
+    tx.put(inodeKey(inode.ino), encodeInode(bare));
+    return bare;
+  });
+}
+
+/** Waits while too much is written and not written out; a full store shows here as the writer's fault. */
+async function makeRoom(parts: Parts): Promise<void> {
+  while (parts.files.bytes() >= DIRTY_BYTES_MAX) {
+    let largest: OpenFile | undefined;
+    for (const file of parts.files.all()) if (file.bytes() > (largest?.bytes() ?? 0)) largest = file;
+    if (largest === undefined) return;
+    await writeOut(parts, largest.ino).catch((fault: unknown) => {
+      if (!(fault instanceof Fault && fault.code === 'stale-handle')) throw fault;
+    });
+  }
+}
+
+/** See FileTree.commit. */
+export async function commit(parts: Parts, ino: Ino): Promise<Change> {
+  const before = await attributes(parts, ino);
+  await writeOut(parts, ino);
+  return { before, after: await attributes(parts, ino) };
+}

@@ -1,0 +1,96 @@
+import { Fault } from '../../fault.ts';
+import { SPACE_ATTEMPTS_MAX } from '../../limits.ts';
+import type { BlobUsage } from '../blobs.ts';
+import type { Allocator, Device, DeviceExtent } from './device.ts';
+
+/** A file device grows by itself within these bounds; all in bytes, the first two multiples of 64 MiB. */
+export interface DeviceGrowth {
+  readonly growBytes: number;
+  readonly bytesMax: number;
+  /** What the file system keeps free for others. */
+  readonly freeBytesMin: number;
+  /** Free bytes of the file system that holds the file (statfs). */
+  freeBytes(): Promise<number>;
+}
+
+/** The greatest class of the allocator: a device grows by whole ones. */
+const GROW_UNIT_BYTES = 67_108_864;
+
+/** Hands out space of one device; collects garbage and grows the device when it runs short. */
+export class BlobSpace {
+  readonly #device: Device;
+  readonly #allocator: Allocator;
+  readonly #growth: DeviceGrowth | undefined;
+  readonly #collect: () => Promise<boolean>;
+  #growing: Promise<boolean> | undefined;
+  /** By how much the device could still grow when that was last asked. */
+  #bytesGrowable = 0;
+
+  constructor(parts: {
+    readonly device: Device;
+    readonly allocator: Allocator;
+    readonly growth: DeviceGrowth | undefined;
+    /** Frees space of garbage; false when there is none. */
+    readonly collect: () => Promise<boolean>;
+  }) {
+    this.#device = parts.device;
+    this.#allocator = parts.allocator;
+    this.#growth = parts.growth;
+    this.#collect = parts.collect;
+  }
+
+  /** Fault('no-space', 'blob') when neither garbage nor growth gives enough. */
+  async allocate(length: number): Promise<readonly DeviceExtent[]> {
+    // Others may take what was freed for us, hence more than one attempt.
+    for (let attempt = 0; attempt < SPACE_ATTEMPTS_MAX; attempt++) {
+      const extents = this.#allocator.allocate(length);
+      if (extents !== undefined) return extents;
+      if (await this.#collect()) continue;
+      this.#growing ??= this.#grow(length).finally(() => (this.#growing = undefined));
+      if (!(await this.#growing)) break;
+    }
+    const extents = this.#allocator.allocate(length);
+    if (extents !== undefined) return extents;
+    throw new Fault('no-space', 'blob', `${length} bytes wanted, ${this.#allocator.bytesFree()} free`);
+  }
+
+  release(extents: readonly DeviceExtent[]): void {
+    for (const extent of extents) this.#allocator.release(extent);
+  }
+
+  /** Counts what the device can still grow by as free. */
+  usage(): BlobUsage {
+    return {
+      bytesTotal: this.#allocator.bytesTotal() + this.#bytesGrowable,
+      bytesFree: this.#allocator.bytesFree() + this.#bytesGrowable,
+    };
+  }
+
+  /** Asks the file system again how much the device could grow. */
+  async refresh(): Promise<void> {
+    if (this.#growth === undefined) return;
+    const { bytesMax, freeBytesMin } = this.#growth;
+    const room = Math.min(
+      bytesMax - this.#allocator.bytesTotal(),
+      (await this.#growth.freeBytes()) - freeBytesMin,
+    );
+    this.#bytesGrowable = Math.max(0, Math.floor(room / GROW_UNIT_BYTES) * GROW_UNIT_BYTES);
+  }
+
+  async #grow(length: number): Promise<boolean> {
+    if (this.#growth === undefined) return false;
+    await this.refresh();
+    const step = Math.max(this.#growth.growBytes, Math.ceil(length / GROW_UNIT_BYTES) * GROW_UNIT_BYTES);
+    const bytes = Math.min(step, this.#bytesGrowable);
+    if (bytes === 0) return false;
+    try {
+      await this.#device.grow(this.#allocator.bytesTotal() + bytes);
+    } catch (cause) {
+      if (cause instanceof Fault && cause.code === 'no-space') return false;
+      throw cause;
+    }
+    this.#allocator.grow(this.#device.bytes());
+    await this.refresh();
+    return true;
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import type { Random } from '../../environment.ts';
+import { Fault, type FaultCode } from '../../fault.ts';
+import { DEVICE_READ_BYTES_MAX } from '../../limits.ts';
+import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
+import { BLOCK_BYTES, type Device } from './device.ts';
+
+export interface NativeDeviceOptions {
+  readonly path: string;
+  /** Usable bytes of a file that is made now, rounded up to 64 MiB; an existing device keeps its size. */
+  readonly bytes: number;
+  /** `any`: io_uring where the kernel allows it, else threads. */
+  readonly driver: 'any' | 'io_uring' | 'threads';
+  /** Gives a new device its identity. */
+  readonly random: Random;
+}
+
+/** A device of the addon, with what an operator wants to know of it. */
+export interface NativeDevice extends Device {
+  /** Identity, written when the device was made. */
+  readonly uuid: string;
+  readonly driver: string;
+  /** False where the file system has no direct I/O: content then passes through the page cache. */
+  readonly isDirect: boolean;
+}
+
+/** What the completion of a request settles. The arrays belong to the native threads until then. */
+interface Request {
+  readonly offset: number;
+  readonly kept: readonly ArrayBufferView[];
+  readonly resolve: () => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+/** The code of a block that fails its checksum; other codes are 0 or an errno. */
+const CORRUPT = -1;
+/** Request ids go around within 31 bits. */
+const ID_BOUND = 2 ** 31;
+
+/**
+ * Opens the hot device at `path`, or makes it there. Fault('unavailable', 'device') when another process has it or it
+ * cannot be opened, Fault('invalid-argument', 'device') when something else is there: that stays untouched.
+ */
+export async function openNativeDevice(
+  addon: NativeDevices,
+  options: NativeDeviceOptions,
+): Promise<NativeDevice> {
+  let opened: AddonDevice | undefined;
+  const uuid = options.random.bytes(16);
+  const notify = (): void => opened?.complete();
+  const handle = await addon
+    .openDevice(options.path, options.bytes, uuid, options.driver, notify)
+    .catch((cause: unknown) => {
+      throw refusal(cause);
+    });
+  opened = new AddonDevice(addon, handle);
+  return opened;
+}
+
+class AddonDevice implements NativeDevice {
+  readonly uuid: string;
+  readonly driver: string;
+  readonly isDirect: boolean;
+  readonly #addon: NativeDevices;
+  readonly #handle: NativeDeviceHandle;
+  readonly #requests = new Map<number, Request>();
+  #lastId = 0;
+  #bytes: number;
+  #growing: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(addon: NativeDevices, handle: NativeDeviceHandle) {
+    this.#addon = addon;
+    this.#handle = handle;
+    this.#bytes = handle.bytes();
+    this.driver = handle.driver();
+    this.isDirect = handle.isDirect();
+    this.uuid = Buffer.from(handle.uuid()).toString('hex');
+  }
+
+  bytes(): number {
+    return this.#bytes;
+  }
+
+  async write(offset: number, parts: readonly Uint8Array[]): Promise<Uint32Array> {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const checksums = new Uint32Array(Math.ceil(length / BLOCK_BYTES));
+    this.#checkRange(offset, checksums.length);
+    await this.#request(offset, [...parts, checksums], (id) =>
+      this.#handle.write(id, offset, parts, checksums),
+    );
+    return checksums;
+  }
+
+  async read(offset: number, checksums: Uint32Array): Promise<Uint8Array> {
+    this.#checkRange(offset, checksums.length);
+    const length = checksums.length * BLOCK_BYTES;
+    assert(length <= DEVICE_READ_BYTES_MAX, `a read of ${length} bytes`);
+    // One block more than is read, so that an aligned place is in it: the device writes there directly, and the memory
+    // is JavaScript's own, which its collector knows the weight of.
+    const target = Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
+    let skip = 0;
+    await this.#request(offset, [target, checksums], (id) => {
+      skip = this.#handle.read(id, offset, target, checksums);
+    });
+    return target.subarray(skip, skip + length);
+  }
+
+  flush(): Promise<void> {
+    return this.#request(0, [], (id) => this.#handle.flush(id));
+  }
+
+  async grow(bytes: number): Promise<void> {
+    this.#checkOpen();
+    assert(Number.isSafeInteger(bytes) && bytes > 0, `size ${bytes}`);
+    const growing = this.#handle.grow(bytes).catch((cause: unknown) => {
+      throw refusal(cause);
+    });
+    this.#growing = Promise.allSettled([this.#growing, growing]).then(() => undefined);
+    await growing;
+    this.#bytes = Math.max(this.#bytes, this.#handle.bytes());
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#requests.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    await this.#growing;
+    this.#handle.close();
+  }
+
+  /** Settles every request that the native threads have finished with. */
+  complete(): void {
+    const packed = this.#handle.completions();
+    for (let at = 0; at < packed.length; at += 3) {
+      const [id, code, block] = [packed[at]!, packed[at + 1]!, packed[at + 2]!];
+      const request = this.#requests.get(id);
+      assert(request !== undefined, `completion of an unknown request ${id}`);
+      this.#requests.delete(id);
+      if (code === 0) request.resolve();
+      else request.reject(this.#fault(code, request.offset + block * BLOCK_BYTES));
+    }
+    if (this.#requests.size === 0) this.#drained?.();
+  }
+
+  async #request(
+    offset: number,
+    kept: readonly ArrayBufferView[],
+    submit: (id: number) => void,
+  ): Promise<void> {
+    this.#checkOpen();
+    do this.#lastId = (this.#lastId + 1) % ID_BOUND;
+    while (this.#requests.has(this.#lastId));
+    const id = this.#lastId;
+    const completed = new Promise<void>((resolve, reject) => {
+      this.#requests.set(id, { offset, kept, resolve, reject });
+    });
+    submit(id);
+    await completed;
+  }
+
+  #fault(code: number, offset: number): Fault {
+    if (code === CORRUPT) return new Fault('corrupt', 'device', `block at ${offset} fails its checksum`);
+    const name = this.#addon.nameOfErrno(code);
+    const kind: FaultCode = name === 'ENOSPC' || name === 'EDQUOT' ? 'no-space' : 'unavailable';
+    return new Fault(kind, 'device', `${name} at ${offset}`);
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Fault('unavailable', 'device', 'the device is closed');
+  }
+
+  #checkRange(offset: number, blockCount: number): void {
+    assert(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
+    assert(offset % BLOCK_BYTES === 0, `offset ${offset} is not aligned`);
+    assert(blockCount > 0, 'nothing to transfer');
+    assert(offset + blockCount * BLOCK_BYTES <= this.#bytes, 'a range outside the device');
+  }
+}
+
+const REFUSALS: Readonly<Record<string, FaultCode>> = {
+  'in-use': 'unavailable',
+  'not-ours': 'invalid-argument',
+  'no-space': 'no-space',
+  io: 'unavailable',
+};
+
+/** The addon says a kind, a colon and one sentence. */
+function refusal(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const [, kind = '', sentence = ''] = /^([a-z-]+):(.*)$/s.exec(cause.message) ?? [];
+  const code = REFUSALS[kind];
+  return code === undefined ? cause : new Fault(code, 'device', sentence, { cause });
+}

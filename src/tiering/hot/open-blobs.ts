@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import type { Environment } from '../../environment.ts';
+import { Fault } from '../../fault.ts';
+import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
+import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
+import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from '../blobs.ts';
+import { BlobGarbage } from './blob-garbage.ts';
+import { BlobGuards } from './blob-guards.ts';
+import {
+  BLOB_TABLES,
+  blobKey,
+  decodeInlineBlob,
+  encodeDeviceBlob,
+  encodeInlineBlob,
+  type BlobTables,
+  type DeviceBlob,
+} from './blob-records.ts';
+import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
+import { BlobRows } from './blob-rows.ts';
+import { rebuildSpace } from './blob-scan.ts';
+import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
+import type { Allocator, Device } from './device.ts';
+
+export interface BlobsOptions {
+  readonly kv: Kv;
+  /** Stays open when the blobs close. */
+  readonly device: Device;
+  /** Fresh, of the size of the device. */
+  readonly allocator: Allocator;
+  readonly environment: Environment;
+  /** Greater with each call, also across restarts. */
+  readonly nextId: () => number;
+  readonly tables?: BlobTables;
+  /** Blobs up to this length travel in their row. */
+  readonly inlineBytesMax?: number;
+  /** Absent for a device of a fixed size. */
+  readonly growth?: DeviceGrowth;
+}
+
+/** Blobs on one hot device, small ones in their rows. Reads the table of blobs to learn which space is free. */
+export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
+  const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
+  assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
+  assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
+  await rebuildSpace({ kv, tables, allocator, environment });
+  const blobs = new HotBlobs(options);
+  await blobs.refresh();
+  return blobs;
+}
+
+/** A staged blob: the row that `attach` will write. */
+interface Staged {
+  readonly row: Value;
+  readonly device: DeviceBlob | undefined;
+}
+
+class HotBlobs implements Blobs {
+  readonly #device: Device;
+  readonly #tables: BlobTables;
+  readonly #inlineBytesMax: number;
+  readonly #nextId: () => number;
+  readonly #guards = new BlobGuards();
+  readonly #rows: BlobRows;
+  readonly #garbage: BlobGarbage;
+  readonly #space: BlobSpace;
+  readonly #staged = new Map<BlobId, Staged>();
+  readonly #active = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(options: BlobsOptions) {
+    const { kv, tables = BLOB_TABLES } = options;
+    this.#device = options.device;
+    this.#tables = tables;
+    this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
+    this.#nextId = options.nextId;
+    this.#rows = new BlobRows(kv, tables);
+    this.#garbage = new BlobGarbage({
+      kv,
+      tables,
+      guards: this.#guards,
+      forget: (id, extents, epoch) => {
+        this.#rows.forget(id);
+        this.#guards.depart(id, { epoch, forget: () => this.#space.release(extents) });
+      },
+    });
+    this.#space = new BlobSpace({
+      device: options.device,
+      allocator: options.allocator,
+      growth: options.growth,
+      collect: () => this.#garbage.collect(),
+    });
+  }
+
+  refresh(): Promise<void> {
+    return this.#space.refresh();
+  }
+
+  stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+    return this.#run(() => this.#stage(parts));
+  }
+
+  discard(staged: StagedBlob): void {
+    const found = this.#staged.get(staged.id);
+    assert(found !== undefined, `blob ${staged.id} is not staged`);
+    assert(!this.#guards.isDeparted(staged.id), `blob ${staged.id} is discarded twice`);
+    this.#guards.depart(staged.id, {
+      epoch: this.#guards.advance(),
+      forget: () => {
+        this.#staged.delete(staged.id);
+        if (found.device !== undefined) this.#space.release(found.device.extents);
+      },
+    });
+  }
+
+  flush(staged: readonly StagedBlob[]): Promise<void> {
+    return this.#run(async () => {
+      if (staged.some(({ length }) => length > this.#inlineBytesMax)) await this.#device.flush();
+    });
+  }
+
+  attach(tx: KvTransaction, staged: StagedBlob): void {
+    const found = this.#staged.get(staged.id);
+    assert(found !== undefined, `blob ${staged.id} is not staged`);
+    assert(!this.#guards.isDeparted(staged.id), `blob ${staged.id} was discarded`);
+    const table = found.device === undefined ? this.#tables.inline : this.#tables.device;
+    tx.put(blobKey(table, staged.id), found.row);
+    tx.whenCommitted(() => {
+      this.#staged.delete(staged.id);
+      if (found.device !== undefined) this.#rows.remember(staged.id, found.device);
+    });
+  }
+
+  retain(tx: KvTransaction, id: BlobId): Promise<void> {
+    return this.#garbage.retain(tx, id);
+  }
+
+  release(tx: KvTransaction, id: BlobId): Promise<void> {
+    return this.#garbage.release(tx, id);
+  }
+
+  guard(): BlobGuard {
+    return this.#guards.guard();
+  }
+
+  read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
+    return this.#run(async () => {
+      this.#guards.pin(id);
+      try {
+        return await this.#read(id, offset, length);
+      } finally {
+        this.#guards.unpin(id);
+      }
+    });
+  }
+
+  collect(): Promise<boolean> {
+    return this.#run(async () => {
+      const didCollect = await this.#garbage.collect();
+      await this.#space.refresh();
+      return didCollect;
+    });
+  }
+
+  usage(): BlobUsage {
+    return this.#space.usage();
+  }
+
+  /** Waits for what is under way; whatever is asked later is refused. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#active);
+  }
+
+  async #run<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Fault('unavailable', 'blob', 'the hot tier is closed');
+    const running = operation();
+    this.#active.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#active.delete(running);
+    }
+  }
+
+  async #stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    assert(length <= BLOB_BYTES_MAX, `a blob of ${length} bytes`);
+    const staged =
+      length <= this.#inlineBytesMax ? stageInline(parts) : await this.#stageOnDevice(parts, length);
+    const id = this.#nextId() as BlobId;
+    assert(!this.#staged.has(id), `blob id ${id} is given out twice`);
+    this.#staged.set(id, staged);
+    return { id, length };
+  }
+
+  async #stageOnDevice(parts: readonly Uint8Array[], length: number): Promise<Staged> {
+    const extents = await this.#space.allocate(length);
+    try {
+      const device = await writeDeviceBlob(this.#device, extents, parts);
+      return { row: encodeDeviceBlob(device), device };
+    } catch (cause) {
+      this.#space.release(extents);
+      throw cause;
+    }
+  }
+
+  async #read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
+    const staged = this.#staged.get(id);
+    const row =
+      staged === undefined
+        ? await this.#rows.get(id)
+        : staged.device === undefined
+          ? { inline: decodeInlineBlob(staged.row) }
+          : { device: staged.device };
+    const blobLength = 'inline' in row ? row.inline.length : row.device.length;
+    assert(
+      offset >= 0 && length >= 0 && offset + length <= blobLength,
+      `range ${offset}+${length} of ${blobLength}`,
+    );
+    if ('inline' in row) return row.inline.slice(offset, offset + length);
+    return readDeviceBlob(this.#device, row.device, { offset, length });
+  }
+}
+
+function stageInline(parts: readonly Uint8Array[]): Staged {
+  return { row: encodeInlineBlob(parts), device: undefined };
+}
