@@ -180,3 +180,9 @@ export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 export const SIGNING_KEYS_MAX = 1024;
 /** Parallel removals of one DeleteObjects. */
 export const DELETES_PARALLEL_MAX = 16;
+/** AWS account ids. */
+export const ACCOUNT_ID_DIGITS = 12;
+/** Upper bounds of the histograms of both doors. */
+export const REQUEST_SECONDS_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
