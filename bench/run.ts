@@ -118,4 +118,9 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (failure) {
+  console.error((failure as Error).message);
+  process.exitCode = 1;
+}
