@@ -1,7 +1,7 @@
 // `npm test`: set-up, lint, Rust tests, TypeScript tests; ends with the summary of node's test runner.
 // Arguments after `--` go to node's runner, e.g. npm test -- --test-name-pattern=rename
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { lint } from './lint.mjs';
 import { cargoEnvironment } from './setup/machine.mjs';
@@ -19,6 +19,7 @@ function loudly(title, command, args, options = {}) {
 /** Node 20 takes no globs, and later ones take no folders. */
 const testFiles = () =>
   ['dist/test', 'packages/nfs-server-ts/dist/test']
+    .filter((folder) => existsSync(path.join(root, folder)))
     .flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true }).map((file) => path.join(folder, file)),
     )

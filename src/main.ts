@@ -8,6 +8,11 @@ const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.me
   readonly version: string;
 };
 
+// A reader that has gone (`terrace --help | head -1`) is no reason to end with a stack, still less for a gateway.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const code = await runCli(
   {
     version: manifest.version,

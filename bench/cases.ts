@@ -1,0 +1,87 @@
+/** One row of the table that `npm run bench` prints. */
+export interface BenchCase {
+  readonly name: string;
+  readonly driver: 's3load' | 'nfsload';
+  /** The driver's operation and options; the addresses, keys and the time are added. */
+  readonly args: readonly string[];
+  /** True when the roofline program answers the operation too. */
+  readonly hasBaseline: boolean;
+  /** Work that ends by count: the time limit of the others does not fit. */
+  readonly isCounted: boolean;
+}
+
+const timed = (name: string, args: readonly string[], hasBaseline = true): BenchCase => ({
+  name,
+  driver: 's3load',
+  args,
+  hasBaseline,
+  isCounted: false,
+});
+const nfs = (name: string, args: readonly string[], isCounted = false): BenchCase => ({
+  name,
+  driver: 'nfsload',
+  args,
+  hasBaseline: false,
+  isCounted,
+});
+
+const small = ['--size', '4K', '-c', '16'];
+const large = ['--size', '1M', '-c', '4'];
+
+/** In the order in which they run: `delete` empties what it made, `list` sees what the puts left. */
+export const benchCases: readonly BenchCase[] = [
+  timed('PUT 4 KiB', ['put', ...small]),
+  timed('PUT 4 KiB, 1 client', ['put', '--size', '4K', '-c', '1']),
+  timed('GET 4 KiB', ['get', '--prepare', '--keys', '1000', '--prefix', 'small/', ...small]),
+  timed('HEAD', ['stat', '--prepare', '--keys', '1000', '--prefix', 'small/', ...small]),
+  timed('PUT 1 MiB', ['put', '--prefix', 'large/', ...large]),
+  timed('GET 1 MiB', ['get', '--prepare', '--keys', '50', '--prefix', 'read/', ...large]),
+  timed(
+    'LIST 1,000',
+    ['list', '--prepare', '--keys', '5000', '--prefix', 'list/', '--size', '64', '-c', '1'],
+    false,
+  ),
+  timed(
+    'multipart 16 MiB',
+    ['multipart', '--size', '16M', '--part-size', '8M', '-c', '4', '--prefix', 'parts/'],
+    false,
+  ),
+  {
+    ...timed('DELETE', [
+      'delete',
+      '--prepare',
+      '--keys',
+      '3000',
+      '--count',
+      '3000',
+      '--prefix',
+      'gone/',
+      ...small,
+    ]),
+    isCounted: true,
+  },
+  nfs('NFS GETATTR', ['getattr', '--depth', '16']),
+  nfs('NFS LOOKUP', ['lookup', '--depth', '16']),
+  nfs('NFS READ 4 KiB', ['read', '--depth', '16']),
+  nfs('NFS WRITE 4 KiB stable', ['write', '--depth', '16']),
+  nfs('NFS READ 1 MiB', [
+    'read',
+    '--depth',
+    '4',
+    '--size',
+    '1M',
+    '--file-size',
+    '8M',
+    '--files',
+    '8',
+    '--sequential',
+  ]),
+  nfs('NFS WRITE 1 MiB', [
+    'write',
+    ...['--depth', '4', '--size', '1M', '--file-size', '8M', '--files', '8', '--sequential'],
+    ...['--stable', 'unstable', '--commit-every', '8'],
+  ]),
+  nfs('NFS CREATE', ['create', '--depth', '16', '--count', '3000'], true),
+  nfs('NFS REMOVE', ['remove', '--depth', '16', '--count', '3000'], true),
+  nfs('NFS READDIRPLUS 1,000', ['readdirplus', '--files', '1000']),
+];

@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchCases, type BenchCase } from './cases.ts';
+import { runDriver, startGateway, startRoofline, type DriverResult, type Server } from './programs.ts';
+import { renderRows, type BenchRow } from './table.ts';
+
+const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--seconds N] [--repeat N] [--json]
+
+DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --json prints rows as JSON.`;
+
+interface Options {
+  readonly drivers: string;
+  readonly cases: readonly BenchCase[];
+  readonly seconds: number;
+  readonly repeat: number;
+  readonly isJson: boolean;
+}
+
+const repeatMax = 20;
+const secondsMax = 60;
+const bucket = 'bench';
+
+function readOptions(): Options | undefined {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      drivers: text,
+      only: { ...text, default: '' },
+      seconds: { ...text, default: '3' },
+      repeat: { ...text, default: '1' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const { drivers, only } = values;
+  const [seconds, repeat] = [Number(values.seconds), Number(values.repeat)];
+  const isComplete =
+    drivers !== undefined &&
+    ['s3load', 'nfsload', 'roofline'].every((it) => existsSync(path.join(drivers, it)));
+  if (!isComplete || !(seconds > 0 && seconds <= secondsMax) || !(repeat >= 1 && repeat <= repeatMax))
+    return undefined;
+  const cases = benchCases.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
+  return { drivers, cases, seconds, repeat, isJson: values.json };
+}
+
+function argumentsOf(
+  { args, driver, isCounted }: BenchCase,
+  server: Server,
+  seconds: number,
+): readonly string[] {
+  const time = isCounted ? [] : [driver === 's3load' ? '-d' : '--duration', String(seconds)];
+  const common = [...args, ...time, '--pid', String(server.pid), '--quiet'];
+  if (driver === 's3load') return [...common, '--endpoint', server.s3, '--bucket', bucket];
+  const { host = '', port = '' } = server.nfs ?? {};
+  const export_ = ['--server', host, '--port', port, '--export', `/${bucket}`];
+  return [...common, ...export_, '--dir', 'bench-nfs'];
+}
+
+/** The run with the least CPU a operation: noise of other programs only ever adds. */
+const best = (results: readonly DriverResult[]): DriverResult | undefined =>
+  [...results].sort((one, other) => one.server.cpu_s_per_1k_ops - other.server.cpu_s_per_1k_ops)[0];
+
+async function measure(
+  options: Options,
+  bench: BenchCase,
+  servers: { gateway: Server; roofline: Server },
+): Promise<BenchRow> {
+  const program = path.join(options.drivers, bench.driver);
+  const of = (server: Server): Promise<DriverResult> =>
+    runDriver(program, argumentsOf(bench, server, options.seconds));
+  const results: DriverResult[] = [];
+  const baselines: DriverResult[] = [];
+  try {
+    for (let round = 0; round < options.repeat; round++) {
+      if (bench.hasBaseline) baselines.push(await of(servers.roofline));
+      results.push(await of(servers.gateway));
+    }
+  } catch (cause) {
+    return { name: bench.name, failure: (cause as Error).message };
+  }
+  return { name: bench.name, result: best(results), baseline: best(baselines) };
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === undefined) {
+    console.error(usage);
+    return 2;
+  }
+  const directory = await mkdtemp(path.join(tmpdir(), 'terrace-bench-'));
+  const running: Server[] = [];
+  try {
+    const gateway = await startGateway(directory);
+    running.push(gateway);
+    const roofline = await startRoofline(options.drivers, directory);
+    running.push(roofline);
+    await runDriver(path.join(options.drivers, 's3load'), [
+      'mkbucket',
+      '--endpoint',
+      gateway.s3,
+      '--bucket',
+      bucket,
+      '--quiet',
+    ]);
+    const rows: BenchRow[] = [];
+    for (const bench of options.cases) {
+      if (!options.isJson) console.error(`… ${bench.name}`);
+      rows.push(await measure(options, bench, { gateway, roofline }));
+    }
+    console.log(options.isJson ? JSON.stringify(rows, undefined, 2) : renderRows(rows).join('\n'));
+    return rows.every(({ result }) => result !== undefined && result.errors === 0) ? 0 : 1;
+  } finally {
+    for (const server of running.reverse()) await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (failure) {
+  console.error((failure as Error).message);
+  process.exitCode = 1;
+}
