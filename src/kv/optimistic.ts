@@ -78,13 +78,17 @@ class OptimisticKv implements Kv {
     this.#cache = new RecordCache(this.#bounds.cacheBytesMax);
     this.#view = new View({ engine, history: this.#history, cache: this.#cache });
     this.#flights = new Flights({
-      landed: () => this.#prune(),
+      landed: () => {
+        this.#prune();
+      },
       stopped: options.stopped ?? (() => undefined),
     });
     this.#around = {
       view: this.#view,
       history: this.#history,
-      checkRunning: () => this.#flights.checkRunning(),
+      checkRunning: () => {
+        this.#flights.checkRunning();
+      },
     };
   }
 
