@@ -75,12 +75,16 @@ export class Attempt implements KvTransaction, Reader {
     );
   }
 
-  /** It succeeded: from here on its use is a mistake of the caller. */
+  /** The body has returned: what it still does with the transaction is a mistake of the caller. */
   finish(): void {
     this.#state = 'over';
   }
 
-  /** It runs again: what the body has left running (one of several reads in parallel) ends quietly. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** What the body has left running is of no more interest. */
   abandon(): void {
     this.#state = 'stale';
   }

@@ -68,7 +68,10 @@ export class RecordCache {
       const next = this.#hand.next();
       if (next.done === true) this.#hand = this.#entries.values();
       else if (next.value.isVisited) next.value.isVisited = false;
-      else return this.#remove(next.value.text);
+      else {
+        this.#remove(next.value.text);
+        return;
+      }
     }
   }
 }

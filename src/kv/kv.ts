@@ -43,6 +43,7 @@ export interface Merged {
  * scanned range) has changed before the commit, `body` runs again.
  */
 export interface KvTransaction extends KvReader {
+  /** `key` and `value` belong to the store from here on, here and in the calls below: never modify them afterwards. */
   put(key: Key, value: Value): void;
   delete(key: Key): void;
   /**
@@ -67,7 +68,8 @@ export type Durability = 'buffered' | 'durable';
 export interface Kv extends KvReader, Closable {
   /**
    * Runs `body` and commits its writes atomically; concurrent commits share one durable write (group commit).
-   * `body` may run more than once (conflict), so it must have no other effect than through `whenCommitted`.
+   * `body` may run more than once (conflict), so it must have no other effect than through `whenCommitted`. It must not
+   * wait for another transaction: after several conflicts it runs while the commits of all others wait.
    * Resolves, or rejects with what `body` threw, only when every commit that `body` observed is durable.
    */
   transact<T>(durability: Durability, body: (tx: KvTransaction) => Promise<T>): Promise<T>;

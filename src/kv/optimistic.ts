@@ -47,6 +47,11 @@ type Outcome<T> =
   | { readonly kind: 'returned'; readonly value: T; readonly commit: Commit | undefined }
   | { readonly kind: 'threw'; readonly cause: unknown };
 
+interface Done<T> {
+  readonly attempt: Attempt;
+  readonly outcome: Outcome<T>;
+}
+
 class OptimisticKv implements Kv {
   readonly #engine: KvEngine;
   readonly #merge: Merge;
@@ -73,13 +78,17 @@ class OptimisticKv implements Kv {
     this.#cache = new RecordCache(this.#bounds.cacheBytesMax);
     this.#view = new View({ engine, history: this.#history, cache: this.#cache });
     this.#flights = new Flights({
-      landed: () => this.#prune(),
+      landed: () => {
+        this.#prune();
+      },
       stopped: options.stopped ?? (() => undefined),
     });
     this.#around = {
       view: this.#view,
       history: this.#history,
-      checkRunning: () => this.#flights.checkRunning(),
+      checkRunning: () => {
+        this.#flights.checkRunning();
+      },
     };
   }
 
@@ -115,9 +124,8 @@ class OptimisticKv implements Kv {
     try {
       for (let count = 1; count <= this.#bounds.attemptsMax; count++) {
         const isAlone = count > this.#bounds.attemptsSharedMax;
-        const done = isAlone
-          ? await this.#runAlone(() => this.#attempt(true, durability, body))
-          : await this.#attempt(false, durability, body);
+        const run = (): Promise<Done<T> | undefined> => this.#attempt({ isAlone, durability }, body);
+        const done = isAlone ? await this.#runAlone(run) : await run();
         if (done !== undefined) return await this.#settled(done.attempt, done.outcome);
       }
       throw new Fault('conflict', 'store', `still conflicts after ${this.#bounds.attemptsMax} attempts`);
@@ -213,21 +221,17 @@ class OptimisticKv implements Kv {
 
   /** Runs `body` once; `undefined` means that it has to run again. */
   async #attempt<T>(
-    isAlone: boolean,
-    durability: Durability,
+    how: { readonly isAlone: boolean; readonly durability: Durability },
     body: (tx: KvTransaction) => Promise<T>,
-  ): Promise<{ attempt: Attempt; outcome: Outcome<T> } | undefined> {
-    const attempt = new Attempt(this.#around, { start: this.#sequence, isAlone });
+  ): Promise<Done<T> | undefined> {
+    const attempt = new Attempt(this.#around, { start: this.#sequence, isAlone: how.isAlone });
     this.#readers.add(attempt);
     try {
-      const outcome = await this.#outcome(attempt, durability, body);
-      if (outcome === undefined) attempt.abandon();
-      else attempt.finish();
+      const outcome = await this.#outcome(attempt, how.durability, body);
       return outcome && { attempt, outcome };
-    } catch (cause) {
-      attempt.abandon();
-      throw cause;
     } finally {
+      // Reads that the body did not wait for, as when one of several in parallel has failed, end quietly.
+      if (!attempt.isOver) attempt.abandon();
       this.#forget(attempt);
     }
   }
@@ -240,8 +244,10 @@ class OptimisticKv implements Kv {
     try {
       const value = await body(attempt);
       if (!attempt.isIntact) return undefined;
+      attempt.finish();
       if (attempt.isReadOnly) return { kind: 'returned', value, commit: undefined };
       const commit = await this.#commit(attempt, durability);
+      if (commit === undefined) attempt.abandon();
       return commit && { kind: 'returned', value, commit };
     } catch (cause) {
       this.#flights.checkRunning();

@@ -26,7 +26,9 @@ export async function openRocksdb(directory: string, options: RocksdbOptions = {
     memtableBytes: limits.ROCKSDB_MEMTABLE_BYTES,
     openFilesMax: limits.ROCKSDB_OPEN_FILES_MAX,
   };
-  const opening = loadNative().kvOpen(settings, (count, failure) => writes.settle(count, failure));
+  const opening = loadNative().kvOpen(settings, (count, failure) => {
+    writes.settle(count, failure);
+  });
   return new RocksdbEngine(await translated(opening), writes);
 }
 
@@ -53,7 +55,9 @@ class RocksdbEngine implements KvEngine {
   }
 
   write(batch: readonly Write[], durable: boolean): Promise<void> {
-    return this.#writes.add(() => this.#native.write(packBatch(batch), durable));
+    return this.#writes.add(() => {
+      this.#native.write(packBatch(batch), durable);
+    });
   }
 
   sync(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withKv, type OpenBed } from './contract.ts';
 import { withHeld } from './contract-overlay.ts';
+import { HeldEngine } from './held-engine.ts';
 import { bytes, openAppending, put, rows, text, turns } from './rows.ts';
 import type { KvEngine } from '../../src/kv/engine.ts';
 import type { Merged } from '../../src/kv/kv.ts';
@@ -209,6 +210,33 @@ function durabilityContract(openBed: OpenBed): void {
       await conflicted;
       assert.deepEqual(effects, ['run 2']);
       assert.equal(await kv.get(bytes('x')), undefined);
+    }));
+
+  test('commits wait when too much is on its way to the engine', async () => {
+    const bed = await openBed();
+    const engine = new HeldEngine(bed.engine);
+    const kv = openAppending(engine, { bounds: { flightBytesMax: 100 } });
+    const write = (key: string): Promise<void> =>
+      kv.transact('buffered', async (tx) => tx.put(bytes(key), Buffer.alloc(101)));
+    await write('a');
+    const second = write('b');
+    const waiting = watch(second);
+    await turns();
+    assert.deepEqual([waiting.state, engine.writesHeld], ['pending', 1]);
+    engine.isHolding = false;
+    engine.release();
+    await second;
+    await kv.close();
+    await bed.dispose();
+  });
+
+  test('a transaction that is used after its end is told so', () =>
+    withHeld(openBed, async ({ kv, engine }) => {
+      engine.isHolding = false;
+      const tx = await kv.transact('durable', async (used) => used);
+      assert.throws(() => tx.put(bytes('a'), bytes('1')), assert.AssertionError);
+      await assert.rejects(tx.get(bytes('a')), assert.AssertionError);
+      assert.deepEqual(await rows(kv), []);
     }));
 
   test('closing waits for what is in flight', () =>

@@ -132,6 +132,18 @@ function retries(openBed: OpenBed): void {
       }
     }));
 
+  test('a body that only reads and swallows the error of a stale read runs again too', () =>
+    withKv(openBed, async (kv) => {
+      let runs = 0;
+      const value = await kv.transact('durable', async (tx) => {
+        runs += 1;
+        await tx.get(bytes('a'));
+        if (runs === 1) await put(kv, { b: 'new' });
+        return tx.get(bytes('b')).catch(() => undefined);
+      });
+      assert.deepEqual([runs, text(value)], [2, 'new']);
+    }));
+
   test('an exception of a body whose reads still hold is the outcome, and nothing is written', () =>
     withKv(openBed, async (kv) => {
       let runs = 0;
@@ -200,15 +212,18 @@ function retries(openBed: OpenBed): void {
   test('a transaction older than the history that is kept starts again', async () => {
     const bed = await openBed();
     const kv = openAppending(bed.engine, { bounds: { historyBytesMax: 2000, cacheBytesMax: 1000 } });
-    await put(kv, { a: 'old' });
+    await put(kv, { a: 'old', b: 'old' });
     let runs = 0;
     const read = await kv.transact('durable', async (tx) => {
       runs += 1;
-      await tx.get(bytes('a'));
-      if (runs === 1) for (let index = 0; index < 20; index++) await put(kv, { [`k${index}`]: '1' });
-      return text(await tx.get(bytes('k19')));
+      const a = text(await tx.get(bytes('a')));
+      if (runs === 1) {
+        await put(kv, { a: 'new', b: 'new' });
+        for (let index = 0; index < 20; index++) await put(kv, { [`k${index}`]: '1' });
+      }
+      return [a, text(await tx.get(bytes('b')))];
     });
-    assert.deepEqual([runs, read], [2, '1']);
+    assert.deepEqual([runs, read], [2, ['new', 'new']]);
     await kv.close();
     await bed.dispose();
   });

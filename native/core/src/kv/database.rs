@@ -48,7 +48,7 @@ impl std::error::Error for Error {}
 /// How far a read may go.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Reach {
-    /// Only what is in memory: the answer is `None` when the disk would be needed.
+    /// Only what is in memory and found quickly: the answer is `None` when the disk or a long search would be needed.
     Memory,
     Disk,
 }
@@ -73,6 +73,8 @@ const LOG_LEVEL_WARN: c_int = 2;
 const BYTES_PER_SYNC: u64 = 1024 * 1024;
 const WAL_FILES_RECYCLED: usize = 2;
 const READ_TIER_BLOCK_CACHE: c_int = 1;
+/// Rows deleted of late are still passed over by a scan: above this many that is no work for the calling thread.
+const SKIPPED_KEYS_MAX: u64 = 2000;
 const COMPRESSION_NONE: c_int = 0;
 const COMPRESSION_LZ4: c_int = 4;
 
@@ -417,6 +419,7 @@ impl<'a> Cursor<'a> {
             let options = (library.readoptions_create)();
             if reach == Reach::Memory {
                 (library.readoptions_set_read_tier)(options, READ_TIER_BLOCK_CACHE);
+                (library.readoptions_set_max_skippable_internal_keys)(options, SKIPPED_KEYS_MAX);
             }
             (library.readoptions_set_iterate_lower_bound)(
                 options,

@@ -75,6 +75,7 @@ declare! {
     readoptions_create: fn() -> Handle;
     readoptions_destroy: fn(Handle);
     readoptions_set_read_tier: fn(Handle, c_int);
+    readoptions_set_max_skippable_internal_keys: fn(Handle, u64);
     readoptions_set_iterate_lower_bound: fn(Handle, Text, usize);
     readoptions_set_iterate_upper_bound: fn(Handle, Text, usize);
     get_pinned: fn(Handle, Handle, Text, usize, Failure) -> Handle;

@@ -201,6 +201,23 @@ fn a_read_of_memory_says_when_it_would_need_the_disk() {
 }
 
 #[test]
+fn a_scan_over_many_deleted_rows_is_not_done_on_the_calling_thread() {
+    let Some(bed) = Bed::new() else { return };
+    let database = bed.open();
+    let names: Vec<_> = (0..5000).map(|index| format!("{index:04}")).collect();
+    let put: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), Some("1")))
+        .collect();
+    let delete: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+    write(&database, &put);
+    write(&database, &delete);
+    let all = request("", "z", false);
+    assert_eq!(database.page(&all, Reach::Memory).unwrap(), None);
+    assert_eq!(page(&database, &all), (vec![], true));
+}
+
+#[test]
 fn a_directory_in_use_is_said_in_one_sentence() {
     let Some(bed) = Bed::new() else { return };
     let _first = bed.open();
