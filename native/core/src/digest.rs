@@ -112,7 +112,11 @@ mod tests {
         }
         let mut output = Vec::new();
         hasher.digests(&mut output);
-        output.iter().map(|byte| format!("{byte:02x}")).collect()
+        output
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|digit| char::from_digit(u32::from(digit), 16).expect("a hexadecimal digit"))
+            .collect()
     }
 
     #[test]

@@ -119,22 +119,10 @@ class RunAllocator implements Allocator {
 
   /** Turns every block of the run from free to used or back; a block that is so already is a broken invariant. */
   #mark(run: Run, used: boolean): void {
-    const end = run.start + run.count;
-    for (let at = run.start; at < end;) {
-      const chunk = Math.floor(at / BLOCKS_PER_CHUNK);
-      const inChunk = at % BLOCKS_PER_CHUNK;
-      const count = Math.min(end - at, BLOCKS_PER_CHUNK - inChunk);
-      if (this.#blocks.mark(chunk, { start: inChunk, count }, used)) this.#markChunk(chunk, used);
-      at += count;
-    }
+    const chunks = this.#blocks.mark(run, used);
+    const mebibytes = chunks === undefined ? undefined : this.#chunks.mark(chunks, used);
+    if (mebibytes !== undefined) this.#mebibytes.mark(mebibytes, used);
     this.#freeBlocks += used ? -run.count : run.count;
-  }
-
-  #markChunk(chunk: number, used: boolean): void {
-    const mebibyte = Math.floor(chunk / CHUNKS_PER_MEBIBYTE);
-    if (!this.#chunks.mark(mebibyte, { start: chunk % CHUNKS_PER_MEBIBYTE, count: 1 }, used)) return;
-    const region = Math.floor(mebibyte / MEBIBYTES_PER_REGION);
-    this.#mebibytes.mark(region, { start: mebibyte % MEBIBYTES_PER_REGION, count: 1 }, used);
   }
 }
 
@@ -152,8 +140,10 @@ class RunLists {
   #next = new Uint32Array(0);
   #previous = new Uint32Array(0);
   readonly #heads: Uint32Array;
+  readonly #all: Bits;
 
   constructor(unitsPerGroup: number, runMax: number) {
+    this.#all = bitsBetween(0, unitsPerGroup);
     this.#unitsPerGroup = unitsPerGroup;
     this.#runMax = runMax;
     this.#heads = new Uint32Array(unitsPerGroup + 1);
@@ -189,22 +179,51 @@ class RunLists {
     return undefined;
   }
 
-  /** Marks units of one group. True when the group as a whole has just become used in part, or free again. */
-  mark(group: number, units: Run, used: boolean): boolean {
-    const wasWhole = this.#run[group] === this.#unitsPerGroup;
-    for (let unit = units.start; unit < units.start + units.count; unit++) {
-      const word = group * 2 + (unit >>> 5);
-      const bit = 1 << (unit & 31);
-      assert(
-        ((this.#used[word]! & bit) !== 0) !== used,
-        used ? 'space is in use twice' : 'space is freed twice',
-      );
-      this.#used[word]! ^= bit;
+  /**
+   * Marks a run of units as used or free. Returns the run of groups that are no longer wholly free, or are so again:
+   * these are the units to mark in the class above.
+   */
+  mark(units: Run, used: boolean): Run | undefined {
+    const first = Math.floor(units.start / this.#unitsPerGroup);
+    const end = units.start + units.count;
+    const last = Math.floor((end - 1) / this.#unitsPerGroup);
+    let start = first;
+    let count = 0;
+    for (let group = first; group <= last; group++) {
+      const from = Math.max(0, units.start - group * this.#unitsPerGroup);
+      const to = Math.min(this.#unitsPerGroup, end - group * this.#unitsPerGroup);
+      const isWhole = to - from === this.#unitsPerGroup;
+      if (isWhole) this.#markWhole(group, used);
+      else if (!this.#markPart(group, bitsBetween(from, to), used)) continue;
+      if (count === 0) start = group;
+      count++;
     }
+    return count === 0 ? undefined : { start, count };
+  }
+
+  #markWhole(group: number, used: boolean): void {
+    const [low, high] = used ? [0, 0] : [this.#all.low, this.#all.high];
+    assert(this.#used[group * 2] === low && this.#used[group * 2 + 1] === high, twice(used));
     this.#unlink(group);
+    this.#used[group * 2] = this.#all.low - low;
+    this.#used[group * 2 + 1] = this.#all.high - high;
+    this.#run[group] = used ? 0 : this.#unitsPerGroup;
+    this.#link(group);
+  }
+
+  /** True when the group was wholly free or is so now. */
+  #markPart(group: number, bits: Bits, used: boolean): boolean {
+    const low = this.#used[group * 2]!;
+    const high = this.#used[group * 2 + 1]!;
+    const wanted = used ? { low: 0, high: 0 } : bits;
+    assert((low & bits.low) >>> 0 === wanted.low && (high & bits.high) >>> 0 === wanted.high, twice(used));
+    const wasWhole = this.#run[group] === this.#unitsPerGroup;
+    this.#unlink(group);
+    this.#used[group * 2] = low ^ bits.low;
+    this.#used[group * 2 + 1] = high ^ bits.high;
     this.#run[group] = this.#longestRun(group);
     this.#link(group);
-    return wasWhole !== (this.#run[group] === this.#unitsPerGroup);
+    return wasWhole || this.#run[group] === this.#unitsPerGroup;
   }
 
   #isUsed(group: number, unit: number): boolean {
@@ -212,6 +231,15 @@ class RunLists {
   }
 
   #longestRun(group: number): number {
+    if (this.#unitsPerGroup > 32) return this.#longestRunCounted(group);
+    let starts = ~this.#used[group * 2]! & this.#all.low;
+    let longest = 0;
+    // Each step leaves only the bits that start a run longer than `longest`.
+    for (; starts !== 0; longest++) starts &= starts >>> 1;
+    return longest;
+  }
+
+  #longestRunCounted(group: number): number {
     let longest = 0;
     let run = 0;
     for (let unit = 0; unit < this.#unitsPerGroup; unit++) {
@@ -266,6 +294,25 @@ class RunLists {
   }
 }
 
+/** Units of one group, a bit each. */
+interface Bits {
+  readonly low: number;
+  readonly high: number;
+}
+
+function bitsBetween(from: number, to: number): Bits {
+  return { low: wordBits(from, to), high: wordBits(from - 32, to - 32) };
+}
+
+function wordBits(from: number, to: number): number {
+  const below = (count: number): number => 2 ** Math.min(32, Math.max(0, count)) - 1;
+  return below(to) - below(from);
+}
+
+function twice(used: boolean): string {
+  return used ? 'space is in use twice' : 'space is freed twice';
+}
+
 function enlarged<T extends Uint32Array | Uint8Array>(
   old: T,
   length: number,
@@ -278,6 +325,7 @@ function enlarged<T extends Uint32Array | Uint8Array>(
 
 /** Pieces that happen to touch become one extent. */
 function merged(runs: readonly Run[]): readonly Run[] {
+  if (runs.length === 1) return runs;
   const joined: Run[] = [];
   for (const run of runs.toSorted((a, b) => a.start - b.start)) {
     const last = joined.at(-1);

@@ -157,7 +157,12 @@ class AddonDevice implements NativeDevice {
     const completed = new Promise<void>((resolve, reject) => {
       this.#requests.set(id, { offset, kept, resolve, reject });
     });
-    submit(id);
+    try {
+      submit(id);
+    } catch (cause) {
+      this.#requests.delete(id);
+      throw cause;
+    }
     await completed;
   }
 

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import type { Environment, MonotonicMs, Random } from '../../../src/environment.ts';
+import type { Durability, Key, Kv } from '../../../src/kv/kv.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
+import { openOptimistic } from '../../../src/kv/optimistic.ts';
+import type { BlobId, Blobs } from '../../../src/tiering/blobs.ts';
+import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
+import type { DeviceGrowth } from '../../../src/tiering/hot/blob-space.ts';
+import { BLOCK_BYTES } from '../../../src/tiering/hot/device.ts';
+import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../../src/tiering/hot/memory-device.ts';
+import { openBlobs } from '../../../src/tiering/hot/open-blobs.ts';
+import { seededRandom } from '../../kv/seeded-random.ts';
+
+/** Small, so that most blobs of a test lie on the device. */
+export const INLINE_BYTES_MAX = 100;
+
+/** What a namespace would know of a blob: kept in the same transactions, so it says after a crash what must be there. */
+export interface Known {
+  readonly references: number;
+  readonly length: number;
+  readonly seed: number;
+}
+
+const LEDGER = 0x01;
+
+export function environmentOf(random: Random): Environment {
+  const nothing = (): void => undefined;
+  return {
+    clock: {
+      wall: () => ({ seconds: 0, nanoseconds: 0 }),
+      monotonic: () => 0 as MonotonicMs,
+      sleep: () => Promise.resolve(),
+    },
+    random,
+    log: { info: nothing, warn: nothing, error: nothing },
+  };
+}
+
+export function content(length: number, seed: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8) + seed * 131) & 0xff);
+}
+
+export function deviceBytesOf(length: number): number {
+  return length <= INLINE_BYTES_MAX ? 0 : Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
+}
+
+export function ledgerKey(id: BlobId): Key {
+  const key = new Uint8Array(9);
+  key[0] = LEDGER;
+  new DataView(key.buffer).setFloat64(1, id);
+  return key;
+}
+
+export function encodeKnown(known: Known): Uint8Array {
+  return Buffer.from(JSON.stringify(known));
+}
+
+export function decodeKnown(value: Uint8Array | undefined): Known | undefined {
+  return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Known);
+}
+
+/** Blobs over a store and a device in memory, which a test may crash and open again. */
+export class BlobBed {
+  readonly device: MemoryDevice;
+  readonly random: Random;
+  readonly #growth: DeviceGrowth | undefined;
+  engine: MemoryEngine;
+  kv!: Kv;
+  blobs!: Blobs;
+  #lastId = 0;
+
+  private constructor(random: Random, growth: DeviceGrowth | undefined) {
+    this.random = random;
+    this.#growth = growth;
+    this.device = new MemoryDevice({
+      bytes: DEVICE_UNIT_BYTES,
+      bytesMax: growth?.bytesMax ?? DEVICE_UNIT_BYTES,
+    });
+    this.engine = new MemoryEngine({ delay: () => turns(random.below(3)) });
+  }
+
+  static async open(random: Random = seededRandom(1), growth?: DeviceGrowth): Promise<BlobBed> {
+    const bed = new BlobBed(random, growth);
+    await bed.reopen();
+    return bed;
+  }
+
+  /** As after the start of a new process. */
+  async reopen(): Promise<void> {
+    this.kv = openOptimistic(this.engine, { merge: () => undefined });
+    this.blobs = await openBlobs({
+      kv: this.kv,
+      device: this.device,
+      allocator: openAllocator(this.device.bytes()),
+      environment: environmentOf(this.random),
+      nextId: () => ++this.#lastId,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      ...(this.#growth === undefined ? {} : { growth: this.#growth }),
+    });
+  }
+
+  /** Power loss. */
+  crash(): void {
+    this.engine = this.engine.crash(this.random);
+    this.device.crash(this.random);
+  }
+
+  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+    const bytes = content(length, seed);
+    const staged = await this.blobs.stage([bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)]);
+    await this.blobs.flush([staged]);
+    await this.kv.transact(durability, (tx) => {
+      this.blobs.attach(tx, staged);
+      tx.put(ledgerKey(staged.id), encodeKnown({ references: 1, length, seed }));
+      return Promise.resolve();
+    });
+    return staged.id;
+  }
+
+  /** Adds `by` references in one transaction, or takes one away; false when the blob is gone. */
+  change(id: BlobId, by: 1 | -1, durability: Durability = 'durable'): Promise<boolean> {
+    const { blobs } = this;
+    return this.kv.transact(durability, async (tx) => {
+      const known = decodeKnown(await tx.get(ledgerKey(id)));
+      if (known === undefined) return false;
+      await (by === 1 ? blobs.retain(tx, id) : blobs.release(tx, id));
+      const references = known.references + by;
+      if (references === 0) tx.delete(ledgerKey(id));
+      else tx.put(ledgerKey(id), encodeKnown({ ...known, references }));
+      return true;
+    });
+  }
+
+  async ledger(): Promise<ReadonlyMap<BlobId, Known>> {
+    const known = new Map<BlobId, Known>();
+    const range = { start: Uint8Array.of(LEDGER), end: Uint8Array.of(LEDGER + 1) };
+    for await (const page of this.kv.scan(range, { pageEntries: 100 })) {
+      for (const { key, value } of page) {
+        known.set(new DataView(key.buffer, key.byteOffset).getFloat64(1) as BlobId, decodeKnown(value)!);
+      }
+    }
+    return known;
+  }
+
+  async check(id: BlobId, known: Known): Promise<void> {
+    const bytes = await this.blobs.read(id, 0, known.length);
+    assert(Buffer.from(bytes).equals(content(known.length, known.seed)), `blob ${id} reads back`);
+  }
+
+  async collectAll(): Promise<void> {
+    for (let count = 0; await this.blobs.collect(); count++) assert(count < 1000, 'collection ends');
+  }
+
+  /** Bytes of the device in use. */
+  used(): number {
+    const { bytesTotal, bytesFree } = this.blobs.usage();
+    return bytesTotal - bytesFree;
+  }
+}
+
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+}
