@@ -12,7 +12,6 @@ import {
   draftRange,
   endOfExtentKey,
   extentRange,
-  finishedKey,
   finishedRange,
   orphanKey,
   orphanRange,

@@ -43,7 +43,7 @@ export class FileDraft implements Draft {
   readonly #written: StagedBlob[] = [];
   readonly #guards: BlobGuard[] = [];
   #contentId = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
   #isOpen = true;
 
   constructor(parts: Parts) {
@@ -167,7 +167,7 @@ export class FileDraft implements Draft {
         this.#written.push(staged);
       },
       (failure: unknown) => {
-        this.#failure ??= failure;
+        this.#failure ??= failure instanceof Error ? failure : new Error(String(failure));
       },
     );
     this.#writing.add(writing);
