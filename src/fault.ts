@@ -38,10 +38,13 @@ export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
   readonly subject: FaultSubject;
+  /** The message without code and subject: a sentence or a name. */
+  readonly detail: string;
 
   constructor(code: FaultCode, subject: FaultSubject, detail: string, options?: { cause?: unknown }) {
     super(`${subject}: ${code}: ${detail}`, options);
     this.code = code;
     this.subject = subject;
+    this.detail = detail;
   }
 }

@@ -102,3 +102,101 @@ export const NFS_CALLS_MAX = 512;
 export const NFS_CLIENTS_CACHED_MAX = 1_024;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
+/* Configuration, command line and admin door. */
+export const CONFIG_FILE_BYTES_MAX = 1_048_576;
+/** Export rules are tried one after the other for each mount. */
+export const EXPORT_RULES_MAX = 1_000;
+export const EXPORT_CLIENTS_MAX = 1_000;
+export const BASE_DOMAINS_MAX = 100;
+/** AWS: access keys are 16 to 128 characters; shorter ones are common in test set-ups. */
+export const ACCESS_KEY_CHARS_MIN = 3;
+export const ACCESS_KEY_CHARS_MAX = 128;
+export const SECRET_KEY_CHARS_MIN = 8;
+export const SECRET_KEY_CHARS_MAX = 128;
+/** Node's timers take no longer wait: 2³¹ - 1 milliseconds. */
+export const SLEEP_MS_MAX = 2_147_483_647;
+/** A background step that has nothing to do is asked again after this, doubling up to the maximum. */
+export const STEP_IDLE_MS_MIN = 20;
+export const STEP_IDLE_MS_MAX = 5_000;
+/** The same for a step that failed. */
+export const STEP_FAILED_MS_MIN = 500;
+export const STEP_FAILED_MS_MAX = 60_000;
+/** After so many failures in a row a background step is reported as unhealthy. */
+export const STEP_FAILURES_HEALTHY_MAX = 3;
+/** The admin door takes no bodies yet; what comes is small. */
+export const ADMIN_BODY_BYTES_MAX = 65_536;
+export const ADMIN_HEADER_BYTES_MAX = 16_384;
+export const ADMIN_REQUEST_MS_MAX = 30_000;
+export const ADMIN_CONNECTIONS_MAX = 256;
+/** Of an answer that `terrace status` reads. */
+export const STATUS_BYTES_MAX = 1_048_576;
+export const STATUS_MS_MAX = 10_000;
+/** Signals closer together than this are one: a terminal and npm both pass Ctrl-C on. */
+export const SIGNAL_ECHO_MS_MAX = 500;
+/** Of RocksDB: data, index and filter blocks. */
+export const ROCKSDB_BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
+/** Of RocksDB: one memtable; three at most. */
+export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
+/** Of RocksDB: open table files. */
+export const ROCKSDB_OPEN_FILES_MAX = 512;
+
+/* Stores of one gateway. */
+/** Of everything below the data directory; a newer one is refused. */
+export const STORE_FORMAT_VERSION = 1;
+/** Key of the MAC of file handles. */
+export const HANDLE_SECRET_BYTES = 16;
+/** A hot device file of automatic size starts with the one and grows by the other. */
+export const HOT_INITIAL_BYTES = 256 << 20;
+export const HOT_GROW_BYTES = 1 << 30;
+/** What such a file leaves free on its file system: the greater of bytes and share. */
+export const FREE_BYTES_MIN = 5 * 2 ** 30;
+export const FREE_SHARE_MIN = 0.1;
+
+// S3 door
+
+/** AWS: header section and query together; beyond it the answer is RequestHeaderSectionTooLarge. */
+export const HTTP_HEADER_BYTES_MAX = 24 * 1024;
+/** AWS: names and values of user metadata together. */
+export const USER_METADATA_BYTES_MAX = 2048;
+/** How much of a request body is gathered before it is handed on; also the piece size of what is buffered for it. */
+export const BODY_GATHER_BYTES = 1024 * 1024;
+/** Bodies up to this length are read, hashed and verified before the namespace hears of them. */
+export const BODY_SMALL_BYTES_MAX = 64 * 1024;
+/** What the door still reads of a body that nobody wants, so that the connection stays usable. */
+export const BODY_DRAIN_BYTES_MAX = 4 * 1024 * 1024;
+/** AWS: a single PUT, a part, and a copy source are at most 5 GiB. */
+export const PUT_BYTES_MAX = 5 * 1024 ** 3;
+/** AWS: every part but the last has at least 5 MiB. */
+export const PART_BYTES_MIN = 5 * 1024 ** 2;
+/** AWS: part numbers are 1 to 10,000. */
+export const PART_NUMBER_MAX = 10_000;
+/** AWS: entries of one listing page, keys of one DeleteObjects. */
+export const LIST_ENTRIES_MAX = 1000;
+/** AWS: buckets of one ListBuckets page. */
+export const LIST_BUCKETS_MAX = 10_000;
+/** Copied from one page to the next of `parts` while an upload is completed. */
+export const PARTS_PAGE_MAX = 1000;
+/** XML that clients send: 10,000 parts with checksums are about 4 MiB, 1,000 escaped keys about 6 MiB. */
+export const XML_BYTES_MAX = 8 * 1024 * 1024;
+export const XML_DEPTH_MAX = 16;
+export const XML_ELEMENTS_MAX = 100_000;
+/** One `size;chunk-signature=…` line of aws-chunked, or one trailer line. */
+export const CHUNK_LINE_BYTES_MAX = 1024;
+/** Trailer lines behind the last chunk. */
+export const CHUNK_TRAILERS_MAX = 16;
+/** AWS: only the last signed chunk may be shorter. */
+export const CHUNK_BYTES_MIN = 8192;
+/** AWS: how far the clock of a signer may be off, both ways. */
+export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
+/** AWS: a presigned URL is good for at most a week. */
+export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
+/** Derived signing keys kept: one for each key, day and region. */
+export const SIGNING_KEYS_MAX = 1024;
+/** Parallel removals of one DeleteObjects. */
+export const DELETES_PARALLEL_MAX = 16;
+/** AWS account ids. */
+export const ACCOUNT_ID_DIGITS = 12;
+/** Upper bounds of the histograms of both doors. */
+export const REQUEST_SECONDS_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];

@@ -132,8 +132,9 @@ export class View {
     }
     scan.own(covered)?.forEach((write, text) => overlay.set(text, write));
     const entries = overlaid(page.entries, overlay, scan.reverse);
-    const cut = entries.length > scan.entriesMax;
-    const kept = cut ? entries.slice(0, scan.entriesMax) : entries;
+    const length = pageLength(entries, scan.entriesMax);
+    const cut = length < entries.length;
+    const kept = cut ? entries.slice(0, length) : entries;
     const end = cut ? upTo(kept, ask.range, scan.reverse) : covered;
     return {
       entries: kept,
@@ -141,6 +142,17 @@ export class View {
       rest: cut || !page.isLast ? rest(ask.range, end, scan.reverse) : undefined,
     };
   }
+}
+
+/** How many of `entries` make a page. */
+function pageLength(entries: readonly Entry[], entriesMax: number): number {
+  let bytes = 0;
+  const end = entries.findIndex(({ key, value }, index) => {
+    const isFull = index === entriesMax || bytes >= KV_PAGE_BYTES_MAX;
+    bytes += key.length + value.length;
+    return isFull;
+  });
+  return end === -1 ? entries.length : end;
 }
 
 function coveredBy(page: Page, range: KeyRange, reverse: boolean): TextRange {

@@ -65,7 +65,7 @@ function readingContract(openBed: OpenBed): void {
           fc.boolean(),
           async (keys, pageEntries, reverse) => {
             await clear(kv);
-            await kv.transact('buffered', async (tx) => keys.forEach((key) => tx.put(key, key)));
+            await kv.transact('durable', async (tx) => keys.forEach((key) => tx.put(key, key)));
             const sorted = keys.map((key) => Buffer.from(key)).sort(Buffer.compare);
             if (reverse) sorted.reverse();
             const found = await pages(kv, {

@@ -1,0 +1,38 @@
+import type { Config } from '../config.ts';
+import type { Environment } from '../environment.ts';
+import type { OpenGateway } from '../gateway/gateway.ts';
+
+/** What the program sees of the process; main.ts gives the real one, tests their own. */
+export interface Cli {
+  readonly version: string;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** One line on standard output. */
+  out(line: string): void;
+  /** One line on standard error. */
+  error(line: string): void;
+  /** Calls `listener` at each SIGINT and SIGTERM from now on. */
+  onSignal(listener: (name: string) => void): void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  environment(log: Config['log']): Environment;
+  readonly openGateway: OpenGateway;
+}
+
+export interface Flag {
+  /** With its dashes. */
+  readonly name: string;
+  /** What stands for its value in help; absent: the flag has none. */
+  readonly placeholder?: string;
+  readonly description: string;
+}
+
+/** One command: a row of the table in commands.ts. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: readonly Flag[];
+  /** Lines under the flags in its help. */
+  readonly notes: readonly string[];
+  /** Resolves to the exit code. UsageError and Fault become one sentence on standard error. */
+  run(cli: Cli, flags: ReadonlyMap<string, string>): Promise<number>;
+}

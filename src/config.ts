@@ -1,0 +1,153 @@
+import { Type } from '@sinclair/typebox';
+import { address, bytesOrAuto, choice, duration, group, text, type Decoded } from './config/leaf.ts';
+import {
+  ACCESS_KEY_CHARS_MAX,
+  ACCESS_KEY_CHARS_MIN,
+  BASE_DOMAINS_MAX,
+  EXPORT_CLIENTS_MAX,
+  EXPORT_RULES_MAX,
+  SECRET_KEY_CHARS_MAX,
+  SECRET_KEY_CHARS_MIN,
+} from './limits.ts';
+
+const noId = 4_294_967_295;
+const userId = (description: string) =>
+  Type.Integer({ minimum: 0, maximum: noId, default: 65_534, description });
+
+/** Who may mount what. The first rule whose bucket and clients match decides; none: no access. */
+const exportRule = group({
+  bucket: Type.String({
+    default: '*',
+    minLength: 1,
+    maxLength: 63,
+    description: 'Name of a bucket, or * for all.',
+  }),
+  clients: Type.Array(Type.String(), {
+    minItems: 1,
+    maxItems: EXPORT_CLIENTS_MAX,
+    description: 'Networks, e.g. 10.0.0.0/8, or single addresses.',
+  }),
+  access: choice(['rw', 'ro'], { default: 'rw', description: 'Read and write, or only read.' }),
+  squash: choice(['none', 'root', 'all'], {
+    default: 'none',
+    description: 'Whose calls run as the anonymous user: nobody’s, root’s or everyone’s.',
+  }),
+  anonUid: userId('User id of the anonymous user.'),
+  anonGid: userId('Group id of the anonymous user.'),
+});
+export type ExportRule = Decoded<typeof exportRule>;
+
+/**
+ * The one description of every setting: types, checks, defaults, config file, environment variables, flags, help and
+ * docs/config.md follow from it.
+ */
+export const configSchema = group({
+  data: text({
+    default: './terrace-data',
+    placeholder: 'DIR',
+    minLength: 1,
+    description: 'Directory of metadata, keys and, unless placed elsewhere, the hot device.',
+  }),
+  region: text({
+    default: 'us-east-1',
+    placeholder: 'NAME',
+    pattern: '^[a-z0-9-]{1,32}$',
+    description: 'Region that S3 clients must sign for.',
+  }),
+  s3: group({
+    address: address({
+      flag: 's3',
+      default: '127.0.0.1:9000',
+      description: 'Where S3 listens; port 0: a free one.',
+    }),
+    baseDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+      default: [],
+      maxItems: BASE_DOMAINS_MAX,
+      placeholder: 'NAME,…',
+      description: 'Host names below which the first label is the bucket (virtual-host style).',
+    }),
+  }),
+  nfs: group({
+    address: address({
+      flag: 'nfs',
+      default: '127.0.0.1:2049',
+      description: 'Where NFS and MOUNT listen on one port; port 0: a free one.',
+    }),
+    exports: Type.Array(exportRule, {
+      default: [{ clients: ['127.0.0.0/8', '::1/128'] }],
+      maxItems: EXPORT_RULES_MAX,
+      flag: false,
+      description: 'Who may mount which bucket. The first rule whose bucket and clients match decides.',
+    }),
+  }),
+  admin: group({
+    address: address({
+      flag: 'admin',
+      default: '127.0.0.1:9001',
+      description: 'Where health, metrics and the admin API listen; port 0: a free one.',
+    }),
+  }),
+  root: group({
+    accessKey: Type.Optional(
+      text({
+        flag: false,
+        minLength: ACCESS_KEY_CHARS_MIN,
+        maxLength: ACCESS_KEY_CHARS_MAX,
+        pattern: '^[A-Za-z0-9_.-]+$',
+        defaultText: 'made at the first start',
+        description: 'Access key of the root user; set both keys or none.',
+      }),
+    ),
+    secretKey: Type.Optional(
+      text({
+        flag: false,
+        secret: true,
+        minLength: SECRET_KEY_CHARS_MIN,
+        maxLength: SECRET_KEY_CHARS_MAX,
+        defaultText: 'made at the first start',
+        description: 'Secret key of the root user.',
+      }),
+    ),
+  }),
+  hot: group({
+    path: Type.Optional(
+      text({
+        placeholder: 'FILE',
+        minLength: 1,
+        defaultText: '<data>/hot',
+        description: 'File or raw block device of the hot tier.',
+      }),
+    ),
+    size: bytesOrAuto({
+      default: 'auto',
+      description:
+        'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  log: group({
+    level: choice(['info', 'warn', 'error', 'silent'], {
+      default: 'info',
+      description: 'The least that is logged.',
+    }),
+    format: choice(['auto', 'json', 'text'], {
+      default: 'auto',
+      description: 'How lines on standard error look. auto: text on a terminal, else JSON.',
+    }),
+  }),
+  timeouts: group({
+    header: duration({ default: '30s', description: 'For a client to send the header of a request.' }),
+    body: duration({ default: '60s', description: 'For a client to send or take the next bytes of a body.' }),
+    keepAlive: duration({ default: '75s', description: 'For an idle HTTP connection before it is closed.' }),
+    drain: duration({
+      default: '8s',
+      description: 'For requests under way when the gateway is told to stop.',
+    }),
+  }),
+});
+
+type Described = Decoded<typeof configSchema>;
+
+/** All settings, checked and complete. Addresses are parsed, quantities are bytes, durations milliseconds. */
+export type Config = Omit<Described, 'hot'> & {
+  readonly hot: Omit<Described['hot'], 'path'> & { readonly path: string };
+};

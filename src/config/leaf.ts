@@ -1,0 +1,57 @@
+import { Type, type StaticDecode, type TSchema, type TString, type TTransform } from '@sinclair/typebox';
+import { parseAddress, type Address } from './address.ts';
+import { parseDuration, parseQuantity } from './quantity.ts';
+
+/** What a setting says of itself beside its JSON schema. */
+export interface LeafOptions {
+  readonly description: string;
+  /** As it is written in the config file. */
+  readonly default?: unknown;
+  /** What stands for the value in help, e.g. `HOST:PORT`. */
+  readonly placeholder?: string;
+  /** Name of the flag without dashes where it is not the path; `false`: no flag, because `ps` shows flags. */
+  readonly flag?: string | false;
+  /** The value is never shown nor logged. */
+  readonly secret?: true;
+  /** What stands for the default in help when it depends on another setting. */
+  readonly defaultText?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
+}
+
+/** A setting written as text and read by `parse`, which throws UsageError with a sentence of its own. */
+const parsed = <Value>(options: LeafOptions, parse: (text: string) => Value): TTransform<TString, Value> =>
+  Type.Transform(Type.String(options))
+    .Decode(parse)
+    .Encode((value) => String(value));
+
+export const text = (options: LeafOptions): TString => Type.String(options);
+
+export const address = (options: LeafOptions): TTransform<TString, Address> =>
+  parsed({ placeholder: 'HOST:PORT', ...options }, parseAddress);
+
+/** Decodes to milliseconds. */
+export const duration = (options: LeafOptions): TTransform<TString, number> =>
+  parsed({ placeholder: 'DURATION', ...options }, parseDuration);
+
+/** Decodes to bytes, or stays `auto`. */
+export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 'auto'> =>
+  parsed({ placeholder: 'BYTES', ...options }, (written) =>
+    written === 'auto' ? written : parseQuantity(written),
+  );
+
+/** One of a few words. */
+export const choice = <const Words extends readonly string[]>(
+  words: Words,
+  options: LeafOptions,
+): ReturnType<typeof Type.Unsafe<Words[number]>> =>
+  Type.Unsafe<Words[number]>({ ...options, type: 'string', enum: words, placeholder: words.join('|') });
+
+/** A group of settings; unknown members are mistakes. */
+export const group = <Members extends Record<string, TSchema>>(
+  members: Members,
+): ReturnType<typeof Type.Object<Members>> => Type.Object(members, { additionalProperties: false });
+
+export type Decoded<Schema extends TSchema> = StaticDecode<Schema>;

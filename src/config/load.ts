@@ -1,0 +1,220 @@
+import { TransformKind, type TSchema } from '@sinclair/typebox';
+import { Ajv, type ErrorObject } from 'ajv';
+import path from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { configSchema, type Config } from '../config.ts';
+import { CONFIG_FILE_BYTES_MAX } from '../limits.ts';
+import { parseNetwork } from './address.ts';
+import { membersOf, settings, type Setting } from './settings.ts';
+import { didYouMean } from './suggest.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Everything that settings can come from. */
+export interface ConfigSources {
+  /** Flags by name with their dashes: `--hot-size` → `10Gi`. */
+  readonly flags: ReadonlyMap<string, string>;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Text of the config file, when one was named. */
+  readonly file?: { readonly name: string; readonly text: string };
+}
+
+/** Where the value of one setting came from: `default`, `file …`, `environment …` or `flag …`. */
+export interface Origin {
+  readonly setting: Setting;
+  /** As it was written. */
+  readonly value: unknown;
+  readonly from: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly origins: readonly Origin[];
+}
+
+type Tree = Record<string, unknown>;
+
+/** Variables of the program that are no settings of the gateway. */
+const otherVariables: readonly string[] = ['TERRACE_CONFIG'];
+/** Kubernetes adds these by itself for a service with the name terrace. */
+const kubernetesVariable = /^TERRACE_(PORT|SERVICE)(_|$)/;
+
+/**
+ * The settings of one start: defaults, over them the config file, the environment and the flags.
+ * UsageError, one sentence, for the first mistake in any of them.
+ */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  refuseUnknownVariables(sources.variables);
+  const tree = sources.file === undefined ? {} : readTree(sources.file);
+  const origins = settings.map((setting) => originOf(setting, tree, sources));
+  for (const { setting, value } of origins) place(tree, setting.path, value);
+  const complaint = validate(tree) ? undefined : validate.errors?.[0];
+  if (complaint !== undefined) throw new UsageError(sentenceOf(complaint, tree, origins, sources.file?.name));
+  for (const origin of origins) decode(origin, tree);
+  const config = complete(tree as unknown as Config);
+  refuseContradictions(config);
+  return { config, origins };
+}
+
+function refuseUnknownVariables(variables: ConfigSources['variables']): void {
+  const known = [...settings.flatMap(({ variable }) => variable ?? []), ...otherVariables];
+  for (const name of Object.keys(variables)) {
+    if (!name.startsWith('TERRACE_') || known.includes(name) || kubernetesVariable.test(name)) continue;
+    throw new UsageError(`${name}: there is no such environment variable${didYouMean(name, known)}`);
+  }
+}
+
+function readTree({ name, text }: { readonly name: string; readonly text: string }): Tree {
+  if (Buffer.byteLength(text) > CONFIG_FILE_BYTES_MAX) {
+    throw new UsageError(`${name}: a config file has at most ${CONFIG_FILE_BYTES_MAX} bytes`);
+  }
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(text);
+  } catch (cause) {
+    const [reason] = String((cause as Error).message).split('\n');
+    throw new UsageError(`${name}: this is not YAML: ${reason}`, { cause });
+  }
+  if (parsed === null || parsed === undefined) return {};
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw new UsageError(`${name}: a config file holds settings by name, for example "data: /srv/terrace"`);
+  }
+  return withoutNulls(parsed as Tree);
+}
+
+/** `s3:` with nothing below it says nothing. */
+function withoutNulls(tree: Tree): Tree {
+  const kept = Object.entries(tree).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, isTree(value) ? withoutNulls(value) : value] as const),
+  );
+}
+
+const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const lookUp = (tree: Tree, dotted: string): unknown =>
+  dotted.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), tree);
+
+/** Puts a value at its path; a scalar in the place of a group stays for the validator to complain about. */
+function place(tree: Tree, dotted: string, value: unknown): void {
+  const names = dotted.split('.');
+  let at = tree;
+  for (const name of names.slice(0, -1)) {
+    at[name] ??= {};
+    const next = at[name];
+    if (!isTree(next)) return;
+    at = next;
+  }
+  // An optional setting without a value still makes its group.
+  if (value !== undefined) at[names.at(-1) ?? ''] = value;
+}
+
+function originOf(setting: Setting, tree: Tree, { flags, variables, file }: ConfigSources): Origin {
+  const fromText = (text: string): unknown =>
+    setting.isList ? text.split(',').flatMap((it) => it.trim() || []) : text;
+  const flag = setting.flag === undefined ? undefined : flags.get(setting.flag);
+  if (flag !== undefined) return { setting, value: fromText(flag), from: `flag ${setting.flag}` };
+  const variable = setting.variable === undefined ? undefined : variables[setting.variable];
+  // An empty variable is what compose files and units write for "not set".
+  if (variable !== undefined && variable !== '') {
+    return { setting, value: fromText(variable), from: `environment ${setting.variable}` };
+  }
+  const written = lookUp(tree, setting.path);
+  if (written !== undefined)
+    return { setting, value: asText(setting, written), from: `file ${file?.name ?? ''}` };
+  return { setting, value: structuredClone(setting.default), from: 'default' };
+}
+
+/** YAML reads `1048576` and `true` as other types than text; the file means text all the same. */
+const asText = (setting: Setting, value: unknown): unknown =>
+  setting.schema['type'] === 'string' && (typeof value === 'number' || typeof value === 'boolean')
+    ? String(value)
+    : value;
+
+const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true });
+ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText']);
+const validate = ajv.compile(configSchema);
+
+/** What the user sees instead of a JSON pointer: the flag, the variable or the place in the file. */
+function subjectOf(pointer: string, origins: readonly Origin[], fileName: string | undefined): string {
+  const dotted = pointer.slice(1).replace(/\//g, '.');
+  const origin = origins.find(({ setting }) => `${dotted}.`.startsWith(`${setting.path}.`));
+  if (origin === undefined) return `${dotted} in ${fileName ?? ''}`;
+  if (/^(flag|environment) /.test(origin.from)) return origin.from.replace(/^\S+ /, '');
+  return `${dotted}${origin.from === 'default' ? '' : ` in ${fileName ?? ''}`}`;
+}
+
+function sentenceOf(
+  { keyword, instancePath, params, parentSchema, message }: ErrorObject,
+  tree: Tree,
+  origins: readonly Origin[],
+  fileName: string | undefined,
+): string {
+  const subject = subjectOf(instancePath, origins, fileName);
+  const known = parentSchema === undefined ? [] : membersOf(parentSchema as TSchema).map(([name]) => name);
+  const given = params as Readonly<Record<string, unknown>>;
+  if (keyword === 'additionalProperties') {
+    const name = String(given['additionalProperty']);
+    const where = instancePath === '' ? '' : ` of ${instancePath.slice(1).replace(/\//g, '.')}`;
+    return `${fileName ?? ''}: there is no setting "${name}"${where}${didYouMean(name, known)}`;
+  }
+  if (keyword === 'enum')
+    return `${subject}: write one of ${(given['allowedValues'] as string[]).join(', ')}`;
+  if (keyword === 'required') return `${subject}: ${String(given['missingProperty'])} is missing`;
+  if (keyword === 'type' && known.length > 0)
+    return `${subject}: this is a group with the settings ${known.join(', ')}`;
+  if (keyword === 'type') return `${subject}: write ${kinds[String(given['type'])] ?? String(given['type'])}`;
+  return `${subject}: the value ${message ?? 'is not right'}`;
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  array: 'a list, for example [one, two]',
+  integer: 'a whole number',
+  string: 'a text',
+};
+
+function decode({ setting, from }: Origin, tree: Tree): void {
+  const transform = (setting.schema as { [TransformKind]?: { Decode(value: unknown): unknown } })[
+    TransformKind
+  ];
+  const value = lookUp(tree, setting.path);
+  if (transform === undefined || value === undefined) return;
+  try {
+    place(tree, setting.path, transform.Decode(value));
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    const subject = from.startsWith('file ')
+      ? `${setting.path} in ${from.slice(5)}`
+      : from.replace(/^\S+ /, '');
+    throw new UsageError(`${subject}: ${cause.message}`, { cause });
+  }
+}
+
+/** Fills what depends on other settings. */
+function complete(config: Config): Config {
+  const hotPath = (config.hot as { path?: string }).path ?? path.join(config.data, 'hot');
+  return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
+}
+
+function refuseContradictions({ root, s3, nfs, admin }: Config): void {
+  if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
+    throw new UsageError(
+      'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
+    );
+  }
+  const doors = Object.entries({ '--s3': s3.address, '--nfs': nfs.address, '--admin': admin.address });
+  for (const [index, [flag, { host, port }]] of doors.entries()) {
+    const twin = doors.slice(0, index).find(([, it]) => port !== 0 && it.port === port && it.host === host);
+    if (twin !== undefined)
+      throw new UsageError(`${flag} and ${twin[0]} have the same address: give each its own port`);
+  }
+  for (const rule of nfs.exports) for (const client of rule.clients) checkClient(client);
+}
+
+function checkClient(client: string): void {
+  try {
+    parseNetwork(client);
+  } catch (cause) {
+    throw new UsageError(`nfs.exports: ${(cause as Error).message}`, { cause });
+  }
+}

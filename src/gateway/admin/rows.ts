@@ -1,0 +1,56 @@
+import { Type } from '@sinclair/typebox';
+import type { AdminAnswer, AdminRow } from './row.ts';
+import { statusSchema } from './status.ts';
+
+const json = (status: number, body: unknown): AdminAnswer => ({
+  status,
+  contentType: 'application/json; charset=utf-8',
+  body,
+});
+
+const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
+
+const health: AdminRow = {
+  name: 'Health',
+  method: 'GET',
+  path: '/healthz',
+  access: 'open',
+  response: { 200: Type.Object({ alive: Type.Boolean() }) },
+  handle: async () => json(200, { alive: true }),
+};
+
+const ready: AdminRow = {
+  name: 'Readiness',
+  method: 'GET',
+  path: '/readyz',
+  access: 'open',
+  response: { 200: readiness, 503: readiness },
+  handle: async ({ unready }) => {
+    const reasons = await unready();
+    return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+  },
+};
+
+const metricsRow: AdminRow = {
+  name: 'Metrics',
+  method: 'GET',
+  path: '/metrics',
+  access: 'open',
+  response: {},
+  handle: async ({ metrics }) => {
+    const { contentType, body } = await metrics.text();
+    return { status: 200, contentType, body };
+  },
+};
+
+const getStatus: AdminRow = {
+  name: 'GetStatus',
+  method: 'GET',
+  path: '/v1/status',
+  access: 'local',
+  response: { 200: statusSchema },
+  handle: async ({ status }) => json(200, await status()),
+};
+
+/** Every operation of the admin API. */
+export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus];

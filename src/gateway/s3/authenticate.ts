@@ -1,0 +1,181 @@
+import type { Clock } from '../../environment.ts';
+import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
+import { invalidArgument, S3Error } from './errors.ts';
+import type { Principal } from './operation.ts';
+import { presignedClaim } from './presigned.ts';
+import type { S3Request } from './request.ts';
+import { headerClaim } from './signed-header.ts';
+import {
+  canonicalRequest,
+  ChunkSigner,
+  emptySha256,
+  equalsInConstantTime,
+  signature,
+  stringToSign,
+  type Scope,
+  type SigningKeys,
+} from './sigv4.ts';
+import { secondsOfTimestamp } from './timestamp.ts';
+
+/** The keys that may sign. */
+export interface Credentials {
+  find(accessKey: string): { readonly secret: string; readonly principal: Principal } | undefined;
+}
+
+/** What a request says about its signature, wherever it carried it. */
+export interface Claim {
+  readonly scope: Scope;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+  /** yyyyMMdd'T'HHmmss'Z' */
+  readonly timestamp: string;
+  /** Last line of the canonical request. */
+  readonly payloadHash: string;
+  /** Seconds that a presigned request is good for; `undefined` in a header. */
+  readonly expiresSeconds: number | undefined;
+}
+
+/** How the body is protected; the body's reader enforces it before anything is committed. */
+export type PayloadSigning =
+  | { readonly kind: 'unsigned' }
+  | { readonly kind: 'sha256'; readonly hex: string }
+  | { readonly kind: 'chunked'; readonly signer: ChunkSigner | undefined; readonly trailer: boolean };
+
+export interface Authenticated {
+  readonly principal: Principal;
+  readonly payload: PayloadSigning;
+}
+
+export interface Authentication {
+  readonly credentials: Credentials;
+  readonly keys: SigningKeys;
+  readonly clock: Clock;
+  readonly region: string;
+}
+
+/** Who sent the request, proven by its signature; `undefined` for an anonymous one. AWS SigV4, S3 flavour. */
+export function authenticate(auth: Authentication, request: S3Request): Authenticated | undefined {
+  const claim = claimOf(auth, request);
+  if (claim === undefined) return undefined;
+  checkTime(auth.clock, claim);
+  const credential = auth.credentials.find(claim.scope.accessKey);
+  if (credential === undefined)
+    throw new S3Error('InvalidAccessKeyId', { members: { AWSAccessKeyId: claim.scope.accessKey } });
+  // Keys of the gateway are permanent: a session token belongs to none of them.
+  if ((request.headers['x-amz-security-token'] ?? request.query['X-Amz-Security-Token']) !== undefined)
+    throw new S3Error('InvalidToken');
+  checkSignedHeaders(request, claim);
+  const key = auth.keys.of(credential.secret, claim.scope);
+  const canonical = canonicalRequest(request, claim.signedHeaders, claim.payloadHash);
+  const text = stringToSign(canonical, claim.timestamp, claim.scope);
+  const wanted = signature(key, text);
+  if (!equalsInConstantTime(wanted, claim.signature)) throw mismatch(claim, text, canonical);
+  const signer = (): ChunkSigner => new ChunkSigner(key, claim.timestamp, claim.scope, wanted);
+  return { principal: credential.principal, payload: payloadSigning(claim.payloadHash, signer) };
+}
+
+function claimOf(auth: Authentication, request: S3Request): Claim | undefined {
+  const authorization = request.headers['authorization'];
+  const isPresigned = request.rawQuery !== '' && request.query['X-Amz-Algorithm'] !== undefined;
+  if (authorization !== undefined && isPresigned) throw onlyOne(authorization);
+  if (authorization !== undefined) return headerClaim(request, authorization, auth.region);
+  return isPresigned ? presignedClaim(request, auth.region) : undefined;
+}
+
+const onlyOne = (authorization: string): S3Error =>
+  invalidArgument(
+    'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
+    'Authorization',
+    authorization,
+  );
+
+function checkTime(clock: Clock, claim: Claim): void {
+  const now = clock.wall().seconds;
+  const signedAt = secondsOfTimestamp(claim.timestamp);
+  if (claim.expiresSeconds === undefined) {
+    if (Math.abs(now - signedAt) <= SIGNATURE_SKEW_SECONDS_MAX) return;
+    throw new S3Error('RequestTimeTooSkewed', {
+      members: {
+        RequestTime: claim.timestamp,
+        ServerTime: isoSeconds(now),
+        MaxAllowedSkewMilliseconds: SIGNATURE_SKEW_SECONDS_MAX * 1000,
+      },
+    });
+  }
+  if (signedAt - now > SIGNATURE_SKEW_SECONDS_MAX)
+    throw new S3Error('AccessDenied', {
+      message: 'Request is not yet valid',
+      members: { 'X-Amz-Date': claim.timestamp, ServerTime: isoSeconds(now) },
+    });
+  if (now > signedAt + claim.expiresSeconds)
+    throw new S3Error('AccessDenied', {
+      message: 'Request has expired',
+      members: {
+        'X-Amz-Expires': claim.expiresSeconds,
+        Expires: isoSeconds(signedAt + claim.expiresSeconds),
+        ServerTime: isoSeconds(now),
+      },
+    });
+}
+
+const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+
+/** `host` and every x-amz-* header that is there must be covered by the signature. */
+function checkSignedHeaders(request: S3Request, claim: Claim): void {
+  const unsigned: string[] = [];
+  if (!claim.signedHeaders.includes('host')) unsigned.push('host');
+  for (const name in request.headers) {
+    if (!name.startsWith('x-amz-') || claim.signedHeaders.includes(name)) continue;
+    // The header repeats what the signature already covers as the last line of the canonical request.
+    if (name === 'x-amz-content-sha256' && request.headers[name] === claim.payloadHash) continue;
+    unsigned.push(name);
+  }
+  if (unsigned.length > 0)
+    throw new S3Error('AccessDenied', {
+      message: 'There were headers present in the request which were not signed',
+      members: { HeadersNotSigned: unsigned.join(', ') },
+    });
+}
+
+function mismatch(claim: Claim, text: string, canonical: string): S3Error {
+  const readable = Buffer.from(canonical, 'latin1').toString('utf8');
+  return new S3Error('SignatureDoesNotMatch', {
+    members: {
+      AWSAccessKeyId: claim.scope.accessKey,
+      StringToSign: text,
+      SignatureProvided: claim.signature,
+      StringToSignBytes: hexBytes(text),
+      CanonicalRequest: readable,
+      CanonicalRequestBytes: hexBytes(canonical),
+    },
+  });
+}
+
+const hexBytes = (text: string): string =>
+  Buffer.from(text, 'latin1')
+    .toString('hex')
+    .replace(/..(?!$)/g, '$& ');
+
+const sha256Hex = /^[0-9a-f]{64}$/i;
+
+function payloadSigning(payloadHash: string, signer: () => ChunkSigner): PayloadSigning {
+  switch (payloadHash) {
+    case 'UNSIGNED-PAYLOAD':
+      return { kind: 'unsigned' };
+    case emptySha256:
+      return { kind: 'sha256', hex: emptySha256 };
+    case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD':
+      return { kind: 'chunked', signer: signer(), trailer: false };
+    case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER':
+      return { kind: 'chunked', signer: signer(), trailer: true };
+    case 'STREAMING-UNSIGNED-PAYLOAD-TRAILER':
+      return { kind: 'chunked', signer: undefined, trailer: true };
+    default:
+      if (sha256Hex.test(payloadHash)) return { kind: 'sha256', hex: payloadHash.toLowerCase() };
+      throw invalidArgument(
+        'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.',
+        'x-amz-content-sha256',
+        payloadHash,
+      );
+  }
+}

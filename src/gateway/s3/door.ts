@@ -1,0 +1,211 @@
+import { Fault } from '../../fault.ts';
+import type { Bucket } from '../../namespace/namespace.ts';
+import { authenticate, type Authenticated, type Credentials, type PayloadSigning } from './authenticate.ts';
+import { authorise } from './authorise.ts';
+import { bucketNameRefusal } from './bucket-name.ts';
+import { errorAnswer } from './error-answer.ts';
+import { codeOf, S3Error } from './errors.ts';
+import { KEY_BYTES_MAX } from '../../limits.ts';
+import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest } from './http.ts';
+import { inputReader, type InputReader } from './input.ts';
+import type { Operation, S3Answer, S3Context, S3Parts } from './operation.ts';
+import { payloadOf, readDocument, type Payload } from './payload.ts';
+import { withHoistedHeaders } from './presigned.ts';
+import { parseRequest, type S3Request } from './request.ts';
+import { RequestIds } from './request-ids.ts';
+import { router, type Router } from './router.ts';
+import { SigningKeys } from './sigv4.ts';
+import { operations } from './table.ts';
+import { httpDate } from './timestamp.ts';
+import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
+
+/** What was answered, for metrics and the access log. */
+export interface Observation {
+  /** AWS's name of the operation; 'Unknown' when no row was chosen. */
+  readonly operation: string;
+  readonly status: number;
+  readonly errorCode: string | undefined;
+  readonly elapsedMs: number;
+  readonly requestId: string;
+}
+
+export interface S3DoorOptions {
+  readonly parts: S3Parts;
+  readonly credentials: Credentials;
+  /** Base names of virtual-host style, lower case: `s3.example.org` serves `bucket.s3.example.org`. */
+  readonly domains: readonly string[];
+  /** Called when an answer is ready, before its body is sent. */
+  readonly observe: (observation: Observation) => void;
+}
+
+/** The S3 protocol over any HTTP front: one request in, one answer out. */
+export function s3Door(options: S3DoorOptions): HttpHandler {
+  const door = new Door(options);
+  return (http) => door.answer(http);
+}
+
+/** One request on its way; the chosen operation is filled in as soon as it is known. */
+interface Passage {
+  readonly requestId: string;
+  readonly isHead: boolean;
+  operation: Operation | undefined;
+}
+
+class Door {
+  readonly #options: S3DoorOptions;
+  readonly #route: Router;
+  readonly #readers: ReadonlyMap<Operation, InputReader>;
+  readonly #keys = new SigningKeys();
+  readonly #ids: RequestIds;
+
+  constructor(options: S3DoorOptions) {
+    this.#options = options;
+    this.#route = router(operations, unbuiltOperations);
+    this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
+    this.#ids = new RequestIds(options.parts.environment.random);
+  }
+
+  async answer(http: HttpRequest): Promise<HttpAnswer> {
+    const { clock } = this.#options.parts.environment;
+    const startedAt = clock.monotonic();
+    const passage: Passage = {
+      requestId: this.#ids.next(),
+      isHead: http.method === 'HEAD',
+      operation: undefined,
+    };
+    let errorCode: string | undefined;
+    let answer: HttpAnswer;
+    try {
+      answer = await this.#pass(http, passage);
+    } catch (failure) {
+      const error = this.#translate(failure, passage);
+      errorCode = error.code;
+      answer = this.#refuse(error, passage);
+    }
+    this.#options.observe({
+      operation: passage.operation?.name ?? 'Unknown',
+      status: answer.status,
+      errorCode,
+      elapsedMs: clock.monotonic() - startedAt,
+      requestId: passage.requestId,
+    });
+    return answer;
+  }
+
+  async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
+    const { parts, credentials } = this.#options;
+    const plain = parseRequest(http, this.#options.domains);
+    const auth = { credentials, keys: this.#keys, clock: parts.environment.clock, region: parts.region };
+    const who = authenticate(auth, plain);
+    const request = plain.query['X-Amz-Algorithm'] === undefined ? plain : withHoistedHeaders(plain);
+    const operation = this.#choose(request, who);
+    passage.operation = operation;
+    const principal = authorise(who?.principal, operation, request);
+    refuseUnbuiltHeaders(request);
+    refuseBadNames(request);
+    const bucket = await this.#bucket(operation, request);
+    const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
+    const input = await this.#input(operation, request, who?.payload ?? { kind: 'unsigned' });
+    return this.#accept(operation, await operation.handle(context, input), passage);
+  }
+
+  /** Anonymous callers learn nothing about which operations there are. */
+  #choose(request: S3Request, who: Authenticated | undefined): Operation {
+    try {
+      return this.#route(request);
+    } catch (failure) {
+      throw who === undefined ? new S3Error('AccessDenied') : failure;
+    }
+  }
+
+  async #bucket(operation: Operation, request: S3Request): Promise<Bucket | undefined> {
+    if (request.bucket === undefined || operation.name === 'CreateBucket') return undefined;
+    const bucket = await this.#options.parts.objects.bucket(request.bucket);
+    if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: request.bucket } });
+    return bucket;
+  }
+
+  async #input(
+    operation: Operation,
+    request: S3Request,
+    signing: PayloadSigning,
+  ): Promise<Record<string, unknown>> {
+    const { compute } = this.#options.parts;
+    const reader = this.#readers.get(operation) as InputReader;
+    const payload = (): Payload => payloadOf(request, signing, compute);
+    if (reader.document === undefined) return reader.read(request, payload, undefined);
+    const body = payload();
+    if (reader.document.integrity === 'required') requireIntegrity(body);
+    return reader.read(request, payload, await readDocument(compute, body));
+  }
+
+  #accept(operation: Operation, answer: S3Answer, passage: Passage): HttpAnswer {
+    const { body } = answer;
+    const headers = [...this.#ownHeaders(passage), ...answer.headers];
+    if (typeof body === 'string')
+      headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(body)));
+    else if (body === undefined && operation.success === 200 && !passage.isHead)
+      headers.push('Content-Length', '0');
+    return { status: answer.status ?? operation.success, headers, body: passage.isHead ? undefined : body };
+  }
+
+  #refuse(error: S3Error, passage: Passage): HttpAnswer {
+    const ids = { requestId: passage.requestId, hostId: this.#ids.host };
+    const region = passage.operation?.name === 'HeadBucket' ? this.#options.parts.region : undefined;
+    return errorAnswer(error, { ids, own: this.#ownHeaders(passage), isHead: passage.isHead, region });
+  }
+
+  #ownHeaders(passage: Passage): string[] {
+    const date = httpDate(this.#options.parts.environment.clock.wall());
+    return [
+      'x-amz-id-2',
+      this.#ids.host,
+      'x-amz-request-id',
+      passage.requestId,
+      'Date',
+      date,
+      'Server',
+      'Terrace',
+    ];
+  }
+
+  #translate(failure: unknown, passage: Passage): S3Error {
+    if (failure instanceof S3Error) return failure;
+    if (failure instanceof BodyBroken)
+      return new S3Error(failure.how === 'idle' ? 'RequestTimeout' : 'IncompleteBody');
+    const { log } = this.#options.parts.environment;
+    const { requestId } = passage;
+    const operation = passage.operation?.name;
+    if (!(failure instanceof Fault)) {
+      log.error('s3.failure', { requestId, operation, failure });
+      return new S3Error('InternalError');
+    }
+    const code = codeOf(failure);
+    if (code === 'InternalError') log.error('s3.fault', { requestId, operation, failure });
+    return new S3Error(code);
+  }
+}
+
+const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);
+
+function refuseUnbuiltHeaders(request: S3Request): void {
+  for (const name in request.headers) {
+    if (name.charCodeAt(0) === 0x78 && isUnbuiltHeader.has(name))
+      throw new S3Error('NotImplemented', { members: { Header: name } });
+  }
+}
+
+function refuseBadNames({ bucket, key }: S3Request): void {
+  if (bucket !== undefined && bucketNameRefusal(bucket) !== undefined)
+    throw new S3Error('InvalidBucketName', { members: { BucketName: bucket } });
+  if (key !== undefined && key.length > KEY_BYTES_MAX / 3 && Buffer.byteLength(key) > KEY_BYTES_MAX)
+    throw new S3Error('KeyTooLongError', {
+      members: { Size: Buffer.byteLength(key), MaxSizeAllowed: KEY_BYTES_MAX },
+    });
+}
+
+/** AWS: DeleteObjects and its like must carry Content-MD5 or a checksum. */
+function requireIntegrity({ promised }: Payload): void {
+  if (promised.md5 === undefined && promised.checksum === undefined)
+    throw new S3Error('InvalidRequest', { message: 'Missing required header for this request: Content-MD5' });
+}

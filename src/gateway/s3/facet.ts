@@ -1,0 +1,28 @@
+import { S3Error } from './errors.ts';
+import { storedHeaders, storedMetadata, type SystemHeaders } from './metadata.ts';
+import type { ObjectFacet } from '../../namespace/namespace.ts';
+
+/** Input members of facetMembers. */
+export interface FacetInput extends SystemHeaders {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly acl?: string;
+  readonly storageClass?: string;
+}
+
+/** Headers and metadata of a new object as they are stored. */
+export function facetOf(input: FacetInput): Pick<ObjectFacet, 'headers' | 'metadata'> {
+  checkAcl(input.acl);
+  checkStorageClass(input.storageClass);
+  return { headers: storedHeaders(input), metadata: storedMetadata(input.metadata) };
+}
+
+/** Object ownership is BucketOwnerEnforced: only the lists that say what holds anyway are taken. */
+function checkAcl(acl: string | undefined): void {
+  if (acl === undefined || acl === 'private' || acl === 'bucket-owner-full-control') return;
+  throw new S3Error('AccessControlListNotSupported');
+}
+
+function checkStorageClass(storageClass: string | undefined): void {
+  if (storageClass === undefined || storageClass === 'STANDARD') return;
+  throw new S3Error('InvalidStorageClass', { members: { StorageClassRequested: storageClass } });
+}

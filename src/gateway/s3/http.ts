@@ -1,0 +1,47 @@
+/**
+ * What the S3 door needs of an HTTP server, as plain data, so that a native front can stand in for node:http.
+ * Strings carry one byte per character (latin1), as they were on the wire.
+ */
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query of the request line, still percent-encoded. */
+  readonly target: string;
+  /** Name, value, name, value, … in the order and case received. */
+  readonly rawHeaders: readonly string[];
+  readonly body: RequestBody;
+}
+
+export interface RequestBody {
+  /**
+   * The next bytes, gathered to about 1 MiB unless the end comes first; `undefined` at the end. The first call sends
+   * `100 Continue` when the client waits for it. The caller owns the pieces. Throws BodyBroken.
+   */
+  next(): Promise<readonly Uint8Array[] | undefined>;
+}
+
+/** Why a body could not be read: the client fell silent, closed in the middle, or is gone altogether. */
+export class BodyBroken extends Error {
+  override readonly name = 'BodyBroken';
+  readonly how: 'idle' | 'incomplete' | 'gone';
+
+  constructor(how: BodyBroken['how']) {
+    super(`request body: ${how}`);
+    this.how = how;
+  }
+}
+
+/** Content that is read while it is sent. The front closes it in every case, also when it never read. */
+export interface AnswerStream {
+  pieces(): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Name, value, name, value, …; with content-length whenever there may be a body. */
+  readonly headers: readonly string[];
+  readonly body: string | Uint8Array | AnswerStream | undefined;
+}
+
+/** Never rejects: every failure is an answer. */
+export type HttpHandler = (request: HttpRequest) => Promise<HttpAnswer>;

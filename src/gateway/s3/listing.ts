@@ -1,0 +1,98 @@
+import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
+import type { Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import { keyText } from './members.ts';
+import type { Account } from './operation.ts';
+import { encodePercentPath } from './percent.ts';
+import { xmlDate } from './timestamp.ts';
+import { xmlElement, xmlText } from './xml.ts';
+
+/** What both versions of ListObjects ask the namespace. */
+export interface ListQuery {
+  readonly prefix: Uint8Array;
+  readonly delimiter: Uint8Array | undefined;
+  /** Strictly after these bytes. */
+  readonly after: Uint8Array;
+  readonly entriesMax: number;
+}
+
+export interface ListPage {
+  readonly entries: readonly WalkEntry[];
+  readonly isTruncated: boolean;
+}
+
+/** One page. One entry more is read than is shown: only then is it certain that a page is not the last one. */
+export async function listPage(objects: ObjectStore, bucket: Ino, query: ListQuery): Promise<ListPage> {
+  if (query.entriesMax === 0) return { entries: [], isTruncated: false };
+  const { entries } = await objects.walk(bucket, { ...query, entriesMax: query.entriesMax + 1 });
+  const isTruncated = entries.length > query.entriesMax;
+  return { entries: isTruncated ? entries.slice(0, query.entriesMax) : entries, isTruncated };
+}
+
+export const pageSize = (maxKeys: number | undefined): number =>
+  Math.min(maxKeys ?? LIST_ENTRIES_MAX, LIST_ENTRIES_MAX);
+
+/** A position behind every key that starts with `prefix`: UTF-8 has no byte 0xff, and keys are bounded. */
+export function behind(prefix: Uint8Array): Uint8Array {
+  const position = new Uint8Array(Math.max(KEY_BYTES_MAX, prefix.length) + 1).fill(0xff);
+  position.set(prefix);
+  return position;
+}
+
+/**
+ * Where to go on after a marker that a client chose. A marker that is itself a common prefix (as NextMarker is) stands
+ * for all the keys below it.
+ */
+export function afterMarker(
+  marker: string,
+  { prefix, delimiter }: { readonly prefix: string; readonly delimiter: string | undefined },
+): Uint8Array {
+  const bytes = Buffer.from(marker, 'utf8');
+  if (delimiter === undefined || !marker.startsWith(prefix)) return bytes;
+  const found = marker.indexOf(delimiter, prefix.length);
+  return found >= 0 && found + delimiter.length === marker.length ? behind(bytes) : bytes;
+}
+
+/** The bytes of an entry that a marker is made of. */
+export const entryBytes = (entry: WalkEntry): Uint8Array =>
+  entry.kind === 'object' ? entry.key : entry.prefix;
+
+export type Encode = (text: string) => string;
+
+/** Keys as the client wants them: escaped for XML, or percent-encoded (`encoding-type=url`), where '/' stays. */
+export const encoderOf = (encodingType: string | undefined): Encode =>
+  encodingType === undefined ? xmlText : encodePercentPath;
+
+/** Contents and CommonPrefixes. A page has up to 1,000 entries: strings are appended, nothing is allocated around them. */
+export function entriesXml(
+  entries: readonly WalkEntry[],
+  encode: Encode,
+  owner: Account | undefined,
+): string {
+  const ownerXml = owner === undefined ? '' : ownerOf(owner);
+  let contents = '';
+  let prefixes = '';
+  for (const entry of entries) {
+    if (entry.kind === 'prefix') {
+      prefixes += `<CommonPrefixes><Prefix>${encode(keyText(entry.prefix))}</Prefix></CommonPrefixes>`;
+      continue;
+    }
+    const { attributes, facet } = entry.found;
+    const checksum = facet.checksums[0];
+    const checksumXml =
+      checksum === undefined
+        ? ''
+        : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
+    contents +=
+      `<Contents><Key>${encode(keyText(entry.key))}</Key><LastModified>${xmlDate(attributes.mtime)}</LastModified>` +
+      `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml}` +
+      '<StorageClass>STANDARD</StorageClass></Contents>';
+  }
+  return contents + prefixes;
+}
+
+const ownerOf = (owner: Account): string =>
+  `<Owner>${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Owner>`;
+
+/** An empty delimiter is none. */
+export const delimiterOf = (delimiter: string | undefined): string | undefined =>
+  delimiter === '' ? undefined : delimiter;

@@ -1,0 +1,87 @@
+import { USER_METADATA_BYTES_MAX } from '../../limits.ts';
+import type { ObjectFacet } from '../../namespace/namespace.ts';
+import { S3Error } from './errors.ts';
+
+export const metadataPrefix = 'x-amz-meta-';
+
+/** System metadata that a client sets, by input member. AWS: "Working with object metadata". */
+export interface SystemHeaders {
+  readonly contentType?: string;
+  readonly cacheControl?: string;
+  readonly contentDisposition?: string;
+  readonly contentEncoding?: string;
+  readonly contentLanguage?: string;
+  readonly expires?: string;
+}
+
+export const defaultContentType = 'binary/octet-stream';
+
+/** Headers to store: values are kept as Unicode, the wire has one byte a character. */
+export function storedHeaders(given: SystemHeaders): ObjectFacet['headers'] {
+  const headers: Record<string, string> = {};
+  headers['content-type'] = given.contentType ?? defaultContentType;
+  if (given.cacheControl !== undefined) headers['cache-control'] = given.cacheControl;
+  if (given.contentDisposition !== undefined) headers['content-disposition'] = given.contentDisposition;
+  if (given.contentLanguage !== undefined) headers['content-language'] = given.contentLanguage;
+  if (given.expires !== undefined) headers['expires'] = given.expires;
+  const encoding = given.contentEncoding === undefined ? '' : withoutAwsChunked(given.contentEncoding);
+  if (encoding !== '') headers['content-encoding'] = encoding;
+  return headers;
+}
+
+/** aws-chunked describes the transfer, not the object. */
+export const withoutAwsChunked = (encoding: string): string =>
+  encoding
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked')
+    .join(',');
+
+/**
+ * User metadata to store. AWS: values are decoded by RFC 2047 before they are stored; names and values together are at
+ * most 2 KiB.
+ */
+export function storedMetadata(given: Readonly<Record<string, string>>): ObjectFacet['metadata'] {
+  const metadata: Record<string, string> = {};
+  let length = 0;
+  for (const name in given) {
+    const value = decodeWords((given[name] ?? '').trim());
+    length += Buffer.byteLength(name) + Buffer.byteLength(value);
+    metadata[name] = value;
+  }
+  if (length > USER_METADATA_BYTES_MAX)
+    throw new S3Error('MetadataTooLarge', {
+      members: { Size: length, MaxSizeAllowed: USER_METADATA_BYTES_MAX },
+    });
+  return metadata;
+}
+
+/** Headers to send, encoded by RFC 2047 where a value is not ASCII. */
+export function pushMetadata(headers: string[], metadata: ObjectFacet['metadata']): void {
+  for (const name in metadata) headers.push(metadataPrefix + name, encodeWord(metadata[name] ?? ''));
+}
+
+const encodedWord = /=\?utf-8\?([bq])\?([^?]*)\?=/gi;
+
+function decodeWords(value: string): string {
+  if (!value.includes('=?')) return value;
+  return value.replace(encodedWord, (word, encoding: string, text: string) => {
+    const bytes = encoding.toLowerCase() === 'b' ? Buffer.from(text, 'base64') : decodeQ(text);
+    const decoded = bytes.toString('utf8');
+    return decoded.includes('\ufffd') ? word : decoded;
+  });
+}
+
+const decodeQ = (text: string): Buffer =>
+  Buffer.from(
+    text
+      .replaceAll('_', ' ')
+      .replace(/=([0-9a-f]{2})/gi, (_escape, digits: string) => String.fromCharCode(parseInt(digits, 16))),
+    'latin1',
+  );
+
+ 
+const printable = /^[\x20-\x7e]*$/;
+
+const encodeWord = (value: string): string =>
+  printable.test(value) ? value : `=?UTF-8?B?${Buffer.from(value, 'utf8').toString('base64')}?=`;

@@ -1,0 +1,87 @@
+import type { Static, TObject } from '@sinclair/typebox';
+import type { Environment } from '../../environment.ts';
+import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Compute } from '../../workers/compute.ts';
+import type { AnswerStream } from './http.ts';
+
+export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+export type Level = 'service' | 'bucket' | 'object';
+
+/** Where an input member travels; the AWS API reference calls this the HTTP binding. */
+export type Binding =
+  | { readonly in: 'path'; readonly name: 'bucket' | 'key' }
+  | { readonly in: 'query' | 'header'; readonly name: string }
+  /** All headers that start with the prefix, as a record without it. */
+  | { readonly in: 'headers'; readonly prefix: string }
+  /** The whole body, converted by the member's schema. Read and verified before the handler runs. */
+  | { readonly in: 'xml'; readonly root: string; readonly integrity: 'required' | 'optional' }
+  /** The body as a Payload that the handler reads. */
+  | { readonly in: 'stream' };
+
+/** What tells an operation from the others of its method and level. */
+export interface Route {
+  readonly method: Method;
+  readonly level: Level;
+  /** Parameters that must be there, with this value when one is given. */
+  readonly query?: Readonly<Record<string, string | true>>;
+  /** A header that must be there. */
+  readonly header?: string;
+}
+
+/** An account: whose keys sign, who owns buckets. */
+export interface Account {
+  /** Twelve digits. */
+  readonly id: string;
+  /** 64 hexadecimal digits. */
+  readonly canonicalId: string;
+  readonly displayName: string;
+}
+
+/** Who signed the request. */
+export interface Principal {
+  readonly account: Account;
+  readonly accessKey: string;
+  /** How the tree sees what this principal makes. */
+  readonly caller: Caller;
+}
+
+/** What every handler may use. */
+export interface S3Parts {
+  readonly objects: ObjectStore;
+  readonly compute: Compute;
+  readonly environment: Environment;
+  readonly region: string;
+  /** Owns every bucket, until buckets have owners of their own. */
+  readonly owner: Account;
+}
+
+export interface S3Context {
+  readonly parts: S3Parts;
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** The bucket named by the request; `undefined` for service operations and while it is being created. */
+  readonly bucket: Bucket | undefined;
+}
+
+export interface S3Answer {
+  /** When it differs from the row's. */
+  readonly status?: number;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
+  /** A whole document, or content that is streamed (its length is in the headers). */
+  readonly body?: string | Uint8Array | AnswerStream;
+}
+
+export interface Operation<Input extends TObject = TObject> {
+  /** AWS API reference name, verbatim: it is the metric label, the log field and the test title. */
+  readonly name: string;
+  readonly route: Route;
+  readonly action: `s3:${string}`;
+  readonly input: Input;
+  readonly bindings: { readonly [Member in keyof Static<Input>]-?: Binding };
+  readonly success: 200 | 204;
+  handle(context: S3Context, input: Static<Input>): Promise<S3Answer>;
+}
+
+/** Identity at run time; at compile time it ties bindings and handler to the schema. */
+export const operation = <Input extends TObject>(spec: Operation<Input>): Operation<Input> => spec;

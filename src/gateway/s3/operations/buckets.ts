@@ -1,0 +1,180 @@
+import { Type, type Static } from '@sinclair/typebox';
+import { Fault } from '../../../fault.ts';
+import { LIST_BUCKETS_MAX } from '../../../limits.ts';
+import type { Bucket } from '../../../namespace/namespace.ts';
+import { continuationToken, positionOf } from '../continuation.ts';
+import { S3Error } from '../errors.ts';
+import { bucketMembers, bucketOf, header, keyBytes, keyText, ownerElement, query, text } from '../members.ts';
+import { operation } from '../operation.ts';
+import { xmlDate } from '../timestamp.ts';
+import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
+
+/** AWS API reference, ListBuckets. */
+export const listBuckets = operation({
+  name: 'ListBuckets',
+  route: { method: 'GET', level: 'service' },
+  action: 's3:ListAllMyBuckets',
+  input: Type.Object({
+    maxBuckets: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LIST_BUCKETS_MAX,
+        s3: {
+          message: `Argument max-buckets must be an integer between 1 and ${LIST_BUCKETS_MAX}.`,
+          argument: 'max-buckets',
+        },
+      }),
+    ),
+    continuationToken: text,
+    prefix: text,
+    bucketRegion: text,
+  }),
+  bindings: {
+    maxBuckets: query('max-buckets'),
+    continuationToken: query('continuation-token'),
+    prefix: query('prefix'),
+    bucketRegion: query('bucket-region'),
+  },
+  success: 200,
+  async handle({ parts }, { maxBuckets = LIST_BUCKETS_MAX, continuationToken: token, prefix, bucketRegion }) {
+    const after = token === undefined || token === '' ? '' : keyText(positionOf(token).bytes);
+    const isHere = bucketRegion === undefined || bucketRegion === parts.region;
+    const all = isHere ? await parts.objects.buckets() : [];
+    const wanted = all.filter(
+      ({ name }) => name > after && (prefix === undefined || name.startsWith(prefix)),
+    );
+    const page = wanted.slice(0, maxBuckets);
+    const last = wanted.length > page.length ? page.at(-1) : undefined;
+    const next =
+      last === undefined ? undefined : continuationToken({ kind: 'key', bytes: keyBytes(last.name) });
+    const body =
+      `${xmlHead}<ListAllMyBucketsResult${xmlNamespace}>${ownerElement('Owner', parts.owner)}` +
+      `<Buckets>${page.map((bucket) => bucketXml(bucket, parts.region)).join('')}</Buckets>` +
+      `${xmlOptional('ContinuationToken', next)}${xmlOptional('Prefix', prefix)}</ListAllMyBucketsResult>`;
+    return { headers: [], body };
+  },
+});
+
+const bucketXml = ({ name, createdAt }: Bucket, region: string): string =>
+  `<Bucket>${xmlElement('Name', name)}${xmlElement('CreationDate', xmlDate(createdAt))}${xmlElement('BucketRegion', region)}</Bucket>`;
+
+const bucketConfiguration = Type.Object({
+  LocationConstraint: Type.Optional(Type.String()),
+  Location: Type.Optional(Type.Object({})),
+  Bucket: Type.Optional(Type.Object({})),
+  Tags: Type.Optional(Type.Object({})),
+});
+
+/** AWS API reference, CreateBucket. */
+export const createBucket = operation({
+  name: 'CreateBucket',
+  route: { method: 'PUT', level: 'bucket' },
+  action: 's3:CreateBucket',
+  input: Type.Object({
+    ...bucketMembers.input,
+    acl: text,
+    objectOwnership: text,
+    configuration: Type.Optional(bucketConfiguration),
+  }),
+  bindings: {
+    ...bucketMembers.bindings,
+    acl: header('x-amz-acl'),
+    objectOwnership: header('x-amz-object-ownership'),
+    configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
+  },
+  success: 200,
+  async handle({ parts, principal }, { bucket, acl, objectOwnership, configuration }) {
+    if (objectOwnership !== undefined && objectOwnership !== 'BucketOwnerEnforced')
+      throw new S3Error('NotImplemented', { members: { Header: 'x-amz-object-ownership' } });
+    if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
+    checkConfiguration(configuration ?? {}, parts.region);
+    try {
+      await parts.objects.createBucket(principal.caller, bucket);
+    } catch (failure) {
+      // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
+      const isThere = failure instanceof Fault && failure.code === 'exists';
+      if (!isThere || parts.region !== 'us-east-1') throw failure;
+    }
+    return { headers: ['Location', `/${bucket}`] };
+  },
+});
+
+function checkConfiguration(
+  {
+    LocationConstraint: wanted,
+    Location: location,
+    Bucket: kind,
+    Tags: tags,
+  }: Static<typeof bucketConfiguration>,
+  region: string,
+): void {
+  if (location !== undefined || kind !== undefined || tags !== undefined)
+    throw new S3Error('NotImplemented', {
+      message: 'A member of CreateBucketConfiguration implies functionality that is not implemented.',
+    });
+  if (wanted === undefined || wanted === '') {
+    if (region !== 'us-east-1') throw incompatible('unspecified');
+    return;
+  }
+  // The default region has no constraint of its own name (AWS API reference, CreateBucketConfiguration).
+  if (wanted === 'us-east-1' || !/^([a-z]{2}(-[a-z]+)+-\d+|EU)$/.test(wanted))
+    throw new S3Error('InvalidLocationConstraint', { members: { LocationConstraint: wanted } });
+  if (wanted !== region && !(wanted === 'EU' && region === 'eu-west-1')) throw incompatible(wanted);
+}
+
+const incompatible = (constraint: string): S3Error =>
+  new S3Error('IllegalLocationConstraintException', {
+    message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+  });
+
+/** AWS API reference, HeadBucket. */
+export const headBucket = operation({
+  name: 'HeadBucket',
+  route: { method: 'HEAD', level: 'bucket' },
+  action: 's3:ListBucket',
+  input: Type.Object(bucketMembers.input),
+  bindings: bucketMembers.bindings,
+  success: 200,
+  handle: ({ parts }) =>
+    Promise.resolve({
+      headers: [
+        'x-amz-bucket-region',
+        parts.region,
+        'x-amz-access-point-alias',
+        'false',
+        'Content-Type',
+        'application/xml',
+      ],
+    }),
+});
+
+/** AWS API reference, DeleteBucket. */
+export const deleteBucket = operation({
+  name: 'DeleteBucket',
+  route: { method: 'DELETE', level: 'bucket' },
+  action: 's3:DeleteBucket',
+  input: Type.Object(bucketMembers.input),
+  bindings: bucketMembers.bindings,
+  success: 204,
+  async handle(context) {
+    await context.parts.objects.deleteBucket(bucketOf(context).name);
+    return { headers: [] };
+  },
+});
+
+/** AWS API reference, GetBucketLocation: empty for us-east-1. */
+export const getBucketLocation = operation({
+  name: 'GetBucketLocation',
+  route: { method: 'GET', level: 'bucket', query: { location: true } },
+  action: 's3:GetBucketLocation',
+  input: Type.Object(bucketMembers.input),
+  bindings: bucketMembers.bindings,
+  success: 200,
+  handle({ parts: { region } }) {
+    const constraint =
+      region === 'us-east-1'
+        ? `<LocationConstraint${xmlNamespace}/>`
+        : `<LocationConstraint${xmlNamespace}>${region}</LocationConstraint>`;
+    return Promise.resolve({ headers: [], body: xmlHead + constraint });
+  },
+});

@@ -1,0 +1,150 @@
+import { Type } from '@sinclair/typebox';
+import { S3Error } from '../errors.ts';
+import type { S3ErrorCode } from '../error-codes.ts';
+import { bucketMembers, bucketOf, keyBytes, objectMembers, ownerElement, query, text } from '../members.ts';
+import { operation, type Operation, type S3Parts } from '../operation.ts';
+import { noSuchKey } from '../publish.ts';
+import { checkVersion } from '../version.ts';
+import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
+
+/**
+ * Configuration that no bucket has yet. Clients read it before they do anything; the answers are what AWS gives for a
+ * bucket where it was never set.
+ */
+const unset: readonly {
+  readonly name: string;
+  readonly subresource: string;
+  readonly action: Operation['action'];
+  readonly answer: S3ErrorCode | ((parts: S3Parts) => string);
+}[] = [
+  {
+    name: 'GetBucketAccelerateConfiguration',
+    subresource: 'accelerate',
+    action: 's3:GetAccelerateConfiguration',
+    answer: () => `<AccelerateConfiguration${xmlNamespace}/>`,
+  },
+  {
+    name: 'GetBucketAcl',
+    subresource: 'acl',
+    action: 's3:GetBucketAcl',
+    answer: ownerControls,
+  },
+  {
+    name: 'GetBucketCors',
+    subresource: 'cors',
+    action: 's3:GetBucketCORS',
+    answer: 'NoSuchCORSConfiguration',
+  },
+  {
+    name: 'GetBucketLifecycleConfiguration',
+    subresource: 'lifecycle',
+    action: 's3:GetLifecycleConfiguration',
+    answer: 'NoSuchLifecycleConfiguration',
+  },
+  {
+    name: 'GetBucketLogging',
+    subresource: 'logging',
+    action: 's3:GetBucketLogging',
+    answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
+  },
+  {
+    name: 'GetBucketNotificationConfiguration',
+    subresource: 'notification',
+    action: 's3:GetBucketNotification',
+    answer: () => `<NotificationConfiguration${xmlNamespace}/>`,
+  },
+  {
+    name: 'GetBucketPolicy',
+    subresource: 'policy',
+    action: 's3:GetBucketPolicy',
+    answer: 'NoSuchBucketPolicy',
+  },
+  {
+    name: 'GetBucketReplication',
+    subresource: 'replication',
+    action: 's3:GetReplicationConfiguration',
+    answer: 'ReplicationConfigurationNotFoundError',
+  },
+  {
+    name: 'GetBucketRequestPayment',
+    subresource: 'requestPayment',
+    action: 's3:GetBucketRequestPayment',
+    answer: () =>
+      `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
+  },
+  { name: 'GetBucketTagging', subresource: 'tagging', action: 's3:GetBucketTagging', answer: 'NoSuchTagSet' },
+  {
+    name: 'GetBucketVersioning',
+    subresource: 'versioning',
+    action: 's3:GetBucketVersioning',
+    answer: () => `<VersioningConfiguration${xmlNamespace}/>`,
+  },
+  {
+    name: 'GetBucketWebsite',
+    subresource: 'website',
+    action: 's3:GetBucketWebsite',
+    answer: 'NoSuchWebsiteConfiguration',
+  },
+  {
+    name: 'GetObjectLockConfiguration',
+    subresource: 'object-lock',
+    action: 's3:GetBucketObjectLockConfiguration',
+    answer: 'ObjectLockConfigurationNotFoundError',
+  },
+];
+
+export const unsetConfigurations = unset.map(({ name, subresource, action, answer }) =>
+  operation({
+    name,
+    route: { method: 'GET', level: 'bucket', query: { [subresource]: true } },
+    action,
+    input: Type.Object(bucketMembers.input),
+    bindings: bucketMembers.bindings,
+    success: 200,
+    handle(context) {
+      if (typeof answer === 'string')
+        return Promise.reject(new S3Error(answer, { members: { BucketName: bucketOf(context).name } }));
+      return Promise.resolve({ headers: [], body: xmlHead + answer(context.parts) });
+    },
+  }),
+);
+
+/** Object ownership is BucketOwnerEnforced: the owner has full control of everything, and nobody else any. */
+function ownerControls({ owner }: S3Parts): string {
+  const grantee =
+    '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">' +
+    `${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Grantee>`;
+  const grant = `<Grant>${grantee}${xmlElement('Permission', 'FULL_CONTROL')}</Grant>`;
+  return `<AccessControlPolicy${xmlNamespace}>${ownerElement('Owner', owner)}<AccessControlList>${grant}</AccessControlList></AccessControlPolicy>`;
+}
+
+const objectConfiguration = (
+  row: Pick<Operation, 'name' | 'action'> & { readonly subresource: string },
+  answer: (parts: S3Parts) => string,
+): Operation =>
+  operation({
+    name: row.name,
+    route: { method: 'GET', level: 'object', query: { [row.subresource]: true } },
+    action: row.action,
+    input: Type.Object({ ...objectMembers.input, versionId: text }),
+    bindings: { ...objectMembers.bindings, versionId: query('versionId') },
+    success: 200,
+    async handle(context, { key, versionId }: { key: string; versionId?: string }) {
+      checkVersion(versionId);
+      const found = await context.parts.objects.head(bucketOf(context).ino, keyBytes(key));
+      if (found === undefined) throw noSuchKey(key);
+      return { headers: [], body: xmlHead + answer(context.parts) };
+    },
+  });
+
+/** AWS API reference, GetObjectAcl. */
+export const getObjectAcl = objectConfiguration(
+  { name: 'GetObjectAcl', action: 's3:GetObjectAcl', subresource: 'acl' },
+  ownerControls,
+);
+
+/** AWS API reference, GetObjectTagging: no object has tags yet. */
+export const getObjectTagging = objectConfiguration(
+  { name: 'GetObjectTagging', action: 's3:GetObjectTagging', subresource: 'tagging' },
+  () => `<Tagging${xmlNamespace}><TagSet/></Tagging>`,
+);

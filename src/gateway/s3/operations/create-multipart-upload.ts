@@ -1,0 +1,76 @@
+import { Type } from '@sinclair/typebox';
+import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
+import { rowNamed } from '../checksums.ts';
+import { S3Error } from '../errors.ts';
+import { facetOf } from '../facet.ts';
+import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { operation } from '../operation.ts';
+import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
+
+/** AWS API reference, CreateMultipartUpload. */
+export const createMultipartUpload = operation({
+  name: 'CreateMultipartUpload',
+  route: { method: 'POST', level: 'object', query: { uploads: true } },
+  action: 's3:PutObject',
+  input: Type.Object({
+    ...objectMembers.input,
+    ...facetMembers.input,
+    checksumAlgorithm: text,
+    checksumType: text,
+  }),
+  bindings: {
+    ...objectMembers.bindings,
+    ...facetMembers.bindings,
+    checksumAlgorithm: header('x-amz-checksum-algorithm'),
+    checksumType: header('x-amz-checksum-type'),
+  },
+  success: 200,
+  async handle(context, input) {
+    const { objects } = context.parts;
+    const facet = { ...emptyFacet, ...facetOf(input) };
+    const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
+    const bucket = bucketOf(context).ino;
+    const upload = await objects.createUpload(
+      context.principal.caller,
+      bucket,
+      keyBytes(input.key),
+      facet,
+      checksum,
+    );
+    const body =
+      `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
+      `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
+    return { headers: checksum === undefined ? [] : checksumChoice(checksum), body };
+  },
+});
+
+const checksumChoice = ({ algorithm, type }: Pick<Checksum, 'algorithm' | 'type'>): readonly string[] => [
+  'x-amz-checksum-algorithm',
+  algorithm,
+  'x-amz-checksum-type',
+  type,
+];
+
+/** What is asked for, or what AWS takes for that algorithm when no type is ("Checking object integrity"). */
+function uploadChecksum(algorithm: string | undefined, type: string | undefined): UploadSummary['checksum'] {
+  if (algorithm === undefined) {
+    if (type === undefined) return undefined;
+    throw new S3Error('InvalidRequest', {
+      message: 'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
+    });
+  }
+  const row = rowNamed(algorithm);
+  if (row === undefined)
+    throw new S3Error('InvalidRequest', {
+      message:
+        'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+    });
+  if (type === undefined) return { algorithm: row.algorithm, type: row.types[0] };
+  const chosen = row.types.find((it) => it === type.toUpperCase());
+  if (chosen !== undefined) return { algorithm: row.algorithm, type: chosen };
+  if (type !== 'COMPOSITE' && type !== 'FULL_OBJECT')
+    throw new S3Error('InvalidRequest', { message: 'Value for x-amz-checksum-type header is invalid.' });
+  throw new S3Error('InvalidRequest', {
+    message: `The ${type} checksum type cannot be used with the ${row.digest} checksum algorithm.`,
+  });
+}

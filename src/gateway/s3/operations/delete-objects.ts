@@ -1,0 +1,70 @@
+import { Type, type Static } from '@sinclair/typebox';
+import { Fault } from '../../../fault.ts';
+import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
+import { etagsOf } from '../conditions.ts';
+import { codeOf, S3Error } from '../errors.ts';
+import { bucketMembers, bucketOf, keyBytes } from '../members.ts';
+import { operation, type S3Context } from '../operation.ts';
+import { publishing } from '../publish.ts';
+import { checkVersion } from '../version.ts';
+import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
+
+const deletion = Type.Object({
+  Key: Type.String({ minLength: 1 }),
+  VersionId: Type.Optional(Type.String()),
+  ETag: Type.Optional(Type.String()),
+});
+
+/** AWS API reference, DeleteObjects. */
+export const deleteObjects = operation({
+  name: 'DeleteObjects',
+  route: { method: 'POST', level: 'bucket', query: { delete: true } },
+  action: 's3:DeleteObject',
+  input: Type.Object({
+    ...bucketMembers.input,
+    delete: Type.Object({
+      Quiet: Type.Optional(Type.Boolean()),
+      Object: Type.Array(deletion, { minItems: 1, maxItems: LIST_ENTRIES_MAX }),
+    }),
+  }),
+  bindings: {
+    ...bucketMembers.bindings,
+    delete: { in: 'xml', root: 'Delete', integrity: 'required' },
+  },
+  success: 200,
+  async handle(context, { delete: { Quiet: isQuiet = false, Object: objects } }) {
+    const outcomes: string[] = new Array<string>(objects.length);
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let index = next++; index < objects.length; index = next++) {
+        outcomes[index] = await remove(context, objects[index] as Deletion, isQuiet);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(DELETES_PARALLEL_MAX, objects.length) }, work));
+    return {
+      headers: [],
+      body: `${xmlHead}<DeleteResult${xmlNamespace}>${outcomes.join('')}</DeleteResult>`,
+    };
+  },
+});
+
+type Deletion = Static<typeof deletion>;
+
+/** One key's element of the result. A refusal is part of the answer; only what is unexpected fails the request. */
+async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Promise<string> {
+  const version = wish.VersionId === undefined ? '' : xmlElement('VersionId', wish.VersionId);
+  try {
+    checkVersion(wish.VersionId);
+    if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
+    const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
+    await publishing(context, { key: wish.Key, expect }, () =>
+      context.parts.objects.removeKey(bucketOf(context).ino, keyBytes(wish.Key), expect),
+    );
+  } catch (failure) {
+    const error = failure instanceof Fault ? new S3Error(codeOf(failure)) : failure;
+    if (!(error instanceof S3Error) || error.status >= 500) throw failure;
+    const text = xmlElement('Code', error.code) + xmlElement('Message', error.message);
+    return `<Error>${xmlElement('Key', wish.Key)}${version}${text}</Error>`;
+  }
+  return isQuiet ? '' : `<Deleted>${xmlElement('Key', wish.Key)}${version}</Deleted>`;
+}

@@ -1,0 +1,27 @@
+import { Type } from '@sinclair/typebox';
+import { checkReadConditions } from '../conditions.ts';
+import { bucketOf, keyBytes } from '../members.ts';
+import { objectHeaders, selectRange } from '../object-answer.ts';
+import { operation } from '../operation.ts';
+import { noSuchKey } from '../publish.ts';
+import { checkVersion } from '../version.ts';
+import { readMembers } from './get-object.ts';
+
+/** AWS API reference, HeadObject: what GetObject would answer, without the bytes. */
+export const headObject = operation({
+  name: 'HeadObject',
+  route: { method: 'HEAD', level: 'object' },
+  action: 's3:GetObject',
+  input: Type.Object(readMembers.input),
+  bindings: readMembers.bindings,
+  success: 200,
+  async handle(context, input) {
+    checkVersion(input.versionId);
+    const found = await context.parts.objects.head(bucketOf(context).ino, keyBytes(input.key));
+    if (found === undefined) throw noSuchKey(input.key);
+    const headers = objectHeaders(found, input);
+    checkReadConditions(input, found, headers.validators);
+    const selection = selectRange(found, input);
+    return { status: selection.status, headers: headers.all(selection) };
+  },
+});

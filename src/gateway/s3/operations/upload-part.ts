@@ -1,0 +1,186 @@
+import { Type, type Static } from '@sinclair/typebox';
+import { PUT_BYTES_MAX } from '../../../limits.ts';
+import type {
+  Checksum,
+  ObjectFacet,
+  OpenObject,
+  PartSummary,
+  UploadSummary,
+} from '../../../namespace/namespace.ts';
+import {
+  checksumHeaders,
+  checksumOf,
+  defaultChecksum,
+  digestOf,
+  rowOf,
+  type ChecksumRow,
+} from '../checksums.ts';
+import { checkCopyConditions } from '../conditions.ts';
+import { withCopySource } from '../copy-source.ts';
+import { S3Error } from '../errors.ts';
+import { hashRange } from '../hash-range.ts';
+import {
+  bucketOf,
+  copySourceMembers,
+  header,
+  keyBytes,
+  objectMembers,
+  partNumber,
+  query,
+  quoted,
+  stream,
+  text,
+} from '../members.ts';
+import { operation, type S3Context } from '../operation.ts';
+import { receive } from '../payload.ts';
+import { parseCopyRange, type ByteRange } from '../ranges.ts';
+import { xmlDate } from '../timestamp.ts';
+import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
+
+const partMembers = {
+  input: { ...objectMembers.input, uploadId: Type.String(), partNumber },
+  bindings: { ...objectMembers.bindings, uploadId: query('uploadId'), partNumber: query('partNumber') },
+} as const;
+
+/** AWS API reference, UploadPart. */
+export const uploadPart = operation({
+  name: 'UploadPart',
+  route: { method: 'PUT', level: 'object', query: { partNumber: true, uploadId: true } },
+  action: 's3:PutObject',
+  input: Type.Object({ ...partMembers.input, body: stream }),
+  bindings: { ...partMembers.bindings, body: { in: 'stream' } },
+  success: 200,
+  async handle(context, { key, uploadId, partNumber: number, body }) {
+    const { objects } = context.parts;
+    const bucket = bucketOf(context).ino;
+    const upload = await objects.upload(bucket, keyBytes(key), uploadId);
+    const wanted = partChecksums(upload, body.promised.checksum?.row);
+    return receive(context, body, wanted, async (draft, { md5, checksums }) => {
+      const etag = Buffer.from(md5).toString('hex');
+      await objects.putPart(bucket, keyBytes(key), uploadId, number, draft, { etag, checksums });
+      return { headers: ['ETag', quoted(etag), ...valueHeaders(checksums.slice(-1))] };
+    });
+  },
+});
+
+/** A part has a value and no type: the type belongs to the upload. */
+function valueHeaders(checksums: readonly Checksum[]): string[] {
+  return checksumHeaders(checksums).filter((_text, index) => index % 4 < 2);
+}
+
+/** What is computed of a part. Without a choice at creation it is CRC64NVME, besides what the client itself sends. */
+function partChecksums(upload: UploadSummary, sent: ChecksumRow | undefined): readonly ChecksumRow[] {
+  if (upload.checksum === undefined)
+    return sent === undefined || sent === defaultChecksum ? [defaultChecksum] : [defaultChecksum, sent];
+  const row = rowOf(upload.checksum.algorithm);
+  if (sent !== undefined && sent !== row)
+    throw new S3Error('InvalidRequest', {
+      message: `Checksum Type mismatch occurred, expected checksum Type: ${row.digest}, actual checksum Type: ${sent.digest}`,
+    });
+  return [row];
+}
+
+const copyInput = Type.Object({ ...partMembers.input, ...copySourceMembers.input, copyRange: text });
+
+/** AWS API reference, UploadPartCopy. The part shares the source's extents; what is read is read to hash it. */
+export const uploadPartCopy = operation({
+  name: 'UploadPartCopy',
+  route: {
+    method: 'PUT',
+    level: 'object',
+    query: { partNumber: true, uploadId: true },
+    header: 'x-amz-copy-source',
+  },
+  action: 's3:PutObject',
+  input: copyInput,
+  bindings: {
+    ...partMembers.bindings,
+    ...copySourceMembers.bindings,
+    copyRange: header('x-amz-copy-source-range'),
+  },
+  success: 200,
+  async handle(context, input) {
+    const { objects } = context.parts;
+    const upload = await objects.upload(bucketOf(context).ino, keyBytes(input.key), input.uploadId);
+    const part = await withCopySource(context, input, async (source, object) => {
+      checkCopyConditions(source.conditions, object.found);
+      const { size } = object.found.attributes;
+      const range =
+        input.copyRange === undefined ? { offset: 0, length: size } : parseCopyRange(input.copyRange, size);
+      if (range.length > PUT_BYTES_MAX)
+        throw new S3Error('EntityTooLarge', {
+          members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
+        });
+      return splicePart(context, { input, object, range, rows: partChecksums(upload, undefined) });
+    });
+    return { headers: [], body: partDocument(part) };
+  },
+});
+
+interface PartCopy {
+  readonly input: Static<typeof copyInput>;
+  readonly object: OpenObject;
+  readonly range: ByteRange;
+  readonly rows: readonly ChecksumRow[];
+}
+
+async function splicePart(
+  context: S3Context,
+  { input, object, range, rows }: PartCopy,
+): Promise<PartSummary> {
+  const { objects } = context.parts;
+  const known = wholeDigests(object.found.facet, rows, range.length === object.found.attributes.size);
+  const digests = known ?? (await computedDigests(context, object, range, rows));
+  const draft = await objects.draft(context.principal.caller);
+  try {
+    if (range.length > 0) await draft.splice(object, range.offset, range.length);
+    const bucket = bucketOf(context).ino;
+    return await objects.putPart(
+      bucket,
+      keyBytes(input.key),
+      input.uploadId,
+      input.partNumber,
+      draft,
+      digests,
+    );
+  } catch (failure) {
+    await draft.discard();
+    throw failure;
+  }
+}
+
+type PartDigests = Pick<PartSummary, 'etag' | 'checksums'>;
+
+/** The source's own digests, where they are those of the part: it is the whole, its ETag an MD5, its checksums fit. */
+function wholeDigests(
+  facet: ObjectFacet,
+  rows: readonly ChecksumRow[],
+  isWhole: boolean,
+): PartDigests | undefined {
+  if (!isWhole || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
+  const checksums = rows.map((row) =>
+    facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT'),
+  );
+  const present = checksums.filter((checksum) => checksum !== undefined);
+  return present.length === rows.length ? { etag: facet.etag, checksums: present } : undefined;
+}
+
+async function computedDigests(
+  { parts: { compute } }: S3Context,
+  object: OpenObject,
+  range: ByteRange,
+  rows: readonly ChecksumRow[],
+): Promise<PartDigests> {
+  const digests = await hashRange(compute, object, range, ['md5', ...rows.map((row) => row.digest)]);
+  return {
+    etag: Buffer.from(digestOf(digests, 'md5')).toString('hex'),
+    checksums: rows.map((row) => checksumOf(row, digestOf(digests, row.digest))),
+  };
+}
+
+const partDocument = (part: PartSummary): string =>
+  `${xmlHead}<CopyPartResult${xmlNamespace}>${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
+  `${xmlElement('ETag', quoted(part.etag))}${partChecksumElements(part.checksums)}</CopyPartResult>`;
+
+export const partChecksumElements = (checksums: readonly Checksum[]): string =>
+  checksums.map(({ algorithm, value }) => xmlElement(rowOf(algorithm).element, value)).join('');

@@ -1,0 +1,228 @@
+import { BODY_SMALL_BYTES_MAX, PUT_BYTES_MAX, XML_BYTES_MAX } from '../../limits.ts';
+import type { Checksum, Draft } from '../../namespace/namespace.ts';
+import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
+import type { PayloadSigning } from './authenticate.ts';
+import {
+  badChecksum,
+  base64,
+  checksumClaim,
+  checksumOf,
+  checkValue,
+  digestOf,
+  type ChecksumClaim,
+  type ChecksumRow,
+} from './checksums.ts';
+import { ChunkedBody, lengthOf } from './chunked.ts';
+import { S3Error } from './errors.ts';
+import type { RequestBody } from './http.ts';
+import type { S3Context } from './operation.ts';
+import type { S3Request } from './request.ts';
+
+/** What the headers promise about a body; all of it holds before anything is committed. */
+interface Promised {
+  /** Decoded bytes; `undefined` when the request has no body at all. */
+  readonly length: number | undefined;
+  /** Base64, from Content-MD5. */
+  readonly md5: string | undefined;
+  /** Hexadecimal, from x-amz-content-sha256. */
+  readonly sha256: string | undefined;
+  readonly checksum: ChecksumClaim | undefined;
+}
+
+/** What a verified body turned out to be. */
+export interface Received {
+  readonly length: number;
+  readonly md5: Uint8Array;
+  /** Of the algorithms that were asked for, in that order. */
+  readonly checksums: readonly Checksum[];
+}
+
+export interface Payload {
+  readonly promised: Promised;
+  readonly body: RequestBody;
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
+const noTrailers: ReadonlyMap<string, string> = new Map();
+
+/** The body of a request, decoded and with what must hold of it. */
+export function payloadOf(request: S3Request, signing: PayloadSigning, compute: Compute): Payload {
+  const { headers } = request;
+  const claim = checksumClaim(headers);
+  const isChunked = signing.kind === 'chunked';
+  if (claim?.value === undefined && claim !== undefined && !(isChunked && signing.trailer))
+    throw new S3Error('MalformedTrailerError');
+  const promised: Promised = {
+    length: isChunked ? decodedLength(headers) : plainLength(headers),
+    md5: contentMd5(headers['content-md5']),
+    sha256: signing.kind === 'sha256' ? signing.hex : undefined,
+    checksum: claim,
+  };
+  if (!isChunked) return { promised, body: request.body, trailers: noTrailers };
+  const body = new ChunkedBody(request.body, compute, signing);
+  return { promised, body, trailers: body.trailers };
+}
+
+function decodedLength(headers: Readonly<Record<string, string>>): number {
+  const text = headers['x-amz-decoded-content-length'];
+  if (text === undefined || !/^\d{1,15}$/.test(text)) throw new S3Error('MissingContentLength');
+  return Number(text);
+}
+
+function plainLength(headers: Readonly<Record<string, string>>): number | undefined {
+  const text = headers['content-length'];
+  if (text !== undefined) return Number(text);
+  if (headers['transfer-encoding'] !== undefined) throw new S3Error('MissingContentLength');
+  return undefined;
+}
+
+function contentMd5(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.length !== 16 || bytes.toString('base64') !== value) throw new S3Error('InvalidDigest');
+  return value;
+}
+
+/** The whole body of a request that carries a document: bounded, verified. */
+export async function readDocument(compute: Compute, payload: Payload): Promise<readonly Uint8Array[]> {
+  const { parts, length } = await readAll(payload, XML_BYTES_MAX);
+  const algorithms = algorithmsFor(payload.promised, []);
+  verify(payload, length, algorithms.length === 0 ? {} : compute.digest(algorithms, parts));
+  return parts;
+}
+
+/**
+ * Receives a body into a draft and hands both to `publish`. Nothing is published unless length, digests, signatures
+ * and trailer are what the request promised; whatever goes wrong, the draft is discarded.
+ */
+export async function receive<Result>(
+  context: S3Context,
+  payload: Payload,
+  wanted: readonly ChecksumRow[],
+  publish: (draft: Draft, received: Received) => Promise<Result>,
+): Promise<Result> {
+  const { length } = payload.promised;
+  if (length === undefined) throw new S3Error('MissingContentLength');
+  if (length > PUT_BYTES_MAX)
+    throw new S3Error('EntityTooLarge', { members: { ProposedSize: length, MaxSizeAllowed: PUT_BYTES_MAX } });
+  const take = length <= BODY_SMALL_BYTES_MAX ? receiveSmall : receiveLarge;
+  return take(context, payload, wanted, publish);
+}
+
+type Receive = typeof receive;
+
+/** Read, hashed on the event loop and verified before the namespace hears of it. */
+const receiveSmall: Receive = async (context, payload, wanted, publish) => {
+  const { parts, length } = await readAll(payload, BODY_SMALL_BYTES_MAX);
+  const digests = context.parts.compute.digest(algorithmsFor(payload.promised, ['md5'], wanted), parts);
+  verify(payload, length, digests);
+  return drafting(context, async (draft) => {
+    if (length > 0) await draft.write(parts);
+    return publish(draft, received(length, digests, wanted));
+  });
+};
+
+/** Hashing, writing and reading the next batch go on at the same time; at most two batches are in memory. */
+const receiveLarge: Receive = async (context, payload, wanted, publish) =>
+  drafting(context, async (draft) => {
+    const hasher = context.parts.compute.hasher(algorithmsFor(payload.promised, ['md5'], wanted));
+    const lengthMax = payload.promised.length ?? 0;
+    let length = 0;
+    for (let batch = await payload.body.next(); batch !== undefined; batch = await payload.body.next()) {
+      length += lengthOf(batch);
+      if (length > lengthMax) throw new S3Error('IncompleteBody');
+      await Promise.all([hasher.update(batch), draft.write(batch)]);
+    }
+    const digests = hasher.digests();
+    verify(payload, length, digests);
+    return publish(draft, received(length, digests, wanted));
+  });
+
+async function drafting<Result>(
+  context: S3Context,
+  work: (draft: Draft) => Promise<Result>,
+): Promise<Result> {
+  const draft = await context.parts.objects.draft(context.principal.caller);
+  try {
+    return await work(draft);
+  } catch (failure) {
+    await draft.discard();
+    throw failure;
+  }
+}
+
+async function readAll(
+  payload: Payload,
+  lengthMax: number,
+): Promise<{ parts: Uint8Array[]; length: number }> {
+  const promised = payload.promised.length ?? 0;
+  if (promised > lengthMax) throw new S3Error('MaxMessageLengthExceeded');
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  if (payload.promised.length === undefined) return { parts, length };
+  for (let batch = await payload.body.next(); batch !== undefined; batch = await payload.body.next()) {
+    for (const part of batch) {
+      parts.push(part);
+      length += part.length;
+    }
+    if (length > promised) throw new S3Error('IncompleteBody');
+  }
+  return { parts, length };
+}
+
+function algorithmsFor(
+  promised: Promised,
+  always: readonly DigestAlgorithm[],
+  wanted: readonly ChecksumRow[] = [],
+): DigestAlgorithm[] {
+  const algorithms = [...always];
+  const add = (algorithm: DigestAlgorithm): void => {
+    if (!algorithms.includes(algorithm)) algorithms.push(algorithm);
+  };
+  if (promised.md5 !== undefined) add('md5');
+  if (promised.sha256 !== undefined) add('sha256');
+  if (promised.checksum !== undefined) add(promised.checksum.row.digest);
+  for (const row of wanted) add(row.digest);
+  return algorithms;
+}
+
+function verify(payload: Payload, length: number, digests: Digests): void {
+  const { promised } = payload;
+  if (length !== (promised.length ?? 0)) throw new S3Error('IncompleteBody');
+  verifySha256(promised.sha256, digests);
+  verifyMd5(promised.md5, digests);
+  if (promised.checksum !== undefined) verifyChecksum(promised.checksum, payload.trailers, digests);
+}
+
+function verifySha256(promised: string | undefined, digests: Digests): void {
+  if (promised === undefined) return;
+  const computed = Buffer.from(digestOf(digests, 'sha256')).toString('hex');
+  if (computed !== promised)
+    throw new S3Error('XAmzContentSHA256Mismatch', {
+      members: { ClientComputedContentSHA256: promised, S3ComputedContentSHA256: computed },
+    });
+}
+
+function verifyMd5(promised: string | undefined, digests: Digests): void {
+  if (promised === undefined) return;
+  const computed = base64(digestOf(digests, 'md5'));
+  if (computed !== promised)
+    throw new S3Error('BadDigest', { members: { ExpectedDigest: promised, CalculatedDigest: computed } });
+}
+
+function verifyChecksum(
+  { row, value }: ChecksumClaim,
+  trailers: ReadonlyMap<string, string>,
+  digests: Digests,
+): void {
+  const promised = value ?? trailers.get(row.header);
+  if (promised === undefined) throw new S3Error('MalformedTrailerError');
+  if (value === undefined) checkValue(row, promised);
+  if (base64(digestOf(digests, row.digest)) !== promised) throw badChecksum(row);
+}
+
+const received = (length: number, digests: Digests, wanted: readonly ChecksumRow[]): Received => ({
+  length,
+  md5: digestOf(digests, 'md5'),
+  checksums: wanted.map((row) => checksumOf(row, digestOf(digests, row.digest))),
+});

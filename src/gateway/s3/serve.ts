@@ -1,0 +1,212 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock } from '../../environment.ts';
+import { BODY_DRAIN_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from '../../limits.ts';
+import type { Closable } from '../../scope.ts';
+import type { AnswerStream, HttpAnswer, HttpHandler } from './http.ts';
+import { NodeBody } from './node-body.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly handler: HttpHandler;
+  readonly clock: Clock;
+  /** A client that has not sent its whole header section by then is cut off. */
+  readonly headersMsMax: number;
+  /** A connection on which nothing moves in the middle of a body, either way, is given up. */
+  readonly idleMsMax: number;
+  /** How long a connection is kept for the next request. */
+  readonly keepAliveMsMax: number;
+  /** How long `close` waits for requests under way. */
+  readonly drainMsMax: number;
+}
+
+export interface Serving extends Closable {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting, lets requests under way finish, then cuts what is left. */
+  close(): Promise<void>;
+}
+
+/** Listens with node:http and turns its requests into calls of the handler. */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const front = new Front(options);
+  const address = await front.listen();
+  return { host: address.address, port: address.port, close: () => front.close() };
+}
+
+/** One request and its answer on a connection. */
+interface Exchange {
+  readonly body: NodeBody;
+  readonly response: ServerResponse;
+  isWriting: boolean;
+}
+
+class Front {
+  readonly #options: ServeOptions;
+  readonly #server: Server;
+  readonly #exchanges = new Map<Socket, Exchange>();
+  #isClosing = false;
+
+  constructor(options: ServeOptions) {
+    this.#options = options;
+    const server = createServer({
+      maxHeaderSize: HTTP_HEADER_BYTES_MAX,
+      headersTimeout: options.headersMsMax,
+      // Bodies may take hours; it is silence that ends them.
+      requestTimeout: 0,
+      keepAliveTimeout: options.keepAliveMsMax,
+      connectionsCheckingInterval: Math.min(options.headersMsMax, 5000),
+      noDelay: true,
+    });
+    server.timeout = options.idleMsMax;
+    server.on('request', (request, response) => void this.#exchange(request, response, false));
+    server.on('checkContinue', (request, response) => void this.#exchange(request, response, true));
+    server.on('timeout', (socket) => this.#silent(socket));
+    server.on('clientError', (failure, socket) => this.#broken(failure, socket as Socket));
+    this.#server = server;
+  }
+
+  async listen(): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.port, this.#options.host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const patience = new AbortController();
+    const timer = this.#options.clock.sleep(this.#options.drainMsMax, patience.signal).then(
+      () => this.#server.closeAllConnections(),
+      () => undefined,
+    );
+    await closed;
+    patience.abort();
+    await timer;
+  }
+
+  async #exchange(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
+    const { socket } = request;
+    const body = new NodeBody(request, waits ? response : undefined);
+    const exchange: Exchange = { body, response, isWriting: false };
+    this.#exchanges.set(socket, exchange);
+    const answer = await this.#options.handler({
+      method: request.method ?? '',
+      target: request.url ?? '',
+      rawHeaders: request.rawHeaders,
+      body,
+    });
+    exchange.isWriting = true;
+    try {
+      await this.#send(exchange, answer);
+    } catch {
+      // Headers may be out already: only a broken connection tells the client that the body is not whole.
+      socket.destroy();
+    } finally {
+      if (typeof answer.body === 'object' && 'close' in answer.body) await answer.body.close();
+      if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket);
+    }
+  }
+
+  async #send({ body, response }: Exchange, answer: HttpAnswer): Promise<void> {
+    const isReusable = body.leftBytes() <= BODY_DRAIN_BYTES_MAX && !body.isAwaited() && !body.hasFailed();
+    const isLast = this.#isClosing || !isReusable;
+    response.sendDate = false;
+    const headers = isLast ? [...answer.headers, 'Connection', 'close'] : (answer.headers as string[]);
+    response.writeHead(answer.status, headers);
+    const isStream = typeof answer.body === 'object' && 'pieces' in answer.body;
+    if (isStream) await sendPieces(response, answer.body);
+    if (isReusable) {
+      response.end(isStream ? undefined : answer.body);
+      if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
+      return;
+    }
+    // The client may still be sending: closing now would reset the connection and could take the answer with it.
+    if (!isStream && answer.body !== undefined) response.write(answer.body);
+    else if (!isStream) response.flushHeaders();
+    if (!body.isAwaited()) await body.discard(BODY_DRAIN_BYTES_MAX);
+    response.end();
+  }
+
+  /** Nothing moved on the socket for `idleMsMax`. It is the client's fault only while we wait for the client. */
+  #silent(socket: Socket): void {
+    const exchange = this.#exchanges.get(socket);
+    if (exchange === undefined) socket.destroy();
+    else if (exchange.isWriting && exchange.response.writableNeedDrain) socket.destroy();
+    else if (exchange.body.isWaiting()) exchange.body.fail('idle');
+    else void this.#lookAgain(socket, exchange);
+  }
+
+  /** node:http tells of a silence once; while the gateway itself is slow, somebody must ask again. */
+  async #lookAgain(socket: Socket, exchange: Exchange): Promise<void> {
+    await this.#options.clock.sleep(this.#options.idleMsMax);
+    if (this.#exchanges.get(socket) === exchange && !socket.destroyed) this.#silent(socket);
+  }
+
+  /** Not HTTP, too much header, or the client half-closed inside a body. */
+  #broken(failure: Error & { code?: string }, socket: Socket): void {
+    const exchange = this.#exchanges.get(socket);
+    if (exchange !== undefined) {
+      exchange.body.fail(failure.code === 'HPE_INVALID_EOF_STATE' ? 'incomplete' : 'gone');
+      if (failure.code !== 'HPE_INVALID_EOF_STATE') socket.destroy();
+      return;
+    }
+    if (socket.writable) socket.end(refusals[failure.code ?? ''] ?? badRequest);
+    else socket.destroy();
+  }
+}
+
+async function sendPieces(response: ServerResponse, stream: AnswerStream): Promise<void> {
+  for await (const piece of stream.pieces()) {
+    if (response.destroyed) return;
+    if (!response.write(piece)) await writable(response);
+  }
+}
+
+/** Resolves when more may be written, or when nobody is left to write to. */
+function writable(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
+}
+
+function rawRefusal(status: string, code: string, message: string): string {
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  const length = Buffer.byteLength(body);
+  return `HTTP/1.1 ${status}\r\nContent-Type: application/xml\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+}
+
+const badRequest = rawRefusal(
+  '400 Bad Request',
+  'BadRequest',
+  'An error occurred when parsing the HTTP request.',
+);
+
+/** By code of node:http's parser. There is no request to hand to the door yet. */
+const refusals: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: rawRefusal(
+    '400 Bad Request',
+    'RequestHeaderSectionTooLarge',
+    'Your request header and query parameters exceed the maximum allowed size.',
+  ),
+  ERR_HTTP_REQUEST_TIMEOUT: rawRefusal(
+    '400 Bad Request',
+    'RequestTimeout',
+    'Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.',
+  ),
+};

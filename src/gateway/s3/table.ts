@@ -1,0 +1,48 @@
+import type { Operation } from './operation.ts';
+import {
+  createBucket,
+  deleteBucket,
+  getBucketLocation,
+  headBucket,
+  listBuckets,
+} from './operations/buckets.ts';
+import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
+import { getObjectAcl, getObjectTagging, unsetConfigurations } from './operations/configuration.ts';
+import { copyObject } from './operations/copy-object.ts';
+import { createMultipartUpload } from './operations/create-multipart-upload.ts';
+import { deleteObject } from './operations/delete-object.ts';
+import { deleteObjects } from './operations/delete-objects.ts';
+import { getObject } from './operations/get-object.ts';
+import { headObject } from './operations/head-object.ts';
+import { listObjectsV2 } from './operations/list-objects-v2.ts';
+import { listObjects } from './operations/list-objects.ts';
+import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { putObject } from './operations/put-object.ts';
+import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
+
+/** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
+export const operations: readonly Operation[] = [
+  abortMultipartUpload,
+  completeMultipartUpload,
+  copyObject,
+  createBucket,
+  createMultipartUpload,
+  deleteBucket,
+  deleteObject,
+  deleteObjects,
+  getBucketLocation,
+  getObject,
+  getObjectAcl,
+  getObjectTagging,
+  headBucket,
+  headObject,
+  listBuckets,
+  listMultipartUploads,
+  listObjects,
+  listObjectsV2,
+  listParts,
+  putObject,
+  uploadPart,
+  uploadPartCopy,
+  ...unsetConfigurations,
+] as readonly Operation[];

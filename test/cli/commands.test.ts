@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { commands } from '../../src/cli/commands.ts';
+import { settings } from '../../src/config/settings.ts';
+import { run } from './double.ts';
+
+suite('the command line', () => {
+  for (const args of [[], ['help'], ['--help'], ['-h']]) {
+    test(`terrace ${args.join(' ')} names every command`, async () => {
+      const { code, out } = await run(args);
+      assert.equal(code, 0);
+      for (const { name, summary } of commands)
+        assert(out.some((line) => line.includes(name) && line.includes(summary)));
+    });
+  }
+
+  test('help of serve names every flag there is', async () => {
+    const { code, out } = await run(['serve', '--data', 'x', '--help']);
+    assert.equal(code, 0);
+    for (const { flag } of settings)
+      assert(flag === undefined || out.some((line) => line.includes(`  ${flag} `)), flag);
+  });
+
+  for (const args of [['version'], ['--version'], ['-v']]) {
+    test(`terrace ${args.join(' ')} prints the version alone`, async () =>
+      assert.deepEqual((await run(args)).out, ['0.0.0-test']));
+  }
+
+  const mistakes = [
+    { args: ['serv'], want: 'There is no command "serv"; did you mean "serve"?' },
+    {
+      args: ['frobnicate'],
+      want: 'There is no command "frobnicate": the commands are serve, status, help, version',
+    },
+    {
+      args: ['serve', '--hot-sise', '1'],
+      want: 'terrace serve has no flag --hot-sise; did you mean "--hot-size"?',
+    },
+    { args: ['serve', '--zzzzzzzz'], want: 'terrace serve has no flag --zzzzzzzz: see terrace serve --help' },
+    { args: ['serve', 'here'], want: 'terrace serve takes only flags, and "here" is none' },
+    { args: ['serve', '--data'], want: '--data needs a value: write --data DIR' },
+    { args: ['serve', '--data', '--s3', 'x'], want: '--data needs a value: write --data DIR' },
+    { args: ['serve', '--data', 'a', '--data=b'], want: '--data is given twice: give it once' },
+    { args: ['status', '--json=yes'], want: '--json takes no value: write it alone' },
+    {
+      args: ['serve', '--config', '/nowhere/terrace.yaml'],
+      want: /^The config file \/nowhere\/terrace\.yaml cannot be read: ENOENT/,
+    },
+  ] as const;
+  for (const { args, want } of mistakes) {
+    test(`terrace ${args.join(' ')}: one sentence and exit code 2`, async () => {
+      const { code, out, errors } = await run(args);
+      assert.equal(code, 2);
+      assert.deepEqual(out, []);
+      assert.equal(errors.length, 1);
+      if (typeof want === 'string') assert.equal(errors[0], want);
+      else assert.match(errors[0] ?? '', want);
+    });
+  }
+
+  test('--print-config shows values and origins and opens nothing', async () => {
+    const { code, out } = await run(['serve', '--region=eu-west-1', '--print-config'], {
+      variables: { TERRACE_ROOT_ACCESS_KEY: 'operator', TERRACE_ROOT_SECRET_KEY: 'hush hush hush' },
+    });
+    assert.equal(code, 0);
+    assert(out.some((line) => /^region +eu-west-1 +flag --region$/.test(line)));
+    assert(!out.join('\n').includes('hush'));
+  });
+});

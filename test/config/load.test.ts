@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
+import { renderOrigins } from '../../src/config/render.ts';
+import { UsageError } from '../../src/config/usage-error.ts';
+
+interface Given {
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly yaml?: string;
+}
+
+const load = ({ flags = {}, variables = {}, yaml }: Given): LoadedConfig =>
+  loadConfig({
+    flags: new Map(Object.entries(flags)),
+    variables,
+    ...(yaml === undefined ? {} : { file: { name: 'terrace.yaml', text: yaml } }),
+  });
+
+const keys = { TERRACE_ROOT_ACCESS_KEY: 'operator', TERRACE_ROOT_SECRET_KEY: 'a secret of length' };
+
+suite('settings', () => {
+  test('nothing set: the defaults, complete', () => {
+    const { config } = load({});
+    assert.deepEqual(config.s3.address, { host: '127.0.0.1', port: 9000 });
+    assert.deepEqual(config.nfs.address, { host: '127.0.0.1', port: 2049 });
+    assert.deepEqual(config.admin.address, { host: '127.0.0.1', port: 9001 });
+    assert.equal(config.data, path.resolve('terrace-data'));
+    assert.equal(config.hot.path, path.resolve('terrace-data/hot'));
+    assert.equal(config.hot.size, 'auto');
+    assert.equal(config.region, 'us-east-1');
+    assert.deepEqual(config.root, {});
+    assert.deepEqual(config.nfs.exports, [
+      {
+        bucket: '*',
+        clients: ['127.0.0.0/8', '::1/128'],
+        access: 'rw',
+        squash: 'none',
+        anonUid: 65_534,
+        anonGid: 65_534,
+      },
+    ]);
+  });
+
+  test('a flag wins over a variable, that over the file, that over the default', () => {
+    const yaml = 'region: from-file\nhot:\n  size: 1Gi\nlog:\n  level: error\n';
+    const variables = { TERRACE_REGION: 'from-variable', TERRACE_HOT_SIZE: '2Gi' };
+    const { config, origins } = load({ yaml, variables, flags: { '--region': 'from-flag' } });
+    assert.equal(config.region, 'from-flag');
+    assert.equal(config.hot.size, 2 * 1024 ** 3);
+    assert.equal(config.log.level, 'error');
+    assert.equal(config.log.format, 'auto');
+    const from = Object.fromEntries(origins.map((origin) => [origin.setting.path, origin.from]));
+    assert.equal(from['region'], 'flag --region');
+    assert.equal(from['hot.size'], 'environment TERRACE_HOT_SIZE');
+    assert.equal(from['log.level'], 'file terrace.yaml');
+    assert.equal(from['log.format'], 'default');
+  });
+
+  test('two loads share nothing', () => {
+    (load({}).config.nfs.exports as unknown[]).length = 0;
+    assert.equal(load({}).config.nfs.exports.length, 1);
+  });
+
+  const accepted = [
+    { name: 'an empty file', given: { yaml: '' } },
+    { name: 'a group without members', given: { yaml: 's3:\n' } },
+    { name: 'a quantity that YAML reads as a number', given: { yaml: 'hot:\n  size: 1073741824\n' } },
+    { name: 'an empty variable, as compose files write it', given: { variables: { TERRACE_HOT_PATH: '' } } },
+    {
+      name: 'variables that Kubernetes makes',
+      given: { variables: { TERRACE_SERVICE_HOST: '10.0.0.1', TERRACE_PORT: 'tcp://10.0.0.1:80' } },
+    },
+    { name: 'one port 0 for all doors', given: { flags: { '--s3': '127.0.0.1:0', '--nfs': '127.0.0.1:0' } } },
+  ] as const;
+  for (const { name, given } of accepted) test(`accepted: ${name}`, () => assert.ok(load(given).config));
+
+  test('lists have commas in flags', () =>
+    assert.deepEqual(load({ flags: { '--s3-base-domains': 'a.example, b.example' } }).config.s3.baseDomains, [
+      'a.example',
+      'b.example',
+    ]));
+});
+
+suite('mistakes in settings are one sentence each', () => {
+  const cases: readonly { given: Given; want: string }[] = [
+    {
+      given: { variables: { TERRACE_HOT_SZE: '1' } },
+      want: 'TERRACE_HOT_SZE: there is no such environment variable; did you mean "TERRACE_HOT_SIZE"?',
+    },
+    { given: { yaml: 's33: x' }, want: 'terrace.yaml: there is no setting "s33"; did you mean "s3"?' },
+    {
+      given: { yaml: 's3:\n  adress: x' },
+      want: 'terrace.yaml: there is no setting "adress" of s3; did you mean "address"?',
+    },
+    {
+      given: { yaml: 's3: 9000' },
+      want: 's3 in terrace.yaml: this is a group with the settings address, baseDomains',
+    },
+    {
+      given: { yaml: '- a' },
+      want: 'terrace.yaml: a config file holds settings by name, for example "data: /srv/terrace"',
+    },
+    {
+      given: { yaml: 'nfs:\n  exports:\n    - { client: [::1] }' },
+      want: 'nfs.exports.0 in terrace.yaml: clients is missing',
+    },
+    {
+      given: { yaml: 'nfs:\n  exports:\n    - { clients: here }' },
+      want: 'nfs.exports.0.clients in terrace.yaml: write a list, for example [one, two]',
+    },
+    {
+      given: { yaml: 'nfs:\n  exports:\n    - { clients: [here] }' },
+      want: 'nfs.exports: "here" is not a network: write for example 10.0.0.0/8, fd00::/8 or 192.0.2.7',
+    },
+    {
+      given: { yaml: 'nfs:\n  exports:\n    - { clients: ["::1"], squash: some }' },
+      want: 'nfs.exports.0.squash in terrace.yaml: write one of none, root, all',
+    },
+    {
+      given: { yaml: 'timeouts:\n  body: 5' },
+      want: 'timeouts.body in terrace.yaml: "5" is not a duration: write for example 500ms, 30s, 5m or 2h',
+    },
+    {
+      given: { variables: { TERRACE_LOG_LEVEL: 'debug' } },
+      want: 'TERRACE_LOG_LEVEL: write one of info, warn, error, silent',
+    },
+    {
+      given: { flags: { '--hot-size': '12Q' } },
+      want: '--hot-size: "12Q" is not a quantity: write for example 64Ki, 10Gi or 1.5T',
+    },
+    {
+      given: { flags: { '--s3': '9000' } },
+      want: '--s3: "9000" is not an address: write HOST:PORT, for example 127.0.0.1:9000 or [::1]:9000',
+    },
+    {
+      given: { flags: { '--s3': '127.0.0.1:9001' } },
+      want: '--admin and --s3 have the same address: give each its own port',
+    },
+    {
+      given: { variables: { TERRACE_ROOT_ACCESS_KEY: 'operator' } },
+      want: 'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
+    },
+    {
+      given: { variables: { ...keys, TERRACE_ROOT_SECRET_KEY: 'short' } },
+      want: 'TERRACE_ROOT_SECRET_KEY: the value must NOT have fewer than 8 characters',
+    },
+  ];
+  for (const { given, want } of cases) {
+    test(want, () =>
+      assert.throws(
+        () => load(given),
+        (it) => it instanceof UsageError && it.message === want,
+      ),
+    );
+  }
+
+  test('a file that is no YAML says where', () =>
+    assert.throws(
+      () => load({ yaml: 'a: [b' }),
+      /^UsageError: terrace\.yaml: this is not YAML: .* at line 1/,
+    ));
+});
+
+test('the secret key is masked wherever settings are shown', () => {
+  const lines = renderOrigins(load({ variables: keys }).origins);
+  assert(lines.some((line) => /^root\.accessKey +operator +environment TERRACE_ROOT_ACCESS_KEY$/.test(line)));
+  assert(lines.some((line) => /^root\.secretKey +\*{8} +environment TERRACE_ROOT_SECRET_KEY$/.test(line)));
+  assert(!lines.join('\n').includes(keys.TERRACE_ROOT_SECRET_KEY));
+});

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytes, get, listed, openWorld, put, root, settle, text } from './world.ts';
+
+test('what one door writes the other reads', async () => {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'b');
+  await put(world, bucket, 'x/y/z', 'hello');
+  const x = await files.lookup(root, bucket.ino, bytes('x'));
+  const y = await files.lookup(root, x.attributes.ino, bytes('y'));
+  const z = await files.lookup(root, y.attributes.ino, bytes('z'));
+  const read = await files.read(root, z.attributes.ino, 0, 100);
+  assert.equal(text(read.parts), 'hello');
+  await files.write(root, z.attributes.ino, 5, bytes(' world'), false);
+  assert.equal(String(await get(world, bucket, 'x/y/z')), 'hello world');
+  await files.commit(root, z.attributes.ino);
+  assert.equal(String(await get(world, bucket, 'x/y/z')), 'hello world');
+  const made = await files.create(root, y.attributes.ino, bytes('new'), { how: 'guarded' }, { mode: 0o644 });
+  await files.write(root, made.attributes.ino, 0, Buffer.alloc(3_000_000, 'a'), true);
+  assert.equal((await get(world, bucket, 'x/y/new'))?.length, 3_000_000);
+  await files.makeDirectory(root, bucket.ino, bytes('dir'), {});
+  await put(world, bucket, 'x/y-', '1');
+  await put(world, bucket, 'x//q', '1');
+  await put(world, bucket, 'x/y0', '1');
+  assert.deepEqual(await listed(world, bucket), ['dir/', 'x//q', 'x/y-', 'x/y/new', 'x/y/z', 'x/y0']);
+  assert.deepEqual(await listed(world, bucket, 'x/', '/'), ['x//', 'x/y-', 'x/y/', 'x/y0']);
+  assert.deepEqual(await listed(world, bucket, 'x/', 'y'), ['x//q', 'x/y']);
+  await files.rename(
+    root,
+    { directory: bucket.ino, name: bytes('x') },
+    { directory: bucket.ino, name: bytes('w') },
+  );
+  assert.deepEqual(await listed(world, bucket), ['dir/', 'w//q', 'w/y-', 'w/y/new', 'w/y/z', 'w/y0']);
+  for (const key of await listed(world, bucket)) await objects.removeKey(bucket.ino, bytes(key), {});
+  await settle(world);
+  assert.deepEqual(await listed(world, bucket), []);
+  const usage = world.blobs.usage();
+  assert.equal(usage.bytesFree, usage.bytesTotal);
+  await objects.deleteBucket('b');
+  await world.namespace.close();
+});
