@@ -88,6 +88,20 @@ export const KV_ATTEMPTS_SHARED_MAX = 8;
 /** Then Fault('conflict', 'store'). Running alone nothing can conflict, so this is a backstop. */
 export const KV_ATTEMPTS_MAX = 16;
 
+// NFS door.
+
+/** One READ or WRITE; what Linux asks for at most. */
+export const NFS_TRANSFER_BYTES_MAX = 1 << 20;
+/** Reply to READDIR that suits best: about 1,500 entries with attributes and handles. */
+export const NFS_READDIR_BYTES_PREFERRED = 256 << 10;
+/** Entries looked up for one READDIR or READDIRPLUS, however much room the client gives. */
+export const NFS_READDIR_ENTRIES_MAX = 2_048;
+/** Calls of all clients that run at a time; others wait. */
+export const NFS_CALLS_MAX = 512;
+/** Clients whose export rules are kept sorted out. */
+export const NFS_CLIENTS_CACHED_MAX = 1_024;
+/** Names of buckets kept by inode number. */
+export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 /** Export rules are tried one after the other for each mount. */

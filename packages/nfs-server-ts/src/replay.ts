@@ -35,6 +35,9 @@ export class ReplayCache {
   readonly #limits: Pick<ServerLimits, 'replayEntriesMax' | 'replayBytesMax'>;
   readonly #running = new Map<string, Promise<Answer>>();
   readonly #done = new Map<string, Uint8Array>();
+  /** Keys of `#done`, oldest first from `#oldest` on. Not the map's own order: finding the first key there passes all deleted ones. */
+  #order: string[] = [];
+  #oldest = 0;
   #bytes = 0;
 
   constructor(limits: Pick<ServerLimits, 'replayEntriesMax' | 'replayBytesMax'>) {
@@ -67,11 +70,18 @@ export class ReplayCache {
     const reply = Uint8Array.from(Buffer.concat(parts));
     this.#done.set(key, reply);
     this.#bytes += reply.length;
-    for (const [oldest, kept] of this.#done) {
-      if (this.#done.size <= this.#limits.replayEntriesMax && this.#bytes <= this.#limits.replayBytesMax)
-        break;
-      this.#done.delete(oldest);
-      this.#bytes -= kept.length;
-    }
+    this.#order.push(key);
+    const { replayEntriesMax, replayBytesMax } = this.#limits;
+    while (this.#done.size > replayEntriesMax || this.#bytes > replayBytesMax) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    const key = this.#order[this.#oldest]!;
+    this.#oldest += 1;
+    this.#bytes -= this.#done.get(key)!.length;
+    this.#done.delete(key);
+    if (this.#oldest < this.#order.length / 2) return;
+    this.#order = this.#order.slice(this.#oldest);
+    this.#oldest = 0;
   }
 }
