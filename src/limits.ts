@@ -200,3 +200,5 @@ export const ACCOUNT_ID_DIGITS = 12;
 export const REQUEST_SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
+/** What tells one tree from another in file handles. */
+export const FILE_SYSTEM_ID_BYTES = 8;

@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, type Closable } from '../scope.ts';
 import { openLayers, type Layers } from './open-layers.ts';
+import { openNfs } from './open-nfs.ts';
 import { openS3 } from './open-s3.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { openAdmin } from './admin/serve.ts';
@@ -51,7 +52,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const s3 = scope.own(
       await openS3(config, { objects: namespace.objects, environment, metrics, rootKeys }),
     );
-    const nfs = { host: config.nfs.address.host, port: config.nfs.address.port };
+    const nfs = scope.own(await openNfs(config, { namespace, environment, metrics, secret: layers.secret }));
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
