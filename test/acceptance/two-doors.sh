@@ -70,7 +70,7 @@ crash
 step 'the same tree on the mount, after a crash: diff -r'
 on_mount 'diff -r "$1" tree && echo "no difference"' "$tree" || fail 'the mount differs from the source'
 
-step 'git clone, cp -r and tar x on the mount'
+step "git clone, cp -rL and tar x on the mount"
 tar -cf "$work/tree.tar" -C "$tree/.." "$(basename "$tree")"
 chmod 755 "$work"
 on_mount '
@@ -78,7 +78,7 @@ on_mount '
   git -C clone -c safe.directory="*" fsck --no-dangling
   mkdir unpacked
   tar -xf "$2" -C unpacked
-  cp -r "$3" copied
+  cp -rL "$3" copied
   sync
 ' "$PWD" "$work/tree.tar" "$tree"
 crash
