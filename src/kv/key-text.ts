@@ -11,8 +11,9 @@ export interface TextRange {
   readonly end: KeyText;
 }
 
+/** Node's own, which works on any `Uint8Array` and is faster than making a Buffer first to call `toString`. */
 const { latin1Slice } = Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, start: number, end: number): string;
+  readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string;
 };
 
 export function keyText(key: Key): KeyText {

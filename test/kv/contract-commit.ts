@@ -20,6 +20,8 @@ function watch(promise: Promise<unknown>): { state: 'pending' | 'resolved' | 're
 export function commitContract(openBed: OpenBed): void {
   mergeContract(openBed);
   durabilityContract(openBed);
+  effectContract(openBed);
+  endContract(openBed);
   failureContract(openBed);
 }
 
@@ -90,6 +92,51 @@ function mergeContract(openBed: OpenBed): void {
   }
 }
 
+const observers = [
+  { name: 'a read', by: (kv) => kv.get(bytes('a')) },
+  { name: 'a read of several', by: (kv) => kv.getMany(['z', 'a'].map(bytes)) },
+  { name: 'a read of a deleted row', by: (kv) => kv.get(bytes('gone')) },
+  { name: 'a scan', by: (kv) => rows(kv) },
+  {
+    name: 'a transaction that only reads',
+    by: (kv) => kv.transact('buffered', (tx) => tx.get(bytes('a'))),
+  },
+  {
+    name: 'a transaction that scans over a deleted row',
+    by: (kv) => kv.transact('durable', (tx) => rows(tx)),
+  },
+  {
+    name: 'a buffered transaction',
+    by: (kv) =>
+      kv.transact('buffered', async (tx) => {
+        await tx.get(bytes('a'));
+        tx.put(bytes('q'), bytes('1'));
+      }),
+  },
+  {
+    name: 'a buffered merge',
+    by: (kv) => kv.transact('buffered', async (tx) => tx.merge(bytes('a'), bytes('1'))),
+  },
+  {
+    name: 'a read of what a buffered transaction made of it',
+    by: async (kv) => {
+      void kv.transact('buffered', async (tx) => tx.put(bytes('b'), (await tx.get(bytes('a'))) ?? bytes('')));
+      await turns();
+      return kv.get(bytes('b'));
+    },
+  },
+  {
+    name: 'a transaction that fails',
+    by: (kv) =>
+      kv
+        .transact('durable', async (tx) => {
+          await tx.get(bytes('a'));
+          throw new Error('found');
+        })
+        .catch((cause: unknown) => assert.equal((cause as Error).message, 'found')),
+  },
+] as const satisfies { name: string; by: (kv: ReturnType<typeof openAppending>) => Promise<unknown> }[];
+
 function durabilityContract(openBed: OpenBed): void {
   test('a durable transaction resolves with its engine write, a buffered one at once', () =>
     withHeld(openBed, async ({ kv, engine }) => {
@@ -102,52 +149,6 @@ function durabilityContract(openBed: OpenBed): void {
       await writing;
     }));
 
-  const observers = [
-    { name: 'a read', by: (kv) => kv.get(bytes('a')) },
-    { name: 'a read of several', by: (kv) => kv.getMany(['z', 'a'].map(bytes)) },
-    { name: 'a read of a deleted row', by: (kv) => kv.get(bytes('gone')) },
-    { name: 'a scan', by: (kv) => rows(kv) },
-    {
-      name: 'a transaction that only reads',
-      by: (kv) => kv.transact('buffered', (tx) => tx.get(bytes('a'))),
-    },
-    {
-      name: 'a transaction that scans over a deleted row',
-      by: (kv) => kv.transact('durable', (tx) => rows(tx)),
-    },
-    {
-      name: 'a buffered transaction',
-      by: (kv) =>
-        kv.transact('buffered', async (tx) => {
-          await tx.get(bytes('a'));
-          tx.put(bytes('q'), bytes('1'));
-        }),
-    },
-    {
-      name: 'a buffered merge',
-      by: (kv) => kv.transact('buffered', async (tx) => tx.merge(bytes('a'), bytes('1'))),
-    },
-    {
-      name: 'a read of what a buffered transaction made of it',
-      by: async (kv) => {
-        void kv.transact('buffered', async (tx) =>
-          tx.put(bytes('b'), (await tx.get(bytes('a'))) ?? bytes('')),
-        );
-        await turns();
-        return kv.get(bytes('b'));
-      },
-    },
-    {
-      name: 'a transaction that fails',
-      by: (kv) =>
-        kv
-          .transact('durable', async (tx) => {
-            await tx.get(bytes('a'));
-            throw new Error('found');
-          })
-          .catch((cause: unknown) => assert.equal((cause as Error).message, 'found')),
-    },
-  ] as const satisfies { name: string; by: (kv: ReturnType<typeof openAppending>) => Promise<unknown> }[];
   for (const { name, by } of observers) {
     test(`${name} that meets a durable commit in flight settles after it`, () =>
       withHeld(openBed, async ({ kv, engine }) => {
@@ -170,7 +171,9 @@ function durabilityContract(openBed: OpenBed): void {
         assert.deepEqual(order, ['write', 'observer']);
       }));
   }
+}
 
+function effectContract(openBed: OpenBed): void {
   test('what does not meet the commit in flight does not wait for it', () =>
     withHeld(openBed, async ({ kv, engine }) => {
       engine.isHolding = false;
@@ -211,7 +214,9 @@ function durabilityContract(openBed: OpenBed): void {
       assert.deepEqual(effects, ['run 2']);
       assert.equal(await kv.get(bytes('x')), undefined);
     }));
+}
 
+function endContract(openBed: OpenBed): void {
   test('commits wait when too much is on its way to the engine', async () => {
     const bed = await openBed();
     const engine = new HeldEngine(bed.engine);
@@ -239,39 +244,20 @@ function durabilityContract(openBed: OpenBed): void {
       assert.deepEqual(await rows(kv), []);
     }));
 
-  test('closing waits for what is in flight', () =>
-    withHeld(openBed, async ({ kv: _unused, bed }) => {
-      const engine = new HeldView(bed.engine);
-      const kv = openAppending(engine);
-      const order: string[] = [];
-      const writing = put(kv, { a: '1' }).then(() => order.push('written'));
-      await turns();
-      await Promise.all([writing, kv.close().then(() => order.push('closed'))]);
-      assert.deepEqual(order, ['written', 'closed']);
-    }));
-}
-
-/** Leaves the engine open for its owner. */
-class HeldView implements KvEngine {
-  readonly #inner: KvEngine;
-  readonly getMany: KvEngine['getMany'];
-  readonly page: KvEngine['page'];
-  readonly write: KvEngine['write'];
-  constructor(inner: KvEngine) {
-    this.#inner = inner;
-    this.getMany = (keys) => inner.getMany(keys);
-    this.page = (range, options) => inner.page(range, options);
-    this.write = async (batch, durable) => {
-      await turns();
-      await inner.write(batch, durable);
-    };
-  }
-  sync(): Promise<void> {
-    return this.#inner.sync();
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
+  test('closing waits for what is in flight', async () => {
+    const bed = await openBed();
+    const engine = new HeldEngine(bed.engine);
+    const kv = openAppending(engine);
+    const order: string[] = [];
+    const written = put(kv, { a: '1' }).then(() => order.push('written'));
+    const closed = kv.close().then(() => order.push('closed'));
+    await turns();
+    assert.deepEqual(order, []);
+    engine.release();
+    await Promise.all([written, closed]);
+    assert.deepEqual(order, ['written', 'closed']);
+    await bed.dispose();
+  });
 }
 
 function failureContract(openBed: OpenBed): void {

@@ -8,7 +8,10 @@ import type { Kv, KvTransaction } from '../../src/kv/kv.ts';
 
 export function concurrencyContract(openBed: OpenBed): void {
   anomalies(openBed);
+  phantomContract(openBed);
   retries(openBed);
+  aloneContract(openBed);
+  boundsContract(openBed);
 
   test('concurrent transactions have the outcome of one after the other in the order of their commits', () =>
     fc.assert(
@@ -47,7 +50,9 @@ function anomalies(openBed: OpenBed): void {
       assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
       assert.equal(await kv.transact('durable', (tx) => sum(tx, ['a', 'b'])), 0);
     }));
+}
 
+function phantomContract(openBed: OpenBed): void {
   for (const reverse of [false, true]) {
     test(`no phantoms: a row added to a range scanned ${reverse ? 'backwards' : 'forwards'} is noticed`, () =>
       withKv(openBed, async (kv) => {
@@ -156,7 +161,9 @@ function retries(openBed: OpenBed): void {
       await assert.rejects(failing, RangeError);
       assert.deepEqual([runs, await rows(kv)], [1, []]);
     }));
+}
 
+function aloneContract(openBed: OpenBed): void {
   test('a transaction that always meets conflicts runs alone in the end and succeeds', () =>
     withKv(openBed, async (kv) => {
       await put(kv, { n: '0' });
@@ -208,7 +215,9 @@ function retries(openBed: OpenBed): void {
     await kv.close();
     await bed.dispose();
   });
+}
 
+function boundsContract(openBed: OpenBed): void {
   test('a transaction older than the history that is kept starts again', async () => {
     const bed = await openBed();
     const kv = openAppending(bed.engine, { bounds: { historyBytesMax: 2000, cacheBytesMax: 1000 } });

@@ -45,6 +45,11 @@ const modelOf = (all: readonly Change[], range: readonly [string, string]): stri
 };
 
 export function overlayContract(openBed: OpenBed): void {
+  mergingContract(openBed);
+  raceContract(openBed);
+}
+
+function mergingContract(openBed: OpenBed): void {
   test('a scan merges the engine, commits in flight and own writes, with deletions, for any page size', () =>
     withHeld(openBed, async ({ kv, engine }) => {
       const bound = fc.constantFrom('', 'a', 'aa', 'ab', 'b', 'bb', 'ca', 'cc', 'd');
@@ -106,7 +111,9 @@ export function overlayContract(openBed: OpenBed): void {
       });
       assert.deepEqual(await rows(kv), ['a=2', 'c=2']);
     }));
+}
 
+function raceContract(openBed: OpenBed): void {
   test('a scan finds the one row behind many deletions in flight', () =>
     withHeld(openBed, async ({ kv, engine }) => {
       engine.isHolding = false;

@@ -70,11 +70,11 @@ test('sync makes buffered commits survive a crash', async () => {
 });
 
 test('an injected failure of a write rejects the whole group', async () => {
-  let failure: Error | undefined;
-  const engine: KvEngine = new MemoryEngine({ writeFailure: () => failure });
+  const failures: Error[] = [];
+  const engine: KvEngine = new MemoryEngine({ writeFailure: () => failures[0] });
   await engine.write([{ key: bytes('a'), value: bytes('1') }], true);
-  failure = new Error('no space');
-  await assert.rejects(engine.write([{ key: bytes('a'), value: bytes('2') }], true), failure);
+  failures.push(new Error('no space'));
+  await assert.rejects(engine.write([{ key: bytes('a'), value: bytes('2') }], true), failures[0]);
   assert.deepEqual(await engine.page(between('', 'z'), { reverse: false, entriesMax: 9, bytesMax: 99 }), {
     entries: [{ key: bytes('a'), value: bytes('1') }],
     isLast: true,

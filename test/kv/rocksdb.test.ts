@@ -136,7 +136,7 @@ test('after SIGKILL under load every acknowledged row is there, and no transacti
     }
   }));
 
-test('log files stay few while rows are overwritten', () =>
+test('RocksDB keeps few log files of its own over many starts', () =>
   withDirectory(async (directory) => {
     const kv = openAppending(await openRocksdb(directory));
     await put(kv, { a: '1' });

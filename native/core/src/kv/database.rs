@@ -5,6 +5,7 @@ use std::fmt;
 use std::ptr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use self::cursor::Cursor;
 use super::library::{Handle, Library};
 use super::packing;
 
@@ -73,6 +74,12 @@ const LOG_LEVEL_WARN: c_int = 2;
 const BYTES_PER_SYNC: u64 = 1024 * 1024;
 const WAL_FILES_RECYCLED: usize = 2;
 const READ_TIER_BLOCK_CACHE: c_int = 1;
+/// Larger values go to files of their own and are not rewritten by compaction. Measured with durable rows of 64 KiB, 16
+/// callers, 640 MB: 2.4 bytes written for each byte instead of 3.4, 318 µs of CPU a row instead of 463.
+const BLOB_BYTES_MIN: u64 = 8 * 1024;
+const BLOB_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Above this share of garbage in the oldest of them, RocksDB rewrites them without waiting for a compaction.
+const BLOB_GARBAGE_SHARE_MAX: f64 = 0.5;
 /// Rows deleted of late are still passed over by a scan: above this many that is no work for the calling thread.
 const SKIPPED_KEYS_MAX: u64 = 2000;
 const COMPRESSION_NONE: c_int = 0;
@@ -303,6 +310,11 @@ fn open_compressed(
         (library.options_set_info_log_level)(options, LOG_LEVEL_WARN);
         (library.options_set_max_log_file_size)(options, LOG_BYTES_MAX);
         (library.options_set_keep_log_file_num)(options, LOG_FILES_MAX);
+        (library.options_set_enable_blob_files)(options, 1);
+        (library.options_set_min_blob_size)(options, BLOB_BYTES_MIN);
+        (library.options_set_blob_file_size)(options, BLOB_FILE_BYTES);
+        (library.options_set_enable_blob_gc)(options, 1);
+        (library.options_set_blob_gc_force_threshold)(options, BLOB_GARBAGE_SHARE_MAX);
         (library.options_set_block_based_table_factory)(options, table);
         let database = (library.open)(options, directory.as_ptr(), &raw mut failure);
         (library.options_destroy)(options);
@@ -400,96 +412,6 @@ impl Drop for Batch {
     }
 }
 
-/// An iterator over one range, with the options that hold its bounds.
-struct Cursor<'a> {
-    database: &'a Database,
-    options: Handle,
-    iterator: Handle,
-}
-
-impl<'a> Cursor<'a> {
-    fn open(
-        database: &'a Database,
-        handles: &Handles,
-        (request, reach): (&PageRequest<'a>, Reach),
-    ) -> Self {
-        let library = database.library;
-        // SAFETY: live handles; RocksDB keeps pointers to the bounds, which outlive the cursor ('a).
-        unsafe {
-            let options = (library.readoptions_create)();
-            if reach == Reach::Memory {
-                (library.readoptions_set_read_tier)(options, READ_TIER_BLOCK_CACHE);
-                (library.readoptions_set_max_skippable_internal_keys)(options, SKIPPED_KEYS_MAX);
-            }
-            (library.readoptions_set_iterate_lower_bound)(
-                options,
-                text(request.start),
-                request.start.len(),
-            );
-            (library.readoptions_set_iterate_upper_bound)(
-                options,
-                text(request.end),
-                request.end.len(),
-            );
-            let iterator = (library.create_iterator)(handles.database, options);
-            if request.reverse {
-                (library.iter_seek_to_last)(iterator);
-            } else {
-                (library.iter_seek)(iterator, text(request.start), request.start.len());
-            }
-            Self {
-                database,
-                options,
-                iterator,
-            }
-        }
-    }
-
-    fn collect(&self, request: &PageRequest<'_>) -> Result<Vec<u8>, Error> {
-        let library = self.database.library;
-        let mut packed = vec![0];
-        let (mut entries, mut bytes) = (0, 0);
-        // SAFETY: a live iterator; key and value live until it moves and are copied before.
-        while unsafe { (library.iter_valid)(self.iterator) } != 0 {
-            if entries == request.entries_max || bytes >= request.bytes_max {
-                return Ok(packed);
-            }
-            unsafe {
-                let (mut key_length, mut value_length) = (0, 0);
-                let key = (library.iter_key)(self.iterator, &raw mut key_length);
-                let value = (library.iter_value)(self.iterator, &raw mut value_length);
-                packing::put_row(
-                    &mut packed,
-                    slice(key, key_length),
-                    slice(value, value_length),
-                );
-                entries += 1;
-                bytes += key_length + value_length;
-                if request.reverse {
-                    (library.iter_prev)(self.iterator);
-                } else {
-                    (library.iter_next)(self.iterator);
-                }
-            }
-        }
-        let mut failure = ptr::null_mut();
-        // SAFETY: a live iterator.
-        unsafe { (library.iter_get_error)(self.iterator, &raw mut failure) };
-        self.database.check(failure)?;
-        packed[0] = 1;
-        Ok(packed)
-    }
-}
-
-impl Drop for Cursor<'_> {
-    fn drop(&mut self) {
-        // SAFETY: each is freed once, the iterator before the options that it refers to.
-        unsafe {
-            (self.database.library.iter_destroy)(self.iterator);
-            (self.database.library.readoptions_destroy)(self.options);
-        }
-    }
-}
-
+mod cursor;
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,11 @@ declare! {
     options_set_info_log_level: fn(Handle, c_int);
     options_set_max_log_file_size: fn(Handle, usize);
     options_set_keep_log_file_num: fn(Handle, usize);
+    options_set_enable_blob_files: fn(Handle, c_uchar);
+    options_set_min_blob_size: fn(Handle, u64);
+    options_set_blob_file_size: fn(Handle, u64);
+    options_set_enable_blob_gc: fn(Handle, c_uchar);
+    options_set_blob_gc_force_threshold: fn(Handle, f64);
     options_set_block_based_table_factory: fn(Handle, Handle);
     block_based_options_create: fn() -> Handle;
     block_based_options_destroy: fn(Handle);
