@@ -59,7 +59,9 @@ function withNative(driver: 'io_uring' | 'threads', use: (device: Device) => Pro
 }
 
 function pattern(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8) + seed) & 0xff);
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at++) bytes[at] = at * 31 + (at >> 8) + seed;
+  return bytes;
 }
 
 /** What the device holds after a write: whole blocks, zeros behind the end. */
