@@ -59,6 +59,8 @@ export const BLOB_SCAN_PAGE_ROWS = 512;
 export const BLOB_SCAN_LOG_MS = 2000;
 /** One read of the hot device: a whole blob of the greatest size. */
 export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
+/** Reads, writes and flushes of the device under way: four blobs of the greatest size in single blocks. */
+export const DEVICE_REQUESTS_MAX = 65_536;
 /** How often a blob that finds no space asks for more before it gives up. */
 export const SPACE_ATTEMPTS_MAX = 64;
 

@@ -40,10 +40,22 @@ export function crcStart(algorithm: CrcAlgorithm): CrcState {
 }
 
 export function crcUpdate(state: CrcState, bytes: Uint8Array): void {
+  if (PARAMETERS[state.algorithm].bits === 32) updateNarrow(state, bytes);
+  else updateWide(state, bytes);
+}
+
+function updateNarrow(state: CrcState, bytes: Uint8Array): void {
+  const table = tables[state.algorithm].low;
+  let { low } = state;
+  for (let at = 0; at < bytes.length; at++) low = (low >>> 8) ^ table[(low ^ bytes[at]!) & 0xff]!;
+  state.low = low >>> 0;
+}
+
+function updateWide(state: CrcState, bytes: Uint8Array): void {
   const { low: tableLow, high: tableHigh } = tables[state.algorithm];
   let { low, high } = state;
-  for (const byte of bytes) {
-    const index = (low ^ byte) & 0xff;
+  for (let at = 0; at < bytes.length; at++) {
+    const index = (low ^ bytes[at]!) & 0xff;
     low = ((low >>> 8) | (high << 24)) ^ tableLow[index]!;
     high = (high >>> 8) ^ tableHigh[index]!;
   }

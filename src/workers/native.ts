@@ -17,6 +17,10 @@ const ALGORITHMS = [
   readonly bytes: number;
 }[];
 
+const BITS = Object.fromEntries(ALGORITHMS.map(({ algorithm, bit }) => [algorithm, bit])) as Readonly<
+  Record<DigestAlgorithm, number>
+>;
+
 /** `Compute` in the native addon. */
 export function nativeCompute(addon: NativeDigests): Compute {
   return {
@@ -91,7 +95,7 @@ function combine(
 
 function maskOf(algorithms: readonly DigestAlgorithm[]): number {
   let mask = 0;
-  for (const { algorithm, bit } of ALGORITHMS) if (algorithms.includes(algorithm)) mask |= bit;
+  for (const algorithm of algorithms) mask |= BITS[algorithm];
   return mask;
 }
 
@@ -106,7 +110,7 @@ function split(mask: number, output: Uint8Array): Digests {
   let at = 0;
   for (const { algorithm, bit, bytes } of ALGORITHMS) {
     if ((mask & bit) === 0) continue;
-    digests[algorithm] = output.subarray(at, at + bytes);
+    digests[algorithm] = bytes === output.length ? output : output.subarray(at, at + bytes);
     at += bytes;
   }
   return digests;

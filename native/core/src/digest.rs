@@ -1,7 +1,7 @@
 //! Several digests of one stream of bytes, in one pass over them. See the TypeScript port `Compute`.
 
+use crate::md5::Md5;
 use crc_fast::{checksum_combine, CrcAlgorithm, Digest as CrcDigest};
-use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 

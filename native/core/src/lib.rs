@@ -3,3 +3,4 @@
 pub mod device;
 pub mod digest;
 pub mod kv;
+mod md5;

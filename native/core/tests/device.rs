@@ -12,7 +12,8 @@ use terrace_core::device::{
 };
 use terrace_core::digest::crc32c;
 
-const DRIVERS: [DriverChoice; 2] = [DriverChoice::IoUring, DriverChoice::Threads];
+/// The first is `io_uring` unless the kernel forbids it.
+const DRIVERS: [DriverChoice; 2] = [DriverChoice::Any, DriverChoice::Threads];
 const REGION_BYTES: u64 = 1 << 20;
 static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
 

@@ -92,11 +92,6 @@ export class BlobGarbage {
     return this.#collecting;
   }
 
-  /** Resolves when no batch is under way. */
-  async settle(): Promise<void> {
-    await this.#collecting?.catch(() => false);
-  }
-
   async #collect(): Promise<boolean> {
     this.#batch ??= await this.#nextBatch();
     const batch = this.#batch;

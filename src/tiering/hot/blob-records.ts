@@ -14,9 +14,17 @@ export interface BlobTables {
   readonly references: number;
   readonly garbage: number;
   readonly inline: number;
+  /** One row: which device the other rows describe. */
+  readonly identity: number;
 }
 
-export const BLOB_TABLES: BlobTables = { device: 0x40, references: 0x41, garbage: 0x42, inline: 0x43 };
+export const BLOB_TABLES: BlobTables = {
+  device: 0x40,
+  references: 0x41,
+  garbage: 0x42,
+  inline: 0x43,
+  identity: 0x44,
+};
 
 /** Where a blob lies that is not inline: its bytes fill `extents` in order; one CRC32C for each block. */
 export interface DeviceBlob {
@@ -139,6 +147,19 @@ export function decodeReferences(value: Value): number {
   const count = viewOf(value).getUint32(1);
   assert(count >= 2, `a reference row that counts ${count}`);
   return count;
+}
+
+export function identityKey(tables: BlobTables): Key {
+  return Uint8Array.of(tables.identity);
+}
+
+export function encodeIdentity(deviceId: string): Value {
+  return Buffer.concat([Uint8Array.of(VERSION), Buffer.from(deviceId)]);
+}
+
+export function decodeIdentity(value: Value): string {
+  assert(value[0] === VERSION, `an identity row of unknown version ${value[0]}`);
+  return Buffer.from(value.subarray(1)).toString();
 }
 
 /** `turn` tells two garbage rows of one blob apart, when it was resurrected in between. */

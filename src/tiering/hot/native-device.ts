@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Random } from '../../environment.ts';
 import { Fault, type FaultCode } from '../../fault.ts';
-import { DEVICE_READ_BYTES_MAX } from '../../limits.ts';
+import { DEVICE_READ_BYTES_MAX, DEVICE_REQUESTS_MAX } from '../../limits.ts';
 import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
 import { BLOCK_BYTES, type Device } from './device.ts';
 
@@ -68,6 +68,7 @@ class AddonDevice implements NativeDevice {
   #bytes: number;
   #growing: Promise<void> = Promise.resolve();
   #isClosed = false;
+  #isEnded = false;
   #drained: (() => void) | undefined;
 
   constructor(addon: NativeDevices, handle: NativeDeviceHandle) {
@@ -128,11 +129,14 @@ class AddonDevice implements NativeDevice {
     this.#isClosed = true;
     if (this.#requests.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     await this.#growing;
+    this.#isEnded = true;
     this.#handle.close();
   }
 
   /** Settles every request that the native threads have finished with. */
   complete(): void {
+    // A call that was on its way when the last request was settled comes after the end.
+    if (this.#isEnded) return;
     const packed = this.#handle.completions();
     for (let at = 0; at < packed.length; at += 3) {
       const [id, code, block] = [packed[at]!, packed[at + 1]!, packed[at + 2]!];
@@ -151,6 +155,9 @@ class AddonDevice implements NativeDevice {
     submit: (id: number) => void,
   ): Promise<void> {
     this.#checkOpen();
+    if (this.#requests.size >= DEVICE_REQUESTS_MAX) {
+      throw new Fault('throttled', 'device', `${DEVICE_REQUESTS_MAX} requests are under way`);
+    }
     do this.#lastId = (this.#lastId + 1) % ID_BOUND;
     while (this.#requests.has(this.#lastId));
     const id = this.#lastId;

@@ -17,7 +17,7 @@ import {
 } from './blob-records.ts';
 import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
-import { rebuildSpace } from './blob-scan.ts';
+import { checkIdentity, rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import type { Allocator, Device } from './device.ts';
 
@@ -33,6 +33,8 @@ export interface BlobsOptions {
   readonly tables?: BlobTables;
   /** Blobs up to this length travel in their row. */
   readonly inlineBytesMax?: number;
+  /** Identity of the device, where it has one: another device under the same rows is refused. */
+  readonly deviceId?: string;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
 }
@@ -42,6 +44,7 @@ export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
   const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
+  if (options.deviceId !== undefined) await checkIdentity(kv, tables, options.deviceId);
   await rebuildSpace({ kv, tables, allocator, environment });
   const blobs = new HotBlobs(options);
   await blobs.refresh();

@@ -37,7 +37,9 @@ export function environmentOf(random: Random): Environment {
 }
 
 export function content(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8) + seed * 131) & 0xff);
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at++) bytes[at] = at * 7 + (at >> 8) + seed * 131;
+  return bytes;
 }
 
 export function deviceBytesOf(length: number): number {

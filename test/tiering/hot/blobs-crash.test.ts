@@ -135,17 +135,17 @@ async function live(seed: number, steps: number): Promise<Life> {
 test('clients at once never disturb each other, and space is that of what lives', () =>
   fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
-      const { bed, acknowledged } = await live(seed, 40);
+      const { bed, acknowledged } = await live(seed, 30);
       await checkAll(bed, acknowledged);
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   ));
 
 test('after a crash at any point every blob that was attached and committed reads back, and nothing leaks', () =>
   fc.assert(
     fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 1500 }), async (seed, crashAfterTurns) => {
       const life = new Life(await BlobBed.open(seededRandom(seed)));
-      const clients = Array.from({ length: 4 }, () => life.client(60));
+      const clients = Array.from({ length: 4 }, () => life.client(40));
       for (let turn = 0; turn < crashAfterTurns; turn++) await Promise.resolve();
       life.isOver = true;
       life.bed.crash();
@@ -153,7 +153,7 @@ test('after a crash at any point every blob that was attached and committed read
       await life.bed.reopen();
       await checkAll(life.bed, life.acknowledged);
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   ));
 
 test('crash after crash: recovery itself may be cut short', () =>
@@ -179,5 +179,5 @@ test('crash after crash: recovery itself may be cut short', () =>
       }
       await checkAll(bed, new Set());
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   ));

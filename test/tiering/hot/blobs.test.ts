@@ -155,6 +155,21 @@ test('garbage that was revived and given up again waits for the guards of its se
   assert.equal(bed.used(), 0);
 });
 
+test('a crash that undoes a buffered release finds the blob as it was, though its space was wanted again', async () => {
+  const bed = await BlobBed.open();
+  const id = await bed.put(5000, 1);
+  await bed.change(id, -1, 'buffered');
+  await bed.collectAll();
+  await bed.blobs.flush([await bed.blobs.stage([content(5000, 2)])]);
+  bed.engine = bed.engine.crash({ below: () => 0, bytes: (length) => new Uint8Array(length) });
+  bed.device.crash(seededRandom(1));
+  await bed.reopen();
+  const ledger = await bed.ledger();
+  for (const [known, facts] of ledger) await bed.check(known, facts);
+  await bed.collectAll();
+  assert.equal(bed.used(), ledger.has(id) ? 2 * BLOCK_BYTES : 0);
+});
+
 test('a flipped bit is found when its block is read, and only then', async () => {
   const bed = await BlobBed.open();
   const id = await bed.put(3 * BLOCK_BYTES, 1);

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test as runner } from 'node:test';
 import { Fault } from '../../../src/fault.ts';
 import { loadNative } from '../../../src/native.ts';
 import { BLOCK_BYTES, type Device } from '../../../src/tiering/hot/device.ts';
@@ -59,7 +59,9 @@ function withNative(driver: 'io_uring' | 'threads', use: (device: Device) => Pro
 }
 
 function pattern(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8) + seed) & 0xff);
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at++) bytes[at] = at * 31 + (at >> 8) + seed;
+  return bytes;
 }
 
 /** What the device holds after a write: whole blocks, zeros behind the end. */
@@ -81,7 +83,21 @@ const writes = [
   { name: 'the last block', offset: DEVICE_UNIT_BYTES - BLOCK_BYTES, lengths: [100] },
 ];
 
+/** Containers often forbid io_uring; the gateway uses threads there. */
+const isUringAllowed = await withUring();
+
+async function withUring(): Promise<boolean> {
+  let isAllowed = true;
+  await withDirectory(async (file) => {
+    const device = await openAt(file, 'any');
+    isAllowed = device.driver === 'io_uring';
+    await device.close();
+  });
+  return isAllowed;
+}
+
 for (const [bed, withDevice] of Object.entries(beds)) {
+  const test = bed === 'io_uring' && !isUringAllowed ? runner.skip : runner;
   for (const { name, offset, lengths } of writes) {
     test(`${bed}: ${name} is read as it was written, with the CRC32C of each block`, () =>
       withDevice(async (device) => {
@@ -160,7 +176,7 @@ for (const [bed, withDevice] of Object.entries(beds)) {
     }));
 }
 
-test('content, size and identity are those of the file after reopening', () =>
+runner('content, size and identity are those of the file after reopening', () =>
   withDirectory(async (file) => {
     const before = await openAt(file);
     const checksums = await before.write(0, [pattern(100, 1)]);
@@ -178,11 +194,12 @@ test('content, size and identity are those of the file after reopening', () =>
     assert.equal((await after.read(0, checksums))[99], pattern(100, 1)[99]);
     assert.equal(statSync(file).size, REGION_BYTES + 2 * DEVICE_UNIT_BYTES);
     await after.close();
-  }));
+  }),
+);
 
-test('a flipped bit in the file is found', () =>
+runner('a flipped bit in the file is found', () =>
   withDirectory(async (file) => {
-    for (const driver of ['io_uring', 'threads'] as const) {
+    for (const driver of ['any', 'threads'] as const) {
       const device = await openAt(file, driver);
       const checksums = await device.write(0, [pattern(3 * BLOCK_BYTES, 1)]);
       await device.flush();
@@ -197,17 +214,19 @@ test('a flipped bit in the file is found', () =>
       assert.equal((await device.read(0, checksums.subarray(0, 1))).length, BLOCK_BYTES);
       await device.close();
     }
-  }));
+  }),
+);
 
-test('a device that is open is refused to a second opener, in one sentence', () =>
+runner('a device that is open is refused to a second opener, in one sentence', () =>
   withDirectory(async (file) => {
     const device = await openAt(file);
     await assert.rejects(openAt(file), isFault('unavailable', /in use by another process$/));
     await device.close();
     await (await openAt(file)).close();
-  }));
+  }),
+);
 
-test('a file that is not ours is refused and left untouched', () =>
+runner('a file that is not ours is refused and left untouched', () =>
   withDirectory(async (file) => {
     writeFileSync(file, 'my thesis');
     await assert.rejects(openAt(file), isFault('invalid-argument', /left untouched$/));
@@ -217,9 +236,10 @@ test('a file that is not ours is refused and left untouched', () =>
       isFault('invalid-argument', /neither a file nor a block device$/),
     );
     await assert.rejects(openAt(path.join(file, 'below')), isFault('unavailable', /ENOTDIR/));
-  }));
+  }),
+);
 
-test('memory: a crash keeps what was flushed and leaves sectors of the rest old or new', async () => {
+runner('memory: a crash keeps what was flushed and leaves sectors of the rest old or new', async () => {
   const device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const flushed = await device.write(0, [pattern(BLOCK_BYTES, 1)]);
   await device.flush();
@@ -230,7 +250,7 @@ test('memory: a crash keeps what was flushed and leaves sectors of the rest old 
   await assert.rejects(device.read(BLOCK_BYTES, checksums), isFault('corrupt'));
 });
 
-test('memory: what was under way in a crash never reaches the medium', async () => {
+runner('memory: what was under way in a crash never reaches the medium', async () => {
   const device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const writing = device.write(0, [pattern(BLOCK_BYTES, 1)]);
   device.crash(seededRandom(1));
@@ -241,7 +261,7 @@ test('memory: what was under way in a crash never reaches the medium', async () 
   );
 });
 
-test('memory: injected errors and flipped bits show', async () => {
+runner('memory: injected errors and flipped bits show', async () => {
   const device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const checksums = await device.write(0, [pattern(BLOCK_BYTES, 1)]);
   device.failWhen((operation) => operation === 'read');

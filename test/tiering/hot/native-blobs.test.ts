@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Fault } from '../../../src/fault.ts';
+import type { Kv } from '../../../src/kv/kv.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
+import { openOptimistic } from '../../../src/kv/optimistic.ts';
+import { loadNative } from '../../../src/native.ts';
+import type { BlobId, Blobs } from '../../../src/tiering/blobs.ts';
+import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
+import { openNativeDevice, type NativeDevice } from '../../../src/tiering/hot/native-device.ts';
+import { openBlobs } from '../../../src/tiering/hot/open-blobs.ts';
+import { seededRandom } from '../../kv/seeded-random.ts';
+import { content, environmentOf } from './blob-bed.ts';
+
+const MEBIBYTE = 1 << 20;
+const GROW_BYTES = 64 * MEBIBYTE;
+let lastId = 0;
+
+function openDevice(directory: string, name: string, seed: number): Promise<NativeDevice> {
+  const random = seededRandom(seed);
+  return openNativeDevice(loadNative(), {
+    path: path.join(directory, name),
+    bytes: 1,
+    driver: 'any',
+    random,
+  });
+}
+
+function openOn(kv: Kv, device: NativeDevice): Promise<Blobs> {
+  return openBlobs({
+    kv,
+    device,
+    allocator: openAllocator(device.bytes()),
+    environment: environmentOf(seededRandom(1)),
+    nextId: () => ++lastId,
+    deviceId: device.uuid,
+    growth: {
+      growBytes: GROW_BYTES,
+      bytesMax: 2 * GROW_BYTES,
+      freeBytesMin: 0,
+      freeBytes: () => Promise.resolve(4 * GROW_BYTES),
+    },
+  });
+}
+
+async function put(kv: Kv, blobs: Blobs, bytes: Uint8Array): Promise<BlobId> {
+  const staged = await blobs.stage([bytes]);
+  await blobs.flush([staged]);
+  await kv.transact('durable', async (tx) => blobs.attach(tx, staged));
+  return staged.id;
+}
+
+test('blobs on a real file are there after reopening, the file grows, and another file is refused', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'terrace-blobs-'));
+  const kv = openOptimistic(new MemoryEngine(), { merge: () => undefined });
+  const lengths = [10, 20_000, MEBIBYTE, MEBIBYTE + 1, 40 * MEBIBYTE, 40 * MEBIBYTE];
+  const first = await openDevice(directory, 'hot', 1);
+  const before = await openOn(kv, first);
+  const ids: BlobId[] = [];
+  for (const [seed, length] of lengths.entries()) ids.push(await put(kv, before, content(length, seed)));
+  assert.equal(first.bytes(), 2 * GROW_BYTES);
+  const usage = before.usage();
+  await before.close();
+  await first.close();
+
+  const second = await openDevice(directory, 'hot', 2);
+  const after = await openOn(kv, second);
+  assert.deepEqual(after.usage(), usage);
+  for (const [seed, length] of lengths.entries()) {
+    const bytes = await after.read(ids[seed]!, 3, length - 5);
+    assert(Buffer.from(bytes).equals(Buffer.from(content(length, seed).subarray(3, length - 2))));
+  }
+  await after.close();
+  await second.close();
+
+  const other = await openDevice(directory, 'other', 3);
+  await assert.rejects(
+    openOn(kv, other),
+    (cause) => cause instanceof Fault && /metadata describes/.test(cause.message),
+  );
+  await other.close();
+  rmSync(directory, { recursive: true });
+});
