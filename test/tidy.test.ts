@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   namespace: ['tiering', 'kv', 'workers'],
   'gateway/s3': ['namespace', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
-  'gateway/admin': ['namespace', 'tiering', 'config'],
+  'gateway/admin': ['namespace', 'tiering', 'config', 'scheduler'],
   gateway: [
     'config',
     'scheduler',

@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts';
 import type { Metrics } from '../metrics.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, type Closable } from '../scope.ts';
+import { healthOf } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
@@ -40,6 +41,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const rootKeys = await openRootKeys(environment, config.data, config.root);
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.observe(metrics);
+    const unready = async (): Promise<readonly string[]> => ['S3 and NFS are not part of this build'];
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
@@ -48,9 +50,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       buckets: { count: 0 },
       hot: { bytesTotal: 0, bytesFree: 0 },
       steps: [...scheduler.states()],
-      health: { state: 'degraded', alerts: ['S3 and NFS are not part of this build'] },
+      health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: [] }),
     });
-    const unready = async (): Promise<readonly string[]> => ['S3 and NFS are not part of this build'];
     const admin = scope.own(
       await openAdmin({ address: config.admin.address, keys: rootKeys, log, metrics, status, unready }),
     );
