@@ -31,7 +31,7 @@ function program(
       const [line] = /^ready .*$/m.exec(out) ?? [];
       if (line === undefined || isReady) return;
       isReady = true;
-      Promise.resolve(onReady?.(child.pid ?? 0, line)).catch((failure: unknown) => {
+      Promise.resolve(onReady?.(child.pid ?? 0, line)).catch((failure: Error) => {
         child.kill('SIGKILL');
         reject(failure);
       });
