@@ -55,8 +55,8 @@ function argumentsOf(
   const common = [...args, ...time, '--pid', String(server.pid), '--quiet'];
   if (driver === 's3load') return [...common, '--endpoint', server.s3, '--bucket', bucket];
   const { host = '', port = '' } = server.nfs ?? {};
-  const export_ = ['--server', host, '--port', port, '--export', `/${bucket}`];
-  return [...common, ...export_, '--dir', 'bench-nfs'];
+  const place = ['--server', host, '--port', port, '--export', `/${bucket}`];
+  return [...common, ...place, '--dir', 'bench-nfs'];
 }
 
 /** The run with the least CPU a operation: noise of other programs only ever adds. */

@@ -204,3 +204,5 @@ export const REQUEST_SECONDS_BUCKETS = [
 ];
 /** What tells one tree from another in file handles. */
 export const FILE_SYSTEM_ID_BYTES = 8;
+/** For a door to accept a connection from this process when readiness is asked for. */
+export const PROBE_MS_MAX = 2_000;

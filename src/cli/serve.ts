@@ -58,7 +58,9 @@ async function readConfig(cli: Cli, flags: ReadonlyMap<string, string>): Promise
   const text = await readFile(name, 'utf8').catch((cause: Error) => {
     throw new UsageError(`The config file ${name} cannot be read: ${cause.message}`, { cause });
   });
-  return loadConfig({ flags, variables: cli.variables, file: { name, text } });
+  // Most starts have no config file and are spared the YAML parser.
+  const { parseConfigFile } = await import('../config/file.ts');
+  return loadConfig({ flags, variables: cli.variables, file: parseConfigFile(name, text) });
 }
 
 async function open(cli: Cli, config: Config, environment: Environment): Promise<Gateway> {

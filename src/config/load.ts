@@ -1,11 +1,11 @@
-import { TransformKind, type TSchema } from '@sinclair/typebox';
-import { Ajv, type ErrorObject } from 'ajv';
+import { TransformKind } from '@sinclair/typebox';
+import { Ajv } from 'ajv';
 import path from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { configSchema, type Config } from '../config.ts';
-import { CONFIG_FILE_BYTES_MAX } from '../limits.ts';
 import { parseNetwork } from './address.ts';
-import { membersOf, settings, type Setting } from './settings.ts';
+import { sentenceOf } from './complaint.ts';
+import { isTree, type ConfigFile, type Tree } from './tree.ts';
+import { settings, type Setting } from './settings.ts';
 import { didYouMean } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -14,8 +14,7 @@ export interface ConfigSources {
   /** Flags by name with their dashes: `--hot-size` → `10Gi`. */
   readonly flags: ReadonlyMap<string, string>;
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Text of the config file, when one was named. */
-  readonly file?: { readonly name: string; readonly text: string };
+  readonly file?: ConfigFile;
 }
 
 /** Where the value of one setting came from: `default`, `file …`, `environment …` or `flag …`. */
@@ -31,8 +30,6 @@ export interface LoadedConfig {
   readonly origins: readonly Origin[];
 }
 
-type Tree = Record<string, unknown>;
-
 /** Variables of the program that are no settings of the gateway. */
 const otherVariables: readonly string[] = ['TERRACE_CONFIG'];
 /** Kubernetes adds these by itself for a service with the name terrace. */
@@ -44,11 +41,11 @@ const kubernetesVariable = /^TERRACE_(PORT|SERVICE)(_|$)/;
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   refuseUnknownVariables(sources.variables);
-  const tree = sources.file === undefined ? {} : readTree(sources.file);
+  const tree = structuredClone(sources.file?.tree ?? {}) as Tree;
   const origins = settings.map((setting) => originOf(setting, tree, sources));
   for (const { setting, value } of origins) place(tree, setting.path, value);
   const complaint = validate(tree) ? undefined : validate.errors?.[0];
-  if (complaint !== undefined) throw new UsageError(sentenceOf(complaint, tree, origins, sources.file?.name));
+  if (complaint !== undefined) throw new UsageError(sentenceOf(complaint, origins, sources.file?.name));
   for (const origin of origins) decode(origin, tree);
   const config = complete(tree as unknown as Config);
   refuseContradictions(config);
@@ -62,35 +59,6 @@ function refuseUnknownVariables(variables: ConfigSources['variables']): void {
     throw new UsageError(`${name}: there is no such environment variable${didYouMean(name, known)}`);
   }
 }
-
-function readTree({ name, text }: { readonly name: string; readonly text: string }): Tree {
-  if (Buffer.byteLength(text) > CONFIG_FILE_BYTES_MAX) {
-    throw new UsageError(`${name}: a config file has at most ${CONFIG_FILE_BYTES_MAX} bytes`);
-  }
-  let parsed: unknown;
-  try {
-    parsed = parseYaml(text);
-  } catch (cause) {
-    const [reason] = String((cause as Error).message).split('\n');
-    throw new UsageError(`${name}: this is not YAML: ${reason}`, { cause });
-  }
-  if (parsed === null || parsed === undefined) return {};
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
-    throw new UsageError(`${name}: a config file holds settings by name, for example "data: /srv/terrace"`);
-  }
-  return withoutNulls(parsed as Tree);
-}
-
-/** `s3:` with nothing below it says nothing. */
-function withoutNulls(tree: Tree): Tree {
-  const kept = Object.entries(tree).filter(([, value]) => value !== null);
-  return Object.fromEntries(
-    kept.map(([name, value]) => [name, isTree(value) ? withoutNulls(value) : value] as const),
-  );
-}
-
-const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const lookUp = (tree: Tree, dotted: string): unknown =>
   dotted.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), tree);
@@ -134,44 +102,6 @@ const asText = (setting: Setting, value: unknown): unknown =>
 const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true });
 ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText']);
 const validate = ajv.compile(configSchema);
-
-/** What the user sees instead of a JSON pointer: the flag, the variable or the place in the file. */
-function subjectOf(pointer: string, origins: readonly Origin[], fileName: string | undefined): string {
-  const dotted = pointer.slice(1).replace(/\//g, '.');
-  const origin = origins.find(({ setting }) => `${dotted}.`.startsWith(`${setting.path}.`));
-  if (origin === undefined) return `${dotted} in ${fileName ?? ''}`;
-  if (/^(flag|environment) /.test(origin.from)) return origin.from.replace(/^\S+ /, '');
-  return `${dotted}${origin.from === 'default' ? '' : ` in ${fileName ?? ''}`}`;
-}
-
-function sentenceOf(
-  { keyword, instancePath, params, parentSchema, message }: ErrorObject,
-  tree: Tree,
-  origins: readonly Origin[],
-  fileName: string | undefined,
-): string {
-  const subject = subjectOf(instancePath, origins, fileName);
-  const known = parentSchema === undefined ? [] : membersOf(parentSchema as TSchema).map(([name]) => name);
-  const given = params as Readonly<Record<string, unknown>>;
-  if (keyword === 'additionalProperties') {
-    const name = String(given['additionalProperty']);
-    const where = instancePath === '' ? '' : ` of ${instancePath.slice(1).replace(/\//g, '.')}`;
-    return `${fileName ?? ''}: there is no setting "${name}"${where}${didYouMean(name, known)}`;
-  }
-  if (keyword === 'enum')
-    return `${subject}: write one of ${(given['allowedValues'] as string[]).join(', ')}`;
-  if (keyword === 'required') return `${subject}: ${String(given['missingProperty'])} is missing`;
-  if (keyword === 'type' && known.length > 0)
-    return `${subject}: this is a group with the settings ${known.join(', ')}`;
-  if (keyword === 'type') return `${subject}: write ${kinds[String(given['type'])] ?? String(given['type'])}`;
-  return `${subject}: the value ${message ?? 'is not right'}`;
-}
-
-const kinds: Readonly<Record<string, string>> = {
-  array: 'a list, for example [one, two]',
-  integer: 'a whole number',
-  string: 'a text',
-};
 
 function decode({ setting, from }: Origin, tree: Tree): void {
   const transform = (setting.schema as { [TransformKind]?: { Decode(value: unknown): unknown } })[

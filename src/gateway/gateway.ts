@@ -1,13 +1,17 @@
+import { connect } from 'node:net';
 import type { Address } from '../config/address.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
+import { PROBE_MS_MAX } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, type Closable } from '../scope.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openNfs } from './open-nfs.ts';
 import { openS3 } from './open-s3.ts';
 import type { Blobs } from '../tiering/blobs.ts';
+import { healthOf } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
@@ -53,26 +57,27 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       await openS3(config, { objects: namespace.objects, environment, metrics, rootKeys }),
     );
     const nfs = scope.own(await openNfs(config, { namespace, environment, metrics, secret: layers.secret }));
+    const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
+    const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
       region: config.region,
-      addresses: addresses(),
+      addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
       buckets: { count: (await namespace.objects.buckets()).length },
       hot: blobs.usage(),
       steps: [...scheduler.states()],
-      health: healthOf(layers, scheduler),
+      health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
-    const unready = async (): Promise<readonly string[]> => [];
     const admin = scope.own(
       await openAdmin({ address: config.admin.address, keys: rootKeys, log, metrics, status, unready }),
     );
-    const addresses = (): GatewayAddresses => ({
-      s3: { host: s3.host, port: s3.port },
-      nfs: { host: nfs.host, port: nfs.port },
-      admin: admin.address,
-    });
-    return { addresses: addresses(), rootKeys, stopped: stopped.given, close: () => scope.close() };
+    return {
+      addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
+      rootKeys,
+      stopped: stopped.given,
+      close: () => scope.close(),
+    };
   });
 
 /** A promise and the function that settles it. */
@@ -82,6 +87,36 @@ function signal(): { readonly given: Promise<unknown>; readonly give: (reason: u
     give = resolve;
   });
   return { given, give: (reason) => give(reason) };
+}
+
+/** Why the gateway does not serve right now: asked of the store and of each door. */
+async function reasonsAgainst(
+  { files }: Namespace,
+  doors: Readonly<Record<string, Address>>,
+): Promise<readonly string[]> {
+  const store = files.attributes(files.root()).then(
+    () => undefined,
+    (failure: Error) => `The metadata cannot be read: ${failure.message}`,
+  );
+  const answers = Object.entries(doors).map(async ([name, address]) => {
+    const isThere = await connects(address);
+    return isThere ? undefined : `The ${name} address does not answer.`;
+  });
+  return (await Promise.all([store, ...answers])).filter((reason) => reason !== undefined);
+}
+
+/** Whether somebody accepts connections there. */
+function connects({ host, port }: Address): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: PROBE_MS_MAX });
+    const settle = (isThere: boolean) => () => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once('connect', settle(true));
+    socket.once('timeout', settle(false));
+    socket.once('error', settle(false));
+  });
 }
 
 function observeHot(metrics: Metrics, blobs: Blobs): void {
@@ -96,18 +131,16 @@ function observeHot(metrics: Metrics, blobs: Blobs): void {
 /** Share of the hot device that must be free for it to be healthy. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-function healthOf({ blobs, device }: Layers, scheduler: Scheduler): Status['health'] {
+function alertsOf({ blobs, device }: Layers): readonly string[] {
   const { bytesTotal, bytesFree } = blobs.usage();
-  const alerts = scheduler
-    .states()
-    .filter(({ isHealthy }) => !isHealthy)
-    .map(({ name, failure = 'unknown' }) => `The background step ${name} fails again and again: ${failure}`);
-  const isFull = bytesFree < bytesTotal * HOT_FREE_SHARE_MIN;
-  if (isFull) alerts.push('The hot device is nearly full: enlarge it with --hot-size or delete data.');
+  const alerts: string[] = [];
+  if (bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
+    alerts.push('The hot device is nearly full: enlarge it with --hot-size or delete data.');
+  }
   if (!device.isDirect) {
     alerts.push(
       'The file system of the hot device has no direct I/O: content passes through the page cache.',
     );
   }
-  return { state: isFull ? 'critical' : alerts.length > 0 ? 'degraded' : 'healthy', alerts };
+  return alerts;
 }

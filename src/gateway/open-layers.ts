@@ -17,7 +17,7 @@ import {
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
 import { mergeDirectory } from '../namespace/directory-row.ts';
-import { DEVICE_KEY, FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
+import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
 import { loadNative } from '../native.ts';
@@ -49,7 +49,6 @@ export async function openLayers(
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));
   const isFile = await isFileOrAbsent(config.hot.path);
   const device = scope.own(await openHotDevice(config, environment));
-  await requireSameDevice(kv, device, config.hot.path);
   const growth = isFile && config.hot.size === 'auto' ? await growthOf(config.hot.path) : undefined;
   const blobs = scope.own(
     await openBlobs({
@@ -58,6 +57,7 @@ export async function openLayers(
       allocator: openAllocator(device.bytes()),
       environment,
       nextId: () => sequence.next(),
+      deviceId: device.uuid,
       ...(growth !== undefined && { growth }),
     }),
   );
@@ -100,18 +100,6 @@ async function openHotDevice({ hot }: Config, { random }: Environment): Promise<
   const device = await openNativeDevice(loadNative(), { path: hot.path, bytes, driver: 'any', random });
   if (hot.size !== 'auto' && device.bytes() < hot.size) await device.grow(hot.size);
   return device;
-}
-
-/** Metadata that points into another device would read nonsense. */
-async function requireSameDevice(kv: Kv, device: NativeDevice, file: string): Promise<void> {
-  await kv.transact('durable', async (tx) => {
-    const kept = await tx.get(DEVICE_KEY);
-    if (kept === undefined) tx.put(DEVICE_KEY, Buffer.from(device.uuid));
-    else if (Buffer.from(kept).toString() !== device.uuid) {
-      const detail = `The hot device ${file} is not the one that this data directory was made with: give its path with --hot-path.`;
-      throw new Fault('invalid-argument', 'device', detail);
-    }
-  });
 }
 
 /** A file of automatic size leaves room on the file system for others. */

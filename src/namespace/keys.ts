@@ -26,7 +26,6 @@ const NAME_OFFSET = 1 + INO_BYTES;
 export const SEQUENCE_KEY = Buffer.from('\u0001sequence');
 export const FORMAT_KEY = Buffer.from('\u0001format');
 export const SECRET_KEY = Buffer.from('\u0001secret');
-export const DEVICE_KEY = Buffer.from('\u0001device');
 
 export const inodeKey = (ino: Ino): Uint8Array => tupleKey(table.inode, [ino]);
 export const directoryKey = (ino: Ino): Uint8Array => tupleKey(table.directory, [ino]);

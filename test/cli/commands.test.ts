@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { suite, test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
 import { settings } from '../../src/config/settings.ts';
@@ -57,6 +60,22 @@ suite('the command line', () => {
       else assert.match(errors[0] ?? '', want);
     });
   }
+
+  test('a config file is read, and a mistake in it is a sentence with its name', async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'terrace-config-'));
+    const file = path.join(directory, 'terrace.yaml');
+    try {
+      await writeFile(file, 'region: eu-north-1\n');
+      const good = await run(['serve', '--print-config'], { variables: { TERRACE_CONFIG: file } });
+      assert(good.out.some((line) => line.startsWith('region ') && line.endsWith(`file ${file}`)));
+      await writeFile(file, 'regoin: eu-north-1\n');
+      const bad = await run(['serve', '--config', file]);
+      assert.equal(bad.code, 2);
+      assert.deepEqual(bad.errors, [`${file}: there is no setting "regoin"; did you mean "region"?`]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 
   test('--print-config shows values and origins and opens nothing', async () => {
     const { code, out } = await run(['serve', '--region=eu-west-1', '--print-config'], {

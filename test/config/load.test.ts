@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { suite, test } from 'node:test';
+import { parseConfigFile } from '../../src/config/file.ts';
 import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
 import { renderOrigins } from '../../src/config/render.ts';
 import { UsageError } from '../../src/config/usage-error.ts';
@@ -15,7 +16,7 @@ const load = ({ flags = {}, variables = {}, yaml }: Given): LoadedConfig =>
   loadConfig({
     flags: new Map(Object.entries(flags)),
     variables,
-    ...(yaml === undefined ? {} : { file: { name: 'terrace.yaml', text: yaml } }),
+    ...(yaml === undefined ? {} : { file: parseConfigFile('terrace.yaml', yaml) }),
   });
 
 const keys = { TERRACE_ROOT_ACCESS_KEY: 'operator', TERRACE_ROOT_SECRET_KEY: 'a secret of length' };
