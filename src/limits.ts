@@ -162,3 +162,11 @@ export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 export const SIGNING_KEYS_MAX = 1024;
 /** Parallel removals of one DeleteObjects. */
 export const DELETES_PARALLEL_MAX = 16;
+/** A client that has not sent its header section by then is cut off. */
+export const S3_HEADERS_MS_MAX = 30_000;
+/** A connection on which nothing moves inside a request, while it is the client's turn, is given up. */
+export const S3_IDLE_MS_MAX = 60_000;
+/** How long a connection waits for its next request: longer than the pools of SDKs keep theirs. */
+export const S3_KEEP_ALIVE_MS_MAX = 65_000;
+/** How long requests under way may take when the gateway stops. */
+export const S3_DRAIN_MS_MAX = 10_000;

@@ -80,7 +80,6 @@ const decodeQ = (text: string): Buffer =>
     'latin1',
   );
 
- 
 const printable = /^[\x20-\x7e]*$/;
 
 const encodeWord = (value: string): string =>

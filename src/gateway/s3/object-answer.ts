@@ -117,7 +117,6 @@ function pushSystemHeaders(headers: string[], stored: Found['facet']['headers'],
   }
 }
 
- 
 const control = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
 /** An override comes percent-decoded: it must neither break the header section nor leave latin1. */

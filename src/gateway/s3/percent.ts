@@ -12,7 +12,7 @@ const encodedByte = Array.from(
 
 const plain = /^[A-Za-z0-9\-._~]*$/;
 const plainOrSlash = /^[A-Za-z0-9\-._~/]*$/;
- 
+
 const ascii = /^[\x00-\x7f]*$/;
 
 /**
@@ -28,7 +28,6 @@ export function decodePercent(text: string): string {
   }
 }
 
- 
 const encodeHigh = (text: string): string =>
   text.replace(/[^\x00-\x7f]/g, (one) => encodedByte[one.charCodeAt(0) & 0xff]!);
 

@@ -6,9 +6,8 @@ import { S3Error } from './errors.ts';
 export const xmlHead = '<?xml version="1.0" encoding="UTF-8"?>\n';
 export const xmlNamespace = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
 
- 
 const needsEscape = /[&<>"'\x00-\x1f]/;
- 
+
 const escapable = /[&<>"'\x00-\x1f]/g;
 
 const escapeOf: Readonly<Record<string, string>> = {
@@ -89,9 +88,9 @@ function utf8(parts: readonly Uint8Array[]): string {
  * Keys may hold control characters, clients send them raw or as references, and XML 1.0 has neither. They travel through
  * the parser as the 32 noncharacters U+FDD0 to U+FDEF; a document that uses those as well is refused.
  */
- 
+
 const controlGuess = /[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*1?[0-9a-f]|0*[123]?[0-9]);/i;
- 
+
 const controls = /[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(1?[0-9a-f])|0*([12]?[0-9]|3[01]));/gi;
 const guardFirst = 0xfdd0;
 const guards = /[\ufdd0-\ufdef]/g;
