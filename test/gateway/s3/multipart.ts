@@ -15,12 +15,13 @@ export async function uploadInParts(
     ...create
   }: CreateMultipartUploadCommandInput & { readonly parts: readonly (string | Uint8Array)[] },
 ): Promise<CompleteMultipartUploadCommandOutput> {
-  const { Bucket, Key } = create;
+  const { Bucket, Key, ChecksumAlgorithm } = create;
+  const sum = ChecksumAlgorithm === undefined ? {} : { ChecksumAlgorithm };
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand(create));
   const Parts = [];
   for (const [index, Body] of parts.entries()) {
     const PartNumber = index + 1;
-    const part = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
+    const part = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body, ...sum }));
     const { ETag, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 } = part;
     Parts.push({
       PartNumber,

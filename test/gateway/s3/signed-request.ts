@@ -96,7 +96,9 @@ export function send(
 ): Promise<RawAnswer> {
   const { method, path, headers, body } = request;
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const isChunked = headers['transfer-encoding'] !== undefined;
+    const length =
+      body === undefined || isChunked ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const outgoing = http.request({
       host: '127.0.0.1',
       port,
