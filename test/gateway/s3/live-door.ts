@@ -87,12 +87,18 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     observations,
     errors,
     client,
-    async close() {
+    close: once(async () => {
       for (const one of clients) one.destroy();
       await serving.close();
       await world.namespace.close();
-    },
+    }),
   };
+}
+
+/** Later calls share the outcome of the first. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let outcome: Promise<Result> | undefined;
+  return () => (outcome ??= work());
 }
 
 /** The door of one test, closed when the test ends. */
