@@ -120,7 +120,8 @@ export function send(
         }),
       );
     });
-    outgoing.end(body);
+    // A string would make node:http send the headers in UTF-8 instead of as bytes.
+    outgoing.end(body === undefined ? undefined : Buffer.from(body));
   });
 }
 
