@@ -11,7 +11,7 @@ import { openLayers, type Layers } from './open-layers.ts';
 import { openNfs } from './open-nfs.ts';
 import { openS3 } from './open-s3.ts';
 import type { Blobs } from '../tiering/blobs.ts';
-import { healthOf } from './admin/health.ts';
+import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
@@ -131,16 +131,17 @@ function observeHot(metrics: Metrics, blobs: Blobs): void {
 /** Share of the hot device that must be free for it to be healthy. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-function alertsOf({ blobs, device }: Layers): readonly string[] {
+function alertsOf({ blobs, device }: Layers): readonly Alert[] {
   const { bytesTotal, bytesFree } = blobs.usage();
-  const alerts: string[] = [];
+  const alerts: Alert[] = [];
   if (bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
-    alerts.push('The hot device is nearly full: enlarge it with --hot-size or delete data.');
+    const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
+    alerts.push({ severity: 'critical', text });
   }
   if (!device.isDirect) {
-    alerts.push(
-      'The file system of the hot device has no direct I/O: content passes through the page cache.',
-    );
+    const text =
+      'The file system of the hot device has no direct I/O: content passes through the page cache.';
+    alerts.push({ severity: 'degraded', text });
   }
   return alerts;
 }

@@ -16,7 +16,7 @@ import { RequestIds } from './request-ids.ts';
 import { router, type Router } from './router.ts';
 import { SigningKeys } from './sigv4.ts';
 import { operations } from './table.ts';
-import { httpDate } from './timestamp.ts';
+import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
 
 /** What was answered, for metrics and the access log. */
@@ -156,7 +156,7 @@ class Door {
   }
 
   #ownHeaders(passage: Passage): string[] {
-    const date = httpDate(this.#options.parts.environment.clock.wall());
+    const date = serverDate(this.#options.parts.environment.clock.wall());
     return [
       'x-amz-id-2',
       this.#ids.host,

@@ -36,7 +36,7 @@ interface Sources {
 }
 
 export function inputReader(operation: Operation): InputReader {
-  const members = Object.entries(operation.bindings) as [string, Binding][];
+  const members = Object.entries<Binding>(operation.bindings);
   const steps = members.map(([member, binding]) =>
     step(member, binding, memberSchema(operation.input, member)),
   );

@@ -63,7 +63,7 @@ class Front {
     server.timeout = options.idleMsMax;
     server.on('request', (request, response) => void this.#exchange(request, response, false));
     server.on('checkContinue', (request, response) => void this.#exchange(request, response, true));
-    server.on('timeout', (socket) => this.#silent(socket));
+    server.on('timeout', (socket: Socket) => this.#silent(socket));
     server.on('clientError', (failure, socket) => this.#broken(failure, socket as Socket));
     this.#server = server;
   }

@@ -90,8 +90,7 @@ export const completeMultipartUpload = operation({
   async handle(context, wish) {
     const expect = writeExpectation(wish);
     checkOrder(wish.completion.Part);
-    const upload = await openUpload(context, wish);
-    const facet = upload === undefined ? emptyFacet : await completedFacet(context, wish, upload);
+    const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
     return { headers: [], body: resultDocument(context, wish, found) };
   },
@@ -104,13 +103,15 @@ function checkOrder(parts: readonly CompletedPart[]): void {
   }
 }
 
-/** `undefined` when it is not open any more: it may be complete already, which only the namespace knows. */
-async function openUpload(context: S3Context, { key, uploadId }: Input): Promise<UploadSummary | undefined> {
+/** `undefined` when the upload is not open: it may be complete already, and then the namespace keeps the answer. */
+async function facetOfOpenUpload(context: S3Context, wish: Input): Promise<ObjectFacet | undefined> {
   try {
-    return await context.parts.objects.upload(bucketOf(context).ino, keyBytes(key), uploadId);
+    const bucket = bucketOf(context).ino;
+    const upload = await context.parts.objects.upload(bucket, keyBytes(wish.key), wish.uploadId);
+    return await completedFacet(context, wish, upload);
   } catch (failure) {
-    if (failure instanceof Fault && failure.code === 'not-found' && failure.subject === 'upload')
-      return undefined;
+    const isOver = failure instanceof Fault && failure.code === 'not-found' && failure.subject === 'upload';
+    if (isOver) return undefined;
     throw failure;
   }
 }

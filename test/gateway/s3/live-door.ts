@@ -1,0 +1,128 @@
+import type { TestContext } from 'node:test';
+import { connect, type Socket } from 'node:net';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { Environment } from '../../../src/environment.ts';
+import { realClock, realRandom } from '../../../src/environment-real.ts';
+import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
+import { rootAccount, rootCredentials } from '../../../src/gateway/s3/open-s3.ts';
+import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import { referenceCompute } from '../../../src/workers/reference.ts';
+import { openWorld, type World } from '../../namespace/world.ts';
+
+export const keys = {
+  accessKey: 'AKIAIOSFODNN7EXAMPLE',
+  secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+};
+
+/** The S3 door over a namespace in memory, listening on a free port of the loopback address. */
+export interface LiveDoor {
+  readonly world: World;
+  readonly port: number;
+  readonly s3: S3Client;
+  readonly observations: Observation[];
+  /** What the door logged as its own failure. */
+  readonly errors: unknown[];
+  client(config: S3ClientConfig): S3Client;
+  close(): Promise<void>;
+}
+
+export interface LiveDoorOptions {
+  readonly region?: string;
+  readonly domains?: readonly string[];
+  readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  /** Puts something between the door and the namespace. */
+  readonly objects?: (objects: ObjectStore) => ObjectStore;
+}
+
+export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
+  const world = await openWorld();
+  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it } = options;
+  const observations: Observation[] = [];
+  const errors: unknown[] = [];
+  const log = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (_event: string, it: unknown) => void errors.push(it),
+  };
+  const environment: Environment = { clock: realClock(), random: realRandom, log };
+  const parts = {
+    objects: objects(world.namespace.objects),
+    compute: referenceCompute(),
+    environment,
+    region,
+    owner: rootAccount,
+  };
+  const observe = (observation: Observation): void => void observations.push(observation);
+  const serving = await serve({
+    host: '127.0.0.1',
+    port: 0,
+    handler: s3Door({ parts, credentials: rootCredentials(keys), domains, observe }),
+    clock: environment.clock,
+    headersMsMax: 10_000,
+    idleMsMax: 10_000,
+    keepAliveMsMax: 10_000,
+    drainMsMax: 5_000,
+    ...options.http,
+  });
+  const clients: S3Client[] = [];
+  const client = (config: S3ClientConfig): S3Client => {
+    const made = new S3Client({
+      region,
+      endpoint: `http://127.0.0.1:${serving.port}`,
+      forcePathStyle: true,
+      credentials: { accessKeyId: keys.accessKey, secretAccessKey: keys.secretKey },
+      maxAttempts: 1,
+      requestHandler: new NodeHttpHandler({ connectionTimeout: 5_000 }),
+      ...config,
+    });
+    clients.push(made);
+    return made;
+  };
+  return {
+    world,
+    port: serving.port,
+    s3: client({}),
+    observations,
+    errors,
+    client,
+    close: once(async () => {
+      for (const one of clients) one.destroy();
+      await serving.close();
+      await world.namespace.close();
+    }),
+  };
+}
+
+/** Later calls share the outcome of the first. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let outcome: Promise<Result> | undefined;
+  return () => (outcome ??= work());
+}
+
+/** The door of one test, closed when the test ends. */
+export async function liveDoor(context: TestContext, options: LiveDoorOptions = {}): Promise<LiveDoor> {
+  const door = await openLiveDoor(options);
+  context.after(() => door.close());
+  return door;
+}
+
+/** Sends bytes as they are and answers everything that came back until the server closes or `isEnough`. */
+export function exchangeRaw(
+  port: number,
+  sent: string | Uint8Array,
+  isEnough: (received: string) => boolean = () => false,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket: Socket = connect({ port, host: '127.0.0.1' }, () => void socket.write(sent));
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      received += text;
+      if (isEnough(received)) socket.destroy();
+    });
+    socket.on('close', () => resolve(received));
+    socket.on('error', reject);
+  });
+}
