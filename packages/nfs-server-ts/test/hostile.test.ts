@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import type { Codec } from '../src/codec.ts';
 import type { Transport } from '../src/transport.ts';
 import { Connection } from '../src/connection.ts';
 import { Dispatcher } from '../src/dispatch.ts';
@@ -29,8 +30,8 @@ function callsOf(name: ProcedureName, handle: Uint8Array): Uint8Array[] {
         procedure: procedures[name].number,
         credential: rootCredential,
       };
-      const write = (procedures[name].args as { write(writer: unknown, value: unknown): void }).write;
-      return encodeCall(header, (writer) => write(writer, value));
+      const codec = procedures[name].args as Codec<unknown>;
+      return encodeCall(header, (writer) => codec.write(writer, value));
     });
 }
 
