@@ -56,11 +56,37 @@ export const writeverf3 = fixed(verifierBytes);
 
 const ftypes = { NF3REG: 1, NF3DIR: 2, NF3BLK: 3, NF3CHR: 4, NF3LNK: 5, NF3SOCK: 6, NF3FIFO: 7 } as const;
 export const ftype3 = enumeration(ftypes);
-export const nfstime3 = struct({ seconds: u32, nseconds: u32 });
-export const specdata3 = struct({ specdata1: u32, specdata2: u32 });
+/** RFC 1813 §2.5. Types of values have names, so that the declarations of the table stay readable, to people and to tsc. */
+export interface Nfstime3 {
+  readonly seconds: number;
+  readonly nseconds: number;
+}
+export const nfstime3: Codec<Nfstime3> = struct({ seconds: u32, nseconds: u32 });
+export interface Specdata3 {
+  readonly specdata1: number;
+  readonly specdata2: number;
+}
+export const specdata3: Codec<Specdata3> = struct({ specdata1: u32, specdata2: u32 });
 
-/** RFC 1813 §2.5.5, member by member: what the faster `fattr3` must agree with. */
-export const fattr3Plain = struct({
+/** RFC 1813 §2.5.5. */
+export interface Fattr3 {
+  readonly type: Decoded<typeof ftype3>;
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly used: number;
+  readonly rdev: Specdata3;
+  readonly fsid: number;
+  readonly fileid: number;
+  readonly atime: Nfstime3;
+  readonly mtime: Nfstime3;
+  readonly ctime: Nfstime3;
+}
+
+/** Member by member: what the faster `fattr3` must agree with. */
+export const fattr3Plain: Codec<Fattr3> = struct({
   type: ftype3,
   mode: u32,
   nlink: u32,
@@ -75,14 +101,13 @@ export const fattr3Plain = struct({
   mtime: nfstime3,
   ctime: nfstime3,
 });
-export type Fattr3 = Decoded<typeof fattr3Plain>;
 
 function writeHyper(writer: XdrWriter, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0, 'not a safe integer >= 0');
   writer.u64(value);
 }
 
-function writeTime(writer: XdrWriter, time: Decoded<typeof nfstime3>): void {
+function writeTime(writer: XdrWriter, time: Nfstime3): void {
   writer.u32(time.seconds);
   writer.u32(time.nseconds);
 }
@@ -123,23 +148,43 @@ export const fattr3: Codec<Fattr3> = {
   },
 };
 
-export const post_op_attr = optional(fattr3);
-export const post_op_fh3 = optional(nfs_fh3);
-export const wcc_attr = struct({ size: u64, mtime: nfstime3, ctime: nfstime3 });
-export const wcc_data = struct({ before: optional(wcc_attr), after: post_op_attr });
-export type WccData = Decoded<typeof wcc_data>;
+export const post_op_attr: Codec<Fattr3 | undefined> = optional(fattr3);
+export const post_op_fh3: Codec<Uint8Array | undefined> = optional(nfs_fh3);
+
+export interface WccAttr {
+  readonly size: number;
+  readonly mtime: Nfstime3;
+  readonly ctime: Nfstime3;
+}
+export const wcc_attr: Codec<WccAttr> = struct({ size: u64, mtime: nfstime3, ctime: nfstime3 });
+export interface WccData {
+  readonly before: WccAttr | undefined;
+  readonly after: Fattr3 | undefined;
+}
+export const wcc_data: Codec<WccData> = struct({ before: optional(wcc_attr), after: post_op_attr });
 /** RFC 1813 §2.6: a server that has no attributes at hand says nothing about them. */
 export const noWcc: WccData = { before: undefined, after: undefined };
 
 const time_how = enumeration({ DONT_CHANGE: 0, SET_TO_SERVER_TIME: 1, SET_TO_CLIENT_TIME: 2 });
+export type SetTime =
+  | { readonly set_it: 'DONT_CHANGE' }
+  | { readonly set_it: 'SET_TO_SERVER_TIME' }
+  | { readonly set_it: 'SET_TO_CLIENT_TIME'; readonly time: Nfstime3 };
 /** RFC 1813 §2.5.9, set_atime and set_mtime. */
-export const set_time = union('set_it', time_how, {
+export const set_time: Codec<SetTime> = union('set_it', time_how, {
   DONT_CHANGE: nothing,
   SET_TO_SERVER_TIME: nothing,
   SET_TO_CLIENT_TIME: struct({ time: nfstime3 }),
 });
-export type SetTime = Decoded<typeof set_time>;
-export const sattr3 = struct({
+export interface Sattr3 {
+  readonly mode: number | undefined;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly size: number | undefined;
+  readonly atime: SetTime;
+  readonly mtime: SetTime;
+}
+export const sattr3: Codec<Sattr3> = struct({
   mode: optional(u32),
   uid: optional(u32),
   gid: optional(u32),
@@ -147,7 +192,9 @@ export const sattr3 = struct({
   atime: set_time,
   mtime: set_time,
 });
-export type Sattr3 = Decoded<typeof sattr3>;
 
-export const diropargs3 = struct({ dir: nfs_fh3, name: filename3 });
-export type Diropargs3 = Decoded<typeof diropargs3>;
+export interface Diropargs3 {
+  readonly dir: Uint8Array;
+  readonly name: Uint8Array;
+}
+export const diropargs3: Codec<Diropargs3> = struct({ dir: nfs_fh3, name: filename3 });

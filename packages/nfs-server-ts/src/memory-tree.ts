@@ -1,14 +1,11 @@
-import type { Decoded } from './codec.ts';
-import type { Fattr3, Sattr3, SetTime, WccData, nfstime3 } from './attributes.ts';
+import type { Fattr3, Nfstime3, Sattr3, SetTime, Specdata3, WccData } from './attributes.ts';
 import type { Clock } from './environment.ts';
-
-type Time = Decoded<typeof nfstime3>;
 
 /** One file of any type. Its handle is its id, as 8 bytes; ids are never used twice. */
 export interface MemoryNode {
   readonly id: number;
   readonly type: Fattr3['type'];
-  readonly rdev: Fattr3['rdev'];
+  readonly rdev: Specdata3;
   /** Of a symlink. */
   readonly target: Uint8Array;
   /** Of a directory, by name in Latin-1, in the order of their cookies. */
@@ -24,9 +21,9 @@ export interface MemoryNode {
   uid: number;
   gid: number;
   linkCount: number;
-  atime: Time;
-  mtime: Time;
-  ctime: Time;
+  atime: Nfstime3;
+  mtime: Nfstime3;
+  ctime: Nfstime3;
 }
 
 export interface MemoryEntry {
@@ -54,7 +51,7 @@ export class MemoryTree {
   readonly #nodes = new Map<number, MemoryNode>();
   #nextId = 1;
   #nextCookie = 3;
-  #lastTime: Time = { seconds: 0, nseconds: 0 };
+  #lastTime: Nfstime3 = { seconds: 0, nseconds: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -72,7 +69,7 @@ export class MemoryTree {
   }
 
   /** Advances with every call, so that two changes never share a ctime: clients tell versions apart by it. */
-  now(): Time {
+  now(): Nfstime3 {
     const { seconds, nanoseconds } = this.#clock.wall();
     const last = this.#lastTime;
     const isLater = seconds > last.seconds || (seconds === last.seconds && nanoseconds > last.nseconds);
@@ -186,7 +183,7 @@ export class MemoryTree {
     node.ctime = this.now();
   }
 
-  #time(wish: SetTime, present: Time): Time {
+  #time(wish: SetTime, present: Nfstime3): Nfstime3 {
     if (wish.set_it === 'SET_TO_CLIENT_TIME') return wish.time;
     return wish.set_it === 'SET_TO_SERVER_TIME' ? this.now() : present;
   }

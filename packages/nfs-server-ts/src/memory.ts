@@ -116,7 +116,8 @@ function regularOf(tree: MemoryTree, handle: Uint8Array): MemoryNode {
 
 function checkName(name: Uint8Array): void {
   refuseIf(name.length > nameBytesMax, 'NFS3ERR_NAMETOOLONG');
-  refuseIf(name.length === 0 || name.includes(0) || name.includes(0x2f), 'NFS3ERR_INVAL');
+  // RFC 1813 §3.2 for the empty name; the others can be no name either.
+  refuseIf(name.length === 0 || name.includes(0) || name.includes(0x2f), 'NFS3ERR_ACCES');
 }
 
 /** Where a name may be made or removed: `.` and `..` may not. */

@@ -11,7 +11,7 @@ import {
   u64,
   union,
 } from './codec.ts';
-import type { Codec } from './codec.ts';
+import type { Codec, Decoded } from './codec.ts';
 import type { CallContext } from './rpc.ts';
 import {
   cookieverf3,
@@ -30,7 +30,10 @@ import {
   specdata3,
   wcc_data,
   writeverf3,
+  type Fattr3,
   type Nfsstat3Failure,
+  type Sattr3,
+  type Specdata3,
 } from './attributes.ts';
 
 export const NFS_PROGRAM = 100003;
@@ -55,15 +58,41 @@ export const fsinfoProperties = {
 } as const;
 
 export const stable_how = enumeration({ UNSTABLE: 0, DATA_SYNC: 1, FILE_SYNC: 2 });
-export const createhow3 = union('mode', enumeration({ UNCHECKED: 0, GUARDED: 1, EXCLUSIVE: 2 }), {
-  UNCHECKED: struct({ obj_attributes: sattr3 }),
-  GUARDED: struct({ obj_attributes: sattr3 }),
-  EXCLUSIVE: struct({ verf: createverf3 }),
+export type Createhow3 =
+  | { readonly mode: 'UNCHECKED'; readonly obj_attributes: Sattr3 }
+  | { readonly mode: 'GUARDED'; readonly obj_attributes: Sattr3 }
+  | { readonly mode: 'EXCLUSIVE'; readonly verf: Uint8Array };
+export const createhow3: Codec<Createhow3> = union(
+  'mode',
+  enumeration({ UNCHECKED: 0, GUARDED: 1, EXCLUSIVE: 2 }),
+  {
+    UNCHECKED: struct({ obj_attributes: sattr3 }),
+    GUARDED: struct({ obj_attributes: sattr3 }),
+    EXCLUSIVE: struct({ verf: createverf3 }),
+  },
+);
+
+export interface Symlinkdata3 {
+  readonly symlink_attributes: Sattr3;
+  readonly symlink_data: Uint8Array;
+}
+export const symlinkdata3: Codec<Symlinkdata3> = struct({
+  symlink_attributes: sattr3,
+  symlink_data: nfspath3,
 });
+
 const devicedata3 = struct({ dev_attributes: sattr3, spec: specdata3 });
 const pipedata3 = struct({ pipe_attributes: sattr3 });
+export type Mknoddata3 =
+  | { readonly type: 'NF3CHR'; readonly dev_attributes: Sattr3; readonly spec: Specdata3 }
+  | { readonly type: 'NF3BLK'; readonly dev_attributes: Sattr3; readonly spec: Specdata3 }
+  | { readonly type: 'NF3SOCK'; readonly pipe_attributes: Sattr3 }
+  | { readonly type: 'NF3FIFO'; readonly pipe_attributes: Sattr3 }
+  | { readonly type: 'NF3REG' }
+  | { readonly type: 'NF3DIR' }
+  | { readonly type: 'NF3LNK' };
 /** RFC 1813 §3.3.11. The arms that MKNOD cannot make are empty; the backend answers NFS3ERR_BADTYPE. */
-export const mknoddata3 = union('type', ftype3, {
+export const mknoddata3: Codec<Mknoddata3> = union('type', ftype3, {
   NF3CHR: devicedata3,
   NF3BLK: devicedata3,
   NF3SOCK: pipedata3,
@@ -72,14 +101,30 @@ export const mknoddata3 = union('type', ftype3, {
   NF3DIR: nothing,
   NF3LNK: nothing,
 });
-export const entry3 = struct({ fileid: u64, name: filename3, cookie: u64 });
-export const entryplus3 = struct({
+export interface Entry3 {
+  readonly fileid: number;
+  readonly name: Uint8Array;
+  readonly cookie: number;
+}
+export const entry3: Codec<Entry3> = struct({ fileid: u64, name: filename3, cookie: u64 });
+export interface Entryplus3 extends Entry3 {
+  readonly name_attributes: Fattr3 | undefined;
+  readonly name_handle: Uint8Array | undefined;
+}
+export const entryplus3: Codec<Entryplus3> = struct({
   fileid: u64,
   name: filename3,
   cookie: u64,
   name_attributes: post_op_attr,
   name_handle: post_op_fh3,
 });
+
+export interface Dirlist<Entry> {
+  readonly entries: readonly Entry[];
+  readonly eof: boolean;
+}
+export const dirlist3: Codec<Dirlist<Entry3>> = struct({ entries: list(entry3), eof: bool });
+export const dirlistplus3: Codec<Dirlist<Entryplus3>> = struct({ entries: list(entryplus3), eof: bool });
 
 const objectFail = struct({ obj_attributes: post_op_attr });
 const dirWcc = struct({ dir_wcc: wcc_data });
@@ -201,7 +246,7 @@ export const procedures = {
     ...changes,
     args: struct({
       where: diropargs3,
-      symlink: struct({ symlink_attributes: sattr3, symlink_data: nfspath3 }),
+      symlink: symlinkdata3,
     }),
     resok: created,
     resfail: dirWcc,
@@ -255,7 +300,7 @@ export const procedures = {
     resok: struct({
       dir_attributes: post_op_attr,
       cookieverf: cookieverf3,
-      reply: struct({ entries: list(entry3), eof: bool }),
+      reply: dirlist3,
     }),
     resfail: dirFail,
     failBare: noDir,
@@ -268,7 +313,7 @@ export const procedures = {
     resok: struct({
       dir_attributes: post_op_attr,
       cookieverf: cookieverf3,
-      reply: struct({ entries: list(entryplus3), eof: bool }),
+      reply: dirlistplus3,
     }),
     resfail: dirFail,
     failBare: noDir,
@@ -340,12 +385,9 @@ export const procedures = {
 export type ProcedureName = keyof typeof procedures;
 /** What a backend implements: all but NULL. */
 export type BackendProcedureName = Exclude<ProcedureName, 'NULL'>;
-export type ArgsOf<Name extends ProcedureName> =
-  (typeof procedures)[Name] extends Procedure<infer Args, infer _Ok, infer _Fail> ? Args : never;
-export type OkOf<Name extends ProcedureName> =
-  (typeof procedures)[Name] extends Procedure<infer _Args, infer Ok, infer _Fail> ? Ok : never;
-export type FailOf<Name extends ProcedureName> =
-  (typeof procedures)[Name] extends Procedure<infer _Args, infer _Ok, infer Fail> ? Fail : never;
+export type ArgsOf<Name extends ProcedureName> = Decoded<(typeof procedures)[Name]['args']>;
+export type OkOf<Name extends ProcedureName> = Decoded<(typeof procedures)[Name]['resok']>;
+export type FailOf<Name extends ProcedureName> = Decoded<(typeof procedures)[Name]['resfail']>;
 
 export type Reply<Ok, Fail> =
   { readonly status: 'NFS3_OK'; readonly ok: Ok } | { readonly status: Nfsstat3Failure; readonly fail: Fail };

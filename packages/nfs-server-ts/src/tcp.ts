@@ -51,6 +51,8 @@ export async function listen(backend: Backend, options: ListenOptions): Promise<
     keepAliveInitialDelay: 60_000,
   });
   await listening(listener, options);
+  // Too many open files, for one: this peer is not served, the others are.
+  listener.on('error', (failure) => log.warn('nfs-accept-failed', { reason: failure.message }));
   const server = new RpcServer({ dispatcher, clock, log, limits });
   listener.on('connection', (socket) => serveSocket(server, socket));
   return {
@@ -87,6 +89,9 @@ function serveSocket(server: RpcServer, socket: Socket): void {
 }
 
 const nothingToDo = (): void => undefined;
+/** A reply this short lies in a slab that it shares with others; behind so much of a backlog it is moved out of it. */
+const shortBytesMax = 4096;
+const backlogBytesMin = 16_384;
 
 /** Collects the replies of one turn of the event loop and hands them to the kernel together. */
 class TcpTransport implements Transport {
@@ -109,7 +114,10 @@ class TcpTransport implements Transport {
 
   send(parts: readonly Uint8Array[]): void {
     if (this.#parts.length === 0) setImmediate(() => this.#flush());
-    for (const part of parts) {
+    // A slow reader must not keep whole slabs for the few bytes of its replies: only those are counted against its bound.
+    const isBehind = this.#bytesWriting >= backlogBytesMin;
+    for (const given of parts) {
+      const part = isBehind && given.length <= shortBytesMax ? Uint8Array.from(given) : given;
       this.#partsBytes += part.length;
       const last = this.#parts.at(-1);
       // Messages written one behind the other into one slab go out as one piece.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import type { Codec } from '../src/codec.ts';
 import type { Transport } from '../src/transport.ts';
 import { Connection } from '../src/connection.ts';
 import { Dispatcher } from '../src/dispatch.ts';
@@ -9,7 +10,15 @@ import { memoryBackend } from '../src/memory.ts';
 import { nfs3Program } from '../src/nfs3-program.ts';
 import { procedures, type ArgsOf, type Nfs3Program, type ProcedureName } from '../src/nfs3.ts';
 import { arbitraryOf } from './support/arbitrary.ts';
-import { encodeCall, framed, NfsClient, RpcClient, rootCredential, RpcFailure } from './support/client.ts';
+import {
+  encodeCall,
+  framed,
+  NfsClient,
+  RpcClient,
+  rootCredential,
+  RpcFailure,
+  unchanged,
+} from './support/client.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { serve, type World } from './support/serve.ts';
 
@@ -29,8 +38,8 @@ function callsOf(name: ProcedureName, handle: Uint8Array): Uint8Array[] {
         procedure: procedures[name].number,
         credential: rootCredential,
       };
-      const write = (procedures[name].args as { write(writer: unknown, value: unknown): void }).write;
-      return encodeCall(header, (writer) => write(writer, value));
+      const codec = procedures[name].args as Codec<unknown>;
+      return encodeCall(header, (writer) => codec.write(writer, value));
     });
 }
 
@@ -110,6 +119,22 @@ test('one connection more than there may be is closed at once', async (context) 
   const refused = await RpcClient.connect(port);
   await refused.whenClosed;
   await client.null();
+});
+
+test('a peer that does not read holds up nobody else, and gets all its replies when it does', async (context) => {
+  const world = await serve(context, memoryBackend(), { limits: { replyBytesQueuedMax: 1_000_000 } });
+  const { client, connect } = world;
+  const dir = await client.root('/');
+  const how = { mode: 'GUARDED', obj_attributes: unchanged } as const;
+  const file = (await client.ok('CREATE', { where: { dir, name: Buffer.from('file') }, how })).obj!;
+  const data = Buffer.alloc(1_048_576, 'content');
+  await client.ok('WRITE', { file, offset: 0, count: data.length, stable: 'FILE_SYNC', data });
+  const slow = await connect();
+  slow.rpc.socket.pause();
+  const reads = Array.from({ length: 40 }, () => slow.ok('READ', { file, offset: 0, count: data.length }));
+  for (let round = 0; round < 50; round++) await client.ok('GETATTR', { object: file });
+  slow.rpc.socket.resume();
+  for (const read of await Promise.all(reads)) assert.equal(Buffer.concat(read.data).equals(data), true);
 });
 
 /** A connection without a network: what was sent is at hand, and the peer takes it when the test says so. */

@@ -32,7 +32,7 @@ test('DUMP lists what was mounted until it is unmounted', async (context) => {
   const { client } = await serve(context);
   const dump = async (): Promise<string[]> =>
     (await client.mount('DUMP', {})).map(
-      (line) => `${Buffer.from(line.ml_hostname)} ${Buffer.from(line.ml_directory)}`,
+      (line) => `${Buffer.from(line.ml_hostname).toString()} ${Buffer.from(line.ml_directory).toString()}`,
     );
   await client.root('/');
   await client.root('//');

@@ -1,27 +1,17 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { Fault } from '../../fault.ts';
+import type { ExportRule } from '../../config.ts';
+import { parseNetwork } from '../../config/address.ts';
 import { NFS_BUCKET_NAMES_CACHED_MAX, NFS_CLIENTS_CACHED_MAX } from '../../limits.ts';
 import type { Caller, Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { CallContext } from 'nfs-server-ts/rpc';
 
-/** Who may do what in which bucket. Of the rules that fit client and bucket the first holds; if none fits, nothing is allowed. */
-export interface ExportRule {
-  /** A bucket's name, or '*': every bucket, and the root that lists them. */
-  readonly bucket: string;
-  /** Addresses and networks: `127.0.0.1`, `10.0.0.0/8`, `::1`, `fd00::/8`. */
-  readonly clients: readonly string[];
-  readonly access: 'rw' | 'ro';
-  /** Whose user id is not believed: nobody's is changed, the superuser's, everyone's. */
-  readonly squash: 'none' | 'root' | 'all';
-  /** Who squashed callers and callers without credentials are. */
-  readonly anonUid: number;
-  readonly anonGid: number;
-}
-
 const ROOT_BUCKET = 0;
 const MAPPED_PREFIX = '::ffff:';
 
-/** The rules, compiled: what fits a client is found once and kept. */
+/**
+ * Who may do what in which bucket. Of the rules that fit client and bucket the first holds; if none fits, nothing is allowed.
+ * `*` is every bucket, and the root that lists them. What fits a client is found once and kept.
+ */
 export class Exports {
   readonly #rules: readonly { readonly rule: ExportRule; readonly clients: BlockList }[];
   readonly #byClient = new Map<string, readonly ExportRule[]>();
@@ -29,7 +19,7 @@ export class Exports {
   readonly #names = new Map<Ino, string>();
   readonly #namesBuckets: boolean;
 
-  /** Faults: 'invalid-argument' when a client is neither address nor network. */
+  /** Faults: UsageError when a client is neither address nor network. */
   constructor(rules: readonly ExportRule[], buckets: Pick<ObjectStore, 'buckets'>) {
     this.#rules = rules.map((rule) => ({ rule, clients: clientList(rule.clients) }));
     this.#buckets = buckets;
@@ -102,14 +92,10 @@ function remember<Key, Value>(
 function clientList(clients: readonly string[]): BlockList {
   const list = new BlockList();
   for (const client of clients) {
-    const [address = '', prefix, ...more] = client.split('/');
-    const bitsMax = isIPv6(address) ? 128 : 32;
-    const bits = prefix === undefined ? bitsMax : Number(prefix);
-    const isSound = isIP(address) !== 0 && more.length === 0 && prefix !== '' && Number.isInteger(bits);
-    if (!isSound || bits < 0 || bits > bitsMax) {
-      throw new Fault('invalid-argument', 'request', `export rule: '${client}' is no address and no network`);
-    }
-    list.addSubnet(address, bits, isIPv6(address) ? 'ipv6' : 'ipv4');
+    const [address = '', bits] = parseNetwork(client).split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
   }
   return list;
 }

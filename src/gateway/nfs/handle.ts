@@ -5,10 +5,9 @@ import { sipHash128, sipKey, type SipKey } from './siphash.ts';
 const VERSION = 1;
 /** Version, file system id, bucket and inode number; then the MAC over all of them. */
 const AT = { version: 0, fileSystem: 1, bucket: 9, ino: 16, mac: 24 } as const;
-export const FILE_SYSTEM_ID_BYTES = 8;
+const FILE_SYSTEM_ID_BYTES = 8;
 const MAC_BYTES = 16;
 export const HANDLE_BYTES = AT.mac + MAC_BYTES;
-export const HANDLE_KEY_BYTES = 16;
 
 /** What a handle stands for. Both numbers never change and are never reused, so the handle outlives renames and restarts. */
 export interface Handled {
@@ -17,11 +16,18 @@ export interface Handled {
   readonly bucket: Ino;
 }
 
-export interface HandleParts {
-  /** 16 secret bytes, kept with the data: handles are good as long as it is the same. */
-  readonly key: Uint8Array;
-  /** 8 bytes that no other tree has. */
-  readonly fileSystemId: Uint8Array;
+/** Names the tree in handles and as fsid. From the secret, so that it is the same for as long as the handles are good. */
+export function fileSystemIdOf(secret: Uint8Array): Uint8Array {
+  const label = new DataView(new ArrayBuffer(FILE_SYSTEM_ID_BYTES));
+  const id = new DataView(new ArrayBuffer(MAC_BYTES));
+  sipHash128(sipKey(secret), label, FILE_SYSTEM_ID_BYTES, id);
+  return new Uint8Array(id.buffer, 0, FILE_SYSTEM_ID_BYTES);
+}
+
+/** The first 53 bits of it: a number here. */
+export function fsidOf(fileSystemId: Uint8Array): number {
+  const view = new DataView(fileSystemId.buffer, fileSystemId.byteOffset, fileSystemId.byteLength);
+  return (view.getUint32(0) >>> 11) * 2 ** 32 + view.getUint32(4);
 }
 
 /**
@@ -36,9 +42,10 @@ export class Handles {
   readonly #view = new DataView(this.#scratch.buffer);
   readonly #macView = new DataView(this.#scratch.buffer, AT.mac);
 
-  constructor({ key, fileSystemId }: HandleParts) {
+  /** `secret` is 16 bytes, kept with the data: handles are good as long as it is the same. */
+  constructor(secret: Uint8Array, fileSystemId: Uint8Array = fileSystemIdOf(secret)) {
     assert(fileSystemId.length === FILE_SYSTEM_ID_BYTES);
-    this.#key = sipKey(key);
+    this.#key = sipKey(secret);
     this.#fileSystemId = Uint8Array.from(fileSystemId);
   }
 

@@ -1,10 +1,11 @@
 import { listen, type NfsServer } from 'nfs-server-ts/tcp';
 import type { Observer } from 'nfs-server-ts/dispatch';
+import type { ExportRule } from '../../config.ts';
 import type { Environment } from '../../environment.ts';
 import type { FileTree, ObjectStore } from '../../namespace/namespace.ts';
 import type { Closable } from '../../scope.ts';
-import { Exports, type ExportRule } from './exports.ts';
-import { Handles, type HandleParts } from './handle.ts';
+import { Exports } from './exports.ts';
+import { fileSystemIdOf, fsidOf, Handles } from './handle.ts';
 import { nfsMounts } from './mounts.ts';
 import { nfsProgram } from './program.ts';
 
@@ -18,7 +19,9 @@ export interface NfsParts {
   readonly observe: Observer;
 }
 
-export interface NfsOptions extends HandleParts {
+export interface NfsOptions {
+  /** 16 bytes, kept with the data: file handles are good as long as it is the same. */
+  readonly secret: Uint8Array;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -33,14 +36,14 @@ export interface NfsDoor extends Closable {
 
 /**
  * Opens the NFS door: NFSv3 and MOUNTv3 on one TCP port. `close` answers what is in flight. Rejects when the address cannot be had.
- * Faults: 'invalid-argument' when a rule names a client that is no address.
+ * Faults: UsageError when a rule names a client that is no network.
  */
 export async function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
   const { files, objects, environment, observe } = parts;
   const exports = new Exports(options.rules, objects);
-  const handles = new Handles(options);
+  const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
-  const fsid = fsidOf(options.fileSystemId);
+  const fsid = fsidOf(fileSystemIdOf(options.secret));
   const backend = {
     nfs: nfsProgram({ files, handles, exports, fsid, writeVerifier }),
     mounts: nfsMounts({ files, handles, exports }),
@@ -56,9 +59,3 @@ const doorOf = (server: NfsServer): NfsDoor => ({
   connectionCount: () => server.connectionCount(),
   close: () => server.close(),
 });
-
-/** The first 53 bits: fsid is a number here. */
-function fsidOf(fileSystemId: Uint8Array): number {
-  const view = new DataView(fileSystemId.buffer, fileSystemId.byteOffset, fileSystemId.byteLength);
-  return (view.getUint32(0) >>> 11) * 2 ** 32 + view.getUint32(4);
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-export const SIP_KEY_BYTES = 16;
+const SIP_KEY_BYTES = 16;
 const BLOCK_BYTES = 8;
 
 /** A key of SipHash as four little-endian words. */

@@ -43,7 +43,10 @@ const acceptNames = new Map<number, string>(
 export class RpcClient {
   readonly socket: Socket;
   readonly #records = new RecordReader({ recordBytesMax: replyBytesMax, fragmentsMax: 16 });
-  readonly #waiting = new Map<number, { resolve(reply: XdrReader): void; reject(failure: Error): void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (reply: XdrReader) => void; reject: (failure: Error) => void }
+  >();
   readonly whenClosed: Promise<void>;
   #xid = Math.floor(Math.random() * 2 ** 31);
 
@@ -223,7 +226,7 @@ export class NfsClient {
   async ok<Name extends Exclude<ProcedureName, 'NULL'>>(name: Name, args: ArgsOf<Name>): Promise<OkOf<Name>> {
     const reply = await this.call(name, args);
     if (reply.status !== 'NFS3_OK') throw new Error(`${name}: ${reply.status}`);
-    return reply.ok as OkOf<Name>;
+    return reply.ok;
   }
 
   async null(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/environment.ts';
 
 interface Sleeper {
   readonly at: number;
-  wake(): void;
+  readonly wake: () => void;
 }
 
 /** Time stands still until `advance`. */

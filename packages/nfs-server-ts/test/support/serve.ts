@@ -11,7 +11,7 @@ export interface World {
   /** Events that the server logged. */
   readonly logged: string[];
   /** A further connection. */
-  connect(): Promise<NfsClient>;
+  readonly connect: () => Promise<NfsClient>;
 }
 
 /** A server on a free port of the loopback, and a client of it; both are gone when the test ends. */
