@@ -202,8 +202,6 @@ export const ACCOUNT_ID_DIGITS = 12;
 export const REQUEST_SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
-/** What tells one tree from another in file handles. */
-export const FILE_SYSTEM_ID_BYTES = 8;
 /** For a door to accept a connection from this process when readiness is asked for. */
 export const PROBE_MS_MAX = 2_000;
 /** A client that has not sent its header section by then is cut off. */

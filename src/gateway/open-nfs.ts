@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { CallReport } from 'nfs-server-ts/dispatch';
 import { procedures } from 'nfs-server-ts/nfs3';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
-import { FILE_SYSTEM_ID_BYTES, REQUEST_SECONDS_BUCKETS } from '../limits.ts';
+import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
@@ -20,10 +19,9 @@ export interface NfsSurroundings {
 export async function openNfs(config: Config, around: NfsSurroundings): Promise<NfsDoor> {
   const { namespace, environment, metrics, secret } = around;
   const { files, objects } = namespace;
-  const fileSystemId = createHash('sha256').update(secret).digest().subarray(0, FILE_SYSTEM_ID_BYTES);
   return serveNfs(
     { files, objects, environment, observe: observer(metrics) },
-    { ...config.nfs.address, rules: config.nfs.exports, key: secret, fileSystemId },
+    { ...config.nfs.address, rules: config.nfs.exports, secret },
   );
 }
 
