@@ -64,7 +64,8 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
     await parts.blobs.flush(staged.flatMap(({ blobs }) => blobs));
     await files.exclusive(file.ino, async () => {
       await kv.transact('durable', (tx) => commitRuns(parts, tx, { ino: file.ino, attributes, staged }));
-      files.account(-ranges.bytes());
+      // Unless the file was removed in the same breath, and forgotten with these ranges.
+      if (file.flushing === ranges) files.account(-ranges.bytes());
       file.flushing = undefined;
       file.writeOuts += 1;
       if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
