@@ -176,7 +176,7 @@ export async function makeDirectory(
   place: Place,
   wish: AttributeWish,
 ): Promise<Created> {
-  const withMode = { mode: DIRECTORY_MODE, ...wish };
+  const withMode = { ...wish, mode: wish.mode ?? DIRECTORY_MODE };
   const made = await enter(parts, caller, place, (edit, parent) => {
     const born = { edit, parent, kind: 'directory', wish: withMode } as const;
     const inode = { ...bornOf(parts, caller, born), parent: place.directory };
