@@ -1,5 +1,5 @@
 import { Fault } from '../fault.ts';
-import { LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
+import { FILE_BYTES_MAX, LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
 import {
   attributes,
   attributesOf,
@@ -129,11 +129,13 @@ export async function create(
   place: Place,
   { mode, wish }: { mode: CreateMode; wish: AttributeWish },
 ): Promise<Created> {
+  const size = wish.size ?? 0;
+  if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
     const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent) => ({
       ...bornOf(parts, caller, { edit, parent, kind: 'file', wish }),
-      size: wish.size ?? 0,
+      size,
       createVerifier,
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
