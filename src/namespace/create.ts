@@ -220,6 +220,8 @@ export async function makeSpecial(
 ): Promise<Created> {
   if (special.kind === 'symlink') requireTarget(special.target);
   const { kind } = special;
+  // POSIX mknod(), [EPERM]: a node that anybody made would open the devices of every client to him.
+  if ('device' in special && !isSuperuser(caller)) throw new Fault('not-permitted', 'inode', kind);
   const made = await enter(parts, caller, place, (edit, parent) => {
     const inode = bornOf(parts, caller, { edit, parent, kind, wish });
     if (special.kind === 'symlink') {
