@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
 import { decodeInode, type Dentry, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { dropInode, unlink } from './unlink.ts';
+import { unlink } from './unlink.ts';
 
 /** See FileTree.remove. */
 export async function remove(parts: Parts, caller: Caller, { directory, name }: Place): Promise<Change> {
@@ -117,7 +117,7 @@ async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promi
   // A marker with a body shows in the directory, and is somebody's data.
   if (marker === undefined || marker.inode.size > 0) throw new Fault('not-empty', 'inode', String(directory));
   await edit.remove(directory, MARKER_NAME, marker.dentry);
-  await dropInode(parts, tx, marker.inode);
+  await unlink(parts, edit, marker.inode);
 }
 
 async function markerOf(
