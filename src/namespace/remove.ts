@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { loadDirectory, loadInode } from './attributes.ts';
+import { loadDirectory, loadInode, withDirty } from './attributes.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME, type Place } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { inodeKey } from './keys.ts';
@@ -114,8 +114,10 @@ export async function removeEmptyDirectory(
 async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
   const { tx } = edit;
   const marker = await markerOf(tx, directory);
+  const dirty = marker && parts.files.get(marker.inode.ino)?.attributes;
   // A marker with a body shows in the directory, and is somebody's data.
-  if (marker === undefined || marker.inode.size > 0) throw new Fault('not-empty', 'inode', String(directory));
+  if (marker === undefined || withDirty(marker.inode, dirty).size > 0)
+    throw new Fault('not-empty', 'inode', String(directory));
   await edit.remove(directory, MARKER_NAME, marker.dentry);
   await unlink(parts, edit, marker.inode);
 }
