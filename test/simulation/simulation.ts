@@ -107,6 +107,7 @@ export class SimulatedWorld {
     this.#environment = { clock: simulation.clock, random: simulation.random, log: silent };
   }
 
+  /** Also a second time, with nothing in memory, when the first is not used any more. */
   open(): Promise<Stack> {
     const device = new SlowDevice(this.#device, (label) => this.simulation.latency(label));
     const given = { engine: this.#engine, device, environment: this.#environment };
@@ -124,12 +125,12 @@ export class SimulatedWorld {
 /** Runs `scenario` in a world of its own under each of `count` schedules. */
 export async function underSchedules(
   count: number,
-  scenario: (stack: Stack, simulation: Simulation) => Promise<void>,
+  scenario: (stack: Stack, simulation: Simulation, world: SimulatedWorld) => Promise<void>,
 ): Promise<void> {
   for (let seed = 1; seed <= count; seed += 1) {
     const simulation = new Simulation(seed);
     const world = new SimulatedWorld(simulation);
-    const run = async (): Promise<void> => scenario(await world.open(), simulation);
+    const run = async (): Promise<void> => scenario(await world.open(), simulation, world);
     await simulation.run(run()).catch((cause: unknown) => {
       throw new Error(`under the schedule of seed ${seed}`, { cause });
     });
