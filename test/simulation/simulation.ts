@@ -62,10 +62,10 @@ export class Simulation {
       (value) => (outcome = { value }),
       (cause: unknown) => (outcome = { cause }),
     );
-    for (let count = 0; count < events; count += 1) {
+    for (let count = 0; ; count += 1) {
       // A turn of the real loop lets everything run that waits for nothing.
       await new Promise((resolve) => setImmediate(resolve));
-      if (outcome !== undefined) break;
+      if (outcome !== undefined || count === events) break;
       this.#fire();
     }
     if (outcome !== undefined && 'cause' in outcome) throw outcome.cause;
