@@ -1,5 +1,5 @@
 import { Fault } from '../fault.ts';
-import { LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
+import { FILE_BYTES_MAX, LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
 import {
   attributes,
   attributesOf,
@@ -129,11 +129,13 @@ export async function create(
   place: Place,
   { mode, wish }: { mode: CreateMode; wish: AttributeWish },
 ): Promise<Created> {
+  const size = wish.size ?? 0;
+  if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
     const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent) => ({
       ...bornOf(parts, caller, { edit, parent, kind: 'file', wish }),
-      size: wish.size ?? 0,
+      size,
       createVerifier,
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
@@ -176,7 +178,7 @@ export async function makeDirectory(
   place: Place,
   wish: AttributeWish,
 ): Promise<Created> {
-  const withMode = { mode: DIRECTORY_MODE, ...wish };
+  const withMode = { ...wish, mode: wish.mode ?? DIRECTORY_MODE };
   const made = await enter(parts, caller, place, (edit, parent) => {
     const born = { edit, parent, kind: 'directory', wish: withMode } as const;
     const inode = { ...bornOf(parts, caller, born), parent: place.directory };
@@ -218,6 +220,8 @@ export async function makeSpecial(
 ): Promise<Created> {
   if (special.kind === 'symlink') requireTarget(special.target);
   const { kind } = special;
+  // POSIX mknod(), [EPERM]: a node that anybody made would open the devices of every client to him.
+  if ('device' in special && !isSuperuser(caller)) throw new Fault('not-permitted', 'inode', kind);
   const made = await enter(parts, caller, place, (edit, parent) => {
     const inode = bornOf(parts, caller, { edit, parent, kind, wish });
     if (special.kind === 'symlink') {

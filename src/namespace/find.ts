@@ -57,8 +57,8 @@ export async function findPosix(
   const pair = await pairOf(reader, parent, name);
   const found = chosen(pair, wanted.how !== 'name' && wanted.isClash);
   if (found === undefined) return undefined;
-  // An escape that says more than it must is not the name of anything.
-  const appearsAs = wanted.how === 'name' ? name : posixNameOf(name, wanted.isClash);
+  // An escape that says more than it must is not the name of anything; nor are dots, which S3 may have made.
+  const appearsAs = posixNameOf(name, wanted.how !== 'name' && wanted.isClash);
   return Buffer.compare(appearsAs, posixName) === 0 ? { name, dentry: found, pair } : undefined;
 }
 

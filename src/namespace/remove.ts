@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { loadDirectory, loadInode } from './attributes.ts';
+import { loadDirectory, loadInode, withDirty } from './attributes.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME, type Place } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { inodeKey } from './keys.ts';
@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
 import { decodeInode, type Dentry, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { dropInode, unlink } from './unlink.ts';
+import { unlink } from './unlink.ts';
 
 /** See FileTree.remove. */
 export async function remove(parts: Parts, caller: Caller, { directory, name }: Place): Promise<Change> {
@@ -114,10 +114,12 @@ export async function removeEmptyDirectory(
 async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
   const { tx } = edit;
   const marker = await markerOf(tx, directory);
+  const dirty = marker && parts.files.get(marker.inode.ino)?.attributes;
   // A marker with a body shows in the directory, and is somebody's data.
-  if (marker === undefined || marker.inode.size > 0) throw new Fault('not-empty', 'inode', String(directory));
+  if (marker === undefined || withDirty(marker.inode, dirty).size > 0)
+    throw new Fault('not-empty', 'inode', String(directory));
   await edit.remove(directory, MARKER_NAME, marker.dentry);
-  await dropInode(parts, tx, marker.inode);
+  await unlink(parts, edit, marker.inode);
 }
 
 async function markerOf(

@@ -42,16 +42,15 @@ export async function openSnapshot(parts: Parts, ino: Ino): Promise<FileSnapshot
 }
 
 async function takeLayers(parts: Parts, ino: Ino): Promise<Layers> {
+  // Taken before the look at the rows: a removal forgets the file without a lock, and what was written to it with it.
+  const file = parts.files.get(ino);
+  const attributes = file?.attributes;
+  const dirty = file === undefined ? [] : [file.flushing, file.dirty.copy()];
   return parts.kv.transact('buffered', async (tx) => {
     const stored = await loadInode(tx, ino);
     const eager = stored.extents !== undefined || stored.size <= PINNED_BYTES_MAX;
     const extents = eager ? await extentsWithin(tx, stored, { start: 0, end: Infinity }) : undefined;
-    const file = parts.files.get(ino);
-    return {
-      inode: withDirty(stored, file?.attributes),
-      extents,
-      dirty: file === undefined ? [] : [file.flushing, file.dirty.copy()],
-    };
+    return { inode: withDirty(stored, attributes), extents, dirty };
   });
 }
 

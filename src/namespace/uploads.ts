@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { attach, type Attachment } from './attach.ts';
+import { attach, ifStale, type Attachment } from './attach.ts';
 import { foundOf, loadInode } from './attributes.ts';
 import { requireBucket } from './buckets.ts';
 import { FileDraft } from './draft.ts';
@@ -221,14 +221,18 @@ async function splicePart(
   sequence: number,
   { number, etag }: { number: number; etag: string },
 ): Promise<void> {
-  const bytes = await parts.kv.get(partKey(sequence, number));
-  const part = bytes === undefined ? undefined : decodePart(bytes);
-  if (part?.etag !== etag) throw new Fault('not-found', 'part', `${number} with ETag ${etag}`);
-  const snapshot = await openSnapshot(parts, part.ino);
-  try {
-    await draft.splice(snapshot, 0, part.size);
-  } finally {
-    await snapshot.close();
+  for (;;) {
+    const bytes = await parts.kv.get(partKey(sequence, number));
+    const part = bytes === undefined ? undefined : decodePart(bytes);
+    if (part?.etag !== etag) throw new Fault('not-found', 'part', `${number} with ETag ${etag}`);
+    const snapshot = await openSnapshot(parts, part.ino).catch(ifStale);
+    // Sent again or given up between the two reads: the row says which.
+    if (snapshot === undefined) continue;
+    try {
+      return await draft.splice(snapshot, 0, part.size);
+    } finally {
+      await snapshot.close();
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import { PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
@@ -7,8 +7,11 @@ import { decodeDentry } from './records.ts';
 
 const SLASH = 0x2f;
 const NOTHING = new Uint8Array(0);
-/** No UTF-8 text has this byte: a key with it behind a prefix sorts after every key with that prefix. */
-const BEHIND_ALL = Uint8Array.of(0xff);
+/**
+ * Behind a prefix it sorts after every key with that prefix: no UTF-8 text has this byte, and a name of NFS, which may be
+ * any bytes, is not long enough to have so many of them.
+ */
+const BEHIND_ALL = new Uint8Array(POSIX_NAME_BYTES_MAX + 1).fill(0xff);
 
 /** What the descent comes by, in key order: files, and directories it was told not to enter. */
 interface Step {

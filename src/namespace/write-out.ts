@@ -38,28 +38,41 @@ function start(parts: Parts, file: OpenFile): Promise<void> {
 }
 
 async function run(parts: Parts, file: OpenFile): Promise<void> {
-  const { files, kv } = parts;
-  const attributes = await files.exclusive(file.ino, async () => {
+  const { files } = parts;
+  const taken = await files.exclusive(file.ino, async () => {
+    // Forgotten while it waited: all its data is durable or gone, and its attributes are history.
+    if (files.get(file.ino) !== file) return undefined;
     file.flushing = file.dirty;
     file.dirty = new DirtyRanges();
-    return file.attributes;
+    return { ranges: file.flushing, attributes: file.attributes };
   });
-  const taken = file.flushing ?? new DirtyRanges();
+  if (taken !== undefined) await writeTaken(parts, file, taken);
+}
+
+/** What a write-out writes, as it was when it began. */
+interface Taken {
+  readonly ranges: DirtyRanges;
+  readonly attributes: DirtyAttributes;
+}
+
+async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: Taken): Promise<void> {
+  const { files, kv } = parts;
   const guard = parts.blobs.guard();
   let staged: readonly (Staged & Run)[] = [];
   try {
-    staged = await stageRuns(parts, file.ino, taken, attributes.size);
+    staged = await stageRuns(parts, file.ino, ranges, attributes.size);
     await parts.blobs.flush(staged.flatMap(({ blobs }) => blobs));
     await files.exclusive(file.ino, async () => {
       await kv.transact('durable', (tx) => commitRuns(parts, tx, { ino: file.ino, attributes, staged }));
-      files.account(-taken.bytes());
+      // Unless the file was removed in the same breath, and forgotten with these ranges.
+      if (file.flushing === ranges) files.account(-ranges.bytes());
       file.flushing = undefined;
       file.writeOuts += 1;
       if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
     });
   } catch (fault) {
     for (const { blobs } of staged) for (const blob of blobs) parts.blobs.discard(blob);
-    takeBack(parts, file, taken);
+    takeBack(parts, file, ranges);
     throw fault;
   } finally {
     guard.release();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkSettledStore } from './check-store.ts';
 import { bytes, get, listed, openWorld, put, root, settle, text } from './world.ts';
 
 test('what one door writes the other reads', async () => {
@@ -34,6 +35,7 @@ test('what one door writes the other reads', async () => {
   assert.deepEqual(await listed(world, bucket), ['dir/', 'w//q', 'w/y-', 'w/y/new', 'w/y/z', 'w/y0']);
   for (const key of await listed(world, bucket)) await objects.removeKey(bucket.ino, bytes(key), {});
   await settle(world);
+  await checkSettledStore(world);
   assert.deepEqual(await listed(world, bucket), []);
   const usage = world.blobs.usage();
   assert.equal(usage.bytesFree, usage.bytesTotal);

@@ -7,13 +7,16 @@ import { mergeDirectory } from '../../src/namespace/directory-row.ts';
 import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
 import type { Bucket, Caller, Found, Namespace, ObjectFacet } from '../../src/namespace/namespace.ts';
 import { openNamespace } from '../../src/namespace/open-namespace.ts';
+import type { KvEngine } from '../../src/kv/engine.ts';
 import type { Blobs } from '../../src/tiering/blobs.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
+import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { openBlobs } from '../../src/tiering/hot/open-blobs.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 
 const DEVICE_BYTES = 64 << 20;
+export const memoryDevice = (): MemoryDevice => new MemoryDevice({ bytes: DEVICE_BYTES });
 
 /** What survives a crash. */
 export interface Media {
@@ -21,11 +24,15 @@ export interface Media {
   readonly device: MemoryDevice;
 }
 
-/** A namespace over stores in memory, and everything below it. */
-export interface World extends Media {
+/** A namespace and what it stands on. */
+export interface Stack {
   readonly kv: Kv;
   readonly blobs: Blobs;
   readonly namespace: Namespace;
+}
+
+/** A namespace over stores in memory that answer at once. */
+export interface World extends Media, Stack {
   readonly clock: TestClock;
 }
 
@@ -58,23 +65,42 @@ export const text = (parts: readonly Uint8Array[] | Uint8Array): string =>
 
 export async function openWorld(media?: Media, seed = 1): Promise<World> {
   const engine = media?.engine ?? new MemoryEngine();
-  const device = media?.device ?? new MemoryDevice({ bytes: DEVICE_BYTES });
+  const device = media?.device ?? memoryDevice();
   const clock = new TestClock();
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const environment: Environment = { clock, random: seededRandom(seed), log };
+  const environment: Environment = { clock, random: seededRandom(seed), log: silent };
+  const stack = await openStack({ engine, device, environment });
+  return { engine, device, clock, ...stack };
+}
+
+export const silent: Environment['log'] = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** `inlineBytesMax` small: even short content goes to the device. */
+export async function openStack(given: {
+  readonly engine: KvEngine;
+  readonly device: Device;
+  readonly environment: Environment;
+  readonly inlineBytesMax?: number;
+}): Promise<Stack> {
+  const { engine, device, environment, inlineBytesMax } = given;
   const stopped = (cause: unknown): never => {
     throw cause;
   };
   const kv = openOptimistic(engine, { merge: mergeDirectory, stopped });
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());
-  const blobs = await openBlobs({ kv, device, allocator, environment, nextId: () => sequence.next() });
+  const small = inlineBytesMax === undefined ? {} : { inlineBytesMax };
+  const nextId = (): number => sequence.next();
+  const blobs = await openBlobs({ kv, device, allocator, environment, nextId, ...small });
   const namespace = await openNamespace({ kv, blobs, sequence, environment });
-  return { engine, device, kv, blobs, namespace, clock };
+  return { kv, blobs, namespace };
 }
 
 /** Background work until there is none. */
-export async function settle({ namespace }: World): Promise<void> {
+export async function settle({ namespace }: Pick<Stack, 'namespace'>): Promise<void> {
   while ((await namespace.step()) === 'busy');
 }
 
@@ -88,7 +114,7 @@ export const plainFacet = (etag: string): ObjectFacet => ({
 
 /** PUT, as the S3 door does it. */
 export async function put(
-  world: World,
+  world: Stack,
   bucket: Bucket,
   key: string,
   body: string | Uint8Array,
@@ -98,7 +124,7 @@ export async function put(
   return world.namespace.objects.attach(s3, draft, bucket.ino, bytes(key), plainFacet(`etag-of-${key}`), {});
 }
 
-export async function get(world: World, bucket: Bucket, key: string): Promise<Buffer | undefined> {
+export async function get(world: Stack, bucket: Bucket, key: string): Promise<Buffer | undefined> {
   const object = await world.namespace.objects.open(bucket.ino, bytes(key));
   if (object === undefined) return undefined;
   const parts: Uint8Array[] = [];
@@ -108,7 +134,7 @@ export async function get(world: World, bucket: Bucket, key: string): Promise<Bu
 }
 
 export async function listed(
-  world: World,
+  world: Stack,
   bucket: Bucket,
   prefix = '',
   delimiter?: string,

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { EXTENTS_EMBEDDED_MAX } from '../../src/limits.ts';
+import { digestOf, needsAliasRow } from '../../src/namespace/alias.ts';
+import { ROOT } from '../../src/namespace/buckets.ts';
+import type { Ino } from '../../src/namespace/namespace.ts';
+import type { Extent, Inode } from '../../src/namespace/records.ts';
+import { imageOf, type DentryRow, type StoreImage } from './store-image.ts';
+import type { Stack } from './world.ts';
+
+/** Every invariant of the store at once: what an fsck would say. Nothing may be under way. */
+export async function checkStore({ kv }: Pick<Stack, 'kv'>): Promise<void> {
+  assert.deepEqual(problemsOf(await imageOf(kv)), []);
+}
+
+/** The same after background work has come to its end with nothing open: no leftovers, and space that adds up. */
+export async function checkSettledStore({ kv, blobs }: Pick<Stack, 'kv' | 'blobs'>): Promise<void> {
+  const image = await imageOf(kv);
+  assert.deepEqual([...problemsOf(image), ...leftoversOf(image)], []);
+  const { bytesTotal, bytesFree } = blobs.usage();
+  const places = [...image.blobs.values()].flatMap((blob) => blob.places);
+  const bytesLive = places.reduce((sum, place) => sum + place.length, 0);
+  assert.equal(bytesTotal - bytesFree, bytesLive, 'space in use is the space of the blobs');
+}
+
+export function problemsOf(image: StoreImage): readonly string[] {
+  const checks = [dentryProblems, directoryProblems, linkProblems, aliasProblems, bucketProblems];
+  const more = [extentProblems, blobProblems, uploadProblems];
+  const strangers = image.strangers.map((key) => `unknown row ${key}`);
+  return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
+}
+
+function leftoversOf(image: StoreImage): readonly string[] {
+  const { drafts, orphans, finished, garbage } = image;
+  const left = Object.entries({ drafts, orphans, finished, garbage });
+  return left.flatMap(([name, rows]) => (rows.size === 0 ? [] : [`${rows.size} rows left in ${name}`]));
+}
+
+const isDirectoryEntry = (entry: string): boolean => entry.endsWith('/');
+const nameOf = (entry: string): string => (isDirectoryEntry(entry) ? entry.slice(0, -1) : entry);
+
+function* dentryProblems({ inodes, dentries, orders }: StoreImage): Iterable<string> {
+  const orderOf = new Map(orders.map((order) => [`${order.parent}:${order.ordinal}`, order]));
+  if (orderOf.size !== dentries.length) yield `${orderOf.size} order rows for ${dentries.length} dentries`;
+  for (const { parent, entry, ino, kind, ordinal } of dentries) {
+    const at = `dentry ${parent}/${JSON.stringify(entry)}`;
+    const [child, directory] = [inodes.get(ino), inodes.get(parent)];
+    const order = orderOf.get(`${parent}:${ordinal}`);
+    if (order?.entry !== entry || order.ino !== ino) yield `${at} and its order row differ`;
+    if (directory?.kind !== 'directory') yield `${at} lies in no directory`;
+    if (child === undefined) yield `${at} leads nowhere`;
+    if (child !== undefined && child.kind !== kind) yield `${at} says ${kind}, the inode ${child.kind}`;
+    if (isDirectoryEntry(entry) !== (kind === 'directory')) yield `${at} has the wrong form`;
+    const bucket = parent === ROOT ? ino : directory?.bucket;
+    if (child?.bucket !== bucket) yield `${at} leads to bucket ${child?.bucket}`;
+    if (kind === 'directory' && child?.parent !== parent) yield `${at}: .. leads to ${child?.parent}`;
+    if (ordinal <= 2) yield `${at} has the cookie ${ordinal}`;
+  }
+}
+
+function groupedByParent(dentries: readonly DentryRow[]): ReadonlyMap<Ino, readonly DentryRow[]> {
+  const children = new Map<Ino, DentryRow[]>();
+  for (const dentry of dentries) {
+    const list = children.get(dentry.parent) ?? [];
+    list.push(dentry);
+    children.set(dentry.parent, list);
+  }
+  return children;
+}
+
+function* directoryProblems({ inodes, directories, dentries }: StoreImage): Iterable<string> {
+  const children = groupedByParent(dentries);
+  for (const ino of directories.keys())
+    if (inodes.get(ino)?.kind !== 'directory') yield `directory row ${ino} has no inode`;
+  for (const { ino, kind, bucket } of inodes.values()) {
+    if (kind !== 'directory') continue;
+    const row = directories.get(ino);
+    const list = children.get(ino) ?? [];
+    const subdirectories = list.filter((child) => child.kind === 'directory');
+    const files = new Set(list.filter((child) => child.kind !== 'directory').map(({ entry }) => entry));
+    const clashes = subdirectories.filter(({ entry }) => files.has(nameOf(entry))).length;
+    if (row?.entries !== list.length) yield `directory ${ino} counts ${row?.entries} of ${list.length}`;
+    if (row?.subdirectories !== subdirectories.length) yield `directory ${ino} miscounts subdirectories`;
+    if (row?.clashes !== clashes) yield `directory ${ino} counts ${row?.clashes} clashes of ${clashes}`;
+    if (list.length === 0 && ino !== ROOT && bucket !== ino) yield `implicit directory ${ino} is empty`;
+  }
+}
+
+function* linkProblems({ inodes, dentries, parts }: StoreImage): Iterable<string> {
+  const links = new Map<Ino, number>();
+  for (const { ino } of dentries) links.set(ino, (links.get(ino) ?? 0) + 1);
+  const partInos = new Set(parts.map(({ ino }) => ino));
+  for (const { ino, kind, linkCount } of inodes.values()) {
+    const names = links.get(ino) ?? 0;
+    const wanted = ino === ROOT ? 0 : 1;
+    if (kind === 'directory' && names !== wanted) yield `directory ${ino} has ${names} names`;
+    if (kind !== 'directory' && names !== linkCount) yield `inode ${ino}: ${linkCount} links, ${names} names`;
+    if (names === 0 && ino !== ROOT && !partInos.has(ino)) yield `inode ${ino} has no name and is no part`;
+    if (names > 0 && partInos.has(ino)) yield `inode ${ino} has a name and is a part`;
+  }
+}
+
+function* aliasProblems({ aliases, dentries }: StoreImage): Iterable<string> {
+  const wanted = new Set<string>();
+  for (const { parent, entry } of dentries) {
+    const name = Buffer.from(nameOf(entry), 'latin1');
+    if (needsAliasRow(name)) wanted.add(`${parent}:${Buffer.from(digestOf(name)).toString('hex')}`);
+  }
+  for (const { parent, digest, name } of aliases) {
+    if (!wanted.delete(`${parent}:${digest}`)) yield `alias of ${name} in ${parent} is not needed`;
+    if (Buffer.from(digestOf(Buffer.from(name, 'latin1'))).toString('hex') !== digest) {
+      yield `alias of ${name} in ${parent} has another digest`;
+    }
+  }
+  for (const missing of wanted) yield `alias ${missing} is missing`;
+}
+
+function* bucketProblems({ buckets, dentries, inodes }: StoreImage): Iterable<string> {
+  const names = new Map(
+    dentries.filter(({ parent }) => parent === ROOT).map(({ entry, ino }) => [entry, ino]),
+  );
+  for (const [name, { ino }] of buckets) {
+    if (names.get(`${name}/`) !== ino) yield `bucket ${name} is no directory of the root`;
+    if (inodes.get(ino)?.bucket !== ino) yield `bucket ${name} does not belong to itself`;
+  }
+  if (names.size !== buckets.size) yield `${names.size} names in the root, ${buckets.size} buckets`;
+}
+
+/** Contents by who holds them: inodes by their record, others by rows. */
+function contentsOf({
+  inodes,
+  extents,
+}: StoreImage): readonly [string, readonly Extent[], Inode | undefined][] {
+  const ofRecords = [...inodes.values()].filter((inode) => inode.extents !== undefined);
+  const rowsOf = new Map([...inodes.values()].map((inode) => [inode.contentId, inode]));
+  return [
+    ...ofRecords.map((inode) => [`inode ${inode.ino}`, inode.extents ?? [], inode] as const),
+    ...[...extents].map(([id, list]) => [`content ${id}`, list, rowsOf.get(id)] as const),
+  ].map(([name, list, inode]) => [name, list, inode]);
+}
+
+function* extentProblems(image: StoreImage): Iterable<string> {
+  const { inodes, extents, drafts, orphans, blobs } = image;
+  const owners = [...inodes.values()].filter((inode) => inode.extents === undefined);
+  const owned = [...owners.map(({ contentId }) => contentId), ...drafts, ...orphans];
+  if (new Set(owned).size !== owned.length) yield 'a content has two owners';
+  const ownedSet = new Set(owned);
+  for (const id of extents.keys()) if (!ownedSet.has(id)) yield `content ${id} has no owner`;
+  for (const inode of inodes.values()) {
+    if ((inode.extents?.length ?? 0) > EXTENTS_EMBEDDED_MAX) yield `inode ${inode.ino} has a long record`;
+  }
+  for (const [name, list, inode] of contentsOf(image)) {
+    let end = 0;
+    for (const { offset, length, blob, blobOffset } of list) {
+      if (offset < end) yield `${name}: extents overlap at ${offset}`;
+      end = offset + length;
+      if (length <= 0) yield `${name}: empty extent at ${offset}`;
+      const there = blobs.get(blob);
+      if (there === undefined) yield `${name}: blob ${blob} does not exist`;
+      else if (blobOffset + length > there.length) yield `${name}: extent beyond the end of blob ${blob}`;
+    }
+    if (inode !== undefined && end > inode.size) yield `${name}: extents beyond the size ${inode.size}`;
+    if (inode !== undefined && inode.kind !== 'file' && list.length > 0) yield `${name}: a ${inode.kind}`;
+  }
+}
+
+function* blobProblems(image: StoreImage): Iterable<string> {
+  const { blobs, references, garbage } = image;
+  const counts = new Map<number, number>();
+  for (const [, list] of contentsOf(image)) {
+    for (const { blob } of list) counts.set(blob, (counts.get(blob) ?? 0) + 1);
+  }
+  for (const id of blobs.keys()) {
+    const counted = garbage.has(id) ? 0 : (references.get(id) ?? 1);
+    if (counted !== (counts.get(id) ?? 0)) yield `blob ${id} counts ${counted} of ${counts.get(id) ?? 0}`;
+  }
+  for (const id of [...references.keys(), ...garbage]) if (!blobs.has(id)) yield `no blob ${id} but a row`;
+  const places = [...blobs.values()].flatMap((blob) => blob.places);
+  places.sort((one, other) => one.offset - other.offset);
+  let end = 0;
+  for (const { offset, length } of places) {
+    if (offset < end) yield `two blobs share the device at ${offset}`;
+    end = offset + length;
+  }
+}
+
+function* uploadProblems({ parts, uploads, finished, inodes }: StoreImage): Iterable<string> {
+  for (const { upload, number, ino } of parts) {
+    if (!uploads.has(upload) && !finished.has(upload)) yield `part ${upload}/${number} of no upload`;
+    if (inodes.get(ino) === undefined) yield `part ${upload}/${number} has no inode`;
+  }
+}

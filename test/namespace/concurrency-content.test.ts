@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Fault } from '../../src/fault.ts';
+import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
+import { underSchedules, type Simulation } from '../simulation/simulation.ts';
+import { checkSettledStore } from './check-store.ts';
+import { bytes, get, put, root, settle, text, type Stack } from './world.ts';
+
+const SCHEDULES = 40;
+
+interface Scene extends Stack {
+  readonly bucket: Bucket;
+  readonly simulation: Simulation;
+}
+
+const scene = async (stack: Stack, simulation: Simulation): Promise<Scene> => ({
+  ...stack,
+  bucket: await stack.namespace.objects.createBucket(root, 'b'),
+  simulation,
+});
+
+/** Under every schedule, with a look at the whole store when all is done. */
+const races = (play: (scene: Scene) => Promise<void>): Promise<void> =>
+  underSchedules(SCHEDULES, async (stack, simulation) => {
+    await play(await scene(stack, simulation));
+    await settle(stack);
+    // Dirty data becomes idle, and what it replaces becomes garbage.
+    await simulation.clock.sleep(10_000);
+    await settle(stack);
+    await checkSettledStore(stack);
+  });
+
+const file = async ({ namespace, bucket }: Scene, name: string): Promise<Ino> =>
+  (await namespace.files.create(root, bucket.ino, bytes(name), { how: 'guarded' }, { mode: 0o644 }))
+    .attributes.ino;
+
+const contentOf = async ({ namespace }: Scene, ino: Ino): Promise<string> =>
+  text((await namespace.files.read(root, ino, 0, 1 << 20)).parts);
+
+const codeOf = (attempt: Promise<unknown>): Promise<string> =>
+  attempt.then(
+    () => 'done',
+    (fault: unknown) => {
+      if (fault instanceof Fault) return fault.code;
+      throw fault;
+    },
+  );
+
+test('a truncation between two commits stays', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    await files.write(root, ino, 0, bytes('x'.repeat(100)), false);
+    const truncation = files.setAttributes(root, ino, { size: 0 });
+    await Promise.all([
+      truncation,
+      files.commit(root, ino),
+      files.commit(root, ino),
+      files.commit(root, ino),
+    ]);
+    assert.equal((await files.attributes(ino)).size, 0);
+    assert.equal(await contentOf(at, ino), '');
+  }));
+
+test('commits and writes in any order leave what was written last', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    const commits: Promise<unknown>[] = [];
+    for (const letter of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await files.write(root, ino, 0, bytes(letter.repeat(50)), false);
+      commits.push(files.commit(root, ino), files.commit(root, ino));
+      if (at.simulation.random.below(2) === 0) await at.simulation.latency('writer');
+    }
+    assert.equal(await contentOf(at, ino), 'f'.repeat(50));
+    await Promise.all(commits);
+    assert.equal(await contentOf(at, ino), 'f'.repeat(50));
+  }));
+
+test('a read never mixes two states of a file', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    let isDone = false;
+    const changes = async (): Promise<void> => {
+      for (const letter of ['a', 'b', 'c', 'd']) {
+        await files.setAttributes(root, ino, { size: 0 });
+        await files.write(root, ino, 0, bytes(letter.repeat(60)), true);
+        await files.write(root, ino, 0, bytes(letter.toUpperCase().repeat(60)), false);
+        await files.commit(root, ino);
+      }
+      isDone = true;
+    };
+    const looks = async (): Promise<void> => {
+      while (!isDone) {
+        assert.match(await contentOf(at, ino), /^(|([a-dA-D])\2{59})$/);
+        assert.match(String(await get(at, at.bucket, 'f')), /^(|([a-dA-D])\2{59})$/);
+        await at.simulation.latency('reader');
+      }
+    };
+    await Promise.all([changes(), looks(), looks()]);
+  }));
+
+/** An object of twenty extents, more than fit its record, each of ten bytes. */
+async function manyExtents(at: Scene, key: string): Promise<Ino> {
+  const { objects } = at.namespace;
+  await put(at, at.bucket, 'piece', 'p'.repeat(10));
+  const draft = await objects.draft(root);
+  for (let piece = 0; piece < 20; piece += 1) {
+    const source = await objects.open(at.bucket.ino, bytes('piece'));
+    assert(source !== undefined);
+    await draft.splice(source, 0, 10);
+    await source.close();
+  }
+  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+  const found = await objects.attach(root, draft, at.bucket.ino, bytes(key), facet, {});
+  return found.attributes.ino;
+}
+
+test('a read of many extents never shows a later write without an earlier one', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await manyExtents(at, 'f');
+    let isDone = false;
+    const changes = async (): Promise<void> => {
+      for (const letter of ['q', 'r', 's', 't']) {
+        await files.write(root, ino, 0, bytes(letter.repeat(60)), false);
+        const commit = files.commit(root, ino);
+        await at.simulation.latency('writer');
+        await files.write(root, ino, 60, bytes(letter.repeat(60)), false);
+        await commit;
+        await at.simulation.latency('writer');
+        await files.commit(root, ino);
+      }
+      isDone = true;
+    };
+    const looks = async (): Promise<void> => {
+      while (!isDone) {
+        for (const seen of [await contentOf(at, ino), String(await get(at, at.bucket, 'f'))]) {
+          const [first, second] = [seen.charCodeAt(0), seen.charCodeAt(60)];
+          assert(first === second || first === second + 1, seen);
+        }
+      }
+    };
+    await Promise.all([changes(), looks(), looks(), looks()]);
+  }));
+
+test('truncation and an append after it never show bytes from before it', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    let isDone = false;
+    const changes = async (): Promise<void> => {
+      for (let round = 0; round < 4; round += 1) {
+        await files.write(root, ino, 0, bytes('o'.repeat(60)), true);
+        await files.setAttributes(root, ino, { size: 0 });
+        await files.write(root, ino, 50, bytes('n'.repeat(50)), false);
+        await at.simulation.latency('writer');
+        await files.setAttributes(root, ino, { size: 0 });
+      }
+      isDone = true;
+    };
+    const looks = async (): Promise<void> => {
+      while (!isDone) {
+        assert.match(await contentOf(at, ino), /^(|o{60}|\0{50}n{50})$/);
+        await at.simulation.latency('reader');
+      }
+    };
+    await Promise.all([changes(), looks(), looks()]);
+  }));
+
+test('write, write-out, truncation and removal of one file at once leave nothing behind', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    await files.write(root, ino, 0, bytes('x'.repeat(200)), false);
+    const all = [
+      files.write(root, ino, 100, bytes('y'.repeat(200)), true),
+      files.write(root, ino, 50, bytes('z'.repeat(10)), false),
+      files.commit(root, ino),
+      files.setAttributes(root, ino, { size: 120 }),
+      at.simulation.latency('remover').then(() => files.remove(root, at.bucket.ino, bytes('f'))),
+    ];
+    for (const code of await Promise.all(all.map(codeOf))) assert.match(code, /^(done|stale-handle)$/);
+    assert.equal(await codeOf(files.attributes(ino)), 'stale-handle');
+    await at.namespace.close();
+  }));
+
+test('an open object reads as it was, whatever happens to its name', () =>
+  races(async (at) => {
+    const { files, objects } = at.namespace;
+    await put(at, at.bucket, 'k', 'o'.repeat(5000));
+    const snapshot = await objects.open(at.bucket.ino, bytes('k'));
+    assert(snapshot !== undefined);
+    const ino = snapshot.found.attributes.ino;
+    const disturb = async (): Promise<void> => {
+      await files.write(root, ino, 10, bytes('dirty'), false);
+      await files.commit(root, ino);
+      await files.setAttributes(root, ino, { size: 7 });
+      await put(at, at.bucket, 'k', 'other');
+      await objects.removeKey(at.bucket.ino, bytes('k'), {});
+      await settle(at);
+    };
+    const look = async (): Promise<void> => {
+      for (let round = 0; round < 4; round += 1) {
+        const parts: Uint8Array[] = [];
+        for await (const part of snapshot.read(0, 5000)) parts.push(part);
+        assert.equal(text(parts), 'o'.repeat(5000));
+        await at.simulation.latency('reader');
+      }
+    };
+    await Promise.all([disturb(), look()]);
+    await look();
+    await snapshot.close();
+  }));
+
+test('a copy of a file with dirty data is the file at the moment of the copy', () =>
+  races(async (at) => {
+    const { files, objects } = at.namespace;
+    const ino = await file(at, 'f');
+    await files.write(root, ino, 0, bytes('a'.repeat(100)), true);
+    await files.write(root, ino, 0, bytes('b'.repeat(60)), false);
+    const source = await objects.open(at.bucket.ino, bytes('f'));
+    assert(source !== undefined);
+    const draft = await objects.draft(root);
+    const later = files.write(root, ino, 0, bytes('c'.repeat(100)), true);
+    await draft.splice(source, 0, 100);
+    await source.close();
+    await later;
+    const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+    await objects.attach(root, draft, at.bucket.ino, bytes('copy'), facet, {});
+    assert.equal(String(await get(at, at.bucket, 'copy')), 'b'.repeat(60) + 'a'.repeat(40));
+    assert.equal(String(await get(at, at.bucket, 'f')), 'c'.repeat(100));
+  }));
+
+test('an object opened while its file is removed has what was written to it, committed or not', () =>
+  races(async (at) => {
+    const { files, objects } = at.namespace;
+    const ino = await manyExtents(at, 'f');
+    await files.write(root, ino, 0, bytes('dirty'), false);
+    const open = at.simulation.latency('opener').then(() => objects.open(at.bucket.ino, bytes('f')));
+    await files.remove(root, at.bucket.ino, bytes('f'));
+    const snapshot = await open;
+    if (snapshot === undefined) return;
+    const parts: Uint8Array[] = [];
+    for await (const part of snapshot.read(0, 200)) parts.push(part);
+    await snapshot.close();
+    assert.equal(text(parts), 'dirty'.padEnd(200, 'p'));
+  }));

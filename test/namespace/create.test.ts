@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FILE_BYTES_MAX } from '../../src/limits.ts';
+import { checkStore } from './check-store.ts';
+import { faultOf } from './fault-of.ts';
+import { bytes, listed, openWorld, put, root, s3, user } from './world.ts';
+
+const guarded = { how: 'guarded' } as const;
+const unchecked = { how: 'unchecked' } as const;
+const exclusive = (verifier: string): { how: 'exclusive'; verifier: Uint8Array } => ({
+  how: 'exclusive',
+  verifier: bytes(verifier),
+});
+
+test('a directory that is made without a mode can be entered', async () => {
+  const { namespace } = await openWorld();
+  const bucket = await namespace.objects.createBucket(root, 'b');
+  for (const wish of [{}, { mode: undefined }]) {
+    const name = bytes(`d${'mode' in wish}`);
+    const made = await namespace.files.makeDirectory(root, bucket.ino, name, wish);
+    assert.equal(made.attributes.mode, 0o755);
+  }
+});
+
+test('a file cannot be made larger than files can be', async () => {
+  const { namespace } = await openWorld();
+  const bucket = await namespace.objects.createBucket(root, 'b');
+  const make = (size: number): Promise<unknown> =>
+    namespace.files.create(root, bucket.ino, bytes(`f${size}`), unchecked, { size });
+  assert.equal(await faultOf(make(FILE_BYTES_MAX + 1)), 'too-large');
+  assert.equal(await faultOf(make(2 ** 63)), 'too-large');
+  assert.equal(await faultOf(make(FILE_BYTES_MAX)), 'done');
+});
+
+test('device nodes are made by the superuser only', async () => {
+  const { namespace } = await openWorld();
+  const bucket = await namespace.objects.createBucket(user(1000), 'b');
+  const device = { major: 8, minor: 1 };
+  for (const kind of ['block', 'character'] as const) {
+    const special = { kind, device };
+    const make = (caller: typeof root, name: string): Promise<unknown> =>
+      namespace.files.makeSpecial(caller, bucket.ino, bytes(name), special, { mode: 0o666 });
+    assert.equal(await faultOf(make(user(1000), `user-${kind}`)), 'not-permitted');
+    assert.equal(await faultOf(make(root, `root-${kind}`)), 'done');
+  }
+  const fifo = namespace.files.makeSpecial(user(1000), bucket.ino, bytes('fifo'), { kind: 'fifo' }, {});
+  assert.equal(await faultOf(fifo), 'done');
+});
+
+test('an exclusive create succeeds again for its verifier and for no other', async () => {
+  const { namespace } = await openWorld();
+  const { ino } = await namespace.objects.createBucket(root, 'b');
+  const make = (verifier: string): ReturnType<typeof namespace.files.create> =>
+    namespace.files.create(root, ino, bytes('f'), exclusive(verifier), {});
+  const first = await make('verifier');
+  assert.equal((await make('verifier')).attributes.ino, first.attributes.ino);
+  assert.equal(await faultOf(make('another!')), 'exists');
+});
+
+const modes = [
+  { what: 'file', how: 'guarded', want: 'exists' },
+  { what: 'file', how: 'unchecked', want: 'done' },
+  { what: 'file', how: 'exclusive', want: 'exists' },
+  { what: 'directory', how: 'guarded', want: 'exists' },
+  { what: 'directory', how: 'unchecked', want: 'is-directory' },
+  { what: 'directory', how: 'exclusive', want: 'exists' },
+  { what: 'symlink', how: 'unchecked', want: 'exists' },
+  { what: 'fifo', how: 'unchecked', want: 'exists' },
+  { what: 'nothing', how: 'guarded', want: 'done' },
+  { what: '.s3:x', how: 'unchecked', want: 'invalid-argument' },
+  { what: 'x/y', how: 'unchecked', want: 'invalid-argument' },
+  { what: '', how: 'unchecked', want: 'invalid-argument' },
+  { what: 'n'.repeat(256), how: 'unchecked', want: 'name-too-long' },
+] as const; // RFC 1813 §3.3.8
+
+for (const { what, how, want } of modes) {
+  test(`create ${how} where there is ${JSON.stringify(what)}: ${want}`, async () => {
+    const { namespace, kv } = await openWorld();
+    const { files, objects } = namespace;
+    const { ino } = await objects.createBucket(root, 'b');
+    await files.create(root, ino, bytes('file'), guarded, {});
+    await files.makeDirectory(root, ino, bytes('directory'), {});
+    await files.makeSpecial(root, ino, bytes('symlink'), { kind: 'symlink', target: bytes('t') }, {});
+    await files.makeSpecial(root, ino, bytes('fifo'), { kind: 'fifo' }, {});
+    const mode = how === 'exclusive' ? exclusive('12345678') : { how };
+    assert.equal(await faultOf(files.create(root, ino, bytes(what), mode, {})), want);
+    await checkStore({ kv });
+  });
+}
+
+test('a hard link shows the same file and is one more name', async () => {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'b');
+  await put(world, bucket, 'd/file', 'content');
+  const d = (await files.lookup(root, bucket.ino, bytes('d'))).attributes.ino;
+  const { ino } = (await files.lookup(root, d, bytes('file'))).attributes;
+  const linked = await files.link(root, ino, bucket.ino, bytes('name'));
+  assert.equal(linked.attributes.linkCount, 2);
+  assert.equal(await faultOf(files.link(root, ino, bucket.ino, bytes('name'))), 'exists');
+  assert.equal(await faultOf(files.link(root, d, bucket.ino, bytes('directory'))), 'not-permitted');
+  const other = await objects.createBucket(s3, 'other');
+  assert.equal(await faultOf(files.link(root, ino, other.ino, bytes('name'))), 'cross-bucket');
+  assert.equal(await faultOf(files.link(user(5), ino, bucket.ino, bytes('users'))), 'access-denied');
+  await files.remove(root, d, bytes('file'));
+  assert.equal((await files.attributes(ino)).linkCount, 1);
+  assert.deepEqual(await listed(world, bucket), ['d/', 'name']);
+  await checkStore(world);
+});

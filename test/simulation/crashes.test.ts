@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { simulateCrashes } from './crashes.ts';
+
+const SEEDS = 150;
+
+test('after a crash at any moment everything acknowledged is there, whole, and nothing leaks', async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    await simulateCrashes(seed).catch((cause: unknown) => {
+      throw new Error(`replay it by: npm run sim -- --seed ${seed}`, { cause });
+    });
+  }
+});
+
+test('a seed gives the same trace each time, and another seed another', async () => {
+  const traces = [await simulateCrashes(7), await simulateCrashes(7), await simulateCrashes(8)];
+  assert.deepEqual(traces[0], traces[1]);
+  assert.notDeepEqual(traces[0], traces[2]);
+});
