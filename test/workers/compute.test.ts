@@ -103,7 +103,7 @@ test('updates take effect in the order of the calls, even when large and small o
   const parts = largeParts();
   const want = hex(implementations['reference']!.digest(ALGORITHMS, parts));
   const hasher = implementations['native']!.hasher(ALGORITHMS);
-  await Promise.all(parts.map((part) => hasher.update([part])));
+  await Promise.all(parts.map(async (part) => hasher.update([part])));
   assert.deepEqual(hex(hasher.digests()), want);
 });
 

@@ -45,16 +45,16 @@ export async function openNativeDevice(
   addon: NativeDevices,
   options: NativeDeviceOptions,
 ): Promise<NativeDevice> {
-  let opened: AddonDevice | undefined;
+  const opened: { device?: AddonDevice } = {};
   const uuid = options.random.bytes(16);
-  const notify = (): void => opened?.complete();
+  const notify = (): void => opened.device?.complete();
   const handle = await addon
     .openDevice(options.path, options.bytes, uuid, options.driver, notify)
     .catch((cause: unknown) => {
       throw refusal(cause);
     });
-  opened = new AddonDevice(addon, handle);
-  return opened;
+  opened.device = new AddonDevice(addon, handle);
+  return opened.device;
 }
 
 class AddonDevice implements NativeDevice {
