@@ -16,8 +16,9 @@ pub struct Pool {
     freed: Condvar,
 }
 
-// The mapping belongs to the pool and each buffer to one holder at a time.
+// SAFETY: the mapping belongs to the pool and each buffer to one holder at a time.
 unsafe impl Send for Pool {}
+// SAFETY: as above; the list of free buffers is behind a mutex.
 unsafe impl Sync for Pool {}
 
 impl Pool {
@@ -91,7 +92,7 @@ pub struct Buffer {
     pub address: NonNull<u8>,
 }
 
-// A buffer is plain memory that one holder owns until it gives it back.
+// SAFETY: a buffer is plain memory that one holder owns until it gives it back.
 unsafe impl Send for Buffer {}
 
 #[cfg(test)]

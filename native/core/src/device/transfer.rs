@@ -39,8 +39,9 @@ pub struct Request {
 
 const CORRUPT_MARK: u64 = 1 << 32;
 
-// The addresses in `sources` are only read, and the caller keeps them valid.
+// SAFETY: the addresses in `sources` are only read, and the caller keeps them valid.
 unsafe impl Send for Request {}
+// SAFETY: as above; what changes is atomic.
 unsafe impl Sync for Request {}
 
 impl Request {
@@ -104,7 +105,7 @@ pub struct Transfer {
     was_read_again: bool,
 }
 
-// Its addresses belong to the caller of the request, who keeps them valid, or to the pool.
+// SAFETY: its addresses belong to the caller of the request, who keeps them valid, or to the pool.
 unsafe impl Send for Transfer {}
 
 /// What the system call is to do next.
@@ -150,6 +151,7 @@ impl Transfer {
             Direction::Read {
                 // SAFETY: target and checksums are as long as the request.
                 target: unsafe { target.add(start) },
+                // SAFETY: as above, one checksum for each block.
                 checksums: unsafe { checksums.add(start / BLOCK_BYTES) },
             }
         })

@@ -370,9 +370,9 @@ struct Batch {
 
 impl Batch {
     fn new(library: &'static Library) -> Self {
-        // SAFETY: a plain constructor.
         Self {
             library,
+            // SAFETY: a plain constructor.
             handle: unsafe { (library.writebatch_create)() },
         }
     }

@@ -61,6 +61,7 @@ impl<'a> Cursor<'a> {
             if entries == request.entries_max || bytes >= request.bytes_max {
                 return Ok(packed);
             }
+            // SAFETY: the iterator is valid; key and value live until it moves, and are copied before that.
             unsafe {
                 let (mut key_length, mut value_length) = (0, 0);
                 let key = (library.iter_key)(self.iterator, &raw mut key_length);

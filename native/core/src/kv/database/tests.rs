@@ -13,20 +13,16 @@ struct Bed {
 }
 
 impl Bed {
-    fn new() -> Option<Self> {
+    fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        if let Err(cause) = Library::load(None) {
-            eprintln!("SKIPPED: {cause}");
-            return None;
-        }
         let name = format!(
             "terrace-kv-{}-{}",
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        Some(Self {
+        Self {
             directory: std::env::temp_dir().join(name),
-        })
+        }
     }
 
     fn settings(&self) -> Settings {
@@ -98,7 +94,7 @@ fn request<'a>(start: &'a str, end: &'a str, reverse: bool) -> PageRequest<'a> {
 
 #[test]
 fn rows_are_written_read_deleted_and_there_after_reopening() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     write(
         &database,
@@ -118,7 +114,7 @@ fn rows_are_written_read_deleted_and_there_after_reopening() {
 
 #[test]
 fn pages_keep_to_their_range_and_bounds_in_both_directions() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     write(
         &database,
@@ -155,7 +151,7 @@ fn pages_keep_to_their_range_and_bounds_in_both_directions() {
 
 #[test]
 fn a_read_of_memory_says_when_it_would_need_the_disk() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     let value = "x".repeat(10_000);
     for index in 0..300 {
@@ -202,7 +198,7 @@ fn a_read_of_memory_says_when_it_would_need_the_disk() {
 
 #[test]
 fn a_scan_over_many_deleted_rows_is_not_done_on_the_calling_thread() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     let names: Vec<_> = (0..5000).map(|index| format!("{index:04}")).collect();
     let put: Vec<_> = names
@@ -219,7 +215,7 @@ fn a_scan_over_many_deleted_rows_is_not_done_on_the_calling_thread() {
 
 #[test]
 fn a_directory_in_use_is_said_in_one_sentence() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let _first = bed.open();
     let second = Database::open(&bed.settings()).err().unwrap();
     assert_eq!(second, Error::InUse(bed.settings().directory));
@@ -228,7 +224,7 @@ fn a_directory_in_use_is_said_in_one_sentence() {
 
 #[test]
 fn an_impossible_directory_is_rocksdbs_own_text() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let settings = Settings {
         directory: "/proc/terrace/kv".into(),
         ..bed.settings()
@@ -241,7 +237,7 @@ fn an_impossible_directory_is_rocksdbs_own_text() {
 
 #[test]
 fn malformed_arguments_and_a_closed_database_are_errors() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     assert_eq!(
         database.write([[1u8, 0, 0].as_slice()].into_iter(), true),
@@ -260,7 +256,7 @@ fn malformed_arguments_and_a_closed_database_are_errors() {
 
 #[test]
 fn a_committer_answers_for_every_batch_in_order_and_keeps_them_in_order() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     let (sender, receiver) = mpsc::channel();
     let committer = Committer::start(Arc::clone(&database), move |group| {
@@ -282,7 +278,7 @@ fn a_committer_answers_for_every_batch_in_order_and_keeps_them_in_order() {
 
 #[test]
 fn after_a_failure_every_later_batch_fails_too() {
-    let Some(bed) = Bed::new() else { return };
+    let bed = Bed::new();
     let database = bed.open();
     let (sender, receiver) = mpsc::channel();
     let committer = Committer::start(Arc::clone(&database), move |group| {
