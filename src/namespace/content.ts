@@ -1,6 +1,6 @@
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobId, Blobs } from '../tiering/blobs.ts';
-import type { DirtyRanges } from './dirty.ts';
+import type { DirtyRange, DirtyRanges } from './dirty.ts';
 import { endOf } from './extents.ts';
 import type { Extent } from './records.ts';
 
@@ -28,12 +28,7 @@ export function plan(
   { start, end }: Range,
 ): readonly Piece[] {
   let pieces = withHoles(extents.map(pieceOf), { start, end });
-  for (const layer of layers) {
-    for (const { offset, bytes } of layer?.within(start, end) ?? []) {
-      const piece = { from: 'bytes', offset, length: bytes.length, bytes } as const;
-      pieces = covered(pieces, piece);
-    }
-  }
+  for (const layer of layers) if (layer !== undefined) pieces = covered(pieces, layer.within(start, end));
   return pieces;
 }
 
@@ -74,10 +69,28 @@ function withHoles(pieces: readonly Piece[], { start, end }: Range): readonly Pi
   return whole;
 }
 
-function covered(pieces: readonly Piece[], top: Piece): readonly Piece[] {
-  const end = top.offset + top.length;
-  const below = pieces.flatMap((piece) => [...clip(piece, 0, top.offset), ...clip(piece, end, Infinity)]);
-  return [...below, top].sort((one, other) => one.offset - other.offset);
+/** `pieces`, which have no gaps, under `ranges`, which lie within them; both ascending. One pass: either may be thousands. */
+function covered(pieces: readonly Piece[], ranges: readonly DirtyRange[]): readonly Piece[] {
+  const whole: Piece[] = [];
+  let next = 0;
+  for (const piece of pieces) {
+    const end = piece.offset + piece.length;
+    for (let at = piece.offset; at < end;) {
+      const range = ranges[next];
+      if (range === undefined || range.offset > at) {
+        const until = Math.min(end, range?.offset ?? end);
+        whole.push(...clip(piece, at, until));
+        at = until;
+        continue;
+      }
+      const { offset, bytes } = range;
+      // It may cover several pieces: it is there from the first one on.
+      if (offset === at) whole.push({ from: 'bytes', offset, length: bytes.length, bytes });
+      at = Math.min(end, offset + bytes.length);
+      if (offset + bytes.length <= end) next += 1;
+    }
+  }
+  return whole;
 }
 
 const zeros = new Uint8Array(CONTENT_BLOB_BYTES_MAX);

@@ -71,6 +71,7 @@ export class DirtyRanges {
   /** The parts of ranges that lie in [start, end), ascending; views. */
   within(start: number, end: number): readonly DirtyRange[] {
     const found: DirtyRange[] = [];
+    if (start >= end) return found;
     for (let index = this.#firstEndingAfter(start); index < this.#ranges.length; index += 1) {
       const range = this.#ranges[index];
       if (range === undefined || range.offset >= end) break;

@@ -68,6 +68,7 @@ export class FileDraft implements Draft {
   async splice(source: OpenObject, offset: number, length: number): Promise<void> {
     assert(source instanceof FileSnapshot);
     this.#require(this.#length + length);
+    if (length === 0) return;
     const extents = await source.extents(offset, offset + length);
     // What is not in blobs yet is copied: dirty NFS data, the target of a symlink.
     if (extents === undefined) {
