@@ -36,8 +36,12 @@ export const DIRTY_IDLE_MS_MAX = 2_000;
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */
 export const PAGE_ENTRIES_MAX = 1_000;
-/** Extended attributes of one inode, names and values together, as on Linux. */
+/** Extended attributes of one inode, names and values together: they travel with the inode's record. */
 export const XATTR_BYTES_MAX = 64 << 10;
+/** Linux: XATTR_NAME_MAX. */
+export const XATTR_NAME_BYTES_MAX = 255;
+/** Linux allows 64 KiB; a single value must leave room for others. */
+export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 

@@ -242,6 +242,14 @@ export interface FileTree {
     entriesMax: number,
   ): Promise<{ entries: readonly DirectoryEntry[]; eof: boolean; directory: Attributes }>;
   statistics(): Promise<Statistics>;
+  /** By name, as xattr(7) names them. They survive an edit of the content; S3 user metadata lives beside them. */
+  extendedAttributes(caller: Caller, ino: Ino): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** `undefined` removes; Fault('not-found') when there is none, 'no-space' when all of an inode's would be too long. */
+  setExtendedAttribute(
+    caller: Caller,
+    ino: Ino,
+    attribute: { readonly name: string; readonly value: Uint8Array | undefined },
+  ): Promise<void>;
 }
 
 export interface Statistics {

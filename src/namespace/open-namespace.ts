@@ -25,6 +25,7 @@ import {
 } from './uploads.ts';
 import { walk } from './walk.ts';
 import { commit, write } from './write.ts';
+import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
@@ -67,6 +68,8 @@ function fileTree(parts: Parts): FileTree {
     link: (caller, ino, directory, name) => link(parts, caller, ino, { directory, name }),
     entries: (caller, directory, after, entriesMax) =>
       entries(parts, caller, directory, { after, entriesMax }),
+    extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
+    setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
     async statistics() {
       const { bytesTotal, bytesFree } = parts.blobs.usage();
       return { bytesTotal, bytesFree, inodesTotal: INODES_MAX, inodesFree: INODES_MAX };
