@@ -32,6 +32,8 @@ export class BodyBroken extends Error {
 
 /** Content that is read while it is sent. The front closes it in every case, also when it never read. */
 export interface AnswerStream {
+  /** Bytes of all pieces together. */
+  readonly length: number;
   pieces(): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }

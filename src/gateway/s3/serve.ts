@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../environment.ts';
@@ -47,7 +48,7 @@ class Front {
   readonly #options: ServeOptions;
   readonly #server: Server;
   readonly #exchanges = new Map<Socket, Exchange>();
-  #isClosing = false;
+  readonly #closing = new AbortController();
 
   constructor(options: ServeOptions) {
     this.#options = options;
@@ -80,7 +81,7 @@ class Front {
   }
 
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const patience = new AbortController();
@@ -106,19 +107,17 @@ class Front {
     });
     exchange.isWriting = true;
     try {
-      await this.#send(exchange, answer);
+      await this.#send(exchange, answer).finally(() => closeStream(answer));
     } catch {
       // Headers may be out already: only a broken connection tells the client that the body is not whole.
       socket.destroy();
-    } finally {
-      if (typeof answer.body === 'object' && 'close' in answer.body) await answer.body.close();
-      if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket);
     }
+    if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket);
   }
 
   async #send({ body, response }: Exchange, answer: HttpAnswer): Promise<void> {
     const isReusable = body.leftBytes() <= BODY_DRAIN_BYTES_MAX && !body.isAwaited() && !body.hasFailed();
-    const isLast = this.#isClosing || !isReusable;
+    const isLast = this.#closing.signal.aborted || !isReusable;
     response.sendDate = false;
     const headers = isLast ? [...answer.headers, 'Connection', 'close'] : (answer.headers as string[]);
     response.writeHead(answer.status, headers);
@@ -147,7 +146,9 @@ class Front {
 
   /** node:http tells of a silence once; while the gateway itself is slow, somebody must ask again. */
   async #lookAgain(socket: Socket, exchange: Exchange): Promise<void> {
-    await this.#options.clock.sleep(this.#options.idleMsMax);
+    const { clock, idleMsMax } = this.#options;
+    await clock.sleep(idleMsMax, this.#closing.signal).catch(() => undefined);
+    if (this.#closing.signal.aborted) return;
     if (this.#exchanges.get(socket) === exchange && !socket.destroyed) this.#silent(socket);
   }
 
@@ -164,24 +165,35 @@ class Front {
   }
 }
 
-async function sendPieces(response: ServerResponse, stream: AnswerStream): Promise<void> {
-  for await (const piece of stream.pieces()) {
-    if (response.destroyed) return;
-    if (!response.write(piece)) await writable(response);
-  }
+async function closeStream({ body }: HttpAnswer): Promise<void> {
+  if (typeof body === 'object' && 'close' in body) await body.close();
 }
 
-/** Resolves when more may be written, or when nobody is left to write to. */
-function writable(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
+async function sendPieces(response: ServerResponse, stream: AnswerStream): Promise<void> {
+  const { socket } = response.req;
+  let left = stream.length;
+  for await (const piece of stream.pieces()) {
+    if (socket.destroyed) return;
+    left -= piece.length;
+    if (!response.write(piece)) await writable(response, socket);
+  }
+  assert.equal(left, 0, 'content is as long as the headers say');
+}
+
+/**
+ * Resolves when more may be written, or when nobody is left to write to. That is the socket's word: an answer that still
+ * waits behind an earlier one on its connection hears nothing of the end.
+ */
+function writable(response: ServerResponse, socket: Socket): Promise<void> {
+  if (socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done);
-      response.off('close', done);
+      socket.off('close', done);
       resolve();
     };
     response.on('drain', done);
-    response.on('close', done);
+    socket.on('close', done);
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ListObjectsCommand, ListObjectsV2Command, type ListObjectsV2CommandInput } from '@aws-sdk/client-s3';
+import { put } from '../../namespace/world.ts';
 import { openLiveDoor, type LiveDoor } from './live-door.ts';
 import { codeOf, sendSigned, type RawAnswer } from './signed-request.ts';
 
@@ -105,6 +106,20 @@ for (const { wish, want } of cases) {
     });
   }
 }
+
+test('a page of 1,000 out of more is full, and the next one goes on behind it', async () => {
+  await sendSigned(door.port, { method: 'PUT', bucket: 'many-keys' });
+  const bucket = await door.world.namespace.objects.bucket('many-keys');
+  assert(bucket !== undefined);
+  const names = Array.from({ length: 1001 }, (_, index) => `key-${String(index).padStart(5, '0')}`);
+  for (const name of names) await put(door.world, bucket, name, 'x');
+  const first = await door.s3.send(new ListObjectsV2Command({ Bucket: 'many-keys' }));
+  assert.deepEqual([first.KeyCount, first.IsTruncated], [1000, true]);
+  const ContinuationToken = first.NextContinuationToken;
+  const second = await door.s3.send(new ListObjectsV2Command({ Bucket: 'many-keys', ContinuationToken }));
+  const found = [...(first.Contents ?? []), ...(second.Contents ?? [])].map((it) => it.Key);
+  assert.deepEqual(found, names);
+});
 
 const get = (query: Readonly<Record<string, string>>): Promise<RawAnswer> =>
   sendSigned(door.port, { method: 'GET', bucket: Bucket, query });

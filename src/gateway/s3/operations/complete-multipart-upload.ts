@@ -56,6 +56,7 @@ const input = Type.Object({
   ...objectMembers.input,
   ...writeConditionMembers.input,
   uploadId: Type.String(),
+  host: text,
   objectSize: Type.Optional(Type.Integer({ minimum: 0 })),
   checksumType: text,
   ...checksumText,
@@ -77,6 +78,7 @@ export const completeMultipartUpload = operation({
     ...objectMembers.bindings,
     ...writeConditionMembers.bindings,
     uploadId: query('uploadId'),
+    host: header('host'),
     objectSize: header('x-amz-mp-object-size'),
     checksumType: header('x-amz-checksum-type'),
     ChecksumCRC32: header('x-amz-checksum-crc32'),
@@ -92,7 +94,7 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    return { headers: [], body: resultDocument(context, wish, found) };
+    return { headers: [], body: resultDocument(wish, found) };
   },
 });
 
@@ -254,8 +256,13 @@ function checkPromise(wish: Input, checksum: Checksum | undefined, upload: Uploa
   }
 }
 
-const resultDocument = ({ parts: { region } }: S3Context, { bucket, key }: Input, { facet }: Found): string =>
-  `${xmlHead}<CompleteMultipartUploadResult${xmlNamespace}>` +
-  `${xmlElement('Location', `https://s3.${region}.amazonaws.com/${bucket}/${encodePercentPath(key)}`)}` +
-  `${xmlElement('Bucket', bucket)}${xmlElement('Key', key)}${xmlElement('ETag', quoted(facet.etag))}` +
+const resultDocument = (wish: Input, { facet }: Found): string =>
+  `${xmlHead}<CompleteMultipartUploadResult${xmlNamespace}>${xmlElement('Location', locationOf(wish))}` +
+  `${xmlElement('Bucket', wish.bucket)}${xmlElement('Key', wish.key)}${xmlElement('ETag', quoted(facet.etag))}` +
   `${checksumElements(facet.checksums)}</CompleteMultipartUploadResult>`;
+
+/** The object's address in the style that the client uses. */
+function locationOf({ bucket, key, host = '' }: Input): string {
+  const path = host.startsWith(`${bucket}.`) ? '' : `/${bucket}`;
+  return `http://${host}${path}/${encodePercentPath(key)}`;
+}

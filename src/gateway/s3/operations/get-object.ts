@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
 import { BODY_SMALL_BYTES_MAX } from '../../../limits.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
+import { lengthOf } from '../chunked.ts';
 import { checkReadConditions } from '../conditions.ts';
 import type { AnswerStream } from '../http.ts';
 import {
@@ -83,6 +85,7 @@ async function answer(object: OpenObject, selection: Selection, headers: string[
   const parts: Uint8Array[] = [];
   if (range.length > 0) for await (const part of object.read(range.offset, range.length)) parts.push(part);
   await object.close();
+  assert.equal(lengthOf(parts), range.length);
   const [first] = parts;
   return { status, headers, body: parts.length === 1 && first !== undefined ? first : Buffer.concat(parts) };
 }
@@ -95,6 +98,10 @@ class ObjectStream implements AnswerStream {
   constructor(object: OpenObject, range: ByteRange) {
     this.#object = object;
     this.#range = range;
+  }
+
+  get length(): number {
+    return this.#range.length;
   }
 
   pieces(): AsyncIterable<Uint8Array> {
