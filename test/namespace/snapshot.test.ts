@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FILE_BYTES_MAX } from '../../src/limits.ts';
 import type { Bucket, Ino, OpenObject } from '../../src/namespace/namespace.ts';
+import { underSchedules } from '../simulation/simulation.ts';
 import { checkSettledStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, openWorld, root, settle, text, type World } from './world.ts';
@@ -119,3 +120,44 @@ test('a draft of a thousand pieces becomes an object; discarded or forgotten it 
   await settle(after);
   await checkSettledStore(after);
 });
+
+test('a copy of a large object that is overwritten meanwhile has what it was given, or is refused', () =>
+  underSchedules(12, async (stack, simulation) => {
+    const { files, objects } = stack.namespace;
+    const bucket = await objects.createBucket(root, 'b');
+    const { ino } = (await files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, {})).attributes;
+    for (let index = 0; index < EXTENTS; index += 1)
+      await files.write(root, ino, at(index), bytes('old'), false);
+    await files.commit(root, ino);
+    await files.setAttributes(root, ino, { size: LARGE_BYTES });
+    const source = await objects.open(bucket.ino, bytes('f'));
+    assert(source !== undefined);
+    const draft = await objects.draft(root);
+    await draft.write([bytes('head'.repeat(30))]);
+    const copy = async (): Promise<void> => {
+      await draft.splice(source, at(1), 3);
+      await source.close();
+      await simulation.clock.sleep(50);
+      const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+      await objects.attach(root, draft, bucket.ino, bytes('copy'), facet, {});
+    };
+    const overwrite = async (): Promise<void> => {
+      await files.write(root, ino, at(1), bytes('new'), true);
+      await settle(stack);
+    };
+    const [outcome] = await Promise.all([faultOf(copy()), overwrite()]);
+    if (outcome === 'done') {
+      const object = await objects.open(bucket.ino, bytes('copy'));
+      assert(object !== undefined);
+      const parts: Uint8Array[] = [];
+      for await (const part of object.read(120, 3)) parts.push(part);
+      await object.close();
+      assert.equal(text(parts), 'old');
+    } else {
+      assert.equal(outcome, 'conflict');
+      await source.close();
+      await draft.discard();
+    }
+    await settle(stack);
+    await checkSettledStore(stack);
+  }));
