@@ -21,6 +21,7 @@ import {
 } from './keys.ts';
 import type { Parts } from './parts.ts';
 import { decodeExtent, decodeFinished } from './records.ts';
+import { encodeOrphan } from './unlink.ts';
 import { dropSomeParts } from './uploads.ts';
 import { writeOut } from './write-out.ts';
 
@@ -112,7 +113,7 @@ export async function abandonDrafts({ kv }: Parts): Promise<void> {
     await kv.transact('durable', async (tx) => {
       for (const { key } of page) {
         const contentId = contentIdOfKey(key);
-        tx.put(orphanKey(contentId), new Uint8Array(0));
+        tx.put(orphanKey(contentId), encodeOrphan(0));
         tx.delete(draftKey(contentId));
       }
     });

@@ -97,7 +97,7 @@ export class FileDraft implements Draft {
     const contentId = this.#contentId;
     if (contentId === 0) return;
     await this.#parts.kv.transact('buffered', async (tx) => {
-      await dropContent(this.#parts, tx, { extents: undefined, contentId });
+      await dropContent(this.#parts, tx, { extents: undefined, contentId, contentGeneration: 0 });
       tx.delete(draftKey(contentId));
     });
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EXTENTS_EMBEDDED_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
+import { EXTENTS_EMBEDDED_MAX, FILE_BYTES_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import type { BlobId, Blobs } from '../tiering/blobs.ts';
 import { endOfExtentKey, extentKey, extentRange } from './keys.ts';
@@ -61,6 +61,7 @@ export async function extentsWithin(
     return place.extents.filter((extent) => extent.offset < end && endOf(extent) > start);
   }
   const found: Extent[] = [];
+  if (start >= FILE_BYTES_MAX) return found;
   const pageEntries = Math.min(PAGE_ENTRIES_MAX, 8 + Math.ceil((end - start) / 65_536));
   for await (const page of reader.scan(extentRange(place.contentId, start), { pageEntries })) {
     for (const { key, value } of page) {

@@ -5,9 +5,11 @@ import { foundOf, loadInode, withDirty } from './attributes.ts';
 import { blobsOf, plan, readPieces } from './content.ts';
 import type { DirtyRanges } from './dirty.ts';
 import { extentsWithin } from './extents.ts';
+import { inodeKey, orphanKey } from './keys.ts';
 import type { Ino, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import type { Extent, Inode } from './records.ts';
+import { decodeInode, type Extent, type Inode } from './records.ts';
+import { decodeOrphan } from './unlink.ts';
 
 /** Files with more bytes than this have their extents looked up while they are read. */
 const PINNED_BYTES_MAX = 256 * CONTENT_BLOB_BYTES_MAX;
@@ -136,11 +138,15 @@ export class FileSnapshot implements OpenObject {
     return found;
   }
 
-  /** A file that lost its name keeps its extent rows while it is pinned; one that was written to may have lost some. */
+  /** A content that lost its file keeps its extent rows while it is pinned; one that was written to may have lost some. */
   async #checkUnchanged(): Promise<void> {
     const { inode } = this.#layers;
-    const now = await loadInode(this.#parts.kv, inode.ino).catch(() => undefined);
-    const isUnchanged = now === undefined || now.contentGeneration <= inode.contentGeneration;
+    const rows = await this.#parts.kv.getMany([inodeKey(inode.ino), orphanKey(inode.contentId)]);
+    const [now, orphan] = rows;
+    const owner = now === undefined ? undefined : decodeInode(inode.ino, now);
+    const isOwned = owner?.contentId === inode.contentId;
+    const generation = isOwned ? owner.contentGeneration : orphan && decodeOrphan(orphan);
+    const isUnchanged = generation !== undefined && generation <= inode.contentGeneration;
     if (!isUnchanged) throw new Fault('conflict', 'object', `inode ${inode.ino} changed while it was read`);
   }
 }

@@ -1,4 +1,5 @@
 import type { KvTransaction } from '../kv/kv.ts';
+import { decodeU64, encodeU64 } from '../kv/tuple.ts';
 import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
 import type { Parts } from './parts.ts';
@@ -6,9 +7,17 @@ import { encodeInode, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { advance } from './time.ts';
 
+/** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */
+export const encodeOrphan = (contentGeneration: number): Uint8Array => encodeU64(contentGeneration);
+export const decodeOrphan = (row: Uint8Array): number => decodeU64(row, 0);
+
 /** Gives up the references of a content: at once where they are few, else by the collector. */
-export async function dropContent({ blobs }: Parts, tx: KvTransaction, place: ContentPlace): Promise<void> {
-  if (place.extents === undefined) tx.put(orphanKey(place.contentId), new Uint8Array(0));
+export async function dropContent(
+  { blobs }: Parts,
+  tx: KvTransaction,
+  place: ContentPlace & Pick<Inode, 'contentGeneration'>,
+): Promise<void> {
+  if (place.extents === undefined) tx.put(orphanKey(place.contentId), encodeOrphan(place.contentGeneration));
   else for (const { blob } of place.extents) await blobs.release(tx, blob);
 }
 

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FILE_BYTES_MAX } from '../../src/limits.ts';
+import type { Bucket, Ino, OpenObject } from '../../src/namespace/namespace.ts';
+import { underSchedules } from '../simulation/simulation.ts';
+import { checkSettledStore } from './check-store.ts';
+import { faultOf } from './fault-of.ts';
+import { bytes, openWorld, root, settle, text, type World } from './world.ts';
+
+/** More than the 256 MiB up to which all extents are looked up when the object is opened. */
+const LARGE_BYTES = 300 << 20;
+const EXTENTS = 24;
+
+interface Scene extends World {
+  readonly bucket: Bucket;
+  readonly ino: Ino;
+}
+
+const at = (index: number): number => index * (10 << 20);
+
+/** A large file with holes between more extents than its record holds. */
+async function largeFile(): Promise<Scene> {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'b');
+  const { ino } = (await files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, {})).attributes;
+  for (let index = 0; index < EXTENTS; index += 1)
+    await files.write(root, ino, at(index), bytes('old'), false);
+  await files.commit(root, ino);
+  await files.setAttributes(root, ino, { size: LARGE_BYTES });
+  return { ...world, bucket, ino };
+}
+
+async function openLarge({ namespace, bucket }: Scene): Promise<OpenObject> {
+  const object = await namespace.objects.open(bucket.ino, bytes('f'));
+  assert(object !== undefined);
+  return object;
+}
+
+async function piece(object: OpenObject, index: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of object.read(at(index), 3)) parts.push(part);
+  return text(parts);
+}
+
+const changes = [
+  { name: 'a write', change: async () => undefined },
+  {
+    name: 'a write and a removal',
+    change: ({ namespace, bucket }: Scene) => namespace.files.remove(root, bucket.ino, bytes('f')),
+  },
+  {
+    name: 'a write and a truncation to nothing',
+    change: ({ namespace, ino }: Scene) => namespace.files.setAttributes(root, ino, { size: 0 }),
+  },
+] as const;
+
+for (const { name, change } of changes) {
+  test(`a large object that is open never shows another generation: after ${name} it is a conflict`, async () => {
+    const scene = await largeFile();
+    const object = await openLarge(scene);
+    assert.equal(await piece(object, 1), 'old');
+    await scene.namespace.files.write(root, scene.ino, at(1), bytes('new'), true);
+    await change(scene);
+    await settle(scene);
+    const outcome = await faultOf(piece(object, 1).then((seen) => assert.equal(seen, 'old')));
+    assert.match(outcome, /^(done|conflict)$/);
+    await object.close();
+    await settle(scene);
+    await checkSettledStore(scene);
+  });
+}
+
+test('a large object that is only removed is read to its end', async () => {
+  const scene = await largeFile();
+  const object = await openLarge(scene);
+  await scene.namespace.files.remove(root, scene.bucket.ino, bytes('f'));
+  await settle(scene);
+  for (let index = 0; index < EXTENTS; index += 1) assert.equal(await piece(object, index), 'old');
+  await object.close();
+  await settle(scene);
+  await checkSettledStore(scene);
+});
+
+test('a read behind the end, however far, is the end', async () => {
+  const { namespace, ino } = await largeFile();
+  for (const offset of [LARGE_BYTES, LARGE_BYTES + 1, FILE_BYTES_MAX - 1, FILE_BYTES_MAX]) {
+    const { length, eof, parts } = await namespace.files.read(root, ino, offset, 100);
+    assert.deepEqual([length, eof, parts.length], [0, true, 0]);
+  }
+});
+
+test('a draft of a thousand pieces becomes an object; discarded or forgotten it leaves nothing', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'b');
+  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+  const piece = await objects.draft(root);
+  await piece.write([bytes('0123456789')]);
+  await objects.attach(root, piece, bucket.ino, bytes('piece'), facet, {});
+  const splice = async (count: number): ReturnType<typeof objects.draft> => {
+    const draft = await objects.draft(root);
+    const source = await objects.open(bucket.ino, bytes('piece'));
+    assert(source !== undefined);
+    for (let index = 0; index < count; index += 1) await draft.splice(source, index % 5, 5);
+    await source.close();
+    return draft;
+  };
+  await objects.attach(root, await splice(1100), bucket.ino, bytes('long'), facet, {});
+  const object = await objects.open(bucket.ino, bytes('long'));
+  assert(object !== undefined);
+  const parts: Uint8Array[] = [];
+  for await (const part of object.read(0, 5500)) parts.push(part);
+  await object.close();
+  const cycle = ['01234', '12345', '23456', '34567', '45678'];
+  assert.equal(text(parts), cycle.join('').repeat(220));
+  await (await splice(600)).discard();
+  await splice(600);
+  const after = await openWorld({ engine: world.engine, device: world.device });
+  await settle(after);
+  await checkSettledStore(after);
+});
+
+test('a copy of a large object that is overwritten meanwhile has what it was given, or is refused', () =>
+  underSchedules(12, async (stack, simulation) => {
+    const { files, objects } = stack.namespace;
+    const bucket = await objects.createBucket(root, 'b');
+    const { ino } = (await files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, {})).attributes;
+    for (let index = 0; index < EXTENTS; index += 1)
+      await files.write(root, ino, at(index), bytes('old'), false);
+    await files.commit(root, ino);
+    await files.setAttributes(root, ino, { size: LARGE_BYTES });
+    const source = await objects.open(bucket.ino, bytes('f'));
+    assert(source !== undefined);
+    const draft = await objects.draft(root);
+    await draft.write([bytes('head'.repeat(30))]);
+    const copy = async (): Promise<void> => {
+      await draft.splice(source, at(1), 3);
+      await source.close();
+      await simulation.clock.sleep(50);
+      const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+      await objects.attach(root, draft, bucket.ino, bytes('copy'), facet, {});
+    };
+    const overwrite = async (): Promise<void> => {
+      await files.write(root, ino, at(1), bytes('new'), true);
+      await settle(stack);
+    };
+    const [outcome] = await Promise.all([faultOf(copy()), overwrite()]);
+    if (outcome === 'done') {
+      const object = await objects.open(bucket.ino, bytes('copy'));
+      assert(object !== undefined);
+      const parts: Uint8Array[] = [];
+      for await (const part of object.read(120, 3)) parts.push(part);
+      await object.close();
+      assert.equal(text(parts), 'old');
+    } else {
+      assert.equal(outcome, 'conflict');
+      await source.close();
+      await draft.discard();
+    }
+    await settle(stack);
+    await checkSettledStore(stack);
+  }));
