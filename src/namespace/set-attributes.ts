@@ -133,13 +133,14 @@ function changedInode(
   };
 }
 
-/** Set-ID bits go with a change of owner, and set-group-ID is not for groups one is no member of. */
+/** Set-ID bits go with a change of owner and a truncation, and set-group-ID is not for groups one is no member of. */
 function changedMode(caller: Caller, inode: Inode, wish: AttributeWish): number {
   let mode = (wish.mode ?? inode.mode) & MODE_BITS;
   if (inode.kind === 'directory') return mode;
   const changesOwner = wish.uid !== undefined || wish.gid !== undefined;
-  if (changesOwner) mode &= ~SET_UID;
-  if (changesOwner && (mode & 0o010) !== 0) mode &= ~SET_GID;
+  const losesSetId = changesOwner || (wish.size !== undefined && !isSuperuser(caller));
+  if (losesSetId) mode &= ~SET_UID;
+  if (losesSetId && (mode & 0o010) !== 0) mode &= ~SET_GID;
   if (wish.mode !== undefined && !isSuperuser(caller) && !isInGroup(caller, wish.gid ?? inode.gid))
     mode &= ~SET_GID;
   return mode;

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  applyDelta,
+  decodeDirectory,
+  encodeDelta,
+  encodeDirectory,
+  mergeDirectory,
+} from '../../src/namespace/directory-row.ts';
+import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
+import * as records from '../../src/namespace/records.ts';
+import type { BlobId } from '../../src/tiering/blobs.ts';
+
+const number = fc.oneof(fc.nat(300), fc.maxSafeInteger().map(Math.abs));
+const ino = number.map((value) => value as Ino);
+const nanoseconds = fc.integer({ min: 0, max: 999_999_999 });
+const time = fc.record({ seconds: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }), nanoseconds });
+const bytes = fc.uint8Array({ maxLength: 300 });
+const kind = fc.constantFrom<Kind[]>('file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character');
+const text = fc.string({ unit: 'binary', maxLength: 20 });
+const memberName = fc.oneof(text, fc.constantFrom('__proto__', 'constructor', ''));
+const map = fc
+  .array(fc.tuple(memberName, text), { maxLength: 4 })
+  .map((entries) => Object.fromEntries(entries) as Record<string, string>);
+const checksum: fc.Arbitrary<Checksum> = fc.record({
+  algorithm: fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'),
+  value: text,
+  type: fc.constantFrom('FULL_OBJECT', 'COMPOSITE'),
+});
+const facet = fc.record({
+  etag: text,
+  headers: map,
+  metadata: map,
+  checksums: fc.array(checksum, { maxLength: 3 }),
+  partLengths: fc.array(number, { maxLength: 5 }),
+  contentGeneration: number,
+});
+const extents = fc
+  .array(
+    fc.record({ gap: fc.nat(1 << 20), length: fc.nat(1 << 20), blob: number, blobOffset: fc.nat(1 << 20) }),
+    {
+      maxLength: 16,
+    },
+  )
+  .map((list) => {
+    let end = 0;
+    return list.map(({ gap, length, blob, blobOffset }) => {
+      const offset = end + gap;
+      end = offset + length;
+      return { offset, length, blob: blob as BlobId, blobOffset };
+    });
+  });
+const place = fc.oneof(
+  extents.map((list) => ({ extents: list, contentId: 0 })),
+  number.map((contentId) => ({ extents: undefined, contentId })),
+);
+const rare = fc.record({
+  target: bytes,
+  createVerifier: fc.constantFrom(new Uint8Array(0), Buffer.from('verifier')),
+  xattrs: fc.array(fc.tuple(text, bytes), { maxLength: 3 }).map((entries) => new Map(entries)),
+  device: fc.record({ major: fc.nat(5000), minor: fc.nat(5000) }),
+});
+const inode: fc.Arbitrary<records.Inode> = fc
+  .tuple(
+    fc.record({
+      ...{ ino, bucket: ino, kind, mode: fc.nat(0o7777), uid: fc.nat(2 ** 31), gid: fc.nat(2 ** 31) },
+      ...{ linkCount: fc.nat(65000), size: number, atime: time, mtime: time, ctime: time },
+      ...{ contentGeneration: number, parent: ino, facet: fc.option(facet, { nil: undefined }) },
+    }),
+    place,
+    fc.oneof(fc.constant(records.NOTHING_RARE), rare),
+  )
+  .map(([common, where, seldom]) => ({ ...common, ...where, ...seldom }));
+
+/** Bytes compare as bytes, whichever class holds them; members by name, whatever name that is. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (value instanceof Map) return plain([...value]);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return members.map(([name, member]) => [name, plain(member)]).sort();
+}
+
+const check = (read: unknown, written: unknown): void => assert.deepEqual(plain(read), plain(written));
+
+test('an inode is read as it was written', () =>
+  fc.assert(
+    fc.property(inode, (each) => check(records.decodeInode(each.ino, records.encodeInode(each)), each)),
+    { numRuns: 1000 },
+  ));
+
+test('an inode record of another version, or with bytes behind its end, is refused', () =>
+  fc.assert(
+    fc.property(inode, (each) => {
+      const record = Buffer.from(records.encodeInode(each));
+      assert.throws(() => records.decodeInode(each.ino, Buffer.concat([record, Buffer.of(0)])));
+      assert.throws(() => records.decodeInode(each.ino, record.subarray(0, record.length - 1)));
+      record[0] = 2;
+      assert.throws(() => records.decodeInode(each.ino, record), /unknown version/);
+    }),
+    { numRuns: 300 },
+  ));
+
+test('the other records are read as they were written', () =>
+  fc.assert(
+    fc.property(
+      inode,
+      facet,
+      time,
+      bytes,
+      fc.boolean(),
+      (each, { contentGeneration, ...given }, at, key, is) => {
+        const dentry = { ino: each.ino, kind: each.kind, ordinal: contentGeneration };
+        check(records.decodeDentry(records.encodeDentry(dentry)), dentry);
+        check(records.decodeOrder(records.encodeOrder(key, each.ino)), { ino: each.ino, entry: key });
+        for (const extent of each.extents ?? []) {
+          const end = extent.offset + extent.length;
+          check(records.decodeExtent(end, records.encodeExtent(extent)), extent);
+        }
+        const bucket = { ino: each.ino, createdAt: at };
+        check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
+        const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
+        const upload = {
+          ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
+          ...{ facet: given, completed: is ? undefined : each },
+        };
+        const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
+        check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);
+        const part = {
+          ino: each.ino,
+          etag: 'e',
+          size: each.size,
+          modifiedAt: at,
+          checksums: given.checksums,
+        };
+        check(records.decodePart(records.encodePart(part)), part);
+        const finished = { uploadKey: key, at };
+        check(records.decodeFinished(records.encodeFinished(finished)), finished);
+      },
+    ),
+    { numRuns: 500 },
+  ));
+
+const count = fc.nat(1000);
+const row = fc.record({
+  ...{ entries: count, subdirectories: count, clashes: count },
+  ...{ mtime: time, ctime: time, contentGeneration: number },
+});
+const delta = fc.record({
+  ...{ entries: count, subdirectories: count, clashes: count, now: time, contentGeneration: number },
+});
+
+test('a directory row is read as it was written; a merge adds counts and moves time and generation on', () =>
+  fc.assert(
+    fc.property(row, delta, (each, change) => {
+      check(decodeDirectory(encodeDirectory(each)), each);
+      const merged = mergeDirectory(Buffer.of(0), encodeDirectory(each), encodeDelta(change));
+      assert(merged !== undefined);
+      const after = decodeDirectory(merged);
+      check(after, applyDelta(each, change));
+      assert.equal(after.entries, each.entries + change.entries);
+      assert(after.contentGeneration >= each.contentGeneration);
+      const order =
+        after.ctime.seconds - each.ctime.seconds || after.ctime.nanoseconds - each.ctime.nanoseconds;
+      assert(order > 0);
+    }),
+    { numRuns: 500 },
+  ));
