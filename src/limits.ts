@@ -208,11 +208,3 @@ export const REQUEST_SECONDS_BUCKETS = [
 ];
 /** For a door to accept a connection from this process when readiness is asked for. */
 export const PROBE_MS_MAX = 2_000;
-/** A client that has not sent its header section by then is cut off. */
-export const S3_HEADERS_MS_MAX = 30_000;
-/** A connection on which nothing moves inside a request, while it is the client's turn, is given up. */
-export const S3_IDLE_MS_MAX = 60_000;
-/** How long a connection waits for its next request: longer than the pools of SDKs keep theirs. */
-export const S3_KEEP_ALIVE_MS_MAX = 65_000;
-/** How long requests under way may take when the gateway stops. */
-export const S3_DRAIN_MS_MAX = 10_000;

@@ -8,8 +8,7 @@ import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, type Closable } from '../scope.ts';
 import { openLayers, type Layers } from './open-layers.ts';
-import { openNfs } from './open-nfs.ts';
-import { openS3 } from './open-s3.ts';
+import { openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
@@ -53,10 +52,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('namespace', () => namespace.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
-    const s3 = scope.own(
-      await openS3(config, { objects: namespace.objects, environment, metrics, rootKeys }),
-    );
-    const nfs = scope.own(await openNfs(config, { namespace, environment, metrics, secret: layers.secret }));
+    const parts = { layers, environment, metrics };
+    const s3 = scope.own(await openS3Door(config, rootKeys, parts));
+    const nfs = scope.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const status = async (): Promise<Status> => ({

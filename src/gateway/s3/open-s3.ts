@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import type { Environment } from '../../environment.ts';
-import { S3_DRAIN_MS_MAX, S3_HEADERS_MS_MAX, S3_IDLE_MS_MAX, S3_KEEP_ALIVE_MS_MAX } from '../../limits.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
@@ -12,9 +11,18 @@ export interface S3Options {
   /** Port 0 takes a free one. */
   readonly address: { readonly host: string; readonly port: number };
   readonly keys: { readonly accessKey: string; readonly secretKey: string };
+  /** Of the files that S3 makes. */
+  readonly owner: { readonly uid: number; readonly gid: number };
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
+  readonly timeouts: {
+    readonly header: number;
+    readonly body: number;
+    readonly keepAlive: number;
+    readonly drain: number;
+  };
   readonly objects: ObjectStore;
   readonly compute: Compute;
   readonly environment: Environment;
@@ -30,26 +38,29 @@ export const rootAccount: Account = {
 
 /** Serves S3 over HTTP for the root keys. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, keys, region, domains, objects, compute, environment, observe } = options;
+  const { address, keys, owner, region, domains, timeouts, objects, compute, environment, observe } = options;
   const parts = { objects, compute, environment, region, owner: rootAccount };
-  const handler = s3Door({ parts, credentials: rootCredentials(keys), domains, observe });
+  const handler = s3Door({ parts, credentials: rootCredentials(keys, owner), domains, observe });
   return serve({
     ...address,
     handler,
     clock: environment.clock,
-    headersMsMax: S3_HEADERS_MS_MAX,
-    idleMsMax: S3_IDLE_MS_MAX,
-    keepAliveMsMax: S3_KEEP_ALIVE_MS_MAX,
-    drainMsMax: S3_DRAIN_MS_MAX,
+    headersMsMax: timeouts.header,
+    idleMsMax: timeouts.body,
+    keepAliveMsMax: timeouts.keepAlive,
+    drainMsMax: timeouts.drain,
   });
 }
 
 /** One key pair that may do everything. Policy decides in the door, so mode bits do not apply below it. */
-export function rootCredentials({ accessKey, secretKey }: S3Options['keys']): Credentials {
+export function rootCredentials(
+  { accessKey, secretKey }: S3Options['keys'],
+  owner: S3Options['owner'],
+): Credentials {
   const principal: Principal = {
     account: rootAccount,
     accessKey,
-    caller: { uid: 0, gid: 0, groups: [], bypassesModes: true },
+    caller: { ...owner, groups: [], bypassesModes: true },
   };
   const credential = { secret: secretKey, principal };
   return { find: (key) => (key === accessKey ? credential : undefined) };

@@ -58,7 +58,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: rootCredentials(keys), domains, observe }),
+    handler: s3Door({ parts, credentials: rootCredentials(keys, { uid: 0, gid: 0 }), domains, observe }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,

@@ -23,7 +23,12 @@ const signedAt = secondsOfTimestamp('20130524T000000Z');
 function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();
   clock.ms = seconds * 1000;
-  return { credentials: rootCredentials(keys), keys: new SigningKeys(), clock, region: 'us-east-1' };
+  return {
+    credentials: rootCredentials(keys, { uid: 0, gid: 0 }),
+    keys: new SigningKeys(),
+    clock,
+    region: 'us-east-1',
+  };
 }
 
 function request(method: string, target: string, headers: Readonly<Record<string, string>>): S3Request {

@@ -1,0 +1,85 @@
+import { stat } from 'node:fs/promises';
+import type { CallReport } from 'nfs-server-ts/dispatch';
+import { procedures } from 'nfs-server-ts/nfs3';
+import type { Config } from '../config.ts';
+import type { Environment } from '../environment.ts';
+import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
+import type { Metrics } from '../metrics.ts';
+import { loadNative } from '../native.ts';
+import { nativeCompute } from '../workers/native.ts';
+import { serveNfs, type NfsDoor } from './nfs/serve.ts';
+import type { Layers } from './open-layers.ts';
+import type { RootKeys } from './root-keys.ts';
+import type { Observation } from './s3/door.ts';
+import { openS3 } from './s3/open-s3.ts';
+import type { Serving } from './s3/serve.ts';
+import { operations } from './s3/table.ts';
+
+export interface DoorParts {
+  readonly layers: Layers;
+  readonly environment: Environment;
+  readonly metrics: Metrics;
+}
+
+/** Serves S3 on its address, for the root keys. */
+export async function openS3Door(
+  config: Config,
+  rootKeys: RootKeys,
+  { layers, environment, metrics }: DoorParts,
+): Promise<Serving> {
+  // Files that S3 makes belong to whom the data directory belongs to: usually the user that started the gateway.
+  const { uid, gid } = await stat(config.data);
+  return openS3({
+    address: config.s3.address,
+    keys: rootKeys,
+    owner: { uid, gid },
+    region: config.region,
+    domains: config.s3.baseDomains,
+    timeouts: config.timeouts,
+    objects: layers.namespace.objects,
+    compute: nativeCompute(loadNative()),
+    environment,
+    observe: s3Observer(metrics),
+  });
+}
+
+/** Serves NFSv3 and MOUNTv3 on one address. */
+export async function openNfsDoor(
+  config: Config,
+  { layers, environment, metrics }: DoorParts,
+): Promise<NfsDoor> {
+  const { files, objects } = layers.namespace;
+  return serveNfs(
+    { files, objects, environment, observe: nfsObserver(metrics) },
+    { ...config.nfs.address, rules: config.nfs.exports, secret: layers.secret },
+  );
+}
+
+function s3Observer(metrics: Metrics): (observation: Observation) => void {
+  const names = [...operations.map(({ name }) => name), 'Unknown'];
+  const seconds = metrics.histogram({
+    name: 's3_request_seconds',
+    help: 'From the header of a request to the start of its answer',
+    labels: { operation: names },
+    buckets: REQUEST_SECONDS_BUCKETS,
+  });
+  const errors = metrics.counter({
+    name: 's3_errors_total',
+    help: 'Answers with an error, by status class',
+    labels: { operation: names, class: ['4xx', '5xx'] },
+  });
+  return ({ operation, status, elapsedMs }) => {
+    seconds.observe({ operation }, elapsedMs / 1000);
+    if (status >= 400) errors.add({ operation, class: status < 500 ? '4xx' : '5xx' }, 1);
+  };
+}
+
+function nfsObserver(metrics: Metrics): (report: CallReport) => void {
+  const seconds = metrics.histogram({
+    name: 'nfs_call_seconds',
+    help: 'From a whole call to its reply, for NFSv3; calls of other programs count as other',
+    labels: { procedure: Object.keys(procedures) },
+    buckets: REQUEST_SECONDS_BUCKETS,
+  });
+  return ({ procedure, ms }) => seconds.observe({ procedure }, ms / 1000);
+}
