@@ -10,7 +10,7 @@ import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey } fr
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
-import { loadImplicit, removeFile } from './remove.ts';
+import { emptiedImplicit, removeFile } from './remove.ts';
 import { advance } from './time.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';
@@ -200,8 +200,7 @@ export async function removeKey(
     const edit = editOf(parts, tx);
     await removeFile(parts, edit, { ...resolved, inode });
     for (const { parent, name, dentry } of [...resolved.path].reverse()) {
-      const implicit = await loadImplicit(edit, dentry.ino);
-      if (implicit === undefined || implicit.entries > 0) break;
+      if ((await emptiedImplicit(edit, dentry.ino)) === undefined) break;
       edit.unmake(dentry.ino);
       await edit.remove(parent, name, dentry);
     }

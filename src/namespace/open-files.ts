@@ -41,6 +41,7 @@ export class OpenFile {
 export class OpenFiles {
   readonly #files = new Map<Ino, OpenFile>();
   readonly #locks = new Map<Ino, Promise<unknown>>();
+  readonly #closed = new Map<Ino, Promise<unknown>>();
   #bytes = 0;
 
   get(ino: Ino): OpenFile | undefined {
@@ -73,15 +74,29 @@ export class OpenFiles {
   }
 
   /** Runs `work` when everyone before it on the same inode is done. */
-  async exclusive<T>(ino: Ino, work: () => Promise<T>): Promise<T> {
-    const before = this.#locks.get(ino);
-    const mine = before === undefined ? work() : before.then(work, work);
-    const settled = mine.catch(() => undefined);
-    this.#locks.set(ino, settled);
-    try {
-      return await mine;
-    } finally {
-      if (this.#locks.get(ino) === settled) this.#locks.delete(ino);
-    }
+  exclusive<T>(ino: Ino, work: () => Promise<T>): Promise<T> {
+    return inTurn(this.#locks, ino, work);
+  }
+
+  /** Runs `work`, which waits until nothing is dirty, while who wants to write waits: else a busy writer held it up for ever. */
+  withoutNewWriters<T>(ino: Ino, work: () => Promise<T>): Promise<T> {
+    return inTurn(this.#closed, ino, work);
+  }
+
+  /** Settles when those who keep new writers out now are done; who writes waits for it first, without a lock. */
+  admission(ino: Ino): Promise<unknown> | undefined {
+    return this.#closed.get(ino);
+  }
+}
+
+async function inTurn<T>(turns: Map<Ino, Promise<unknown>>, ino: Ino, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(ino);
+  const mine = before === undefined ? work() : before.then(work, work);
+  const settled = mine.catch(() => undefined);
+  turns.set(ino, settled);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(ino) === settled) turns.delete(ino);
   }
 }

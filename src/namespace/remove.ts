@@ -3,7 +3,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { loadDirectory, loadInode, withDirty } from './attributes.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME, type Place } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
-import { inodeKey } from './keys.ts';
+import { dentryRange, inodeKey } from './keys.ts';
 import type { Caller, Change, Ino, Name } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
@@ -51,22 +51,18 @@ export async function removeFile(
  * system client does not expect a directory to go away by itself: what empties it here makes it explicit.
  */
 export async function keepDirectory(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
-  const implicit = await loadImplicit(edit, directory);
-  if (implicit?.entries === 0) addMarker(parts, edit, implicit.inode);
+  const implicit = await emptiedImplicit(edit, directory);
+  if (implicit !== undefined) addMarker(parts, edit, implicit);
 }
 
-/** A directory below a bucket that has no marker, and how many entries it has after the edits so far. */
-export async function loadImplicit(
-  edit: TreeEdit,
-  directory: Ino,
-): Promise<{ inode: Inode; entries: number } | undefined> {
-  // First the marker: the counts of a busy directory are better not looked at.
-  const { file: marker } = await pairOf(edit.tx, directory, MARKER_NAME);
-  if (marker !== undefined) return undefined;
-  const inode = await loadInode(edit.tx, directory);
-  if (inode.bucket === inode.ino) return undefined;
-  const { row } = await edit.load(directory);
-  return { inode, entries: row.entries };
+/** The directory, when it lies below a bucket and has no entry left after the edits so far, not even a marker. */
+export async function emptiedImplicit({ tx }: TreeEdit, directory: Ino): Promise<Inode | undefined> {
+  // One entry is looked at, not the count: who looks at that conflicts with every other change of a busy directory. The
+  // last one, since whoever deletes many keys begins with the first.
+  const entries = dentryRange(directory, MARKER_NAME, MARKER_NAME);
+  for await (const _page of tx.scan(entries, { reverse: true, pageEntries: 1 })) return undefined;
+  const inode = await loadInode(tx, directory);
+  return inode.bucket === inode.ino ? undefined : inode;
 }
 
 /** See FileTree.removeDirectory. */

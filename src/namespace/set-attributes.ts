@@ -37,14 +37,16 @@ export async function setAttributes(
   ino: Ino,
   request: AttributeRequest,
 ): Promise<Change> {
-  for (;;) {
-    await writeOut(parts, ino);
-    const change = await parts.files.exclusive(ino, async () =>
-      // Written to again before the lock was ours: that data comes first.
-      parts.files.get(ino) === undefined ? apply(parts, caller, ino, request) : undefined,
-    );
-    if (change !== undefined) return change;
-  }
+  return parts.files.withoutNewWriters(ino, async () => {
+    for (;;) {
+      await writeOut(parts, ino);
+      const change = await parts.files.exclusive(ino, async () =>
+        // Written to again, by who had been admitted, before the lock was ours: that data comes first.
+        parts.files.get(ino) === undefined ? apply(parts, caller, ino, request) : undefined,
+      );
+      if (change !== undefined) return change;
+    }
+  });
 }
 
 async function apply(

@@ -26,6 +26,7 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   const { offset, data, stable } = request;
   if (offset + data.length > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', `offset ${offset}`);
   await makeRoom(parts);
+  await parts.files.admission(ino);
   const change = await parts.files.exclusive(ino, () => keep(parts, caller, ino, request));
   const file = parts.files.get(ino);
   const dirtyBytes = file?.dirty.bytes() ?? 0;

@@ -247,3 +247,25 @@ test('an object opened while its file is removed has what was written to it, com
     await snapshot.close();
     assert.equal(text(parts), 'dirty'.padEnd(200, 'p'));
   }));
+
+test('a busy writer does not hold up a change of attributes', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const ino = await file(at, 'f');
+    let writes = 0;
+    let isChanged = false;
+    const write = async (): Promise<void> => {
+      for (; !isChanged && writes < 500; writes += 1) {
+        await files.write(root, ino, writes, bytes('x'), false);
+        if (writes % 8 === 0) await at.simulation.latency('writer');
+      }
+    };
+    const change = async (): Promise<void> => {
+      await at.simulation.latency('changer');
+      await files.setAttributes(root, ino, { mode: 0o600 });
+      isChanged = true;
+    };
+    await Promise.all([write(), change()]);
+    assert(writes < 500, 'the writer came to its end first');
+    assert.equal((await files.attributes(ino)).mode, 0o600);
+  }));

@@ -30,18 +30,17 @@ async function all(
   return found;
 }
 
-for (const entriesMax of [3, 1000, 1500, ENTRIES, ENTRIES + 1]) {
-  test(`a large directory in pages of ${entriesMax} has every name once, in the order of cookies`, async () => {
-    const entries = await all(await filled(ENTRIES), entriesMax);
+test('a large directory has every name once, in the order of cookies, whatever the size of a page', async () => {
+  const at = await filled(ENTRIES);
+  for (const entriesMax of [7, 1000, 1500, ENTRIES, ENTRIES + 1]) {
+    const entries = await all(at, entriesMax);
     assert.equal(new Set(entries.map(({ name }) => text(name))).size, ENTRIES);
     const cookies = entries.map(({ cookie }) => cookie);
-    assert.deepEqual(
-      cookies,
-      [...cookies].sort((one, other) => one - other),
-    );
+    const ascending = [...cookies].sort((one, other) => one - other);
+    assert.deepEqual(cookies, ascending);
     assert(cookies.every((cookie) => cookie > 2));
-  });
-}
+  }
+});
 
 test('a cookie stays good when its entry is gone', async () => {
   const at = await filled(20);

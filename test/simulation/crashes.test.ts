@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { simulateCrashes } from './crashes.ts';
 
-const SEEDS = 150;
+const SEEDS = 120;
 
 test('after a crash at any moment everything acknowledged is there, whole, and nothing leaks', async () => {
   for (let seed = 1; seed <= SEEDS; seed += 1) {

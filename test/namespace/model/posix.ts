@@ -5,7 +5,7 @@ import {
   ModelDirectory,
   nameToMake,
   newFile,
-  require,
+  requireEntry,
   type ModelEntry,
   type ModelFile,
   type ModelNode,
@@ -66,7 +66,7 @@ export function link(node: ModelNode, place: ModelPlace): void {
 }
 
 export function remove({ directory, name }: ModelPlace): void {
-  const { entry, node } = require(directory, name);
+  const { entry, node } = requireEntry(directory, name);
   if (node.kind === 'directory') return fail('is-directory');
   directory.entries.delete(entry);
   node.links -= 1;
@@ -81,7 +81,7 @@ function keep(directory: ModelDirectory): void {
 export function removeDirectory({ directory, name }: ModelPlace): void {
   if (name === '.') fail('invalid-argument');
   if (name === '..') fail('not-empty');
-  const found = require(directory, name);
+  const found = requireEntry(directory, name);
   if (found.node.kind !== 'directory') fail('not-directory');
   takeAway(directory, found);
   keep(directory);
@@ -102,7 +102,7 @@ function takeAway(parent: ModelDirectory, { entry, node }: ModelEntry): void {
 
 export function rename(from: ModelPlace, to: ModelPlace): void {
   if ([from, to].some(({ name }) => name === '.' || name === '..')) fail('invalid-argument');
-  const moving = require(from.directory, from.name);
+  const moving = requireEntry(from.directory, from.name);
   const replaced = find(to.directory, to.name);
   if (replaced?.node === moving.node) return;
   const isDirectory = moving.node.kind === 'directory';
@@ -166,5 +166,5 @@ export function readlink(node: ModelNode): string {
 export function lookup({ directory, name }: ModelPlace): ModelNode {
   if (name === '.') return directory;
   if (name === '..') return directory.parent ?? directory;
-  return require(directory, name).node;
+  return requireEntry(directory, name).node;
 }

@@ -91,7 +91,7 @@ export function find(directory: ModelDirectory, name: string): ModelEntry | unde
   return appearances(directory).get(name);
 }
 
-export const require = (directory: ModelDirectory, name: string): ModelEntry =>
+export const requireEntry = (directory: ModelDirectory, name: string): ModelEntry =>
   find(directory, name) ?? fail('not-found');
 
 export function nameToMake(name: string): string {
