@@ -6,7 +6,7 @@ import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable } from './find.ts';
 import { dentryKey, entryName, inodeKey } from './keys.ts';
-import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey } from './namespace.ts';
+import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey, ObjectAt } from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
@@ -53,7 +53,7 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
 }
 
 /** See ObjectStore.head. */
-export async function head(parts: Parts, bucket: Ino, key: ObjectKey): Promise<Found | undefined> {
+export async function head(parts: Parts, { bucket, key }: ObjectAt): Promise<Found | undefined> {
   for (;;) {
     const resolved = await resolve(parts.kv, bucket, key);
     if (resolved === undefined) return undefined;
@@ -81,9 +81,7 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   }
 }
 
-export interface Attachment {
-  readonly bucket: Ino;
-  readonly key: ObjectKey;
+export interface Attachment extends ObjectAt {
   readonly facet: ObjectFacet;
   readonly expect: Expectation;
 }
@@ -185,9 +183,7 @@ export async function changeFacet(
 /** See ObjectStore.removeKey. */
 export async function removeKey(
   parts: Parts,
-  bucket: Ino,
-  key: ObjectKey,
-  expect: Expectation,
+  { bucket, key, expect }: Omit<Attachment, 'facet'>,
 ): Promise<void> {
   await parts.kv.transact('durable', async (tx) => {
     const resolved = await resolve(tx, bucket, key);

@@ -23,6 +23,7 @@ import type {
   Name,
   PosixName,
   SpecialFile,
+  Place,
 } from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
 import type { Parts } from './parts.ts';
@@ -32,11 +33,6 @@ import { setAttributes } from './set-attributes.ts';
 import { advance } from './time.ts';
 import { TreeEdit } from './tree-edit.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-
-export interface Place {
-  readonly directory: Ino;
-  readonly name: PosixName;
-}
 
 export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
   new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });

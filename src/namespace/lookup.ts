@@ -12,7 +12,7 @@ import {
 import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
 import { directoryKey, isDirectoryEntry, nameOfEntry, orderRange, ordinalOfKey } from './keys.ts';
-import type { Attributes, Caller, DirectoryEntry, Ino, Name, PosixName } from './namespace.ts';
+import type { Attributes, Caller, DirectoryEntry, Ino, Name, PosixName, Place } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
 import { decodeOrder, type Inode } from './records.ts';
@@ -21,8 +21,7 @@ import { decodeOrder, type Inode } from './records.ts';
 export async function lookup(
   parts: Parts,
   caller: Caller,
-  ino: Ino,
-  name: PosixName,
+  { directory: ino, name }: Place,
 ): Promise<{ attributes: Attributes; directory: Attributes }> {
   const directory = await loadDirectory(parts.kv, ino);
   requireBits(caller, directory, EXECUTE);

@@ -181,6 +181,12 @@ export interface Created {
   readonly attributes: Attributes;
 }
 
+/** A name in a directory. */
+export interface Place {
+  readonly directory: Ino;
+  readonly name: PosixName;
+}
+
 /** The tree as POSIX sees it. Every change of names or attributes is durable before it resolves. */
 export interface FileTree {
   root(): Ino;
@@ -188,58 +194,50 @@ export interface FileTree {
   /** The granted subset of `wanted`, bits of NFS ACCESS3 (RFC 1813 §3.3.4). */
   access(caller: Caller, ino: Ino, wanted: number): Promise<{ granted: number; attributes: Attributes }>;
   /** `.` and `..` are understood. */
-  lookup(
-    caller: Caller,
-    directory: Ino,
-    name: PosixName,
-  ): Promise<{ attributes: Attributes; directory: Attributes }>;
+  lookup(caller: Caller, place: Place): Promise<{ attributes: Attributes; directory: Attributes }>;
   /** `guard` is the ctime the client believes in; Fault('not-sync') when it differs (RFC 1813 §3.3.2). */
-  setAttributes(caller: Caller, ino: Ino, wish: AttributeWish, guard?: Time): Promise<Change>;
+  setAttributes(
+    caller: Caller,
+    ino: Ino,
+    request: { readonly wish: AttributeWish; readonly guard?: Time | undefined },
+  ): Promise<Change>;
   readlink(caller: Caller, ino: Ino): Promise<{ target: Uint8Array; attributes: Attributes }>;
   read(
     caller: Caller,
     ino: Ino,
-    offset: number,
-    length: number,
+    range: { readonly offset: number; readonly length: number },
   ): Promise<{ parts: readonly Uint8Array[]; length: number; eof: boolean; attributes: Attributes }>;
   /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
-  write(caller: Caller, ino: Ino, offset: number, data: Uint8Array, stable: boolean): Promise<Change>;
+  write(
+    caller: Caller,
+    ino: Ino,
+    request: { readonly offset: number; readonly data: Uint8Array; readonly stable: boolean },
+  ): Promise<Change>;
   /** Everything written to `ino` before the call is durable when it resolves. */
   commit(caller: Caller, ino: Ino): Promise<Change>;
   create(
     caller: Caller,
-    directory: Ino,
-    name: PosixName,
-    mode: CreateMode,
-    wish: AttributeWish,
+    place: Place,
+    request: { readonly mode: CreateMode; readonly wish: AttributeWish },
   ): Promise<Created>;
-  makeDirectory(caller: Caller, directory: Ino, name: PosixName, wish: AttributeWish): Promise<Created>;
+  makeDirectory(caller: Caller, place: Place, wish: AttributeWish): Promise<Created>;
   makeSpecial(
     caller: Caller,
-    directory: Ino,
-    name: PosixName,
-    special: SpecialFile,
-    wish: AttributeWish,
+    place: Place,
+    request: { readonly special: SpecialFile; readonly wish: AttributeWish },
   ): Promise<Created>;
-  remove(caller: Caller, directory: Ino, name: PosixName): Promise<Change>;
-  removeDirectory(caller: Caller, directory: Ino, name: PosixName): Promise<Change>;
+  remove(caller: Caller, place: Place): Promise<Change>;
+  removeDirectory(caller: Caller, place: Place): Promise<Change>;
   rename(
     caller: Caller,
-    from: { directory: Ino; name: PosixName },
-    to: { directory: Ino; name: PosixName },
+    places: { readonly from: Place; readonly to: Place },
   ): Promise<{ from: Change; to: Change }>;
-  link(
-    caller: Caller,
-    ino: Ino,
-    directory: Ino,
-    name: PosixName,
-  ): Promise<{ directory: Change; attributes: Attributes }>;
+  link(caller: Caller, ino: Ino, place: Place): Promise<{ directory: Change; attributes: Attributes }>;
   /** Without `.` and `..`. `after` 0 is the start. `eof` when nothing follows the last entry. */
   entries(
     caller: Caller,
     directory: Ino,
-    after: number,
-    entriesMax: number,
+    page: { readonly after: number; readonly entriesMax: number },
   ): Promise<{ entries: readonly DirectoryEntry[]; eof: boolean; directory: Attributes }>;
   statistics(): Promise<Statistics>;
   /** By name, as xattr(7) names them. They survive an edit of the content; S3 user metadata lives beside them. */
@@ -259,6 +257,22 @@ export interface Statistics {
   readonly inodesFree: number;
 }
 
+/** An object, or the place for one. */
+export interface ObjectAt {
+  readonly bucket: Ino;
+  readonly key: ObjectKey;
+}
+
+export interface UploadAt extends ObjectAt {
+  readonly uploadId: string;
+}
+
+export interface Completion extends UploadAt {
+  readonly parts: readonly { readonly number: number; readonly etag: string }[];
+  readonly facet: ObjectFacet;
+  readonly expect: Expectation;
+}
+
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
@@ -269,53 +283,39 @@ export interface ObjectStore {
   /** Fault('not-empty', 'bucket') while it has keys; open uploads are aborted. */
   deleteBucket(name: string): Promise<void>;
 
-  head(bucket: Ino, key: ObjectKey): Promise<Found | undefined>;
-  open(bucket: Ino, key: ObjectKey): Promise<OpenObject | undefined>;
+  head(at: ObjectAt): Promise<Found | undefined>;
+  open(at: ObjectAt): Promise<OpenObject | undefined>;
   draft(caller: Caller): Promise<Draft>;
-  /** Publishes the draft at `key` in one transaction, replacing what was there; makes implicit directories. */
+  /** Publishes the draft in one transaction, replacing what was there; makes implicit directories. */
   attach(
     caller: Caller,
     draft: Draft,
-    bucket: Ino,
-    key: ObjectKey,
-    facet: ObjectFacet,
-    expect: Expectation,
+    to: ObjectAt & { readonly facet: ObjectFacet; readonly expect: Expectation },
   ): Promise<Found>;
   /** Replaces headers and metadata of an object in place, content untouched: CopyObject onto itself. */
   changeFacet(
-    bucket: Ino,
-    key: ObjectKey,
+    at: ObjectAt & { readonly expect: Expectation },
     change: Pick<ObjectFacet, 'headers' | 'metadata'>,
-    expect: Expectation,
   ): Promise<Found>;
   /** Absent is success. Implicit directories that became empty vanish. */
-  removeKey(bucket: Ino, key: ObjectKey, expect: Expectation): Promise<void>;
+  removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
 
   createUpload(
     caller: Caller,
-    bucket: Ino,
-    key: ObjectKey,
-    facet: ObjectFacet,
-    checksum: UploadSummary['checksum'],
+    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'>,
   ): Promise<UploadSummary>;
-  /** Fault('not-found', 'upload') unless it exists for that key. */
-  upload(bucket: Ino, key: ObjectKey, uploadId: string): Promise<UploadSummary>;
+  /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
+  upload(at: UploadAt): Promise<UploadSummary>;
   /** Replaces a part of the same number. */
   putPart(
-    bucket: Ino,
-    key: ObjectKey,
-    uploadId: string,
-    number: number,
+    at: UploadAt,
     draft: Draft,
-    part: Pick<PartSummary, 'etag' | 'checksums'>,
+    part: Pick<PartSummary, 'number' | 'etag' | 'checksums'>,
   ): Promise<PartSummary>;
   parts(
-    bucket: Ino,
-    key: ObjectKey,
-    uploadId: string,
-    afterNumber: number,
-    partsMax: number,
+    at: UploadAt,
+    page: { readonly afterNumber: number; readonly partsMax: number },
   ): Promise<{ parts: readonly PartSummary[]; more: boolean }>;
   /** Ordered by key, then by time of initiation; strictly after (key, uploadId), an empty uploadId means after all of that key. */
   uploads(
@@ -326,16 +326,8 @@ export interface ObjectStore {
    * The listed parts, in order, become the object; no data moves. Fault('not-found', 'part') when one is missing or its
    * ETag differs. A second call for a completed upload answers what the first did.
    */
-  completeUpload(
-    caller: Caller,
-    bucket: Ino,
-    key: ObjectKey,
-    uploadId: string,
-    parts: readonly { number: number; etag: string }[],
-    facet: ObjectFacet,
-    expect: Expectation,
-  ): Promise<Found>;
-  abortUpload(bucket: Ino, key: ObjectKey, uploadId: string): Promise<void>;
+  completeUpload(caller: Caller, completion: Completion): Promise<Found>;
+  abortUpload(at: UploadAt): Promise<void>;
 }
 
 /** One tree, seen through two interfaces over the same inodes. */

@@ -6,7 +6,14 @@ import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
-import type { Draft, FileTree, Ino, Namespace, ObjectKey, ObjectStore, OpenObject } from './namespace.ts';
+import type {
+  Draft,
+  FileTree,
+  Namespace,
+  ObjectStore,
+  OpenObject,
+  ObjectAt,
+} from './namespace.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
@@ -51,23 +58,20 @@ function fileTree(parts: Parts): FileTree {
     root: () => ROOT,
     attributes: (ino) => attributes(parts, ino),
     access: (caller, ino, wanted) => access(parts, caller, ino, wanted),
-    lookup: (caller, directory, name) => lookup(parts, caller, directory, name),
-    setAttributes: (caller, ino, wish, guard) => setAttributes(parts, caller, ino, { wish, guard }),
+    lookup: (caller, place) => lookup(parts, caller, place),
+    setAttributes: (caller, ino, request) => setAttributes(parts, caller, ino, request),
     readlink: (_caller, ino) => readlink(parts, ino),
-    read: (caller, ino, offset, length) => read(parts, caller, ino, { offset, length }),
-    write: (caller, ino, offset, data, stable) => write(parts, caller, ino, { offset, data, stable }),
+    read: (caller, ino, range) => read(parts, caller, ino, range),
+    write: (caller, ino, request) => write(parts, caller, ino, request),
     commit: (_caller, ino) => commit(parts, ino),
-    create: (caller, directory, name, mode, wish) =>
-      create(parts, caller, { directory, name }, { mode, wish }),
-    makeDirectory: (caller, directory, name, wish) => makeDirectory(parts, caller, { directory, name }, wish),
-    makeSpecial: (caller, directory, name, special, wish) =>
-      makeSpecial(parts, caller, { directory, name }, { special, wish }),
-    remove: (caller, directory, name) => remove(parts, caller, { directory, name }),
-    removeDirectory: (caller, directory, name) => removeDirectory(parts, caller, { directory, name }),
-    rename: (caller, from, to) => rename(parts, caller, { from, to }),
-    link: (caller, ino, directory, name) => link(parts, caller, ino, { directory, name }),
-    entries: (caller, directory, after, entriesMax) =>
-      entries(parts, caller, directory, { after, entriesMax }),
+    create: (caller, place, request) => create(parts, caller, place, request),
+    makeDirectory: (caller, place, wish) => makeDirectory(parts, caller, place, wish),
+    makeSpecial: (caller, place, request) => makeSpecial(parts, caller, place, request),
+    remove: (caller, place) => remove(parts, caller, place),
+    removeDirectory: (caller, place) => removeDirectory(parts, caller, place),
+    rename: (caller, places) => rename(parts, caller, places),
+    link: (caller, ino, place) => link(parts, caller, ino, place),
+    entries: (caller, directory, page) => entries(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
     async statistics() {
@@ -89,29 +93,24 @@ function objectStore(parts: Parts): ObjectStore {
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
-    head: (ino, key) => head(parts, ino, key),
-    open: (ino, key) => openObject(parts, ino, key),
+    head: (at) => head(parts, at),
+    open: (at) => openObject(parts, at),
     draft: async () => new FileDraft(parts),
-    attach: (caller, draft, ino, key, facet, expect) =>
-      attach(parts, caller, ourDraft(draft), { bucket: ino, key, facet, expect }),
-    changeFacet: (ino, key, change, expect) => changeFacet(parts, { bucket: ino, key, expect }, change),
-    removeKey: (ino, key, expect) => removeKey(parts, ino, key, expect),
+    attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
+    changeFacet: (at, change) => changeFacet(parts, at, change),
+    removeKey: (at) => removeKey(parts, at),
     walk: (ino, options) => walk(parts, ino, options),
-    createUpload: (_caller, ino, key, facet, checksum) =>
-      createUpload(parts, { bucket: ino, key, facet, checksum }),
-    upload: (ino, key, uploadId) => upload(parts, { bucket: ino, key, uploadId }),
-    putPart: (ino, key, uploadId, number, draft, { etag, checksums }) =>
-      putPart(parts, { bucket: ino, key, uploadId }, { number, draft: ourDraft(draft), etag, checksums }),
-    parts: (ino, key, uploadId, afterNumber, partsMax) =>
-      listParts(parts, { bucket: ino, key, uploadId }, { afterNumber, partsMax }),
+    createUpload: (_caller, to) => createUpload(parts, to),
+    upload: (at) => upload(parts, at),
+    putPart: (at, draft, part) => putPart(parts, at, ourDraft(draft), part),
+    parts: (at, page) => listParts(parts, at, page),
     uploads: (ino, options) => listUploads(parts, ino, options),
-    completeUpload: (caller, ino, key, uploadId, listed, facet, expect) =>
-      completeUpload(parts, caller, { bucket: ino, key, uploadId, parts: listed, facet, expect }),
-    abortUpload: (ino, key, uploadId) => abortUpload(parts, { bucket: ino, key, uploadId }),
+    completeUpload: (caller, completion) => completeUpload(parts, caller, completion),
+    abortUpload: (at) => abortUpload(parts, at),
   };
 }
 
-async function openObject(parts: Parts, ino: Ino, key: ObjectKey): Promise<OpenObject | undefined> {
+async function openObject(parts: Parts, { bucket: ino, key }: ObjectAt): Promise<OpenObject | undefined> {
   for (;;) {
     const resolved = await resolve(parts.kv, ino, key);
     if (resolved === undefined) return undefined;

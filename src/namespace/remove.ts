@@ -1,10 +1,10 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { loadDirectory, loadInode, withDirty } from './attributes.ts';
-import { addMarker, editOf, loadWritable, MARKER_NAME, type Place } from './create.ts';
+import { addMarker, editOf, loadWritable, MARKER_NAME } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { dentryRange, inodeKey } from './keys.ts';
-import type { Caller, Change, Ino, Name } from './namespace.ts';
+import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
 import { decodeInode, type Dentry, type Inode } from './records.ts';

@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { loadInode } from './attributes.ts';
-import { editOf, loadWritable, type Place } from './create.ts';
+import { editOf, loadWritable } from './create.ts';
 import {
   findPosix,
   isDot,
@@ -13,7 +13,7 @@ import {
   type FoundEntry,
 } from './find.ts';
 import { inodeKey } from './keys.ts';
-import type { Caller, Change, Ino, Name } from './namespace.ts';
+import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';

@@ -15,7 +15,16 @@ import {
   uploadKey,
   uploadRange,
 } from './keys.ts';
-import type { Caller, Found, Ino, ObjectKey, PartSummary, UploadSummary } from './namespace.ts';
+import type {
+  Caller,
+  Found,
+  Ino,
+  ObjectKey,
+  PartSummary,
+  UploadSummary,
+  Completion,
+  UploadAt,
+} from './namespace.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import {
@@ -37,12 +46,6 @@ const SEQUENCE_DIGITS = 16;
 const SECRET_BYTES = 16;
 const PARTS_PER_COMMIT_MAX = 64;
 
-export interface UploadName {
-  readonly bucket: Ino;
-  readonly key: ObjectKey;
-  readonly uploadId: string;
-}
-
 const noSuchUpload = (uploadId: string): Fault => new Fault('not-found', 'upload', uploadId);
 
 /** The number in an id; `undefined` for what cannot be one of ours. */
@@ -57,7 +60,7 @@ interface StoredUpload {
   readonly row: UploadRow;
 }
 
-async function load(reader: KvReader, { bucket, key, uploadId }: UploadName): Promise<StoredUpload> {
+async function load(reader: KvReader, { bucket, key, uploadId }: UploadAt): Promise<StoredUpload> {
   const sequence = sequenceOf(uploadId);
   if (sequence === undefined) throw noSuchUpload(uploadId);
   const rowKey = uploadKey(bucket, key, sequence);
@@ -68,7 +71,7 @@ async function load(reader: KvReader, { bucket, key, uploadId }: UploadName): Pr
 }
 
 /** The upload, unless it was completed already. */
-async function loadOpen(reader: KvReader, name: UploadName): Promise<StoredUpload> {
+async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload> {
   const upload = await load(reader, name);
   if (upload.row.completed !== undefined) throw noSuchUpload(name.uploadId);
   return upload;
@@ -99,7 +102,7 @@ export async function createUpload(
 }
 
 /** See ObjectStore.upload. */
-export async function upload({ kv }: Parts, name: UploadName): Promise<UploadSummary> {
+export async function upload({ kv }: Parts, name: UploadAt): Promise<UploadSummary> {
   const { row } = await load(kv, name);
   return summaryOf(name.key, row);
 }
@@ -115,13 +118,9 @@ const partSummary = (number: number, { etag, size, modifiedAt, checksums }: Part
 /** See ObjectStore.putPart. A part is an inode without a name. */
 export async function putPart(
   parts: Parts,
-  name: UploadName,
-  {
-    number,
-    draft,
-    etag,
-    checksums,
-  }: { number: number; draft: FileDraft } & Pick<PartSummary, 'etag' | 'checksums'>,
+  name: UploadAt,
+  draft: FileDraft,
+  { number, etag, checksums }: Pick<PartSummary, 'number' | 'etag' | 'checksums'>,
 ): Promise<PartSummary> {
   await draft.finish();
   const row = await parts.kv.transact('durable', async (tx) => {
@@ -157,7 +156,7 @@ async function dropPart(
 /** See ObjectStore.parts. */
 export async function listParts(
   { kv }: Parts,
-  name: UploadName,
+  name: UploadAt,
   { afterNumber, partsMax }: { afterNumber: number; partsMax: number },
 ): Promise<{ parts: readonly PartSummary[]; more: boolean }> {
   const { sequence } = await loadOpen(kv, name);
@@ -189,11 +188,6 @@ export async function listUploads(
     if (found.length > uploadsMax) break;
   }
   return { uploads: found.slice(0, uploadsMax), more: found.length > uploadsMax };
-}
-
-export interface Completion extends Attachment {
-  readonly uploadId: string;
-  readonly parts: readonly { readonly number: number; readonly etag: string }[];
 }
 
 /** See ObjectStore.completeUpload. */
@@ -250,7 +244,7 @@ async function finish(
 }
 
 /** See ObjectStore.abortUpload. */
-export async function abortUpload(parts: Parts, name: UploadName): Promise<void> {
+export async function abortUpload(parts: Parts, name: UploadAt): Promise<void> {
   const { sequence, rowKey } = await loadOpen(parts.kv, name);
   await abort(parts, sequence, rowKey);
 }

@@ -17,17 +17,17 @@ test('buckets are directories of the root, which nobody changes through the file
   assert.deepEqual(await objects.bucket('one'), made);
   assert.equal(await objects.bucket('none'), undefined);
   const top = files.root();
-  const { entries } = await files.entries(root, top, 0, 10);
+  const { entries } = await files.entries(root, top, { after: 0, entriesMax: 10 });
   assert.deepEqual(
     entries.map(({ name }) => text(name)),
     ['one', 'another'],
   );
   const place = { directory: top, name: bytes('one') };
   for (const attempt of [
-    files.create(root, top, bytes('f'), { how: 'guarded' }, {}),
-    files.makeDirectory(root, top, bytes('d'), {}),
-    files.removeDirectory(root, top, bytes('one')),
-    files.rename(root, place, { directory: top, name: bytes('renamed') }),
+    files.create(root, { directory: top, name: bytes('f') }, { mode: { how: 'guarded' }, wish: {} }),
+    files.makeDirectory(root, { directory: top, name: bytes('d') }, {}),
+    files.removeDirectory(root, { directory: top, name: bytes('one') }),
+    files.rename(root, { from: place, to: { directory: top, name: bytes('renamed') } }),
   ])
     assert.equal(await faultOf(attempt), 'access-denied');
   await checkSettledStore({ kv, blobs });
@@ -39,12 +39,20 @@ test('a bucket with a key stays, one with open uploads goes and takes them along
   const bucket = await objects.createBucket(root, 'b');
   await put(world, bucket, 'd/k', 'content');
   assert.equal(await faultOf(objects.deleteBucket('b')), 'not-empty');
-  await objects.removeKey(bucket.ino, bytes('d/k'), {});
-  const upload = await objects.createUpload(s3, bucket.ino, bytes('k'), plainFacet(''), undefined);
+  await objects.removeKey({ bucket: bucket.ino, key: bytes('d/k'), expect: {} });
+  const upload = await objects.createUpload(s3, {
+    bucket: bucket.ino,
+    key: bytes('k'),
+    facet: plainFacet(''),
+    checksum: undefined,
+  });
   const draft = await objects.draft(s3);
   await draft.write([Buffer.alloc(30_000)]);
   const part = { etag: 'p', checksums: [] };
-  await objects.putPart(bucket.ino, bytes('k'), upload.uploadId, 1, draft, part);
+  await objects.putPart({ bucket: bucket.ino, key: bytes('k'), uploadId: upload.uploadId }, draft, {
+    number: 1,
+    ...part,
+  });
   await objects.deleteBucket('b');
   assert.equal(await faultOf(objects.deleteBucket('b')), 'not-found');
   assert.equal(await faultOf(put(world, bucket, 'late', '')), 'not-found');

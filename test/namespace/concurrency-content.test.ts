@@ -31,11 +31,16 @@ const races = (play: (scene: Scene) => Promise<void>): Promise<void> =>
   });
 
 const file = async ({ namespace, bucket }: Scene, name: string): Promise<Ino> =>
-  (await namespace.files.create(root, bucket.ino, bytes(name), { how: 'guarded' }, { mode: 0o644 }))
-    .attributes.ino;
+  (
+    await namespace.files.create(
+      root,
+      { directory: bucket.ino, name: bytes(name) },
+      { mode: { how: 'guarded' }, wish: { mode: 0o644 } },
+    )
+  ).attributes.ino;
 
 const contentOf = async ({ namespace }: Scene, ino: Ino): Promise<string> =>
-  text((await namespace.files.read(root, ino, 0, 1 << 20)).parts);
+  text((await namespace.files.read(root, ino, { offset: 0, length: 1 << 20 })).parts);
 
 const codeOf = (attempt: Promise<unknown>): Promise<string> =>
   attempt.then(
@@ -50,8 +55,8 @@ test('a truncation between two commits stays', () =>
   races(async (at) => {
     const { files } = at.namespace;
     const ino = await file(at, 'f');
-    await files.write(root, ino, 0, bytes('x'.repeat(100)), false);
-    const truncation = files.setAttributes(root, ino, { size: 0 });
+    await files.write(root, ino, { offset: 0, data: bytes('x'.repeat(100)), stable: false });
+    const truncation = files.setAttributes(root, ino, { wish: { size: 0 } });
     await Promise.all([
       truncation,
       files.commit(root, ino),
@@ -68,7 +73,7 @@ test('commits and writes in any order leave what was written last', () =>
     const ino = await file(at, 'f');
     const commits: Promise<unknown>[] = [];
     for (const letter of ['a', 'b', 'c', 'd', 'e', 'f']) {
-      await files.write(root, ino, 0, bytes(letter.repeat(50)), false);
+      await files.write(root, ino, { offset: 0, data: bytes(letter.repeat(50)), stable: false });
       commits.push(files.commit(root, ino), files.commit(root, ino));
       if (at.simulation.random.below(2) === 0) await at.simulation.latency('writer');
     }
@@ -84,9 +89,13 @@ test('a read never mixes two states of a file', () =>
     let isDone = false;
     const changes = async (): Promise<void> => {
       for (const letter of ['a', 'b', 'c', 'd']) {
-        await files.setAttributes(root, ino, { size: 0 });
-        await files.write(root, ino, 0, bytes(letter.repeat(60)), true);
-        await files.write(root, ino, 0, bytes(letter.toUpperCase().repeat(60)), false);
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
+        await files.write(root, ino, { offset: 0, data: bytes(letter.repeat(60)), stable: true });
+        await files.write(root, ino, {
+          offset: 0,
+          data: bytes(letter.toUpperCase().repeat(60)),
+          stable: false,
+        });
         await files.commit(root, ino);
       }
       isDone = true;
@@ -107,13 +116,18 @@ async function manyExtents(at: Scene, key: string): Promise<Ino> {
   await put(at, at.bucket, 'piece', 'p'.repeat(10));
   const draft = await objects.draft(root);
   for (let piece = 0; piece < 20; piece += 1) {
-    const source = await objects.open(at.bucket.ino, bytes('piece'));
+    const source = await objects.open({ bucket: at.bucket.ino, key: bytes('piece') });
     assert(source !== undefined);
     await draft.splice(source, 0, 10);
     await source.close();
   }
   const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
-  const found = await objects.attach(root, draft, at.bucket.ino, bytes(key), facet, {});
+  const found = await objects.attach(root, draft, {
+    bucket: at.bucket.ino,
+    key: bytes(key),
+    facet,
+    expect: {},
+  });
   return found.attributes.ino;
 }
 
@@ -124,10 +138,10 @@ test('a read of many extents never shows a later write without an earlier one', 
     let isDone = false;
     const changes = async (): Promise<void> => {
       for (const letter of ['q', 'r', 's', 't']) {
-        await files.write(root, ino, 0, bytes(letter.repeat(60)), false);
+        await files.write(root, ino, { offset: 0, data: bytes(letter.repeat(60)), stable: false });
         const commit = files.commit(root, ino);
         await at.simulation.latency('writer');
-        await files.write(root, ino, 60, bytes(letter.repeat(60)), false);
+        await files.write(root, ino, { offset: 60, data: bytes(letter.repeat(60)), stable: false });
         await commit;
         await at.simulation.latency('writer');
         await files.commit(root, ino);
@@ -152,11 +166,11 @@ test('truncation and an append after it never show bytes from before it', () =>
     let isDone = false;
     const changes = async (): Promise<void> => {
       for (let round = 0; round < 4; round += 1) {
-        await files.write(root, ino, 0, bytes('o'.repeat(60)), true);
-        await files.setAttributes(root, ino, { size: 0 });
-        await files.write(root, ino, 50, bytes('n'.repeat(50)), false);
+        await files.write(root, ino, { offset: 0, data: bytes('o'.repeat(60)), stable: true });
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
+        await files.write(root, ino, { offset: 50, data: bytes('n'.repeat(50)), stable: false });
         await at.simulation.latency('writer');
-        await files.setAttributes(root, ino, { size: 0 });
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
       }
       isDone = true;
     };
@@ -173,13 +187,15 @@ test('write, write-out, truncation and removal of one file at once leave nothing
   races(async (at) => {
     const { files } = at.namespace;
     const ino = await file(at, 'f');
-    await files.write(root, ino, 0, bytes('x'.repeat(200)), false);
+    await files.write(root, ino, { offset: 0, data: bytes('x'.repeat(200)), stable: false });
     const all = [
-      files.write(root, ino, 100, bytes('y'.repeat(200)), true),
-      files.write(root, ino, 50, bytes('z'.repeat(10)), false),
+      files.write(root, ino, { offset: 100, data: bytes('y'.repeat(200)), stable: true }),
+      files.write(root, ino, { offset: 50, data: bytes('z'.repeat(10)), stable: false }),
       files.commit(root, ino),
-      files.setAttributes(root, ino, { size: 120 }),
-      at.simulation.latency('remover').then(() => files.remove(root, at.bucket.ino, bytes('f'))),
+      files.setAttributes(root, ino, { wish: { size: 120 } }),
+      at.simulation
+        .latency('remover')
+        .then(() => files.remove(root, { directory: at.bucket.ino, name: bytes('f') })),
     ];
     for (const code of await Promise.all(all.map(codeOf))) assert.match(code, /^(done|stale-handle)$/);
     assert.equal(await codeOf(files.attributes(ino)), 'stale-handle');
@@ -190,15 +206,15 @@ test('an open object reads as it was, whatever happens to its name', () =>
   races(async (at) => {
     const { files, objects } = at.namespace;
     await put(at, at.bucket, 'k', 'o'.repeat(5000));
-    const snapshot = await objects.open(at.bucket.ino, bytes('k'));
+    const snapshot = await objects.open({ bucket: at.bucket.ino, key: bytes('k') });
     assert(snapshot !== undefined);
     const ino = snapshot.found.attributes.ino;
     const disturb = async (): Promise<void> => {
-      await files.write(root, ino, 10, bytes('dirty'), false);
+      await files.write(root, ino, { offset: 10, data: bytes('dirty'), stable: false });
       await files.commit(root, ino);
-      await files.setAttributes(root, ino, { size: 7 });
+      await files.setAttributes(root, ino, { wish: { size: 7 } });
       await put(at, at.bucket, 'k', 'other');
-      await objects.removeKey(at.bucket.ino, bytes('k'), {});
+      await objects.removeKey({ bucket: at.bucket.ino, key: bytes('k'), expect: {} });
       await settle(at);
     };
     const look = async (): Promise<void> => {
@@ -218,17 +234,17 @@ test('a copy of a file with dirty data is the file at the moment of the copy', (
   races(async (at) => {
     const { files, objects } = at.namespace;
     const ino = await file(at, 'f');
-    await files.write(root, ino, 0, bytes('a'.repeat(100)), true);
-    await files.write(root, ino, 0, bytes('b'.repeat(60)), false);
-    const source = await objects.open(at.bucket.ino, bytes('f'));
+    await files.write(root, ino, { offset: 0, data: bytes('a'.repeat(100)), stable: true });
+    await files.write(root, ino, { offset: 0, data: bytes('b'.repeat(60)), stable: false });
+    const source = await objects.open({ bucket: at.bucket.ino, key: bytes('f') });
     assert(source !== undefined);
     const draft = await objects.draft(root);
-    const later = files.write(root, ino, 0, bytes('c'.repeat(100)), true);
+    const later = files.write(root, ino, { offset: 0, data: bytes('c'.repeat(100)), stable: true });
     await draft.splice(source, 0, 100);
     await source.close();
     await later;
     const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
-    await objects.attach(root, draft, at.bucket.ino, bytes('copy'), facet, {});
+    await objects.attach(root, draft, { bucket: at.bucket.ino, key: bytes('copy'), facet, expect: {} });
     assert.equal(String(await get(at, at.bucket, 'copy')), 'b'.repeat(60) + 'a'.repeat(40));
     assert.equal(String(await get(at, at.bucket, 'f')), 'c'.repeat(100));
   }));
@@ -237,9 +253,11 @@ test('an object opened while its file is removed has what was written to it, com
   races(async (at) => {
     const { files, objects } = at.namespace;
     const ino = await manyExtents(at, 'f');
-    await files.write(root, ino, 0, bytes('dirty'), false);
-    const open = at.simulation.latency('opener').then(() => objects.open(at.bucket.ino, bytes('f')));
-    await files.remove(root, at.bucket.ino, bytes('f'));
+    await files.write(root, ino, { offset: 0, data: bytes('dirty'), stable: false });
+    const open = at.simulation
+      .latency('opener')
+      .then(() => objects.open({ bucket: at.bucket.ino, key: bytes('f') }));
+    await files.remove(root, { directory: at.bucket.ino, name: bytes('f') });
     const snapshot = await open;
     if (snapshot === undefined) return;
     const parts: Uint8Array[] = [];
@@ -256,13 +274,13 @@ test('a busy writer does not hold up a change of attributes', () =>
     let isChanged = false;
     const write = async (): Promise<void> => {
       for (; !isChanged && writes < 500; writes += 1) {
-        await files.write(root, ino, writes, bytes('x'), false);
+        await files.write(root, ino, { offset: writes, data: bytes('x'), stable: false });
         if (writes % 8 === 0) await at.simulation.latency('writer');
       }
     };
     const change = async (): Promise<void> => {
       await at.simulation.latency('changer');
-      await files.setAttributes(root, ino, { mode: 0o600 });
+      await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
       isChanged = true;
     };
     await Promise.all([write(), change()]);

@@ -35,7 +35,12 @@ async function putIf(
   const draft = await namespace.objects.draft(s3);
   await draft.write([bytes(body)]);
   try {
-    await namespace.objects.attach(s3, draft, bucket.ino, bytes(key), plainFacet(body), expect);
+    await namespace.objects.attach(s3, draft, {
+      bucket: bucket.ino,
+      key: bytes(key),
+      facet: plainFacet(body),
+      expect,
+    });
   } catch (fault) {
     await draft.discard();
     throw fault;
@@ -43,7 +48,7 @@ async function putIf(
 }
 
 const makeDirectory = async (at: Scene, parent: Ino, name: string): Promise<Ino> =>
-  (await at.namespace.files.makeDirectory(root, parent, bytes(name), {})).attributes.ino;
+  (await at.namespace.files.makeDirectory(root, { directory: parent, name: bytes(name) }, {})).attributes.ino;
 
 const place = (directory: Ino, name: string): { directory: Ino; name: Uint8Array } => ({
   directory,
@@ -65,7 +70,10 @@ for (const [name, first, expect] of [
       assert.equal(codes.filter((code) => code === 'precondition-failed').length, 3);
       const winner = bodies[codes.indexOf('done')];
       assert.equal(String(await get(at, at.bucket, 'd/k')), winner);
-      assert.equal((await at.namespace.objects.head(at.bucket.ino, bytes('d/k')))?.facet.etag, winner);
+      assert.equal(
+        (await at.namespace.objects.head({ bucket: at.bucket.ino, key: bytes('d/k') }))?.facet.etag,
+        winner,
+      );
     }));
 }
 
@@ -73,7 +81,7 @@ test('an object put while its directory is renamed is at one of the two places, 
   races(async (at) => {
     await put(at, at.bucket, 'd/e/old', 'old');
     const moved = at.later(() =>
-      at.namespace.files.rename(root, place(at.bucket.ino, 'd'), place(at.bucket.ino, 'm')),
+      at.namespace.files.rename(root, { from: place(at.bucket.ino, 'd'), to: place(at.bucket.ino, 'm') }),
     );
     await Promise.all([moved, at.later(() => put(at, at.bucket, 'd/e/new', 'new'))]);
     const keys = await listed(at, at.bucket);
@@ -86,11 +94,15 @@ test('an object put into a directory that is being removed is there, or the dire
   races(async (at) => {
     const d = await makeDirectory(at, at.bucket.ino, 'd');
     const [removed] = await Promise.all([
-      at.later(() => faultOf(at.namespace.files.removeDirectory(root, at.bucket.ino, bytes('d')))),
+      at.later(() =>
+        faultOf(at.namespace.files.removeDirectory(root, { directory: at.bucket.ino, name: bytes('d') })),
+      ),
       at.later(() => put(at, at.bucket, 'd/k', 'content')),
     ]);
     assert.equal(String(await get(at, at.bucket, 'd/k')), 'content');
-    const isOld = (await at.namespace.files.lookup(root, at.bucket.ino, bytes('d'))).attributes.ino === d;
+    const isOld =
+      (await at.namespace.files.lookup(root, { directory: at.bucket.ino, name: bytes('d') })).attributes
+        .ino === d;
     assert.equal(removed, isOld ? 'not-empty' : 'done');
   }));
 
@@ -99,8 +111,12 @@ test('a file made in a directory that is being removed is there, or one of the t
     const d = await makeDirectory(at, at.bucket.ino, 'd');
     const { files } = at.namespace;
     const [removed, made] = await Promise.all([
-      at.later(() => faultOf(files.removeDirectory(root, at.bucket.ino, bytes('d')))),
-      at.later(() => faultOf(files.create(root, d, bytes('f'), { how: 'guarded' }, {}))),
+      at.later(() => faultOf(files.removeDirectory(root, { directory: at.bucket.ino, name: bytes('d') }))),
+      at.later(() =>
+        faultOf(
+          files.create(root, { directory: d, name: bytes('f') }, { mode: { how: 'guarded' }, wish: {} }),
+        ),
+      ),
     ]);
     assert.deepEqual([removed, made], removed === 'done' ? ['done', 'stale-handle'] : ['not-empty', 'done']);
   }));
@@ -109,7 +125,9 @@ test('deleting the last key and putting another into the same implicit directory
   races(async (at) => {
     await put(at, at.bucket, 'x/y/one', '1');
     await Promise.all([
-      at.later(() => at.namespace.objects.removeKey(at.bucket.ino, bytes('x/y/one'), {})),
+      at.later(() =>
+        at.namespace.objects.removeKey({ bucket: at.bucket.ino, key: bytes('x/y/one'), expect: {} }),
+      ),
       at.later(() => put(at, at.bucket, 'x/y/two', '2')),
       at.later(() => put(at, at.bucket, 'x/three', '3')),
     ]);
@@ -121,10 +139,14 @@ test('all keys of implicit directories deleted at once leave nothing', () =>
     const keys = ['x/a', 'x/b', 'x/y/a', 'x/y/b', 'x/y/z/a', 'x/y/z/b'];
     await Promise.all(keys.map((key) => put(at, at.bucket, key, key)));
     await Promise.all(
-      keys.map((key) => at.later(() => at.namespace.objects.removeKey(at.bucket.ino, bytes(key), {}))),
+      keys.map((key) =>
+        at.later(() =>
+          at.namespace.objects.removeKey({ bucket: at.bucket.ino, key: bytes(key), expect: {} }),
+        ),
+      ),
     );
     assert.deepEqual(await listed(at, at.bucket), []);
-    const { entries } = await at.namespace.files.entries(root, at.bucket.ino, 0, 10);
+    const { entries } = await at.namespace.files.entries(root, at.bucket.ino, { after: 0, entriesMax: 10 });
     assert.deepEqual(entries, []);
   }));
 
@@ -133,11 +155,11 @@ test('two directories are never renamed into one another', () =>
     const [a, b] = [await makeDirectory(at, at.bucket.ino, 'a'), await makeDirectory(at, at.bucket.ino, 'b')];
     const { files } = at.namespace;
     const codes = await Promise.all([
-      at.later(() => faultOf(files.rename(root, place(at.bucket.ino, 'a'), place(b, 'a')))),
-      at.later(() => faultOf(files.rename(root, place(at.bucket.ino, 'b'), place(a, 'b')))),
+      at.later(() => faultOf(files.rename(root, { from: place(at.bucket.ino, 'a'), to: place(b, 'a') }))),
+      at.later(() => faultOf(files.rename(root, { from: place(at.bucket.ino, 'b'), to: place(a, 'b') }))),
     ]);
     assert.equal(codes.filter((code) => code === 'done').length, 1);
-    assert.equal((await files.entries(root, at.bucket.ino, 0, 10)).entries.length, 1);
+    assert.equal((await files.entries(root, at.bucket.ino, { after: 0, entriesMax: 10 })).entries.length, 1);
   }));
 
 test('a bucket is deleted, or what was put into it meanwhile is there', () =>
@@ -147,7 +169,16 @@ test('a bucket is deleted, or what was put into it meanwhile is there', () =>
     const [deleted, putCode, uploadCode] = await Promise.all([
       at.later(() => faultOf(objects.deleteBucket('other'))),
       at.later(() => faultOf(putIf({ ...at, bucket: other }, 'd/k', { body: 'x', expect: {} }))),
-      at.later(() => faultOf(objects.createUpload(s3, other.ino, bytes('k'), plainFacet(''), undefined))),
+      at.later(() =>
+        faultOf(
+          objects.createUpload(s3, {
+            bucket: other.ino,
+            key: bytes('k'),
+            facet: plainFacet(''),
+            checksum: undefined,
+          }),
+        ),
+      ),
     ]);
     if (deleted === 'done') assert.deepEqual(putCode, 'not-found');
     else assert.deepEqual([deleted, putCode, uploadCode], ['not-empty', 'done', 'done']);
@@ -159,7 +190,15 @@ test('a name made by many at once is made once', () =>
     const { files } = at.namespace;
     const codes = await Promise.all(
       [1, 2, 3, 4].map(() =>
-        at.later(() => faultOf(files.create(root, at.bucket.ino, bytes('f'), { how: 'guarded' }, {}))),
+        at.later(() =>
+          faultOf(
+            files.create(
+              root,
+              { directory: at.bucket.ino, name: bytes('f') },
+              { mode: { how: 'guarded' }, wish: {} },
+            ),
+          ),
+        ),
       ),
     );
     assert.equal(codes.filter((code) => code === 'done').length, 1);
@@ -172,12 +211,16 @@ test('a listing under way has each name that stays once, whatever is made and re
     const stays = Array.from({ length: 30 }, (_, index) => `stays${index}`);
     const goes = Array.from({ length: 30 }, (_, index) => `goes${index}`);
     const make = (name: string): Promise<unknown> =>
-      files.create(root, at.bucket.ino, bytes(name), { how: 'guarded' }, {});
+      files.create(
+        root,
+        { directory: at.bucket.ino, name: bytes(name) },
+        { mode: { how: 'guarded' }, wish: {} },
+      );
     for (const [index, name] of stays.entries()) await Promise.all([make(name), make(`goes${index}`)]);
     const found: string[] = [];
     const list = async (): Promise<void> => {
       for (let [after, eof] = [0, false]; !eof;) {
-        const page = await files.entries(root, at.bucket.ino, after, 7);
+        const page = await files.entries(root, at.bucket.ino, { after, entriesMax: 7 });
         found.push(...page.entries.map(({ name }) => text(name)));
         after = page.entries.at(-1)?.cookie ?? Infinity;
         ({ eof } = page);
@@ -185,7 +228,7 @@ test('a listing under way has each name that stays once, whatever is made and re
     };
     const change = async (): Promise<void> => {
       for (const name of goes) {
-        await files.remove(root, at.bucket.ino, bytes(name));
+        await files.remove(root, { directory: at.bucket.ino, name: bytes(name) });
         await make(`comes-${name}`);
       }
     };

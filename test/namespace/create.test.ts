@@ -17,7 +17,7 @@ test('a directory that is made without a mode can be entered', async () => {
   const bucket = await namespace.objects.createBucket(root, 'b');
   for (const wish of [{}, { mode: undefined }]) {
     const name = bytes(`d${'mode' in wish}`);
-    const made = await namespace.files.makeDirectory(root, bucket.ino, name, wish);
+    const made = await namespace.files.makeDirectory(root, { directory: bucket.ino, name }, wish);
     assert.equal(made.attributes.mode, 0o755);
   }
 });
@@ -26,7 +26,11 @@ test('a file cannot be made larger than files can be', async () => {
   const { namespace } = await openWorld();
   const bucket = await namespace.objects.createBucket(root, 'b');
   const make = (size: number): Promise<unknown> =>
-    namespace.files.create(root, bucket.ino, bytes(`f${size}`), unchecked, { size });
+    namespace.files.create(
+      root,
+      { directory: bucket.ino, name: bytes(`f${size}`) },
+      { mode: unchecked, wish: { size } },
+    );
   assert.equal(await faultOf(make(FILE_BYTES_MAX + 1)), 'too-large');
   assert.equal(await faultOf(make(2 ** 63)), 'too-large');
   assert.equal(await faultOf(make(FILE_BYTES_MAX)), 'done');
@@ -39,11 +43,19 @@ test('device nodes are made by the superuser only', async () => {
   for (const kind of ['block', 'character'] as const) {
     const special = { kind, device };
     const make = (caller: typeof root, name: string): Promise<unknown> =>
-      namespace.files.makeSpecial(caller, bucket.ino, bytes(name), special, { mode: 0o666 });
+      namespace.files.makeSpecial(
+        caller,
+        { directory: bucket.ino, name: bytes(name) },
+        { special, wish: { mode: 0o666 } },
+      );
     assert.equal(await faultOf(make(user(1000), `user-${kind}`)), 'not-permitted');
     assert.equal(await faultOf(make(root, `root-${kind}`)), 'done');
   }
-  const fifo = namespace.files.makeSpecial(user(1000), bucket.ino, bytes('fifo'), { kind: 'fifo' }, {});
+  const fifo = namespace.files.makeSpecial(
+    user(1000),
+    { directory: bucket.ino, name: bytes('fifo') },
+    { special: { kind: 'fifo' }, wish: {} },
+  );
   assert.equal(await faultOf(fifo), 'done');
 });
 
@@ -51,7 +63,11 @@ test('an exclusive create succeeds again for its verifier and for no other', asy
   const { namespace } = await openWorld();
   const { ino } = await namespace.objects.createBucket(root, 'b');
   const make = (verifier: string): ReturnType<typeof namespace.files.create> =>
-    namespace.files.create(root, ino, bytes('f'), exclusive(verifier), {});
+    namespace.files.create(
+      root,
+      { directory: ino, name: bytes('f') },
+      { mode: exclusive(verifier), wish: {} },
+    );
   const first = await make('verifier');
   assert.equal((await make('verifier')).attributes.ino, first.attributes.ino);
   assert.equal(await faultOf(make('another!')), 'exists');
@@ -78,12 +94,23 @@ for (const { what, how, want } of modes) {
     const { namespace, kv } = await openWorld();
     const { files, objects } = namespace;
     const { ino } = await objects.createBucket(root, 'b');
-    await files.create(root, ino, bytes('file'), guarded, {});
-    await files.makeDirectory(root, ino, bytes('directory'), {});
-    await files.makeSpecial(root, ino, bytes('symlink'), { kind: 'symlink', target: bytes('t') }, {});
-    await files.makeSpecial(root, ino, bytes('fifo'), { kind: 'fifo' }, {});
+    await files.create(root, { directory: ino, name: bytes('file') }, { mode: guarded, wish: {} });
+    await files.makeDirectory(root, { directory: ino, name: bytes('directory') }, {});
+    await files.makeSpecial(
+      root,
+      { directory: ino, name: bytes('symlink') },
+      { special: { kind: 'symlink', target: bytes('t') }, wish: {} },
+    );
+    await files.makeSpecial(
+      root,
+      { directory: ino, name: bytes('fifo') },
+      { special: { kind: 'fifo' }, wish: {} },
+    );
     const mode = how === 'exclusive' ? exclusive('12345678') : { how };
-    assert.equal(await faultOf(files.create(root, ino, bytes(what), mode, {})), want);
+    assert.equal(
+      await faultOf(files.create(root, { directory: ino, name: bytes(what) }, { mode, wish: {} })),
+      want,
+    );
     await checkStore({ kv });
   });
 }
@@ -93,16 +120,28 @@ test('a hard link shows the same file and is one more name', async () => {
   const { files, objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
   await put(world, bucket, 'd/file', 'content');
-  const d = (await files.lookup(root, bucket.ino, bytes('d'))).attributes.ino;
-  const { ino } = (await files.lookup(root, d, bytes('file'))).attributes;
-  const linked = await files.link(root, ino, bucket.ino, bytes('name'));
+  const d = (await files.lookup(root, { directory: bucket.ino, name: bytes('d') })).attributes.ino;
+  const { ino } = (await files.lookup(root, { directory: d, name: bytes('file') })).attributes;
+  const linked = await files.link(root, ino, { directory: bucket.ino, name: bytes('name') });
   assert.equal(linked.attributes.linkCount, 2);
-  assert.equal(await faultOf(files.link(root, ino, bucket.ino, bytes('name'))), 'exists');
-  assert.equal(await faultOf(files.link(root, d, bucket.ino, bytes('directory'))), 'not-permitted');
+  assert.equal(
+    await faultOf(files.link(root, ino, { directory: bucket.ino, name: bytes('name') })),
+    'exists',
+  );
+  assert.equal(
+    await faultOf(files.link(root, d, { directory: bucket.ino, name: bytes('directory') })),
+    'not-permitted',
+  );
   const other = await objects.createBucket(s3, 'other');
-  assert.equal(await faultOf(files.link(root, ino, other.ino, bytes('name'))), 'cross-bucket');
-  assert.equal(await faultOf(files.link(user(5), ino, bucket.ino, bytes('users'))), 'access-denied');
-  await files.remove(root, d, bytes('file'));
+  assert.equal(
+    await faultOf(files.link(root, ino, { directory: other.ino, name: bytes('name') })),
+    'cross-bucket',
+  );
+  assert.equal(
+    await faultOf(files.link(user(5), ino, { directory: bucket.ino, name: bytes('users') })),
+    'access-denied',
+  );
+  await files.remove(root, { directory: d, name: bytes('file') });
   assert.equal((await files.attributes(ino)).linkCount, 1);
   assert.deepEqual(await listed(world, bucket), ['d/', 'name']);
   await checkStore(world);

@@ -26,8 +26,13 @@ test('a body of any pieces is stored as one, and any range of it is read', () =>
       for (const piece of pieces) await draft.write([piece.subarray(0, 10), piece.subarray(10)]);
       const whole = Buffer.concat(pieces);
       assert.equal(draft.length(), whole.length);
-      await objects.attach(s3, draft, bucket.ino, bytes('k'), plainFacet('e'), {});
-      const object = await objects.open(bucket.ino, bytes('k'));
+      await objects.attach(s3, draft, {
+        bucket: bucket.ino,
+        key: bytes('k'),
+        facet: plainFacet('e'),
+        expect: {},
+      });
+      const object = await objects.open({ bucket: bucket.ino, key: bytes('k') });
       assert(object !== undefined);
       const ends = [one % (whole.length + 1), other % (whole.length + 1)];
       const [start, end] = [Math.min(...ends), Math.max(...ends)];
@@ -56,7 +61,7 @@ test('a draft that fails on the device is refused, and leaves nothing when it is
   world.device.failWhen((operation) => operation === 'write');
   await draft.write([Buffer.alloc(100_000)]);
   const attach = (): Promise<unknown> =>
-    objects.attach(s3, draft, bucket.ino, bytes('k'), plainFacet('e'), {});
+    objects.attach(s3, draft, { bucket: bucket.ino, key: bytes('k'), facet: plainFacet('e'), expect: {} });
   assert.equal(await faultOf(attach()), 'unavailable');
   world.device.failWhen(undefined);
   assert.equal(await faultOf(attach()), 'unavailable', 'a hole in it would be wrong data');
@@ -73,7 +78,7 @@ test('a draft is attached once', async () => {
   const draft = await objects.draft(s3);
   await draft.write([bytes('content')]);
   const attach = (key: string): Promise<unknown> =>
-    objects.attach(s3, draft, bucket.ino, bytes(key), plainFacet('e'), {});
+    objects.attach(s3, draft, { bucket: bucket.ino, key: bytes(key), facet: plainFacet('e'), expect: {} });
   await attach('one');
   assert.equal(await faultOf(attach('two')), 'conflict');
   await draft.discard();
@@ -88,7 +93,12 @@ test('a draft that a condition refused may be attached elsewhere', async () => {
   const draft = await objects.draft(s3);
   await draft.write([Buffer.alloc(50_000, 'x')]);
   const attach = (key: string): Promise<unknown> =>
-    objects.attach(s3, draft, bucket.ino, bytes(key), plainFacet('e'), { ifNoneMatch: ['*'] });
+    objects.attach(s3, draft, {
+      bucket: bucket.ino,
+      key: bytes(key),
+      facet: plainFacet('e'),
+      expect: { ifNoneMatch: ['*'] },
+    });
   assert.equal(await faultOf(attach('taken')), 'precondition-failed');
   assert.equal(await faultOf(attach('free')), 'done');
   await settle(world);

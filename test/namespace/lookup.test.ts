@@ -11,7 +11,11 @@ async function filled(count: number): Promise<World & { directory: Ino }> {
   const { objects, files } = world.namespace;
   const { ino } = await objects.createBucket(root, 'b');
   const names = Array.from({ length: count }, (_, index) => `file${index}`);
-  await Promise.all(names.map((name) => files.create(root, ino, bytes(name), { how: 'guarded' }, {})));
+  await Promise.all(
+    names.map((name) =>
+      files.create(root, { directory: ino, name: bytes(name) }, { mode: { how: 'guarded' }, wish: {} }),
+    ),
+  );
   return { ...world, directory: ino };
 }
 
@@ -21,7 +25,7 @@ async function all(
 ): Promise<DirectoryEntry[]> {
   const found: DirectoryEntry[] = [];
   for (let [after, eof] = [0, false]; !eof;) {
-    const page = await namespace.files.entries(root, directory, after, entriesMax);
+    const page = await namespace.files.entries(root, directory, { after, entriesMax });
     assert(page.entries.length <= entriesMax);
     found.push(...page.entries);
     after = page.entries.at(-1)?.cookie ?? Infinity;
@@ -48,8 +52,8 @@ test('a cookie stays good when its entry is gone', async () => {
   const before = await all(at, 100);
   const gone = before[9];
   assert(gone !== undefined);
-  for (const { name } of before.slice(5, 12)) await files.remove(root, at.directory, name);
-  const { entries, eof } = await files.entries(root, at.directory, gone.cookie, 100);
+  for (const { name } of before.slice(5, 12)) await files.remove(root, { directory: at.directory, name });
+  const { entries, eof } = await files.entries(root, at.directory, { after: gone.cookie, entriesMax: 100 });
   assert.deepEqual(
     entries.map(({ name }) => text(name)),
     before.slice(12).map(({ name }) => text(name)),
@@ -73,9 +77,10 @@ test('dots lead to the directory itself and to the one above it', async () => {
   const world = await openWorld();
   const { files, objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
-  const { ino } = (await files.makeDirectory(root, bucket.ino, bytes('d'), {})).attributes;
+  const { ino } = (await files.makeDirectory(root, { directory: bucket.ino, name: bytes('d') }, {}))
+    .attributes;
   const lead = async (from: Ino, name: string): Promise<Ino> =>
-    (await files.lookup(root, from, bytes(name))).attributes.ino;
+    (await files.lookup(root, { directory: from, name: bytes(name) })).attributes.ino;
   assert.equal(await lead(ino, '.'), ino);
   assert.equal(await lead(ino, '..'), bucket.ino);
   assert.equal(await lead(bucket.ino, '..'), files.root());
@@ -92,11 +97,15 @@ test('looking into a directory takes its execute bit, listing it its read bit', 
     [0o755, 'done', 'done'],
     [0o700, 'access-denied', 'access-denied'],
   ] as const) {
-    const made = await files.makeDirectory(root, bucket.ino, bytes(`d${mode}`), { mode });
+    const made = await files.makeDirectory(
+      root,
+      { directory: bucket.ino, name: bytes(`d${mode}`) },
+      { mode },
+    );
     const { ino } = made.attributes;
-    await files.create(root, ino, bytes('f'), { how: 'guarded' }, {});
-    assert.equal(await faultOf(files.lookup(user(9), ino, bytes('f'))), looks);
-    assert.equal(await faultOf(files.entries(user(9), ino, 0, 10)), lists);
+    await files.create(root, { directory: ino, name: bytes('f') }, { mode: { how: 'guarded' }, wish: {} });
+    assert.equal(await faultOf(files.lookup(user(9), { directory: ino, name: bytes('f') })), looks);
+    assert.equal(await faultOf(files.entries(user(9), ino, { after: 0, entriesMax: 10 })), lists);
   }
 });
 
@@ -122,8 +131,8 @@ for (const { kind, mode, caller, want } of grants) {
     const wish = { mode, uid: 5, gid: 5 };
     const made =
       kind === 'file'
-        ? await files.create(root, ino, bytes('x'), { how: 'guarded' }, wish)
-        : await files.makeDirectory(root, ino, bytes('x'), wish);
+        ? await files.create(root, { directory: ino, name: bytes('x') }, { mode: { how: 'guarded' }, wish })
+        : await files.makeDirectory(root, { directory: ino, name: bytes('x') }, wish);
     const { granted } = await files.access(caller, made.attributes.ino, EVERYTHING);
     assert.equal(granted, want);
     assert.equal((await files.access(caller, made.attributes.ino, read)).granted, want & read);

@@ -17,17 +17,17 @@ async function scene(): Promise<Scene> {
 }
 
 const makeDirectory = async ({ files }: Scene, parent: Ino, name: string): Promise<Ino> =>
-  (await files.makeDirectory(root, parent, bytes(name), { mode: 0o755 })).attributes.ino;
+  (await files.makeDirectory(root, { directory: parent, name: bytes(name) }, { mode: 0o755 })).attributes.ino;
 
 const inoOf = async ({ files }: Scene, parent: Ino, name: string): Promise<Ino> =>
-  (await files.lookup(root, parent, bytes(name))).attributes.ino;
+  (await files.lookup(root, { directory: parent, name: bytes(name) })).attributes.ino;
 
 test('a second name of the marker of a directory outlives the directory', async () => {
   const at = await scene();
   const directory = await makeDirectory(at, at.bucket.ino, 'd');
   const marker = await inoOf(at, directory, '.s3:=');
-  await at.files.link(root, marker, at.bucket.ino, bytes('second'));
-  await at.files.removeDirectory(root, at.bucket.ino, bytes('d'));
+  await at.files.link(root, marker, { directory: at.bucket.ino, name: bytes('second') });
+  await at.files.removeDirectory(root, { directory: at.bucket.ino, name: bytes('d') });
   assert.equal((await at.files.attributes(marker)).linkCount, 1);
   assert.deepEqual(await listed(at, at.bucket), ['second']);
   await checkStore(at);
@@ -37,13 +37,16 @@ test('a directory whose marker was written to is not empty, committed or not', a
   const at = await scene();
   const directory = await makeDirectory(at, at.bucket.ino, 'd');
   const marker = await inoOf(at, directory, '.s3:=');
-  await at.files.write(root, marker, 0, bytes('body'), false);
-  const { entries } = await at.files.entries(root, directory, 0, 10);
+  await at.files.write(root, marker, { offset: 0, data: bytes('body'), stable: false });
+  const { entries } = await at.files.entries(root, directory, { after: 0, entriesMax: 10 });
   assert.deepEqual(
     entries.map(({ name }) => String(name)),
     ['.s3:='],
   );
-  assert.equal(await faultOf(at.files.removeDirectory(root, at.bucket.ino, bytes('d'))), 'not-empty');
+  assert.equal(
+    await faultOf(at.files.removeDirectory(root, { directory: at.bucket.ino, name: bytes('d') })),
+    'not-empty',
+  );
   assert.equal(String(await get(at, at.bucket, 'd/')), 'body');
 });
 
@@ -54,8 +57,11 @@ test('dots name no entry, also where S3 has made keys of them', async () => {
   await put(at, at.bucket, 'd/./..', 'deep');
   const directory = await inoOf(at, at.bucket.ino, 'd');
   for (const dots of ['.', '..']) {
-    assert.notEqual(await faultOf(at.files.remove(root, at.bucket.ino, bytes(dots))), 'done');
-    assert.notEqual(await faultOf(at.files.removeDirectory(root, directory, bytes(dots))), 'done');
+    assert.notEqual(
+      await faultOf(at.files.remove(root, { directory: at.bucket.ino, name: bytes(dots) })),
+      'done',
+    );
+    assert.notEqual(await faultOf(at.files.removeDirectory(root, { directory, name: bytes(dots) })), 'done');
   }
   assert.deepEqual(await listed(at, at.bucket), ['.', '..', 'd/./..']);
 });
@@ -63,15 +69,21 @@ test('dots name no entry, also where S3 has made keys of them', async () => {
 test('an implicit directory goes with the last key that S3 deletes, a file system keeps it', async () => {
   const at = await scene();
   await put(at, at.bucket, 'x/y/z', '1');
-  await at.namespace.objects.removeKey(at.bucket.ino, bytes('x/y/z'), {});
-  assert.equal(await faultOf(at.files.lookup(root, at.bucket.ino, bytes('x'))), 'not-found');
+  await at.namespace.objects.removeKey({ bucket: at.bucket.ino, key: bytes('x/y/z'), expect: {} });
+  assert.equal(
+    await faultOf(at.files.lookup(root, { directory: at.bucket.ino, name: bytes('x') })),
+    'not-found',
+  );
   await put(at, at.bucket, 'x/y/z', '1');
   const y = await inoOf(at, await inoOf(at, at.bucket.ino, 'x'), 'y');
-  await at.files.remove(root, y, bytes('z'));
+  await at.files.remove(root, { directory: y, name: bytes('z') });
   assert.deepEqual(await listed(at, at.bucket), ['x/y/']);
-  await at.namespace.objects.removeKey(at.bucket.ino, bytes('x/y/'), {});
+  await at.namespace.objects.removeKey({ bucket: at.bucket.ino, key: bytes('x/y/'), expect: {} });
   assert.deepEqual(await listed(at, at.bucket), []);
-  assert.equal(await faultOf(at.files.lookup(root, at.bucket.ino, bytes('x'))), 'not-found');
+  assert.equal(
+    await faultOf(at.files.lookup(root, { directory: at.bucket.ino, name: bytes('x') })),
+    'not-found',
+  );
   await settle(at);
   await checkSettledStore(at);
 });
@@ -87,15 +99,26 @@ for (const { name, caller, removes, renames } of sticky) {
   test(`names in a sticky directory: ${name}`, async () => {
     const at = await scene();
     const wish = { mode: 0o1777, uid: 1000, gid: 1000 };
-    const made = await at.files.makeDirectory(root, at.bucket.ino, bytes('tmp'), wish);
+    const made = await at.files.makeDirectory(root, { directory: at.bucket.ino, name: bytes('tmp') }, wish);
     const tmp = made.attributes.ino;
     for (const file of ['f', 'g'])
-      await at.files.create(root, tmp, bytes(file), { how: 'guarded' }, { uid: 1001, gid: 1001 });
-    await at.files.makeDirectory(root, tmp, bytes('sub'), { uid: 1001, gid: 1001, mode: 0o777 });
-    assert.equal(await faultOf(at.files.remove(caller, tmp, bytes('f'))), removes);
-    assert.equal(await faultOf(at.files.removeDirectory(caller, tmp, bytes('sub'))), removes);
+      await at.files.create(
+        root,
+        { directory: tmp, name: bytes(file) },
+        { mode: { how: 'guarded' }, wish: { uid: 1001, gid: 1001 } },
+      );
+    await at.files.makeDirectory(
+      root,
+      { directory: tmp, name: bytes('sub') },
+      { uid: 1001, gid: 1001, mode: 0o777 },
+    );
+    assert.equal(await faultOf(at.files.remove(caller, { directory: tmp, name: bytes('f') })), removes);
+    assert.equal(
+      await faultOf(at.files.removeDirectory(caller, { directory: tmp, name: bytes('sub') })),
+      removes,
+    );
     const [from, to] = [bytes('g'), bytes('h')].map((each) => ({ directory: tmp, name: each }));
     assert(from !== undefined && to !== undefined);
-    assert.equal(await faultOf(at.files.rename(caller, from, to)), renames);
+    assert.equal(await faultOf(at.files.rename(caller, { from, to })), renames);
   });
 }

@@ -17,9 +17,13 @@ async function scene(): Promise<Scene> {
   const bucket = await objects.createBucket(root, 'b');
   const at = { ...world, bucket, files };
   for (const key of ['file', 'other', 'full/child']) await put(world, bucket, key, key);
-  await files.makeDirectory(root, bucket.ino, bytes('empty'), { mode: 0o777 });
-  await files.makeDirectory(root, await inoOf(at, 'full'), bytes('below'), { mode: 0o777 });
-  await files.link(root, await inoOf(at, 'file'), bucket.ino, bytes('hard'));
+  await files.makeDirectory(root, { directory: bucket.ino, name: bytes('empty') }, { mode: 0o777 });
+  await files.makeDirectory(
+    root,
+    { directory: await inoOf(at, 'full'), name: bytes('below') },
+    { mode: 0o777 },
+  );
+  await files.link(root, await inoOf(at, 'file'), { directory: bucket.ino, name: bytes('hard') });
   await objects.createBucket(root, 'second');
   return at;
 }
@@ -27,7 +31,7 @@ async function scene(): Promise<Scene> {
 async function inoOf({ files, bucket }: Scene, path: string): Promise<Ino> {
   let at = bucket.ino;
   for (const name of path.split('/').filter((each) => each !== ''))
-    at = (await files.lookup(root, at, bytes(name))).attributes.ino;
+    at = (await files.lookup(root, { directory: at, name: bytes(name) })).attributes.ino;
   return at;
 }
 
@@ -37,11 +41,10 @@ async function move(at: Scene, from: string, to: string, caller: Caller = root):
     return { parent: path.slice(0, Math.max(0, slash)), name: bytes(path.slice(slash + 1)) };
   });
   assert(source !== undefined && target !== undefined);
-  return at.files.rename(
-    caller,
-    { directory: await inoOf(at, source.parent), name: source.name },
-    { directory: await inoOf(at, target.parent), name: target.name },
-  );
+  return at.files.rename(caller, {
+    from: { directory: await inoOf(at, source.parent), name: source.name },
+    to: { directory: await inoOf(at, target.parent), name: target.name },
+  });
 }
 
 const cases = [
@@ -95,7 +98,10 @@ test('a directory takes all keys below it along, and its .. leads to the new pla
   const full = await inoOf(at, 'full');
   await move(at, 'full', 'empty/moved');
   assert.deepEqual(await listed(at, at.bucket, 'empty/moved/'), ['empty/moved/below/', 'empty/moved/child']);
-  assert.equal((await at.files.lookup(root, full, bytes('..'))).attributes.ino, await inoOf(at, 'empty'));
+  assert.equal(
+    (await at.files.lookup(root, { directory: full, name: bytes('..') })).attributes.ino,
+    await inoOf(at, 'empty'),
+  );
 });
 
 test('names do not move between buckets, nor into the root', async () => {
@@ -104,14 +110,14 @@ test('names do not move between buckets, nor into the root', async () => {
   assert(second !== undefined);
   const from = { directory: at.bucket.ino, name: bytes('file') };
   const to = (directory: Ino): { directory: Ino; name: Uint8Array } => ({ directory, name: bytes('x') });
-  assert.equal(await faultOf(at.files.rename(root, from, to(second.ino))), 'cross-bucket');
-  assert.equal(await faultOf(at.files.rename(root, from, to(at.files.root()))), 'access-denied');
+  assert.equal(await faultOf(at.files.rename(root, { from, to: to(second.ino) })), 'cross-bucket');
+  assert.equal(await faultOf(at.files.rename(root, { from, to: to(at.files.root()) })), 'access-denied');
 });
 
 test('a directory that is not yours changes its parent only if you may write to it', async () => {
   const at = await scene();
   const setMode = async (path: string, mode: number): Promise<unknown> =>
-    at.files.setAttributes(root, await inoOf(at, path), { mode });
+    at.files.setAttributes(root, await inoOf(at, path), { wish: { mode } });
   await setMode('', 0o777);
   await setMode('full', 0o755);
   assert.equal(await faultOf(move(at, 'full', 'empty/full', user(9))), 'access-denied');
@@ -122,11 +128,10 @@ test('a directory that is not yours changes its parent only if you may write to 
 
 test('before and after of both directories are told', async () => {
   const at = await scene();
-  const { from, to } = await at.files.rename(
-    root,
-    { directory: at.bucket.ino, name: bytes('empty') },
-    { directory: await inoOf(at, 'full'), name: bytes('empty') },
-  );
+  const { from, to } = await at.files.rename(root, {
+    from: { directory: at.bucket.ino, name: bytes('empty') },
+    to: { directory: await inoOf(at, 'full'), name: bytes('empty') },
+  });
   assert.equal(from.after.linkCount, from.before.linkCount - 1);
   assert.equal(to.after.linkCount, to.before.linkCount + 1);
   for (const { before, after } of [from, to]) {

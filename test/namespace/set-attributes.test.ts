@@ -14,7 +14,11 @@ async function fileOf(mode: number): Promise<World & { file: Attributes }> {
   const world = await openWorld();
   const { ino } = await world.namespace.objects.createBucket(root, 'b');
   const wish = { mode, uid: 1000, gid: 1000 };
-  const made = await world.namespace.files.create(root, ino, bytes('f'), { how: 'guarded' }, wish);
+  const made = await world.namespace.files.create(
+    root,
+    { directory: ino, name: bytes('f') },
+    { mode: { how: 'guarded' }, wish },
+  );
   return { ...world, file: made.attributes };
 }
 
@@ -150,7 +154,7 @@ for (const [what, rules] of Object.entries(tables)) {
   for (const { name, mode, caller, wish, want } of rules) {
     test(`${what}, ${name}: ${JSON.stringify(want)}`, async () => {
       const { namespace, file } = await fileOf(mode);
-      const change = namespace.files.setAttributes(caller, file.ino, wish);
+      const change = namespace.files.setAttributes(caller, file.ino, { wish });
       if (typeof want === 'string') {
         assert.equal(await faultOf(change), want);
         assert.deepEqual(await namespace.files.attributes(file.ino), file);
@@ -170,33 +174,46 @@ test('a guard that is not the change time refuses', async () => {
   const { namespace, file } = await fileOf(0o644);
   const { files } = namespace;
   const wrong = { ...file.ctime, nanoseconds: file.ctime.nanoseconds + 1 };
-  assert.equal(await faultOf(files.setAttributes(owner, file.ino, { mode: 0 }, wrong)), 'not-sync');
-  const { after } = await files.setAttributes(owner, file.ino, { mode: 0o600 }, file.ctime);
-  assert.equal(await faultOf(files.setAttributes(owner, file.ino, { mode: 0 }, file.ctime)), 'not-sync');
-  await files.write(owner, file.ino, 0, bytes('x'), false);
-  assert.equal(await faultOf(files.setAttributes(owner, file.ino, { mode: 0 }, after.ctime)), 'not-sync');
+  assert.equal(
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: wrong })),
+    'not-sync',
+  );
+  const { after } = await files.setAttributes(owner, file.ino, { wish: { mode: 0o600 }, guard: file.ctime });
+  assert.equal(
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: file.ctime })),
+    'not-sync',
+  );
+  await files.write(owner, file.ino, { offset: 0, data: bytes('x'), stable: false });
+  assert.equal(
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: after.ctime })),
+    'not-sync',
+  );
 });
 
 test('a directory has modes, owners and times, but no size', async () => {
   const { namespace } = await openWorld();
   const { files, objects } = namespace;
   const { ino } = await objects.createBucket(root, 'b');
-  const d = (await files.makeDirectory(root, ino, bytes('d'), {})).attributes.ino;
-  assert.equal(await faultOf(files.setAttributes(root, d, { size: 0 })), 'is-directory');
-  const { after } = await files.setAttributes(root, d, { mode: 0o2770, gid: 50, mtime: TIME });
+  const d = (await files.makeDirectory(root, { directory: ino, name: bytes('d') }, {})).attributes.ino;
+  assert.equal(await faultOf(files.setAttributes(root, d, { wish: { size: 0 } })), 'is-directory');
+  const { after } = await files.setAttributes(root, d, { wish: { mode: 0o2770, gid: 50, mtime: TIME } });
   assert.deepEqual([after.mode, after.gid, after.mtime], [0o2770, 50, TIME]);
-  const made = await files.create(root, d, bytes('f'), { how: 'guarded' }, {});
+  const made = await files.create(
+    root,
+    { directory: d, name: bytes('f') },
+    { mode: { how: 'guarded' }, wish: {} },
+  );
   assert.equal(made.attributes.gid, 50, 'set-group-ID on a directory gives its group');
-  const sub = await files.makeDirectory(root, d, bytes('sub'), { mode: 0o755 });
+  const sub = await files.makeDirectory(root, { directory: d, name: bytes('sub') }, { mode: 0o755 });
   assert.equal(sub.attributes.mode, 0o2755);
   assert.notDeepEqual(made.directory.after.mtime, TIME);
 });
 
 test('who writes without being the superuser takes the set-IDs away', async () => {
   const { namespace, file } = await fileOf(0o6777);
-  await namespace.files.write(root, file.ino, 0, bytes('x'), false);
+  await namespace.files.write(root, file.ino, { offset: 0, data: bytes('x'), stable: false });
   assert.equal((await namespace.files.attributes(file.ino)).mode, 0o6777);
-  await namespace.files.write(other, file.ino, 0, bytes('x'), false);
+  await namespace.files.write(other, file.ino, { offset: 0, data: bytes('x'), stable: false });
   assert.equal((await namespace.files.attributes(file.ino)).mode, 0o777);
 });
 
@@ -205,10 +222,10 @@ test('S3 headers survive NFS writes, the ETag and its checksums do not', async (
   const { files, objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
   const { ino } = (await put(world, bucket, 'k', 'content')).attributes;
-  await files.setAttributes(root, ino, { mode: 0o600 });
-  assert.equal((await objects.head(bucket.ino, bytes('k')))?.facet.etag, 'etag-of-k');
-  await files.setAttributes(root, ino, { size: 3 });
-  const facet = (await objects.head(bucket.ino, bytes('k')))?.facet;
+  await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
+  assert.equal((await objects.head({ bucket: bucket.ino, key: bytes('k') }))?.facet.etag, 'etag-of-k');
+  await files.setAttributes(root, ino, { wish: { size: 3 } });
+  const facet = (await objects.head({ bucket: bucket.ino, key: bytes('k') }))?.facet;
   assert.match(facet?.etag ?? '', /-/);
   assert.deepEqual(facet?.headers, { 'content-type': 'text/plain' });
   assert.equal(text((await get(world, bucket, 'k')) ?? []), 'con');

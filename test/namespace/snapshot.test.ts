@@ -23,16 +23,22 @@ async function largeFile(): Promise<Scene> {
   const world = await openWorld();
   const { files, objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
-  const { ino } = (await files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, {})).attributes;
+  const { ino } = (
+    await files.create(
+      root,
+      { directory: bucket.ino, name: bytes('f') },
+      { mode: { how: 'guarded' }, wish: {} },
+    )
+  ).attributes;
   for (let index = 0; index < EXTENTS; index += 1)
-    await files.write(root, ino, at(index), bytes('old'), false);
+    await files.write(root, ino, { offset: at(index), data: bytes('old'), stable: false });
   await files.commit(root, ino);
-  await files.setAttributes(root, ino, { size: LARGE_BYTES });
+  await files.setAttributes(root, ino, { wish: { size: LARGE_BYTES } });
   return { ...world, bucket, ino };
 }
 
 async function openLarge({ namespace, bucket }: Scene): Promise<OpenObject> {
-  const object = await namespace.objects.open(bucket.ino, bytes('f'));
+  const object = await namespace.objects.open({ bucket: bucket.ino, key: bytes('f') });
   assert(object !== undefined);
   return object;
 }
@@ -47,11 +53,12 @@ const changes = [
   { name: 'a write', change: async () => undefined },
   {
     name: 'a write and a removal',
-    change: ({ namespace, bucket }: Scene) => namespace.files.remove(root, bucket.ino, bytes('f')),
+    change: ({ namespace, bucket }: Scene) =>
+      namespace.files.remove(root, { directory: bucket.ino, name: bytes('f') }),
   },
   {
     name: 'a write and a truncation to nothing',
-    change: ({ namespace, ino }: Scene) => namespace.files.setAttributes(root, ino, { size: 0 }),
+    change: ({ namespace, ino }: Scene) => namespace.files.setAttributes(root, ino, { wish: { size: 0 } }),
   },
 ] as const;
 
@@ -60,7 +67,7 @@ for (const { name, change } of changes) {
     const scene = await largeFile();
     const object = await openLarge(scene);
     assert.equal(await piece(object, 1), 'old');
-    await scene.namespace.files.write(root, scene.ino, at(1), bytes('new'), true);
+    await scene.namespace.files.write(root, scene.ino, { offset: at(1), data: bytes('new'), stable: true });
     await change(scene);
     await settle(scene);
     const outcome = await faultOf(piece(object, 1).then((seen) => assert.equal(seen, 'old')));
@@ -74,7 +81,7 @@ for (const { name, change } of changes) {
 test('a large object that is only removed is read to its end', async () => {
   const scene = await largeFile();
   const object = await openLarge(scene);
-  await scene.namespace.files.remove(root, scene.bucket.ino, bytes('f'));
+  await scene.namespace.files.remove(root, { directory: scene.bucket.ino, name: bytes('f') });
   await settle(scene);
   for (let index = 0; index < EXTENTS; index += 1) assert.equal(await piece(object, index), 'old');
   await object.close();
@@ -85,7 +92,7 @@ test('a large object that is only removed is read to its end', async () => {
 test('a read behind the end, however far, is the end', async () => {
   const { namespace, ino } = await largeFile();
   for (const offset of [LARGE_BYTES, LARGE_BYTES + 1, FILE_BYTES_MAX - 1, FILE_BYTES_MAX]) {
-    const { length, eof, parts } = await namespace.files.read(root, ino, offset, 100);
+    const { length, eof, parts } = await namespace.files.read(root, ino, { offset, length: 100 });
     assert.deepEqual([length, eof, parts.length], [0, true, 0]);
   }
 });
@@ -97,17 +104,22 @@ test('a draft of a thousand pieces becomes an object; discarded or forgotten it 
   const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
   const piece = await objects.draft(root);
   await piece.write([bytes('0123456789')]);
-  await objects.attach(root, piece, bucket.ino, bytes('piece'), facet, {});
+  await objects.attach(root, piece, { bucket: bucket.ino, key: bytes('piece'), facet, expect: {} });
   const splice = async (count: number): ReturnType<typeof objects.draft> => {
     const draft = await objects.draft(root);
-    const source = await objects.open(bucket.ino, bytes('piece'));
+    const source = await objects.open({ bucket: bucket.ino, key: bytes('piece') });
     assert(source !== undefined);
     for (let index = 0; index < count; index += 1) await draft.splice(source, index % 5, 5);
     await source.close();
     return draft;
   };
-  await objects.attach(root, await splice(1100), bucket.ino, bytes('long'), facet, {});
-  const object = await objects.open(bucket.ino, bytes('long'));
+  await objects.attach(root, await splice(1100), {
+    bucket: bucket.ino,
+    key: bytes('long'),
+    facet,
+    expect: {},
+  });
+  const object = await objects.open({ bucket: bucket.ino, key: bytes('long') });
   assert(object !== undefined);
   const parts: Uint8Array[] = [];
   for await (const part of object.read(0, 5500)) parts.push(part);
@@ -125,12 +137,18 @@ test('a copy of a large object that is overwritten meanwhile has what it was giv
   underSchedules(12, async (stack, simulation) => {
     const { files, objects } = stack.namespace;
     const bucket = await objects.createBucket(root, 'b');
-    const { ino } = (await files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, {})).attributes;
+    const { ino } = (
+      await files.create(
+        root,
+        { directory: bucket.ino, name: bytes('f') },
+        { mode: { how: 'guarded' }, wish: {} },
+      )
+    ).attributes;
     for (let index = 0; index < EXTENTS; index += 1)
-      await files.write(root, ino, at(index), bytes('old'), false);
+      await files.write(root, ino, { offset: at(index), data: bytes('old'), stable: false });
     await files.commit(root, ino);
-    await files.setAttributes(root, ino, { size: LARGE_BYTES });
-    const source = await objects.open(bucket.ino, bytes('f'));
+    await files.setAttributes(root, ino, { wish: { size: LARGE_BYTES } });
+    const source = await objects.open({ bucket: bucket.ino, key: bytes('f') });
     assert(source !== undefined);
     const draft = await objects.draft(root);
     await draft.write([bytes('head'.repeat(30))]);
@@ -139,15 +157,15 @@ test('a copy of a large object that is overwritten meanwhile has what it was giv
       await source.close();
       await simulation.clock.sleep(50);
       const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
-      await objects.attach(root, draft, bucket.ino, bytes('copy'), facet, {});
+      await objects.attach(root, draft, { bucket: bucket.ino, key: bytes('copy'), facet, expect: {} });
     };
     const overwrite = async (): Promise<void> => {
-      await files.write(root, ino, at(1), bytes('new'), true);
+      await files.write(root, ino, { offset: at(1), data: bytes('new'), stable: true });
       await settle(stack);
     };
     const [outcome] = await Promise.all([faultOf(copy()), overwrite()]);
     if (outcome === 'done') {
-      const object = await objects.open(bucket.ino, bytes('copy'));
+      const object = await objects.open({ bucket: bucket.ino, key: bytes('copy') });
       assert(object !== undefined);
       const parts: Uint8Array[] = [];
       for await (const part of object.read(120, 3)) parts.push(part);

@@ -10,7 +10,14 @@ const SCHEDULES = 40;
 const KEY = bytes('d/key');
 
 const createUpload = async ({ namespace }: Stack, bucket: Bucket): Promise<string> =>
-  (await namespace.objects.createUpload(s3, bucket.ino, KEY, plainFacet('u'), undefined)).uploadId;
+  (
+    await namespace.objects.createUpload(s3, {
+      bucket: bucket.ino,
+      key: KEY,
+      facet: plainFacet('u'),
+      checksum: undefined,
+    })
+  ).uploadId;
 
 async function putPart(
   { namespace }: Stack,
@@ -21,7 +28,10 @@ async function putPart(
   await draft.write([bytes(body)]);
   const part = { etag: `etag-of-${body}`, checksums: [] };
   try {
-    return await namespace.objects.putPart(bucket.ino, KEY, uploadId, number, draft, part);
+    return await namespace.objects.putPart({ bucket: bucket.ino, key: KEY, uploadId }, draft, {
+      number,
+      ...part,
+    });
   } catch (fault) {
     await draft.discard();
     throw fault;
@@ -34,7 +44,14 @@ const complete = (
   { uploadId, bodies }: { uploadId: string; bodies: readonly string[] },
 ): Promise<Found> => {
   const parts = bodies.map((body, index) => ({ number: index + 1, etag: `etag-of-${body}` }));
-  return namespace.objects.completeUpload(s3, bucket.ino, KEY, uploadId, parts, plainFacet('whole'), {});
+  return namespace.objects.completeUpload(s3, {
+    bucket: bucket.ino,
+    key: KEY,
+    uploadId,
+    parts,
+    facet: plainFacet('whole'),
+    expect: {},
+  });
 };
 
 const twoParts = async (stack: Stack, bucket: Bucket): Promise<string> => {
@@ -53,7 +70,7 @@ test('the parts become the object; a second Complete answers the same', async ()
   await put(world, bucket, 'd/key', 'replaced');
   assert.deepEqual(await complete(world, bucket, { uploadId, bodies: ['one', 'two'] }), first);
   assert.equal(String(await get(world, bucket, 'd/key')), 'replaced');
-  assert.equal(await faultOf(objects.abortUpload(bucket.ino, KEY, uploadId)), 'not-found');
+  assert.equal(await faultOf(objects.abortUpload({ bucket: bucket.ino, key: KEY, uploadId })), 'not-found');
   await settle(world);
   await checkSettledStore(world);
 });
@@ -64,7 +81,10 @@ test('a part that is sent again replaces the first; a wrong or missing one is a 
   const uploadId = await twoParts(world, bucket);
   await putPart(world, bucket, { uploadId, number: 1, body: 'again' });
   const { objects } = world.namespace;
-  const { parts } = await objects.parts(bucket.ino, KEY, uploadId, 0, 10);
+  const { parts } = await objects.parts(
+    { bucket: bucket.ino, key: KEY, uploadId },
+    { afterNumber: 0, partsMax: 10 },
+  );
   assert.deepEqual(
     parts.map(({ number, etag, size }) => [number, etag, size]),
     [
@@ -87,7 +107,12 @@ test('uploads are listed by key and then by initiation, whatever bytes their key
   const bucket = await namespace.objects.createBucket(root, 'b');
   const keys = ['a', 'a\0', 'a\0\0', 'a/b', 'a/b', 'b', '\0', 'aa'].map(bytes);
   for (const key of keys)
-    await namespace.objects.createUpload(s3, bucket.ino, key, plainFacet(''), undefined);
+    await namespace.objects.createUpload(s3, {
+      bucket: bucket.ino,
+      key,
+      facet: plainFacet(''),
+      checksum: undefined,
+    });
   const found: string[] = [];
   let [afterKey, afterUploadId] = [bytes(''), ''];
   for (let more = true; more;) {
@@ -118,10 +143,10 @@ test('of a Complete and an Abort at once exactly one succeeds', () =>
     };
     const codes = await Promise.all([
       late(() => complete(stack, bucket, { uploadId, bodies: ['one', 'two'] })),
-      late(() => objects.abortUpload(bucket.ino, KEY, uploadId)),
+      late(() => objects.abortUpload({ bucket: bucket.ino, key: KEY, uploadId })),
     ]);
     assert.deepEqual([...codes].sort(), ['done', 'not-found']);
-    const isThere = (await objects.head(bucket.ino, KEY)) !== undefined;
+    const isThere = (await objects.head({ bucket: bucket.ino, key: KEY })) !== undefined;
     assert.equal(isThere, codes[0] === 'done');
     await settle(stack);
     await checkSettledStore(stack);
@@ -154,7 +179,9 @@ test('a Complete while its parts are sent again takes a whole part or says that 
     };
     const completing = late(() => complete(stack, bucket, { uploadId, bodies: ['one', 'two'] }));
     const again = late(() => putPart(stack, bucket, { uploadId, number: 1, body: 'new' }));
-    const aborting = late(() => stack.namespace.objects.abortUpload(bucket.ino, KEY, uploadId));
+    const aborting = late(() =>
+      stack.namespace.objects.abortUpload({ bucket: bucket.ino, key: KEY, uploadId }),
+    );
     for (const code of await Promise.all([completing, again, aborting]))
       assert.match(code, /^(done|not-found)$/);
     const body = await get(stack, bucket, 'd/key');

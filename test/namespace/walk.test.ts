@@ -94,8 +94,10 @@ test('names that are no UTF-8, made by NFS, are listed once', () =>
       const world = await openWorld();
       const { files, objects } = world.namespace;
       const bucket = await objects.createBucket(root, 'b');
-      const x = (await files.makeDirectory(root, bucket.ino, bytes('x'), {})).attributes.ino;
-      for (const name of all) await files.create(root, x, raw(name), { how: 'guarded' }, {});
+      const x = (await files.makeDirectory(root, { directory: bucket.ino, name: bytes('x') }, {})).attributes
+        .ino;
+      for (const name of all)
+        await files.create(root, { directory: x, name: raw(name) }, { mode: { how: 'guarded' }, wish: {} });
       await put(world, bucket, 'y', '');
       const stored = ['y', 'x/', ...all.map((name) => `x/${name}`)];
       for (const asked of ['', '/', 'x', 'a']) {

@@ -121,11 +121,16 @@ export async function put(
 ): Promise<Found> {
   const draft = await world.namespace.objects.draft(s3);
   await draft.write([typeof body === 'string' ? bytes(body) : body]);
-  return world.namespace.objects.attach(s3, draft, bucket.ino, bytes(key), plainFacet(`etag-of-${key}`), {});
+  return world.namespace.objects.attach(s3, draft, {
+    bucket: bucket.ino,
+    key: bytes(key),
+    facet: plainFacet(`etag-of-${key}`),
+    expect: {},
+  });
 }
 
 export async function get(world: Stack, bucket: Bucket, key: string): Promise<Buffer | undefined> {
-  const object = await world.namespace.objects.open(bucket.ino, bytes(key));
+  const object = await world.namespace.objects.open({ bucket: bucket.ino, key: bytes(key) });
   if (object === undefined) return undefined;
   const parts: Uint8Array[] = [];
   for await (const part of object.read(0, object.found.attributes.size)) parts.push(part);

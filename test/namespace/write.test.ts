@@ -11,7 +11,11 @@ async function file(): Promise<World & { bucket: Bucket; ino: Ino }> {
   const world = await openWorld();
   const bucket = await world.namespace.objects.createBucket(root, 'b');
   const wish = { mode: 0o600, uid: 1000 };
-  const made = await world.namespace.files.create(root, bucket.ino, bytes('f'), { how: 'guarded' }, wish);
+  const made = await world.namespace.files.create(
+    root,
+    { directory: bucket.ino, name: bytes('f') },
+    { mode: { how: 'guarded' }, wish },
+  );
   return { ...world, bucket, ino: made.attributes.ino };
 }
 
@@ -34,16 +38,16 @@ test('a file is an array of bytes, however it is written, gathered and cut', () 
       for (const [index, { what, at: offset, length }] of operations.entries()) {
         if (what === 'commit') await files.commit(root, at.ino);
         else if (what === 'truncate') {
-          await files.setAttributes(root, at.ino, { size: offset });
+          await files.setAttributes(root, at.ino, { wish: { size: offset } });
           plain = Buffer.concat([plain, Buffer.alloc(offset)], offset);
         } else {
           const data = Buffer.alloc(length, String.fromCharCode(97 + index));
-          await files.write(root, at.ino, offset, data, what === 'stable');
+          await files.write(root, at.ino, { offset, data, stable: what === 'stable' });
           const size = length === 0 ? plain.length : Math.max(plain.length, offset + length);
           plain = Buffer.concat([plain, Buffer.alloc(size)], size);
           data.copy(plain, offset);
         }
-        const { parts } = await files.read(root, at.ino, 0, 1 << 20);
+        const { parts } = await files.read(root, at.ino, { offset: 0, length: 1 << 20 });
         assert(Buffer.concat(parts).equals(plain), `after operation ${index}`);
       }
       assert((await get(at, at.bucket, 'f'))?.equals(plain));
@@ -58,10 +62,13 @@ test('what could not be written out is kept, told at the commit, and written whe
   const at = await file();
   const { files } = at.namespace;
   const data = Buffer.alloc(100_000, 'x');
-  await files.write(root, at.ino, 0, data, false);
+  await files.write(root, at.ino, { offset: 0, data, stable: false });
   at.device.failWhen((operation) => operation !== 'read');
   assert.equal(await faultOf(files.commit(root, at.ino)), 'unavailable');
-  assert.equal(await faultOf(files.write(root, at.ino, 5, bytes('yy'), true)), 'unavailable');
+  assert.equal(
+    await faultOf(files.write(root, at.ino, { offset: 5, data: bytes('yy'), stable: true })),
+    'unavailable',
+  );
   at.clock.ms += 10_000;
   await at.namespace.step();
   data.write('yy', 5);
@@ -79,7 +86,7 @@ test('what could not be written out is kept, told at the commit, and written whe
 
 test('dirty data that nobody commits becomes durable by itself', async () => {
   const at = await file();
-  await at.namespace.files.write(root, at.ino, 0, bytes('idle'), false);
+  await at.namespace.files.write(root, at.ino, { offset: 0, data: bytes('idle'), stable: false });
   at.clock.ms += 10_000;
   await settle(at);
   const after = await openWorld({
@@ -93,7 +100,7 @@ test('much dirty data of one file is written out before more is taken', async ()
   const at = await file();
   const data = Buffer.alloc(1 << 20, 'x');
   for (let index = 0; index < 40; index += 1)
-    await at.namespace.files.write(root, at.ino, index << 20, data, false);
+    await at.namespace.files.write(root, at.ino, { offset: index << 20, data, stable: false });
   const { bytesTotal, bytesFree } = at.blobs.usage();
   assert(bytesTotal - bytesFree >= DIRTY_FILE_BYTES_MAX, 'some of it is on the device');
   await at.namespace.files.commit(root, at.ino);
@@ -102,8 +109,8 @@ test('much dirty data of one file is written out before more is taken', async ()
 
 test('a namespace with a removed file that was written to closes', async () => {
   const at = await file();
-  const writing = at.namespace.files.write(root, at.ino, 0, bytes('late'), false);
-  await at.namespace.files.remove(root, at.bucket.ino, bytes('f'));
+  const writing = at.namespace.files.write(root, at.ino, { offset: 0, data: bytes('late'), stable: false });
+  await at.namespace.files.remove(root, { directory: at.bucket.ino, name: bytes('f') });
   await faultOf(writing);
   await at.namespace.close();
   await settle(at);
@@ -121,9 +128,12 @@ for (const { name, caller, offset, want } of refusals) {
   test(`a write ${name}: ${want}`, async () => {
     const at = await file();
     const { files } = at.namespace;
-    assert.equal(await faultOf(files.write(caller, at.ino, offset, bytes('data'), true)), want);
+    assert.equal(
+      await faultOf(files.write(caller, at.ino, { offset, data: bytes('data'), stable: true })),
+      want,
+    );
     if (want !== 'done') return;
-    const { parts, eof } = await files.read(root, at.ino, offset, 100);
+    const { parts, eof } = await files.read(root, at.ino, { offset, length: 100 });
     assert.deepEqual([text(parts), eof], ['data', true]);
   });
 }
@@ -131,13 +141,17 @@ for (const { name, caller, offset, want } of refusals) {
 test('what is no file cannot be written, read or cut', async () => {
   const at = await file();
   const { files } = at.namespace;
-  const fifo = await files.makeSpecial(root, at.bucket.ino, bytes('fifo'), { kind: 'fifo' }, {});
+  const fifo = await files.makeSpecial(
+    root,
+    { directory: at.bucket.ino, name: bytes('fifo') },
+    { special: { kind: 'fifo' }, wish: {} },
+  );
   for (const [ino, want] of [
     [fifo.attributes.ino, 'invalid-argument'],
     [at.bucket.ino, 'is-directory'],
   ] as const) {
-    assert.equal(await faultOf(files.write(root, ino, 0, bytes('x'), true)), want);
-    assert.equal(await faultOf(files.read(root, ino, 0, 1)), want);
-    assert.equal(await faultOf(files.setAttributes(root, ino, { size: 0 })), want);
+    assert.equal(await faultOf(files.write(root, ino, { offset: 0, data: bytes('x'), stable: true })), want);
+    assert.equal(await faultOf(files.read(root, ino, { offset: 0, length: 1 })), want);
+    assert.equal(await faultOf(files.setAttributes(root, ino, { wish: { size: 0 } })), want);
   }
 });

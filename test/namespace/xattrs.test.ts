@@ -14,13 +14,12 @@ test('extended attributes stay through edits of the content, a change of mode an
   const bucket = await objects.createBucket(root, 'b');
   const { ino } = (await put(world, bucket, 'file', 'one')).attributes;
   await files.setExtendedAttribute(root, ino, { name: 'user.colour', value: bytes('red') });
-  await files.write(root, ino, 3, bytes(' two'), true);
-  await files.setAttributes(root, ino, { mode: 0o600 });
-  await files.rename(
-    root,
-    { directory: bucket.ino, name: bytes('file') },
-    { directory: bucket.ino, name: bytes('moved') },
-  );
+  await files.write(root, ino, { offset: 3, data: bytes(' two'), stable: true });
+  await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
+  await files.rename(root, {
+    from: { directory: bucket.ino, name: bytes('file') },
+    to: { directory: bucket.ino, name: bytes('moved') },
+  });
   const kept = await files.extendedAttributes(root, ino);
   assert.deepEqual([...kept.keys()], ['user.colour']);
   assert.equal(text(kept.get('user.colour') ?? new Uint8Array(0)), 'red');

@@ -105,7 +105,11 @@ export class Actor {
     const { directory, name } = await this.#place(key);
     const { files } = this.#stack.namespace;
     await this.ledger.perform(this.ledger.with(key, ['']), () =>
-      files.create(root, directory, bytes(name), { how: 'guarded' }, { mode: 0o644 }),
+      files.create(
+        root,
+        { directory, name: bytes(name) },
+        { mode: { how: 'guarded' }, wish: { mode: 0o644 } },
+      ),
     );
   }
 
@@ -113,7 +117,7 @@ export class Actor {
     const key = this.#ownKey();
     const { objects } = this.#stack.namespace;
     await this.ledger.perform(this.ledger.without(key), () =>
-      objects.removeKey(this.#bucket.ino, bytes(key), {}),
+      objects.removeKey({ bucket: this.#bucket.ino, key: bytes(key), expect: {} }),
     );
   }
 
@@ -121,7 +125,9 @@ export class Actor {
     const key = this.#ownKey();
     const { directory, name } = await this.#place(key);
     const { files } = this.#stack.namespace;
-    await this.ledger.perform(this.ledger.without(key), () => files.remove(root, directory, bytes(name)));
+    await this.ledger.perform(this.ledger.without(key), () =>
+      files.remove(root, { directory, name: bytes(name) }),
+    );
   }
 
   async #write(): Promise<void> {
@@ -129,7 +135,7 @@ export class Actor {
     const { offset, data, content } = this.#change(this.ledger.content(key));
     const ino = await this.#ino(key);
     await this.ledger.perform(this.ledger.written(key, content), () =>
-      this.#stack.namespace.files.write(root, ino, offset, bytes(data), false),
+      this.#stack.namespace.files.write(root, ino, { offset, data: bytes(data), stable: false }),
     );
   }
 
@@ -138,7 +144,7 @@ export class Actor {
     const { offset, data, content } = this.#change(this.ledger.content(key));
     const ino = await this.#ino(key);
     await this.ledger.perform(this.ledger.with(key, [content]), () =>
-      this.#stack.namespace.files.write(root, ino, offset, bytes(data), true),
+      this.#stack.namespace.files.write(root, ino, { offset, data: bytes(data), stable: true }),
     );
   }
 
@@ -156,7 +162,7 @@ export class Actor {
     const size = this.#random(old.length + 20);
     const ino = await this.#ino(key);
     await this.ledger.perform(this.ledger.with(key, [old.slice(0, size).padEnd(size, '\0')]), () =>
-      this.#stack.namespace.files.setAttributes(root, ino, { size }),
+      this.#stack.namespace.files.setAttributes(root, ino, { wish: { size } }),
     );
   }
 
@@ -167,7 +173,9 @@ export class Actor {
     const after = this.ledger.moved((key) => (key === from ? to : key));
     const [old, fresh] = [source, target].map(({ directory, name }) => ({ directory, name: bytes(name) }));
     assert(old !== undefined && fresh !== undefined);
-    await this.ledger.perform(after, () => this.#stack.namespace.files.rename(root, old, fresh));
+    await this.ledger.perform(after, () =>
+      this.#stack.namespace.files.rename(root, { from: old, to: fresh }),
+    );
   }
 
   async #renameDirectory(): Promise<void> {
@@ -177,14 +185,14 @@ export class Actor {
     const { directory } = await this.#place(`${own}/${from}`);
     const old = { directory, name: bytes(from) };
     await this.ledger.perform(after, () =>
-      this.#stack.namespace.files.rename(root, old, { directory, name: bytes(to) }),
+      this.#stack.namespace.files.rename(root, { from: old, to: { directory, name: bytes(to) } }),
     );
   }
 
   async #copy(): Promise<void> {
     const [from, to] = [this.#ownKey(), this.#anyKey()];
     const { objects } = this.#stack.namespace;
-    const source = await objects.open(this.#bucket.ino, bytes(from));
+    const source = await objects.open({ bucket: this.#bucket.ino, key: bytes(from) });
     assert(source !== undefined, `${from} is gone`);
     const draft = await objects.draft(s3);
     const size = source.found.attributes.size;
@@ -193,7 +201,12 @@ export class Actor {
     await draft.write([bytes('+tail')]);
     await source.close();
     await this.ledger.perform(this.ledger.with(to, [`${content}+tail`]), () =>
-      objects.attach(s3, draft, this.#bucket.ino, bytes(to), plainFacet('copy'), {}),
+      objects.attach(s3, draft, {
+        bucket: this.#bucket.ino,
+        key: bytes(to),
+        facet: plainFacet('copy'),
+        expect: {},
+      }),
     );
   }
 
@@ -201,22 +214,34 @@ export class Actor {
     const key = this.#anyKey();
     const { objects } = this.#stack.namespace;
     const bucket = this.#bucket.ino;
-    const upload = await objects.createUpload(s3, bucket, bytes(key), plainFacet('u'), undefined);
+    const upload = await objects.createUpload(s3, {
+      bucket,
+      key: bytes(key),
+      facet: plainFacet('u'),
+      checksum: undefined,
+    });
     const { uploadId } = upload;
     const bodies = [this.#content(), this.#content()];
     for (const [index, body] of bodies.entries()) {
       const draft = await objects.draft(s3);
       await draft.write([bytes(body)]);
       const part = { etag: `part-${index}`, checksums: [] };
-      await objects.putPart(bucket, bytes(key), uploadId, index + 1, draft, part);
+      await objects.putPart({ bucket, key: bytes(key), uploadId }, draft, { number: index + 1, ...part });
     }
     if (this.#random(4) === 0) {
-      await objects.abortUpload(bucket, bytes(key), uploadId);
+      await objects.abortUpload({ bucket, key: bytes(key), uploadId });
       return;
     }
     const parts = bodies.map((_, index) => ({ number: index + 1, etag: `part-${index}` }));
     await this.ledger.perform(this.ledger.with(key, [bodies.join('')]), () =>
-      objects.completeUpload(s3, bucket, bytes(key), uploadId, parts, plainFacet('whole-2'), {}),
+      objects.completeUpload(s3, {
+        bucket,
+        key: bytes(key),
+        uploadId,
+        parts,
+        facet: plainFacet('whole-2'),
+        expect: {},
+      }),
     );
   }
 
@@ -224,14 +249,17 @@ export class Actor {
     const key = this.#ownKey();
     const content = this.ledger.content(key);
     assert.equal(String(await get(this.#stack, this.#bucket, key)), content, key);
-    const { parts } = await this.#stack.namespace.files.read(root, await this.#ino(key), 0, 1 << 20);
+    const { parts } = await this.#stack.namespace.files.read(root, await this.#ino(key), {
+      offset: 0,
+      length: 1 << 20,
+    });
     assert.equal(text(parts), content, key);
   }
 
   async #slowGet(): Promise<void> {
     const key = this.#ownKey();
     const content = this.ledger.content(key);
-    const object = await this.#stack.namespace.objects.open(this.#bucket.ino, bytes(key));
+    const object = await this.#stack.namespace.objects.open({ bucket: this.#bucket.ino, key: bytes(key) });
     assert(object !== undefined, `${key} is gone`);
     await this.#put();
     await this.#write();
@@ -254,7 +282,7 @@ export class Actor {
     const name = components.pop() ?? '';
     let directory = this.#bucket.ino;
     for (const component of components) {
-      const found = await this.#stack.namespace.files.lookup(root, directory, bytes(component));
+      const found = await this.#stack.namespace.files.lookup(root, { directory, name: bytes(component) });
       directory = found.attributes.ino;
     }
     return { directory, name };
@@ -262,7 +290,7 @@ export class Actor {
 
   async #ino(key: string): Promise<Ino> {
     const { directory, name } = await this.#place(key);
-    return (await this.#stack.namespace.files.lookup(root, directory, bytes(name))).attributes.ino;
+    return (await this.#stack.namespace.files.lookup(root, { directory, name: bytes(name) })).attributes.ino;
   }
 
   #change(old: string): { offset: number; data: string; content: string } {

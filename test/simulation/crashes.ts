@@ -88,14 +88,14 @@ async function below(
   directory: Ino,
   path: string,
 ): Promise<[string, string][]> {
-  const { entries } = await namespace.files.entries(root, directory, 0, 1000);
+  const { entries } = await namespace.files.entries(root, directory, { after: 0, entriesMax: 1000 });
   const found: [string, string][] = [];
   for (const { name, attributes } of entries) {
     const key = path + text(name);
     if (attributes.kind === 'directory') {
       found.push(...(await below({ namespace }, attributes.ino, `${key}/`)));
     } else {
-      const { parts } = await namespace.files.read(root, attributes.ino, 0, 1 << 20);
+      const { parts } = await namespace.files.read(root, attributes.ino, { offset: 0, length: 1 << 20 });
       found.push([key, text(parts)]);
     }
   }

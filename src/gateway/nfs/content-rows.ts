@@ -10,7 +10,10 @@ export const contentRows: Rows<'READ' | 'WRITE' | 'COMMIT'> = {
     async run(door, call, { file, offset, count }) {
       const { ino, caller } = await door.enter(call, file);
       const wanted = Math.min(count, NFS_TRANSFER_BYTES_MAX);
-      const { parts, length, eof, attributes } = await door.files.read(caller, ino, offset, wanted);
+      const { parts, length, eof, attributes } = await door.files.read(caller, ino, {
+        offset,
+        length: wanted,
+      });
       return { file_attributes: door.fattr3(attributes), count: length, eof, data: parts };
     },
   },
@@ -25,7 +28,7 @@ export const contentRows: Rows<'READ' | 'WRITE' | 'COMMIT'> = {
       // RFC 1813 §3.3.7: a server may write less than it was asked to.
       const taken = count > NFS_TRANSFER_BYTES_MAX ? data.subarray(0, NFS_TRANSFER_BYTES_MAX) : data;
       const isStable = stable !== 'UNSTABLE';
-      const change = await door.files.write(caller, ino, offset, taken, isStable);
+      const change = await door.files.write(caller, ino, { offset, data: taken, stable: isStable });
       return {
         file_wcc: door.wcc(change),
         count: taken.length,

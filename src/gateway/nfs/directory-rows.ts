@@ -28,9 +28,12 @@ async function list(
 ): Promise<Listing> {
   const { files } = door;
   const after = cookie <= DOT_DOT_COOKIE ? 0 : cookie;
-  const listing = await files.entries(caller, ino, after, Math.min(entriesMax, NFS_READDIR_ENTRIES_MAX));
+  const listing = await files.entries(caller, ino, {
+    after,
+    entriesMax: Math.min(entriesMax, NFS_READDIR_ENTRIES_MAX),
+  });
   if (cookie >= DOT_DOT_COOKIE) return listing;
-  const above = await files.lookup(NOBODY_REFUSES, ino, DOT_DOT);
+  const above = await files.lookup(NOBODY_REFUSES, { directory: ino, name: DOT_DOT });
   const dots = [
     { name: DOT, cookie: DOT_COOKIE, attributes: listing.directory },
     { name: DOT_DOT, cookie: DOT_DOT_COOKIE, attributes: above.attributes },

@@ -57,7 +57,7 @@ async function mount(
 }
 
 async function step(files: FileTree, { ino }: Attributes, name: Uint8Array): Promise<Attributes> {
-  return (await files.lookup(PATHFINDER, ino, name)).attributes;
+  return (await files.lookup(PATHFINDER, { directory: ino, name })).attributes;
 }
 
 /** Faults: 'invalid-argument' for `.` and `..`, which would lead out of the bucket whose rule was asked. */

@@ -69,7 +69,7 @@ export const makingRows: Rows<'CREATE' | 'MKDIR' | 'SYMLINK' | 'MKNOD'> = {
     async run(door, call, { where, how }) {
       const { caller, directory, name } = await placeToChange(door, call, where);
       const { mode, wish } = createModeOf(how);
-      return createdOk(door, await door.files.create(caller, directory, name, mode, wish));
+      return createdOk(door, await door.files.create(caller, { directory, name }, { mode, wish }));
     },
   },
   MKDIR: {
@@ -77,7 +77,7 @@ export const makingRows: Rows<'CREATE' | 'MKDIR' | 'SYMLINK' | 'MKNOD'> = {
     fail: dirWcc,
     async run(door, call, { where, attributes }) {
       const { caller, directory, name } = await placeToChange(door, call, where);
-      return createdOk(door, await door.files.makeDirectory(caller, directory, name, wishOf(attributes)));
+      return createdOk(door, await door.files.makeDirectory(caller, { directory, name }, wishOf(attributes)));
     },
   },
   SYMLINK: {
@@ -87,7 +87,7 @@ export const makingRows: Rows<'CREATE' | 'MKDIR' | 'SYMLINK' | 'MKNOD'> = {
       const { caller, directory, name } = await placeToChange(door, call, where);
       const special: SpecialFile = { kind: 'symlink', target: symlink_data };
       const wish = wishOf(symlink_attributes);
-      return createdOk(door, await door.files.makeSpecial(caller, directory, name, special, wish));
+      return createdOk(door, await door.files.makeSpecial(caller, { directory, name }, { special, wish }));
     },
   },
   MKNOD: {
@@ -96,7 +96,7 @@ export const makingRows: Rows<'CREATE' | 'MKDIR' | 'SYMLINK' | 'MKNOD'> = {
     async run(door, call, { where, what }) {
       const { caller, directory, name } = await placeToChange(door, call, where);
       const { special, wish } = specialOf(what);
-      return createdOk(door, await door.files.makeSpecial(caller, directory, name, special, wish));
+      return createdOk(door, await door.files.makeSpecial(caller, { directory, name }, { special, wish }));
     },
   },
 };
@@ -108,7 +108,7 @@ export const nameRows: Rows<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME' | 'LINK'> =
     fail: (after) => ({ dir_attributes: after }),
     async run(door, call, { what }) {
       const { ino, caller } = await door.enter(call, what.dir);
-      const { attributes, directory } = await door.files.lookup(caller, ino, what.name);
+      const { attributes, directory } = await door.files.lookup(caller, { directory: ino, name: what.name });
       return {
         object: door.seal(attributes),
         obj_attributes: door.fattr3(attributes),
@@ -121,7 +121,7 @@ export const nameRows: Rows<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME' | 'LINK'> =
     fail: dirWcc,
     async run(door, call, { object }) {
       const { caller, directory, name } = await placeToChange(door, call, object);
-      return { dir_wcc: door.wcc(await door.files.remove(caller, directory, name)) };
+      return { dir_wcc: door.wcc(await door.files.remove(caller, { directory, name })) };
     },
   },
   RMDIR: {
@@ -129,7 +129,7 @@ export const nameRows: Rows<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME' | 'LINK'> =
     fail: dirWcc,
     async run(door, call, { object }) {
       const { caller, directory, name } = await placeToChange(door, call, object);
-      return { dir_wcc: door.wcc(await door.files.removeDirectory(caller, directory, name)) };
+      return { dir_wcc: door.wcc(await door.files.removeDirectory(caller, { directory, name })) };
     },
   },
   RENAME: {
@@ -141,7 +141,7 @@ export const nameRows: Rows<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME' | 'LINK'> =
     async run(door, call, args) {
       const from = await placeToChange(door, call, args.from);
       const to = await placeToChange(door, call, args.to);
-      const change = await door.files.rename(from.caller, from, to);
+      const change = await door.files.rename(from.caller, { from, to });
       return { fromdir_wcc: door.wcc(change.from), todir_wcc: door.wcc(change.to) };
     },
   },
@@ -151,7 +151,7 @@ export const nameRows: Rows<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME' | 'LINK'> =
     async run(door, call, { file, link }) {
       const { ino } = await door.enterToChange(call, file);
       const { caller, directory, name } = await placeToChange(door, call, link);
-      const linked = await door.files.link(caller, ino, directory, name);
+      const linked = await door.files.link(caller, ino, { directory, name });
       return { file_attributes: door.fattr3(linked.attributes), linkdir_wcc: door.wcc(linked.directory) };
     },
   },

@@ -36,7 +36,7 @@ export async function withCopySource<Result>(
   if (input.sourceExpectedOwner !== undefined) checkOwner(context.principal, input.sourceExpectedOwner);
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
-  const object = await objects.open(bucket.ino, keyBytes(key));
+  const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) });
   if (object === undefined) throw noSuchKey(key);
   try {
     return await work({ bucketName, key, conditions: conditionsOf(input) }, object);

@@ -19,7 +19,7 @@ export async function publishing<Result>(
     if (!(failure instanceof Fault) || failure.code !== 'precondition-failed') throw failure;
     if (expect.ifMatch === undefined)
       throw new S3Error('PreconditionFailed', { members: { Condition: 'If-None-Match' } });
-    const found = await context.parts.objects.head(bucketOf(context).ino, keyBytes(key));
+    const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
     if (found === undefined) throw noSuchKey(key);
     throw new S3Error('PreconditionFailed', { members: { Condition: 'If-Match' } });
   }

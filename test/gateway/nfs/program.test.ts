@@ -31,12 +31,12 @@ test('what is written over NFS is an object at once, and the other way round', a
   const { client, top, namespace, bucket } = await openNfs(context);
   const file = await create(client, await makeDirectory(client, top, 'a'), 'b');
   await client.ok('WRITE', write(file, 'hello', 'UNSTABLE'));
-  const object = await namespace.objects.open(bucket, name('a/b'));
+  const object = await namespace.objects.open({ bucket, key: name('a/b') });
   const pieces: Uint8Array[] = [];
   for await (const piece of object!.read(0, 5)) pieces.push(piece);
   await object!.close();
   assert.equal(Buffer.concat(pieces).toString(), 'hello');
-  await namespace.objects.removeKey(bucket, name('a/b'), {});
+  await namespace.objects.removeKey({ bucket, key: name('a/b'), expect: {} });
   assert.equal((await client.call('GETATTR', { object: file })).status, 'NFS3ERR_STALE');
 });
 
@@ -261,7 +261,7 @@ test('the anonymous user owns what a squashed caller makes', async (context) => 
     exportRule({ squash: 'all', anonUid: 77, anonGid: 78 }),
   ]);
   const caller = { uid: 0, gid: 0, groups: [], bypassesModes: false };
-  await namespace.files.setAttributes(caller, bucket, { mode: 0o777 });
+  await namespace.files.setAttributes(caller, bucket, { wish: { mode: 0o777 } });
   const { obj_attributes } = await client.ok('GETATTR', { object: await create(client, top, 'f') });
   assert.deepEqual([obj_attributes.uid, obj_attributes.gid], [77, 78]);
 });

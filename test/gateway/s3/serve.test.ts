@@ -225,8 +225,8 @@ test('an upload that is broken off gives its draft back', async (context) => {
 /** Wraps what `open` gives. */
 function openingAs(wrap: (object: OpenObject) => Partial<OpenObject>): (objects: ObjectStore) => ObjectStore {
   return (objects) =>
-    replacing(objects, 'open', async (ino, key) => {
-      const object = await objects.open(ino, key);
+    replacing(objects, 'open', async (at) => {
+      const object = await objects.open(at);
       if (object === undefined) return undefined;
       const read: OpenObject['read'] = (offset, length) => object.read(offset, length);
       return { found: object.found, read, close: () => object.close(), ...wrap(object) };

@@ -64,7 +64,8 @@ async function create(pair: Pair): Promise<void> {
   const { files } = pair.world.namespace;
   const done = await pair.both(
     () => posix.create(place, how, size),
-    () => files.create(root, directory, name, { how }, size === undefined ? {} : { size }),
+    () =>
+      files.create(root, { directory, name }, { mode: { how }, wish: size === undefined ? {} : { size } }),
   );
   if (done !== undefined) done.model.ino = done.real.attributes.ino;
 }
@@ -74,7 +75,7 @@ async function makeDirectory(pair: Pair): Promise<void> {
   const { directory, name } = await realPlace(pair, place);
   const done = await pair.both(
     () => posix.makeDirectory(place),
-    () => pair.world.namespace.files.makeDirectory(root, directory, name, { mode: 0o755 }),
+    () => pair.world.namespace.files.makeDirectory(root, { directory, name }, { mode: 0o755 }),
   );
   if (done !== undefined) done.model.ino = done.real.attributes.ino;
 }
@@ -86,7 +87,7 @@ async function makeSpecial(pair: Pair): Promise<void> {
   const special = kind === 'symlink' ? { kind, target: raw('target') } : { kind };
   const done = await pair.both(
     () => posix.makeSpecial(place, kind, kind === 'symlink' ? 'target' : ''),
-    () => pair.world.namespace.files.makeSpecial(root, directory, name, special, {}),
+    () => pair.world.namespace.files.makeSpecial(root, { directory, name }, { special, wish: {} }),
   );
   if (done !== undefined) done.model.ino = done.real.attributes.ino;
 }
@@ -97,7 +98,7 @@ async function link(pair: Pair): Promise<void> {
   const { directory, name } = await realPlace(pair, place);
   await pair.both(
     () => posix.link(node, place),
-    () => pair.world.namespace.files.link(root, ino, directory, name),
+    () => pair.world.namespace.files.link(root, ino, { directory, name }),
   );
 }
 
@@ -109,12 +110,12 @@ async function remove(pair: Pair): Promise<void> {
   if (isDirectory === pair.random.below(8) > 0) {
     await pair.both(
       () => posix.removeDirectory(place),
-      () => files.removeDirectory(root, directory, name),
+      () => files.removeDirectory(root, { directory, name }),
     );
   } else {
     await pair.both(
       () => posix.remove(place),
-      () => files.remove(root, directory, name),
+      () => files.remove(root, { directory, name }),
     );
   }
 }
@@ -124,7 +125,7 @@ async function rename(pair: Pair): Promise<void> {
   const [source, target] = [await realPlace(pair, from), await realPlace(pair, to)];
   await pair.both(
     () => posix.rename(from, to),
-    () => pair.world.namespace.files.rename(root, source, target),
+    () => pair.world.namespace.files.rename(root, { from: source, to: target }),
   );
 }
 
@@ -134,7 +135,7 @@ async function write(pair: Pair): Promise<void> {
   const ino = await pair.inoOf(node);
   const done = await pair.both(
     () => posix.write(node, offset, data),
-    () => pair.world.namespace.files.write(root, ino, offset, raw(data), isStable),
+    () => pair.world.namespace.files.write(root, ino, { offset, data: raw(data), stable: isStable }),
   );
   if (done !== undefined) assert.equal(done.real.after.size, (node as ModelFile).content.length);
 }
@@ -147,14 +148,14 @@ async function setAttributes(pair: Pair): Promise<void> {
     const mode = choose(pair, [0o600, 0o644, 0o755]);
     await pair.both(
       () => posix.changeMode(node, mode),
-      () => files.setAttributes(root, ino, { mode }),
+      () => files.setAttributes(root, ino, { wish: { mode } }),
     );
     return;
   }
   const size = choose(pair, [0, 3, 50, 300]);
   await pair.both(
     () => posix.truncate(node, size),
-    () => files.setAttributes(root, ino, { size }),
+    () => files.setAttributes(root, ino, { wish: { size } }),
   );
 }
 
@@ -170,7 +171,7 @@ async function read(pair: Pair): Promise<void> {
   const { files } = pair.world.namespace;
   const done = await pair.both(
     () => posix.read(node, offset, length),
-    () => files.read(root, ino, offset, length),
+    () => files.read(root, ino, { offset, length }),
   );
   if (done !== undefined) {
     assert.equal(latin1(Buffer.concat(done.real.parts)), done.model);
@@ -189,7 +190,7 @@ async function lookup(pair: Pair): Promise<void> {
   const { directory, name } = await realPlace(pair, place);
   const done = await pair.both(
     () => posix.lookup(place),
-    () => pair.world.namespace.files.lookup(root, directory, name),
+    () => pair.world.namespace.files.lookup(root, { directory, name }),
   );
   const isOutside = place.name === '..' && place.directory === pair.model;
   if (done !== undefined && !isOutside) assert.equal(await pair.inoOf(done.model), done.real.attributes.ino);
@@ -202,8 +203,10 @@ async function disturbGrave(pair: Pair): Promise<void> {
   const { files } = pair.world.namespace;
   const stale = (): never => fail('stale-handle');
   await pair.both(stale, () => files.attributes(ino));
-  await pair.both(stale, () => files.write(root, ino, 0, raw('x'), false));
-  await pair.both(stale, () => files.create(root, ino, raw('x'), { how: 'unchecked' }, {}));
+  await pair.both(stale, () => files.write(root, ino, { offset: 0, data: raw('x'), stable: false }));
+  await pair.both(stale, () =>
+    files.create(root, { directory: ino, name: raw('x') }, { mode: { how: 'unchecked' }, wish: {} }),
+  );
 }
 
 async function put(pair: Pair): Promise<void> {
@@ -215,7 +218,8 @@ async function put(pair: Pair): Promise<void> {
   await draft.write([raw(content)]);
   const done = await pair.both(
     () => objects.put(pair.model, key, { content, etag, condition }),
-    () => store.attach(s3, draft, pair.bucket.ino, raw(key), plainFacet(etag), expect),
+    () =>
+      store.attach(s3, draft, { bucket: pair.bucket.ino, key: raw(key), facet: plainFacet(etag), expect }),
   );
   if (done === undefined) await draft.discard();
   else pair.checkFound(done.real, done.model);
@@ -225,7 +229,7 @@ async function put(pair: Pair): Promise<void> {
 async function compose(pair: Pair): Promise<void> {
   const [from, to] = [anyKey(pair), anyKey(pair)];
   const store = pair.world.namespace.objects;
-  const source = await store.open(pair.bucket.ino, raw(from));
+  const source = await store.open({ bucket: pair.bucket.ino, key: raw(from) });
   const file = objects.head(pair.model, from);
   assert.equal(source === undefined, file === undefined);
   if (source === undefined || file === undefined) return;
@@ -245,7 +249,8 @@ async function compose(pair: Pair): Promise<void> {
   const etag = `etag-${pair.random.below(1 << 30)}`;
   await pair.both(
     () => objects.put(pair.model, to, { content, etag, condition: 'none' }),
-    () => store.attach(s3, draft, pair.bucket.ino, raw(to), plainFacet(etag), {}),
+    () =>
+      store.attach(s3, draft, { bucket: pair.bucket.ino, key: raw(to), facet: plainFacet(etag), expect: {} }),
   );
 }
 
@@ -254,21 +259,30 @@ async function multipart(pair: Pair): Promise<void> {
   const bodies = Array.from({ length: 1 + pair.random.below(3) }, () => anyContent(pair));
   const store = pair.world.namespace.objects;
   const bucket = pair.bucket.ino;
-  const { uploadId } = await store.createUpload(s3, bucket, raw(key), plainFacet('u'), undefined);
+  const { uploadId } = await store.createUpload(s3, {
+    bucket,
+    key: raw(key),
+    facet: plainFacet('u'),
+    checksum: undefined,
+  });
   for (const [index, body] of bodies.entries()) {
     const draft = await store.draft(s3);
     await draft.write([raw(body)]);
-    await store.putPart(bucket, raw(key), uploadId, index + 1, draft, { etag: body, checksums: [] });
+    await store.putPart({ bucket, key: raw(key), uploadId }, draft, {
+      number: index + 1,
+      etag: body,
+      checksums: [],
+    });
   }
   if (pair.random.below(4) === 0) {
-    await store.abortUpload(bucket, raw(key), uploadId);
+    await store.abortUpload({ bucket, key: raw(key), uploadId });
     return;
   }
   const parts = bodies.map((body, index) => ({ number: index + 1, etag: body }));
   const facet = plainFacet(`multi-${uploadId.slice(0, 16)}`);
   await pair.both(
     () => objects.put(pair.model, key, { content: bodies.join(''), etag: facet.etag, condition: 'none' }),
-    () => store.completeUpload(s3, bucket, raw(key), uploadId, parts, facet, {}),
+    () => store.completeUpload(s3, { bucket, key: raw(key), uploadId, parts, facet, expect: {} }),
   );
 }
 
@@ -277,7 +291,7 @@ async function removeKey(pair: Pair): Promise<void> {
   const expect = await pair.expectation(key, condition);
   await pair.both(
     () => objects.removeKey(pair.model, key, condition),
-    () => pair.world.namespace.objects.removeKey(pair.bucket.ino, raw(key), expect),
+    () => pair.world.namespace.objects.removeKey({ bucket: pair.bucket.ino, key: raw(key), expect }),
   );
 }
 
@@ -286,14 +300,18 @@ async function changeFacet(pair: Pair): Promise<void> {
   const change = { headers: {}, metadata: { tag } };
   const done = await pair.both(
     () => objects.changeMetadata(pair.model, key, tag),
-    () => pair.world.namespace.objects.changeFacet(pair.bucket.ino, raw(key), change, {}),
+    () =>
+      pair.world.namespace.objects.changeFacet(
+        { bucket: pair.bucket.ino, key: raw(key), expect: {} },
+        change,
+      ),
   );
   if (done !== undefined) pair.checkFound(done.real, done.model);
 }
 
 async function inspect(pair: Pair): Promise<void> {
   const key = anyKey(pair);
-  const found = await pair.world.namespace.objects.head(pair.bucket.ino, raw(key));
+  const found = await pair.world.namespace.objects.head({ bucket: pair.bucket.ino, key: raw(key) });
   const file = objects.head(pair.model, key);
   assert.equal(found === undefined, file === undefined, key);
   if (found !== undefined && file !== undefined) pair.checkFound(found, file);

@@ -81,14 +81,15 @@ export class Pair {
     const name = [...appearances(parent)].find(([, entry]) => entry.node === node)?.[0];
     assert(name !== undefined);
     const { lookup } = this.world.namespace.files;
-    const found = await lookup(root, await this.inoOf(parent), raw(name));
+    const found = await lookup(root, { directory: await this.inoOf(parent), name: raw(name) });
     node.ino = found.attributes.ino;
     return node.ino;
   }
 
   /** The condition in the words of the interface; an ETag that only the server knows is asked for. */
   async expectation(key: string, condition: Condition): Promise<Expectation> {
-    const etag = (await this.world.namespace.objects.head(this.bucket.ino, raw(key)))?.facet.etag;
+    const etag = (await this.world.namespace.objects.head({ bucket: this.bucket.ino, key: raw(key) }))?.facet
+      .etag;
     switch (condition) {
       case 'none':
         return {};
@@ -124,7 +125,7 @@ export class Pair {
   }
 
   async contentOf(key: string): Promise<string> {
-    const object = await this.world.namespace.objects.open(this.bucket.ino, raw(key));
+    const object = await this.world.namespace.objects.open({ bucket: this.bucket.ino, key: raw(key) });
     if (object === undefined) return fail('not-found');
     const parts: Uint8Array[] = [];
     for await (const part of object.read(0, object.found.attributes.size)) parts.push(part);
@@ -163,7 +164,7 @@ export class Pair {
     const ino = await this.inoOf(directory);
     const listed = new Map<string, Ino>();
     for (let [after, eof] = [0, false]; !eof;) {
-      const page = await files.entries(root, ino, after, 3);
+      const page = await files.entries(root, ino, { after, entriesMax: 3 });
       for (const { name, attributes } of page.entries) listed.set(latin1(name), attributes.ino);
       after = page.entries.at(-1)?.cookie ?? Infinity;
       ({ eof } = page);
@@ -177,7 +178,7 @@ export class Pair {
     assert.equal((await files.attributes(ino)).linkCount, 2 + subdirectories.length);
     for (const [name, { node, entry }] of shown) {
       assert.equal(entry, entryOf(entry.replace(/\/$/, ''), node));
-      node.ino ??= (await files.lookup(root, ino, raw(name))).attributes.ino;
+      node.ino ??= (await files.lookup(root, { directory: ino, name: raw(name) })).attributes.ino;
       assert.equal(listed.get(name), node.ino, name);
       if (node.kind === 'directory') await this.#compareBelow(node);
     }

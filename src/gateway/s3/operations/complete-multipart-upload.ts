@@ -109,7 +109,11 @@ function checkOrder(parts: readonly CompletedPart[]): void {
 async function facetOfOpenUpload(context: S3Context, wish: Input): Promise<ObjectFacet | undefined> {
   try {
     const bucket = bucketOf(context).ino;
-    const upload = await context.parts.objects.upload(bucket, keyBytes(wish.key), wish.uploadId);
+    const upload = await context.parts.objects.upload({
+      bucket,
+      key: keyBytes(wish.key),
+      uploadId: wish.uploadId,
+    });
     return await completedFacet(context, wish, upload);
   } catch (failure) {
     const isOver = failure instanceof Fault && failure.code === 'not-found' && failure.subject === 'upload';
@@ -127,15 +131,14 @@ async function complete(
     etag: etagsOf(part.ETag)[0] ?? '',
   }));
   return publishing(context, { key: wish.key, expect }, () =>
-    context.parts.objects.completeUpload(
-      context.principal.caller,
-      bucketOf(context).ino,
-      keyBytes(wish.key),
-      wish.uploadId,
+    context.parts.objects.completeUpload(context.principal.caller, {
+      bucket: bucketOf(context).ino,
+      key: keyBytes(wish.key),
+      uploadId: wish.uploadId,
       parts,
       facet,
       expect,
-    ),
+    }),
   );
 }
 
@@ -169,7 +172,10 @@ async function storedParts(context: S3Context, wish: Input): Promise<ReadonlyMap
   let after = 0;
   while (after < last) {
     const bucket = bucketOf(context).ino;
-    const page = await objects.parts(bucket, keyBytes(wish.key), wish.uploadId, after, PARTS_PAGE_MAX);
+    const page = await objects.parts(
+      { bucket, key: keyBytes(wish.key), uploadId: wish.uploadId },
+      { afterNumber: after, partsMax: PARTS_PAGE_MAX },
+    );
     for (const part of page.parts) stored.set(part.number, part);
     after = page.more ? (page.parts.at(-1)?.number ?? last) : last;
   }

@@ -131,7 +131,7 @@ const objectConfiguration = (
     success: 200,
     async handle(context, { key, versionId }: { key: string; versionId?: string }) {
       checkVersion(versionId);
-      const found = await context.parts.objects.head(bucketOf(context).ino, keyBytes(key));
+      const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
       if (found === undefined) throw noSuchKey(key);
       return { headers: [], body: xmlHead + answer(context.parts) };
     },

@@ -112,7 +112,7 @@ interface Change {
 async function changeInPlace(context: S3Context, { wish, change, expect }: Change): Promise<Found> {
   const bucket = bucketOf(context).ino;
   return publishing(context, { key: wish.key, expect }, () =>
-    context.parts.objects.changeFacet(bucket, keyBytes(wish.key), change, expect),
+    context.parts.objects.changeFacet({ bucket, key: keyBytes(wish.key), expect }, change),
   );
 }
 
@@ -128,14 +128,12 @@ async function spliceWhole(
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
     return await publishing(context, { key: wish.key, expect }, () =>
-      objects.attach(
-        context.principal.caller,
-        draft,
-        bucketOf(context).ino,
-        keyBytes(wish.key),
+      objects.attach(context.principal.caller, draft, {
+        bucket: bucketOf(context).ino,
+        key: keyBytes(wish.key),
         facet,
         expect,
-      ),
+      }),
     );
   } catch (failure) {
     await draft.discard();

@@ -30,13 +30,12 @@ export const createMultipartUpload = operation({
     const facet = { ...emptyFacet, ...facetOf(input) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
-    const upload = await objects.createUpload(
-      context.principal.caller,
+    const upload = await objects.createUpload(context.principal.caller, {
       bucket,
-      keyBytes(input.key),
+      key: keyBytes(input.key),
       facet,
       checksum,
-    );
+    });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;

@@ -17,7 +17,7 @@ export const deleteObject = operation({
     checkVersion(versionId);
     const expect = ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) };
     await publishing(context, { key, expect }, () =>
-      context.parts.objects.removeKey(bucketOf(context).ino, keyBytes(key), expect),
+      context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(key), expect }),
     );
     return { headers: [] };
   },

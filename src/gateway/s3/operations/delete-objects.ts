@@ -58,7 +58,7 @@ async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Pro
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
     const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
     await publishing(context, { key: wish.Key, expect }, () =>
-      context.parts.objects.removeKey(bucketOf(context).ino, keyBytes(wish.Key), expect),
+      context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(wish.Key), expect }),
     );
   } catch (failure) {
     const error = failure instanceof Fault ? new S3Error(codeOf(failure)) : failure;

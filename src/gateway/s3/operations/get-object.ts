@@ -65,7 +65,10 @@ export const getObject = operation({
   success: 200,
   async handle(context, input) {
     checkVersion(input.versionId);
-    const object = await context.parts.objects.open(bucketOf(context).ino, keyBytes(input.key));
+    const object = await context.parts.objects.open({
+      bucket: bucketOf(context).ino,
+      key: keyBytes(input.key),
+    });
     if (object === undefined) throw noSuchKey(input.key);
     try {
       const headers = objectHeaders(object.found, input);

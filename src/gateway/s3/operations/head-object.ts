@@ -17,7 +17,10 @@ export const headObject = operation({
   success: 200,
   async handle(context, input) {
     checkVersion(input.versionId);
-    const found = await context.parts.objects.head(bucketOf(context).ino, keyBytes(input.key));
+    const found = await context.parts.objects.head({
+      bucket: bucketOf(context).ino,
+      key: keyBytes(input.key),
+    });
     if (found === undefined) throw noSuchKey(input.key);
     const headers = objectHeaders(found, input);
     checkReadConditions(input, found, headers.validators);

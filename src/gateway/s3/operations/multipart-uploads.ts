@@ -30,7 +30,7 @@ export const abortMultipartUpload = operation({
   bindings: { ...objectMembers.bindings, uploadId: query('uploadId') },
   success: 204,
   async handle(context, { key, uploadId }) {
-    await context.parts.objects.abortUpload(bucketOf(context).ino, keyBytes(key), uploadId);
+    await context.parts.objects.abortUpload({ bucket: bucketOf(context).ino, key: keyBytes(key), uploadId });
     return { headers: [] };
   },
 });
@@ -61,12 +61,15 @@ export const listParts = operation({
     const { objects, owner } = context.parts;
     const bucket = bucketOf(context).ino;
     const key = keyBytes(input.key);
-    const upload = await objects.upload(bucket, key, input.uploadId);
+    const upload = await objects.upload({ bucket, key, uploadId: input.uploadId });
     const partsMax = pageSize(input.maxParts);
     const page =
       partsMax === 0
         ? { parts: [], more: false }
-        : await objects.parts(bucket, key, input.uploadId, input.partNumberMarker ?? 0, partsMax);
+        : await objects.parts(
+            { bucket, key, uploadId: input.uploadId },
+            { afterNumber: input.partNumberMarker ?? 0, partsMax },
+          );
     return { headers: [], body: partsDocument({ input, upload, owner, partsMax, ...page }) };
   },
 });

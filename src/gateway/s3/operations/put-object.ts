@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import type { Expectation } from '../../../namespace/namespace.ts';
+import type { Draft, Expectation, ObjectFacet } from '../../../namespace/namespace.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
 import { facetOf } from '../facet.ts';
@@ -47,15 +47,13 @@ export const putObject = operation({
   },
 });
 
-type Attach = Parameters<S3Context['parts']['objects']['attach']>;
-
 const attach = async (
   context: S3Context,
-  { key, draft, facet, expect }: { key: string; draft: Attach[1]; facet: Attach[4]; expect: Expectation },
+  { key, draft, facet, expect }: { key: string; draft: Draft; facet: ObjectFacet; expect: Expectation },
 ): Promise<void> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
   await publishing(context, { key, expect }, () =>
-    objects.attach(context.principal.caller, draft, bucket, keyBytes(key), facet, expect),
+    objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
   );
 };

@@ -53,11 +53,11 @@ export const uploadPart = operation({
   async handle(context, { key, uploadId, partNumber: number, body }) {
     const { objects } = context.parts;
     const bucket = bucketOf(context).ino;
-    const upload = await objects.upload(bucket, keyBytes(key), uploadId);
+    const upload = await objects.upload({ bucket, key: keyBytes(key), uploadId });
     const wanted = partChecksums(upload, body.promised.checksum?.row);
     return receive(context, body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
-      await objects.putPart(bucket, keyBytes(key), uploadId, number, draft, { etag, checksums });
+      await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
       return { headers: ['ETag', quoted(etag), ...valueHeaders(checksums.slice(-1))] };
     });
   },
@@ -101,7 +101,11 @@ export const uploadPartCopy = operation({
   success: 200,
   async handle(context, input) {
     const { objects } = context.parts;
-    const upload = await objects.upload(bucketOf(context).ino, keyBytes(input.key), input.uploadId);
+    const upload = await objects.upload({
+      bucket: bucketOf(context).ino,
+      key: keyBytes(input.key),
+      uploadId: input.uploadId,
+    });
     const part = await withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
@@ -135,14 +139,10 @@ async function splicePart(
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
     const bucket = bucketOf(context).ino;
-    return await objects.putPart(
-      bucket,
-      keyBytes(input.key),
-      input.uploadId,
-      input.partNumber,
-      draft,
-      digests,
-    );
+    return await objects.putPart({ bucket, key: keyBytes(input.key), uploadId: input.uploadId }, draft, {
+      number: input.partNumber,
+      ...digests,
+    });
   } catch (failure) {
     await draft.discard();
     throw failure;
