@@ -20,6 +20,10 @@ export const LINKS_MAX = 65_000;
 export const CONTENT_BLOB_BYTES_MAX = 1 << 20;
 /** Extents kept in the inode record; a file with more has rows of its own for them. */
 export const EXTENTS_EMBEDDED_MAX = 16;
+/** Gap between changed ranges of a file over which a scan of its extents goes on. */
+export const EXTENT_SCAN_GAP_BYTES_MAX = 16 << 20;
+/** Extents that a truncation gives up in one transaction. */
+export const EXTENTS_TRUNCATED_MAX = 4_096;
 /** Extents and blobs written by one transaction; longer lists take several. */
 export const EXTENTS_PER_COMMIT_MAX = 512;
 /** Neighbours of a small write are rewritten with it as long as the blob stays below this: keeps extents few. */
@@ -31,7 +35,7 @@ export const DIRTY_FILE_BYTES_MAX = 8 << 20;
 /** Unwritten NFS data of all files; writers wait above it. */
 export const DIRTY_BYTES_MAX = 64 << 20;
 /** Dirty data older than this is written out by the background step. */
-export const DIRTY_IDLE_MS_MAX = 2_000;
+export const DIRTY_MS_MAX = 2_000;
 /** Blobs of one draft that are being written to the device at a time. */
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */

@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { currentInode, facetOf, foundOf, loadInode, withDirty } from './attributes.ts';
+import { currentInode, facetOf, foundOf, loadInode, nextCtime, withDirty } from './attributes.ts';
 import { requireBucket } from './buckets.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
@@ -11,7 +11,6 @@ import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
 import { emptiedImplicit, removeFile } from './remove.ts';
-import { advance } from './time.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';
 
@@ -171,7 +170,7 @@ export async function changeFacet(
     const stored = await loadInode(tx, resolved.dentry.ino);
     const dirty = parts.files.get(stored.ino)?.attributes;
     requireExpected(withDirty(stored, dirty), expect, key);
-    const now = advance(stored.ctime, parts.environment.clock.wall());
+    const now = nextCtime(parts, stored, parts.environment.clock.wall());
     const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime: now, mtime: now };
     tx.put(inodeKey(stored.ino), encodeInode(changed));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import type { KvReader } from '../kv/kv.ts';
 import { decodeDirectory, type DirectoryRow } from './directory-row.ts';
@@ -7,7 +8,7 @@ import type { Attributes, Found, Ino, Kind, ObjectFacet } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { decodeInode, type Inode } from './records.ts';
-import { laterOf } from './time.ts';
+import { advance, laterOf } from './time.ts';
 
 const DIRECTORY_BYTES = 4096;
 const SECTOR_BYTES = 512;
@@ -45,6 +46,10 @@ export function withDirty(inode: Inode, dirty: DirtyAttributes | undefined): Ino
   const { size, mtime, contentGeneration } = dirty;
   return { ...inode, size, mtime, contentGeneration, ctime: laterOf(inode.ctime, dirty.ctime) };
 }
+
+/** The ctime after a change at `now`: later than any that was shown, also for a file with dirty data. */
+export const nextCtime = ({ files }: Pick<Parts, 'files'>, inode: Inode, now: Time): Time =>
+  advance(withDirty(inode, files.get(inode.ino)?.attributes).ctime, now);
 
 export function attributesOf(inode: Inode): Attributes {
   const { ino, bucket, kind, mode, uid, gid, linkCount, size, device, atime, mtime, ctime } = inode;

@@ -14,7 +14,7 @@ import { abortAll } from './uploads.ts';
 export const ROOT = 1 as Ino;
 const NO_BUCKET = 0 as Ino;
 
-/** Makes the root of a new store. Its number is the first that the sequence of inode numbers never gives. */
+/** Makes the root of a new store. A new sequence gives the root's number first; it is used up here, so that nothing else gets it. */
 export async function ensureRoot(parts: Parts): Promise<void> {
   await parts.kv.transact('durable', async (tx) => {
     if ((await tx.get(inodeKey(ROOT))) !== undefined) return;

@@ -1,6 +1,6 @@
 import {
   COMPLETED_UPLOAD_SECONDS,
-  DIRTY_IDLE_MS_MAX,
+  DIRTY_MS_MAX,
   EXTENTS_PER_COMMIT_MAX,
   PAGE_ENTRIES_MAX,
 } from '../limits.ts';
@@ -27,17 +27,17 @@ import { writeOut } from './write-out.ts';
 
 /** One bounded unit of background work; true when there was some. */
 export async function step(parts: Parts): Promise<boolean> {
-  let isBusy = await writeOutIdle(parts);
+  let isBusy = await writeOutOverdue(parts);
   for (const work of [collectOrphan, collectUploads, forgetUploads]) isBusy = (await work(parts)) || isBusy;
   return (await parts.blobs.collect()) || isBusy;
 }
 
 /** Dirty data that nobody commits becomes durable by itself. */
-async function writeOutIdle(parts: Parts): Promise<boolean> {
+async function writeOutOverdue(parts: Parts): Promise<boolean> {
   const now = parts.environment.clock.monotonic();
-  const idle = [...parts.files.all()].filter((file) => now - file.lastWriteAt >= DIRTY_IDLE_MS_MAX);
+  const overdue = [...parts.files.all()].filter((file) => now - file.dirtySince >= DIRTY_MS_MAX);
   let isBusy = false;
-  for (const file of idle) {
+  for (const file of overdue) {
     try {
       await writeOut(parts, file.ino);
       isBusy = true;

@@ -8,8 +8,9 @@ import {
   loadDirectory,
   loadInode,
   loadWholeDirectory,
+  nextCtime,
 } from './attributes.ts';
-import { pairOf, findPosix, nameToMake, printable, type Pair } from './find.ts';
+import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type {
   Attributes,
@@ -30,7 +31,6 @@ import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { setAttributes } from './set-attributes.ts';
-import { advance } from './time.ts';
 import { TreeEdit } from './tree-edit.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 
@@ -50,21 +50,23 @@ export async function loadWritable(tx: KvTransaction, caller: Caller, ino: Ino):
   return directory;
 }
 
+const NOTHING_BESIDE: Pair = { file: undefined, directory: undefined };
+
 const existing = (name: PosixName): Fault => new Fault('exists', 'inode', printable(name));
 
-/** Both entries of the name, which are none: the name may be made by the caller. */
+/** The name of a new entry, which nothing in the directory appears under. */
 async function requireFree(
   tx: KvTransaction,
   caller: Caller,
   parent: Inode,
-  { name, posixName }: { name: Name; posixName: PosixName },
-): Promise<Pair> {
+  posixName: PosixName,
+): Promise<Name> {
   requireBits(caller, parent, EXECUTE);
-  const beside = await pairOf(tx, parent.ino, name);
-  if (beside.file !== undefined || beside.directory !== undefined) throw existing(posixName);
+  if ((await findPosix(tx, parent.ino, posixName)) !== undefined) throw existing(posixName);
+  const name = nameToMake(posixName);
   requireBits(caller, parent, WRITE);
   requireInBucket(parent);
-  return beside;
+  return name;
 }
 
 interface Made {
@@ -80,14 +82,13 @@ async function enter(
   { directory, name: posixName }: Place,
   born: (edit: TreeEdit, parent: Inode) => Inode,
 ): Promise<Made> {
-  const name = nameToMake(posixName);
   return parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const parent = await loadDirectory(tx, directory);
-    const beside = await requireFree(tx, caller, parent, { name, posixName });
+    const name = await requireFree(tx, caller, parent, posixName);
     const inode = born(edit, parent);
     if (inode.kind !== 'directory') tx.put(inodeKey(inode.ino), encodeInode(inode));
-    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside });
+    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
     return { inode, parent, edit };
   });
@@ -200,7 +201,7 @@ export function addMarker({ sequence }: Parts, edit: TreeEdit, directory: Inode)
   edit.add(directory.ino, MARKER_NAME, {
     ino,
     kind: 'file',
-    beside: { file: undefined, directory: undefined },
+    beside: NOTHING_BESIDE,
   });
 }
 
@@ -241,18 +242,18 @@ export async function link(
   ino: Ino,
   { directory, name: posixName }: Place,
 ): Promise<{ directory: Change; attributes: Attributes }> {
-  const name = nameToMake(posixName);
   const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const inode = await loadInode(tx, ino);
     const parent = await loadDirectory(tx, directory);
-    const beside = await requireFree(tx, caller, parent, { name, posixName });
+    const name = await requireFree(tx, caller, parent, posixName);
     if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');
     if (inode.bucket !== parent.bucket) throw new Fault('cross-bucket', 'inode', printable(posixName));
     if (inode.linkCount >= LINKS_MAX) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
-    const linked = { ...inode, linkCount: inode.linkCount + 1, ctime: advance(inode.ctime, edit.now) };
+    const ctime = nextCtime(parts, inode, edit.now);
+    const linked = { ...inode, linkCount: inode.linkCount + 1, ctime };
     tx.put(inodeKey(ino), encodeInode(linked));
-    edit.add(directory, name, { ino, kind: inode.kind, beside });
+    edit.add(directory, name, { ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
     return { parent, edit };
   });

@@ -69,17 +69,19 @@ export class FileDraft implements Draft {
     assert(source instanceof FileSnapshot);
     this.#require(this.#length + length);
     if (length === 0) return;
+    // Before the look at the extents: what they name may be given up at any time.
+    const guard = this.#parts.blobs.guard();
+    this.#guards.push(guard);
     const extents = await source.extents(offset, offset + length);
     // What is not in blobs yet is copied: dirty NFS data, the target of a symlink.
     if (extents === undefined) {
+      guard.narrow([]);
       for await (const bytes of source.read(offset, length)) await this.write([bytes]);
       return;
     }
-    await this.#stageTail(this.#tailBytes);
-    const guard = this.#parts.blobs.guard();
-    this.#guards.push(guard);
     const shared = extentsOfRange(extents, { start: offset, end: offset + length });
     guard.narrow(blobsOf(shared));
+    await this.#stageTail(this.#tailBytes);
     const shift = this.#length - offset;
     this.#length += length;
     for (const extent of shared) {

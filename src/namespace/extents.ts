@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { EXTENTS_EMBEDDED_MAX, FILE_BYTES_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
+import {
+  EXTENT_SCAN_GAP_BYTES_MAX,
+  EXTENTS_EMBEDDED_MAX,
+  FILE_BYTES_MAX,
+  PAGE_ENTRIES_MAX,
+} from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import type { BlobId, Blobs } from '../tiering/blobs.ts';
 import { endOfExtentKey, extentKey, extentRange } from './keys.ts';
@@ -33,33 +38,72 @@ export interface Cut {
   readonly kept: readonly Extent[];
   /** Blobs that lost their extent, one entry for each reference. */
   readonly released: readonly BlobId[];
-  /** Blobs of extents that were cut in two. */
+  /** Blobs of extents that were cut in several pieces, one entry for each piece after the first. */
   readonly retained: readonly BlobId[];
 }
 
-/** Takes [start, end) out of `extents`. Pure; each extent holds one reference to its blob. */
-export function cut(extents: readonly Extent[], start: number, end: number): Cut {
+/** Half-open, in bytes of a file. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Takes `ranges` (ascending, apart) out of `extents` (likewise). Pure; each extent holds one reference to its blob. */
+export function cut(extents: readonly Extent[], ranges: readonly Range[]): Cut {
   const kept: Extent[] = [];
   const released: BlobId[] = [];
   const retained: BlobId[] = [];
+  let first = 0;
   for (const extent of extents) {
-    const pieces = outside(extent, start, end);
+    while ((ranges[first]?.end ?? Infinity) <= extent.offset) first += 1;
+    let rest: Extent | undefined = extent;
+    const pieces: Extent[] = [];
+    for (let at = first; rest !== undefined; at += 1) {
+      const range = ranges[at];
+      if (range === undefined || range.start >= endOf(rest)) break;
+      const left = outside(rest, range.start, range.end);
+      rest = left.at(-1);
+      if (rest !== undefined && rest.offset < range.end) {
+        pieces.push(rest);
+        rest = undefined;
+      } else pieces.push(...left.slice(0, -1));
+    }
+    if (rest !== undefined) pieces.push(rest);
     kept.push(...pieces);
     if (pieces.length === 0) released.push(extent.blob);
-    if (pieces.length === 2) retained.push(extent.blob);
+    for (let extra = 1; extra < pieces.length; extra += 1) retained.push(extent.blob);
   }
   return { kept, released, retained };
+}
+
+/** Index of the first of `extents` that ends at `offset` or behind it. */
+export function firstEndingFrom(extents: readonly Extent[], offset: number): number {
+  let low = 0;
+  let high = extents.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const extent = extents[middle];
+    if (extent !== undefined && endOf(extent) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Those of `extents` that overlap the range. */
+export function overlapping(extents: readonly Extent[], { start, end }: Range): readonly Extent[] {
+  const first = firstEndingFrom(extents, start + 1);
+  let behind = first;
+  while ((extents[behind]?.offset ?? Infinity) < end) behind += 1;
+  return extents.slice(first, behind);
 }
 
 /** The extents that overlap [start, end), ascending. */
 export async function extentsWithin(
   reader: KvReader,
   place: ContentPlace,
-  { start, end }: { start: number; end: number },
+  { start, end }: Range,
 ): Promise<readonly Extent[]> {
-  if (place.extents !== undefined) {
-    return place.extents.filter((extent) => extent.offset < end && endOf(extent) > start);
-  }
+  if (place.extents !== undefined) return overlapping(place.extents, { start, end });
   const found: Extent[] = [];
   if (start >= FILE_BYTES_MAX) return found;
   const pageEntries = Math.min(PAGE_ENTRIES_MAX, 8 + Math.ceil((end - start) / 65_536));
@@ -73,30 +117,60 @@ export async function extentsWithin(
   return found;
 }
 
-export interface Replacement {
-  /** Half-open range of the file. */
-  readonly start: number;
-  readonly end: number;
+/** The extents around several ranges (ascending, apart), ascending; perhaps with some that lie between them. */
+export async function extentsAround(
+  reader: KvReader,
+  place: ContentPlace,
+  ranges: readonly Range[],
+): Promise<readonly Extent[]> {
+  if (place.extents !== undefined) return place.extents;
+  const found: Extent[] = [];
+  // One scan passes over a gap sooner than a second one begins.
+  for (const range of joined(ranges, EXTENT_SCAN_GAP_BYTES_MAX)) {
+    const last = found.at(-1);
+    const start = last === undefined ? range.start : Math.max(range.start, endOf(last));
+    found.push(...(await extentsWithin(reader, place, { start, end: range.end })));
+  }
+  return found;
+}
+
+function joined(ranges: readonly Range[], gapBytesMax: number): readonly Range[] {
+  const runs: { start: number; end: number }[] = [];
+  for (const { start, end } of ranges) {
+    const last = runs.at(-1);
+    if (last !== undefined && start - last.end <= gapBytesMax) last.end = Math.max(last.end, end);
+    else runs.push({ start, end });
+  }
+  return runs;
+}
+
+export interface Replacement extends Range {
   /** What lies there afterwards; the rest of the range becomes a hole. Each holds a reference already. */
   readonly fresh: readonly Extent[];
 }
 
-/** Makes `fresh` the content of [start, end), releasing what was there. The result goes into the inode's record. */
-export async function replaceRange(
+/**
+ * Makes each `fresh` the content of its range, releasing what was there. Ranges are ascending and apart. The result
+ * goes into the inode's record.
+ */
+export async function replaceRanges(
   { tx, blobs, nextId }: { tx: KvTransaction; blobs: Blobs; nextId: () => number },
   place: ContentPlace,
-  { start, end, fresh }: Replacement,
+  replacements: readonly Replacement[],
 ): Promise<ContentPlace> {
-  const old = place.extents ?? (await extentsWithin(tx, place, { start, end }));
-  const { kept, released, retained } = cut(old, start, end);
+  const old = await extentsAround(tx, place, replacements);
+  const { kept, released, retained } = cut(old, replacements);
   for (const blob of retained) await blobs.retain(tx, blob);
   for (const blob of released) await blobs.release(tx, blob);
-  const all = [...kept, ...fresh].sort((one, other) => one.offset - other.offset);
+  const fresh = replacements.flatMap((replacement) => replacement.fresh);
   if (place.extents === undefined) {
-    for (const extent of old) tx.delete(extentKey(place.contentId, endOf(extent)));
-    putExtentRows(tx, place.contentId, all);
+    const stays = new Set(kept);
+    const was = new Set(old);
+    for (const extent of old) if (!stays.has(extent)) tx.delete(extentKey(place.contentId, endOf(extent)));
+    putExtentRows(tx, place.contentId, [...kept.filter((extent) => !was.has(extent)), ...fresh]);
     return place;
   }
+  const all = [...kept, ...fresh].sort((one, other) => one.offset - other.offset);
   if (all.length <= EXTENTS_EMBEDDED_MAX) return { extents: all, contentId: 0 };
   const contentId = nextId();
   putExtentRows(tx, contentId, all);

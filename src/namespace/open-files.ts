@@ -20,7 +20,8 @@ export class OpenFile {
   dirty = new DirtyRanges();
   /** Being written out; below `dirty`. */
   flushing: DirtyRanges | undefined;
-  lastWriteAt: MonotonicMs;
+  /** When the oldest of the data that no write-out has taken was written. */
+  dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
   running: Promise<void> | undefined;
@@ -29,7 +30,7 @@ export class OpenFile {
   constructor(inode: Inode, now: MonotonicMs) {
     this.ino = inode.ino;
     this.attributes = inode;
-    this.lastWriteAt = now;
+    this.dirtySince = now;
   }
 
   bytes(): number {

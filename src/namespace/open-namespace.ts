@@ -6,14 +6,7 @@ import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
-import type {
-  Draft,
-  FileTree,
-  Namespace,
-  ObjectStore,
-  OpenObject,
-  ObjectAt,
-} from './namespace.ts';
+import type { Draft, FileTree, Namespace, ObjectStore, OpenObject, ObjectAt } from './namespace.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
@@ -45,7 +38,7 @@ export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>)
     objects: objectStore(parts),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     async close() {
-      for (const file of [...parts.files.all()]) await writeOut(parts, file.ino);
+      for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.kv.sync();
     },
   };

@@ -49,7 +49,7 @@ async function currentPieces(
     const writeOuts = file?.writeOuts;
     const { stored, extents } = await storedContent(parts, ino, { offset, length });
     const now = parts.files.get(ino);
-    if (file !== undefined && (now !== file || now.writeOuts !== writeOuts)) continue;
+    if (now !== file || now?.writeOuts !== writeOuts) continue;
     const inode = withDirty(stored, now?.attributes);
     const range = { start: offset, end: Math.max(offset, Math.min(inode.size, offset + length)) };
     return { inode, pieces: plan(extents, [now?.flushing, now?.dirty], range) };

@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { loadInode } from './attributes.ts';
+import { loadInode, nextCtime } from './attributes.ts';
 import { editOf, loadWritable } from './create.ts';
 import {
   findPosix,
@@ -18,7 +18,6 @@ import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { keepDirectory, removeEmptyDirectory, removeFile } from './remove.ts';
-import { advance } from './time.ts';
 import type { TreeEdit } from './tree-edit.ts';
 
 /** See FileTree.rename. Whatever lies below a directory, its rename moves one entry. */
@@ -75,7 +74,7 @@ async function move(parts: Parts, edit: TreeEdit, request: Move): Promise<void> 
   await edit.remove(source.ino, moving.name, moving.dentry);
   const beside = await pairOf(edit.tx, target.ino, name);
   edit.add(target.ino, name, { ino: inode.ino, kind: inode.kind, beside });
-  const ctime = advance(inode.ctime, edit.now);
+  const ctime = nextCtime(parts, inode, edit.now);
   const parent = isDirectory ? target.ino : inode.parent;
   edit.tx.put(inodeKey(inode.ino), encodeInode({ ...inode, parent, ctime }));
   if (source.ino !== target.ino) await keepDirectory(parts, edit, source.ino);

@@ -1,10 +1,10 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
-import { FILE_BYTES_MAX } from '../limits.ts';
+import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { attributesOf, directoryAttributes, loadInode, loadWholeDirectory } from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
-import { NO_CONTENT, replaceRange, type ContentPlace } from './extents.ts';
-import { directoryKey, inodeKey } from './keys.ts';
+import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
+import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
 import type { Attributes, AttributeWish, Caller, Change, Ino } from './namespace.ts';
 import { MODE_BITS } from './new-inode.ts';
 import type { Parts } from './parts.ts';
@@ -18,7 +18,7 @@ import {
   SET_UID,
   WRITE,
 } from './permissions.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { decodeExtent, encodeInode, type Inode } from './records.ts';
 import { advance, compareTimes, laterOf } from './time.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { dropContent } from './unlink.ts';
@@ -49,12 +49,13 @@ export async function setAttributes(
   });
 }
 
+/** `undefined`: the file is shorter than before and not yet as short as it should be. */
 async function apply(
   parts: Parts,
   caller: Caller,
   ino: Ino,
   { wish, guard }: AttributeRequest,
-): Promise<Change> {
+): Promise<Change | undefined> {
   return parts.kv.transact('durable', async (tx) => {
     const inode = await loadInode(tx, ino);
     const now = parts.environment.clock.wall();
@@ -62,6 +63,11 @@ async function apply(
     const before = attributesOf(inode);
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
+    const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
+    if (step !== undefined) {
+      tx.put(inodeKey(ino), encodeInode(await resized(parts, tx, inode, step)));
+      return undefined;
+    }
     const changed = changedInode(caller, inode, { wish, now });
     const after = wish.size === undefined ? changed : await resized(parts, tx, changed, wish.size);
     tx.put(inodeKey(ino), encodeInode(after));
@@ -84,8 +90,8 @@ async function changeDirectory(
   const seen = { ...inode, mtime: row.mtime, ctime: laterOf(inode.ctime, row.ctime) };
   const after = changedInode(caller, seen, { wish, now });
   tx.put(inodeKey(ino), encodeInode(after));
-  const changedRow = { ...row, mtime: after.mtime };
-  if (wish.mtime !== undefined) tx.put(directoryKey(ino), encodeDirectory(changedRow));
+  const changedRow = { ...row, mtime: after.mtime, ctime: after.ctime };
+  tx.put(directoryKey(ino), encodeDirectory(changedRow));
   return { before, after: directoryAttributes(after, changedRow) };
 }
 
@@ -148,6 +154,22 @@ function changedMode(caller: Caller, inode: Inode, wish: AttributeWish): number 
   return mode;
 }
 
+/** Where a truncation must stop first, because one transaction cannot give up all extents behind `size`. */
+async function truncationStep(tx: KvTransaction, inode: Inode, size: number): Promise<number | undefined> {
+  // To nothing is one number for the collector; short lists are in the record.
+  if (inode.extents !== undefined || size === 0 || size >= inode.size) return undefined;
+  const options = { reverse: true, pageEntries: EXTENTS_TRUNCATED_MAX };
+  let left = EXTENTS_TRUNCATED_MAX;
+  for await (const page of tx.scan(extentRange(inode.contentId, size), options)) {
+    left -= page.length;
+    const last = page.at(-1);
+    if (left > 0 || last === undefined) continue;
+    const { offset } = decodeExtent(endOfExtentKey(last.key), last.value);
+    return offset > size ? offset : undefined;
+  }
+  return undefined;
+}
+
 async function resized(parts: Parts, tx: KvTransaction, inode: Inode, size: number): Promise<Inode> {
   const { sequence, blobs } = parts;
   let place: ContentPlace = inode;
@@ -156,7 +178,7 @@ async function resized(parts: Parts, tx: KvTransaction, inode: Inode, size: numb
     place = NO_CONTENT;
   } else if (size < inode.size) {
     const gone = { start: size, end: FILE_BYTES_MAX, fresh: [] };
-    place = await replaceRange({ tx, blobs, nextId: () => sequence.next() }, inode, gone);
+    place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, [gone]);
   }
   return { ...inode, ...place, size, contentGeneration: sequence.next() };
 }

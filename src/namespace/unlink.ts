@@ -1,11 +1,11 @@
 import type { KvTransaction } from '../kv/kv.ts';
+import { nextCtime } from './attributes.ts';
 import { decodeU64, encodeU64 } from '../kv/tuple.ts';
 import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { advance } from './time.ts';
 
 /** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */
 export const encodeOrphan = (contentGeneration: number): Uint8Array => encodeU64(contentGeneration);
@@ -24,7 +24,7 @@ export async function dropContent(
 /** Takes one name away from an inode that is no directory; the last one takes the inode with it. */
 export async function unlink(parts: Parts, { tx, now }: TreeEdit, inode: Inode): Promise<void> {
   if (inode.linkCount > 1) {
-    const ctime = advance(inode.ctime, now);
+    const ctime = nextCtime(parts, inode, now);
     tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, ctime }));
     return;
   }

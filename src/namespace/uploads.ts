@@ -48,6 +48,9 @@ const PARTS_PER_COMMIT_MAX = 64;
 
 const noSuchUpload = (uploadId: string): Fault => new Fault('not-found', 'upload', uploadId);
 
+const noSuchPart = (number: number, etag: string): Fault =>
+  new Fault('not-found', 'part', `${number} with ETag ${etag}`);
+
 /** The number in an id; `undefined` for what cannot be one of ours. */
 const sequenceOf = (uploadId: string): number | undefined => {
   const sequence = UPLOAD_ID.test(uploadId) ? parseInt(uploadId.slice(0, SEQUENCE_DIGITS), 16) : NaN;
@@ -218,7 +221,7 @@ async function splicePart(
   for (;;) {
     const bytes = await parts.kv.get(partKey(sequence, number));
     const part = bytes === undefined ? undefined : decodePart(bytes);
-    if (part?.etag !== etag) throw new Fault('not-found', 'part', `${number} with ETag ${etag}`);
+    if (part?.etag !== etag) throw noSuchPart(number, etag);
     const snapshot = await openSnapshot(parts, part.ino).catch(ifStale);
     // Sent again or given up between the two reads: the row says which.
     if (snapshot === undefined) continue;
@@ -238,25 +241,33 @@ async function finish(
   inode: Parameters<typeof foundOf>[0],
 ): Promise<void> {
   const { sequence, rowKey, row } = await loadOpen(tx, completion);
+  // A part that was sent again meanwhile has been acknowledged: the object must not be made of the one before.
+  const rows = await tx.getMany(completion.parts.map(({ number }) => partKey(sequence, number)));
+  for (const [index, { number, etag }] of completion.parts.entries()) {
+    const bytes = rows[index];
+    if (bytes === undefined || decodePart(bytes).etag !== etag) throw noSuchPart(number, etag);
+  }
   const completed = { ...inode, extents: [], contentId: 0 };
   tx.put(rowKey, encodeUpload({ ...row, completed }));
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
 }
 
 /** See ObjectStore.abortUpload. */
-export async function abortUpload(parts: Parts, name: UploadAt): Promise<void> {
-  const { sequence, rowKey } = await loadOpen(parts.kv, name);
-  await abort(parts, sequence, rowKey);
+export async function abortUpload(parts: Parts, at: UploadAt): Promise<void> {
+  await parts.kv.transact('durable', async (tx) => {
+    const { sequence, rowKey } = await loadOpen(tx, at);
+    abandon(parts, tx, { sequence, rowKey });
+  });
 }
 
-async function abort(parts: Parts, sequence: number, rowKey: Uint8Array): Promise<void> {
-  await parts.kv.transact('durable', async (tx) => {
-    const bytes = await tx.get(rowKey);
-    if (bytes === undefined) return;
-    tx.delete(rowKey);
-    const at = parts.environment.clock.wall();
-    tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at }));
-  });
+/** Its parts are given up by the collector. */
+function abandon(
+  { environment }: Parts,
+  tx: KvTransaction,
+  { sequence, rowKey }: Pick<StoredUpload, 'sequence' | 'rowKey'>,
+): void {
+  tx.delete(rowKey);
+  tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: environment.clock.wall() }));
 }
 
 /** Aborts a bounded number of the uploads of a bucket. */
@@ -266,7 +277,10 @@ export async function abortAll(parts: Parts, bucket: Ino): Promise<void> {
   })) {
     for (const { key, value } of page) {
       const sequence = sequenceOf(decodeUpload(value).uploadId);
-      if (sequence !== undefined) await abort(parts, sequence, key);
+      if (sequence === undefined) continue;
+      await parts.kv.transact('durable', async (tx) => {
+        if ((await tx.get(key)) !== undefined) abandon(parts, tx, { sequence, rowKey: key });
+      });
     }
     return;
   }

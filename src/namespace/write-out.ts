@@ -3,12 +3,12 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { staleHandle } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { DirtyRanges, runsOf } from './dirty.ts';
-import { endOf, extentsWithin, replaceRange } from './extents.ts';
+import { endOf, extentsAround, firstEndingFrom, overlapping, replaceRanges, type Range } from './extents.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
-import { decodeInode, encodeInode, type Extent, type Inode } from './records.ts';
+import { decodeInode, encodeInode, type Extent } from './records.ts';
 import { stageRun, type Staged } from './stage.ts';
 import { laterOf } from './time.ts';
 
@@ -58,7 +58,7 @@ interface Taken {
 async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: Taken): Promise<void> {
   const { files, kv } = parts;
   const guard = parts.blobs.guard();
-  let staged: readonly (Staged & Run)[] = [];
+  let staged: readonly (Staged & Range)[] = [];
   try {
     staged = await stageRuns(parts, file.ino, ranges, attributes.size);
     await parts.blobs.flush(staged.flatMap(({ blobs }) => blobs));
@@ -89,17 +89,12 @@ function takeBack({ files }: Parts, file: OpenFile, taken: DirtyRanges): void {
   file.flushing = undefined;
 }
 
-interface Run {
-  readonly start: number;
-  readonly end: number;
-}
-
 async function stageRuns(
   { kv, blobs, files }: Parts,
   ino: Ino,
   taken: DirtyRanges,
   size: number,
-): Promise<readonly (Staged & Run)[]> {
+): Promise<readonly (Staged & Range)[]> {
   const bytes = await kv.get(inodeKey(ino));
   const file = files.get(ino);
   if (bytes === undefined) {
@@ -107,11 +102,12 @@ async function stageRuns(
     throw staleHandle(ino);
   }
   const inode = decodeInode(ino, bytes);
-  const staged: (Staged & Run)[] = [];
+  const runs = runsOf(taken.all());
+  const around = await extentsAround(kv, inode, runs.map(withNeighbours));
+  const staged: (Staged & Range)[] = [];
   try {
-    for (const run of gathered(runsOf(taken.all()), await neighbours(kv, inode, taken), size)) {
-      const extents = await extentsWithin(kv, inode, run);
-      const content = await readPieces(blobs, plan(extents, [taken], run));
+    for (const run of gathered(runs, around, size)) {
+      const content = await readPieces(blobs, plan(overlapping(around, run), [taken], run));
       staged.push({ ...run, ...(await stageRun(blobs, run.start, content)) });
     }
   } catch (fault) {
@@ -121,23 +117,18 @@ async function stageRuns(
   return staged;
 }
 
-/** The extents that touch the dirty runs, as far as gathering may look. */
-async function neighbours(kv: Parts['kv'], inode: Inode, taken: DirtyRanges): Promise<readonly Extent[]> {
-  if (inode.extents !== undefined) return inode.extents;
-  const found: Extent[] = [];
-  for (const { start, end } of runsOf(taken.all())) {
-    const range = { start: Math.max(0, start - GATHER_BYTES_MAX), end: end + GATHER_BYTES_MAX };
-    found.push(...(await extentsWithin(kv, inode, range)));
-  }
-  return found;
-}
+/** As far as gathering may look. */
+const withNeighbours = ({ start, end }: Range): Range => ({
+  start: Math.max(0, start - GATHER_BYTES_MAX),
+  end: end + GATHER_BYTES_MAX,
+});
 
 /**
  * Widens short runs over the extents beside them, so that many small writes do not leave many small blobs: a file that
  * fits a row becomes one blob; elsewhere a neighbour is taken in while it is at most twice as long (so a byte is
  * rewritten a logarithmic number of times) and the whole stays below `GATHER_BYTES_MAX`. Pure.
  */
-export function gathered(runs: readonly Run[], extents: readonly Extent[], size: number): readonly Run[] {
+export function gathered(runs: readonly Range[], extents: readonly Extent[], size: number): readonly Range[] {
   if (runs.length === 0) return [];
   if (size <= BLOB_INLINE_BYTES_MAX) return [{ start: 0, end: size }];
   const wide: { start: number; end: number }[] = [];
@@ -150,42 +141,35 @@ export function gathered(runs: readonly Run[], extents: readonly Extent[], size:
   return wide;
 }
 
-function widen(run: Run, extents: readonly Extent[]): { start: number; end: number } {
+function widen(run: Range, extents: readonly Extent[]): { start: number; end: number } {
   const wide = { start: run.start, end: run.end };
   const mayTake = (extent: Extent): boolean => {
     const length = wide.end - wide.start;
     return extent.length <= 2 * length && length + extent.length <= GATHER_BYTES_MAX;
   };
   for (;;) {
-    const left = extents.find(
-      (extent) => extent.offset < wide.start && endOf(extent) >= wide.start && mayTake(extent),
-    );
-    if (left !== undefined) wide.start = left.offset;
-    const right = extents.find(
-      (extent) => endOf(extent) > wide.end && extent.offset <= wide.end && mayTake(extent),
-    );
-    if (right !== undefined) wide.end = endOf(right);
-    if (left === undefined && right === undefined) return wide;
+    // At most one extent reaches over each end, or touches it.
+    const left = extents[firstEndingFrom(extents, wide.start)];
+    const takesLeft = left !== undefined && left.offset < wide.start && mayTake(left);
+    if (takesLeft) wide.start = left.offset;
+    const right = extents[firstEndingFrom(extents, wide.end + 1)];
+    const takesRight = right !== undefined && right.offset <= wide.end && mayTake(right);
+    if (takesRight) wide.end = endOf(right);
+    if (!takesLeft && !takesRight) return wide;
   }
 }
 
 async function commitRuns(
   { blobs, sequence }: Parts,
   tx: KvTransaction,
-  { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Run)[] },
+  { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Range)[] },
 ): Promise<void> {
   const bytes = await tx.get(inodeKey(ino));
   if (bytes === undefined) throw staleHandle(ino);
   const inode = decodeInode(ino, bytes);
-  let place: Pick<Inode, 'extents' | 'contentId'> = inode;
-  for (const { start, end, extents, blobs: fresh } of staged) {
-    for (const blob of fresh) blobs.attach(tx, blob);
-    place = await replaceRange({ tx, blobs, nextId: () => sequence.next() }, place, {
-      start,
-      end,
-      fresh: extents,
-    });
-  }
+  for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
+  const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
+  const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
   const ctime = laterOf(inode.ctime, attributes.ctime);
   tx.put(inodeKey(ino), encodeInode({ ...inode, ...place, size, mtime, ctime, contentGeneration }));

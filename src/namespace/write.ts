@@ -51,7 +51,7 @@ async function keep(parts: Parts, caller: Caller, ino: Ino, { offset, data }: Wr
   const dirtyBefore = file.dirty.bytes();
   file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
   files.account(file.dirty.bytes() - dirtyBefore);
-  file.lastWriteAt = environment.clock.monotonic();
+  if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
   file.attributes = {
     size: Math.max(before.size, offset + data.length),

@@ -1,12 +1,11 @@
 import { Fault } from '../fault.ts';
 import { XATTR_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../limits.ts';
-import { currentInode, loadInode } from './attributes.ts';
+import { currentInode, loadInode, nextCtime } from './attributes.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, READ, requireBits, WRITE } from './permissions.ts';
 import { encodeInode } from './records.ts';
-import { advance } from './time.ts';
 
 /** See FileTree.extendedAttributes. */
 export async function extendedAttributes(
@@ -21,7 +20,7 @@ export async function extendedAttributes(
 
 /** See FileTree.setExtendedAttribute. */
 export async function setExtendedAttribute(
-  { kv, environment }: Parts,
+  { kv, environment, files }: Parts,
   caller: Caller,
   ino: Ino,
   { name, value }: { name: string; value: Uint8Array | undefined },
@@ -35,7 +34,7 @@ export async function setExtendedAttribute(
       throw new Fault('not-found', 'inode', `attribute ${name}`);
     if (value !== undefined) xattrs.set(name, Buffer.from(value));
     if (bytesOf(xattrs) > XATTR_BYTES_MAX) throw new Fault('no-space', 'inode', `attributes of inode ${ino}`);
-    const ctime = advance(inode.ctime, environment.clock.wall());
+    const ctime = nextCtime({ files }, inode, environment.clock.wall());
     tx.put(inodeKey(ino), encodeInode({ ...inode, xattrs, ctime }));
   });
 }

@@ -18,17 +18,19 @@ export interface ModelPlace {
   readonly name: string;
 }
 
-function enter({ directory, name }: ModelPlace, node: ModelNode): void {
+function requireFree({ directory, name }: ModelPlace): void {
+  if (find(directory, name) !== undefined) fail('exists');
   nameToMake(name);
-  if (directory.entries.has(name) || directory.entries.has(`${name}/`)) fail('exists');
+}
+
+function enter({ directory, name }: ModelPlace, node: ModelNode): void {
+  requireFree({ directory, name });
   directory.entries.set(entryOf(name, node), node);
 }
 
 export function create(place: ModelPlace, how: 'guarded' | 'unchecked', size: number | undefined): ModelFile {
   const there = how === 'unchecked' ? find(place.directory, place.name)?.node : undefined;
-  // Escapes are not opened by a create: it makes names, and those are not to be made.
-  const isEscape = place.name.startsWith('.s3:');
-  if (there === undefined || isEscape) {
+  if (there === undefined) {
     const file = newFile({ mode: 0o600, content: '\0'.repeat(size ?? 0) });
     enter(place, file);
     return file;
@@ -57,9 +59,7 @@ export function makeSpecial(place: ModelPlace, kind: 'symlink' | 'fifo', target:
 }
 
 export function link(node: ModelNode, place: ModelPlace): void {
-  nameToMake(place.name);
-  const { entries } = place.directory;
-  if (entries.has(place.name) || entries.has(`${place.name}/`)) fail('exists');
+  requireFree(place);
   if (node.kind === 'directory') return fail('not-permitted');
   enter(place, node);
   node.links += 1;
