@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cargoEnvironment, checkNode, checkRocksdb, checkRust } from './setup/machine.mjs';
 import { failWith, notice, run, step } from './setup/say.mjs';
-import { hashOf, openStamps, pruneOutputs } from './setup/stamps.mjs';
+import { openStamps, pruneOutputs } from './setup/stamps.mjs';
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const packages = ['nfs-server-ts'];
@@ -59,7 +59,7 @@ function linkProgram() {
   symlinkSync(path.relative(path.dirname(link), program), link);
 }
 
-function stepsOf() {
+function stepsOf(stamps) {
   const manifests = [
     'package.json',
     'package-lock.json',
@@ -72,21 +72,21 @@ function stepsOf() {
     {
       name: 'npm',
       title: 'npm packages',
-      hash: hashOf(root, manifests, here),
+      hash: stamps.hash('npm', manifests, here),
       isThere: existsSync(path.join(root, 'node_modules/typescript')),
       make: installPackages,
     },
     {
       name: 'native',
       title: 'native addon (cargo)',
-      hash: hashOf(root, ['native', 'scripts/build-native.mjs'], here),
+      hash: stamps.hash('native', ['native', 'scripts/build-native.mjs'], here),
       isThere: existsSync(addon),
       make: buildNative,
     },
     {
       name: 'typescript',
       title: 'TypeScript',
-      hash: hashOf(root, sources),
+      hash: stamps.hash('typescript', sources),
       isThere: existsSync(link),
       make: async (onOutput) => {
         await buildTypeScript(onOutput);
@@ -101,9 +101,9 @@ export async function setup() {
   checkNode();
   await checkRocksdb();
   const stamps = openStamps(root);
-  const due = stepsOf().filter(({ name, hash, isThere }) => !isThere || !stamps.isCurrent(name, hash));
+  const due = stepsOf(stamps).filter(({ name, hash, isThere }) => !isThere || !stamps.isCurrent(name, hash));
   // npm ci empties node_modules, where the stamps and the link to the program are.
-  const all = due.some(({ name }) => name === 'npm') ? stepsOf() : due;
+  const all = due.some(({ name }) => name === 'npm') ? stepsOf(stamps) : due;
   if (all.some(({ name }) => name === 'native')) await checkRust(root);
   for (const [index, { name, title, hash, make }] of all.entries()) {
     await step(index + 1, all.length, title, make);

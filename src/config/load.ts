@@ -99,7 +99,7 @@ const asText = (setting: Setting, value: unknown): unknown =>
     ? String(value)
     : value;
 
-const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true });
+const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true, validateSchema: false, meta: false });
 ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText']);
 const validate = ajv.compile(configSchema);
 
