@@ -343,6 +343,13 @@ fn read_superblock(file: &File, path: &Path) -> Result<Option<Superblock>, Refus
         .iter()
         .filter_map(ours)
         .max_by_key(|superblock| superblock.sequence);
+    if best.is_some() && copies.contains(&Copy::Foreign) {
+        let sentence = format!(
+            "{} was a hot device of Terrace until something else was written over its beginning; it is left untouched",
+            path.display()
+        );
+        return Err(Refusal::new(RefusalKind::NotOurs, sentence));
+    }
     if best.is_none() && copies.contains(&Copy::Damaged) {
         let sentence = format!("both superblocks of {} are damaged", path.display());
         return Err(Refusal::new(RefusalKind::NotOurs, sentence));
