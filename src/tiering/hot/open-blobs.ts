@@ -58,6 +58,7 @@ interface Staged {
 }
 
 class HotBlobs implements Blobs {
+  readonly #kv: Kv;
   readonly #device: Device;
   readonly #tables: BlobTables;
   readonly #inlineBytesMax: number;
@@ -72,6 +73,7 @@ class HotBlobs implements Blobs {
 
   constructor(options: BlobsOptions) {
     const { kv, tables = BLOB_TABLES } = options;
+    this.#kv = kv;
     this.#device = options.device;
     this.#tables = tables;
     this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
@@ -110,7 +112,8 @@ class HotBlobs implements Blobs {
       epoch: this.#guards.advance(),
       forget: () => {
         this.#staged.delete(staged.id);
-        if (found.device !== undefined) this.#space.release(found.device.extents);
+        // The commit that failed may have reached the disk and name this very space: it stays as it is.
+        if (found.device !== undefined && !this.#kv.hasStopped) this.#space.release(found.device.extents);
       },
     });
   }
