@@ -17,13 +17,13 @@ import {
 } from './blob-records.ts';
 import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
-import { checkIdentity, rebuildSpace } from './blob-scan.ts';
+import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import type { Allocator, Device } from './device.ts';
 
 export interface BlobsOptions {
   readonly kv: Kv;
-  /** Stays open when the blobs close. */
+  /** The one that the rows describe (device-identity.ts). Stays open when the blobs close. */
   readonly device: Device;
   /** Fresh, of the size of the device. */
   readonly allocator: Allocator;
@@ -33,8 +33,6 @@ export interface BlobsOptions {
   readonly tables?: BlobTables;
   /** Blobs up to this length travel in their row. */
   readonly inlineBytesMax?: number;
-  /** Identity of the device, where it has one: another device under the same rows is refused. */
-  readonly deviceId?: string;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
 }
@@ -44,7 +42,6 @@ export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
   const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
-  if (options.deviceId !== undefined) await checkIdentity(kv, tables, options.deviceId);
   await rebuildSpace({ kv, tables, allocator, environment });
   const blobs = new HotBlobs(options);
   await blobs.refresh();
