@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Environment } from '../../environment.ts';
+import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
@@ -56,6 +56,7 @@ interface Staged {
 
 class HotBlobs implements Blobs {
   readonly #kv: Kv;
+  readonly #log: Log;
   readonly #device: Device;
   readonly #tables: BlobTables;
   readonly #inlineBytesMax: number;
@@ -71,6 +72,7 @@ class HotBlobs implements Blobs {
   constructor(options: BlobsOptions) {
     const { kv, tables = BLOB_TABLES } = options;
     this.#kv = kv;
+    this.#log = options.environment.log;
     this.#device = options.device;
     this.#tables = tables;
     this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
@@ -150,6 +152,11 @@ class HotBlobs implements Blobs {
       this.#guards.pin(id);
       try {
         return await this.#read(id, offset, length);
+      } catch (failure) {
+        // A door may be in the middle of an answer, where all it can do is to break off.
+        const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
+        if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, length, failure });
+        throw failure;
       } finally {
         this.#guards.unpin(id);
       }

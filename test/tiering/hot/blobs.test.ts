@@ -170,7 +170,7 @@ test('a crash that undoes a buffered release finds the blob as it was, though it
   assert.equal(bed.used(), ledger.has(id) ? 2 * BLOCK_BYTES : 0);
 });
 
-test('a flipped bit is found when its block is read, and only then', async () => {
+test('a flipped bit is found and logged when its block is read, and only then', async () => {
   const bed = await BlobBed.open();
   const id = await bed.put(3 * BLOCK_BYTES, 1);
   bed.device.corrupt(BLOCK_BYTES + 5, 2);
@@ -178,6 +178,7 @@ test('a flipped bit is found when its block is read, and only then', async () =>
   await assert.rejects(bed.blobs.read(id, 2 * BLOCK_BYTES - 1, 1), isFault('corrupt'));
   assert.equal((await bed.blobs.read(id, 2 * BLOCK_BYTES, 10)).length, 10);
   assert.equal((await bed.blobs.read(id, 0, BLOCK_BYTES)).length, BLOCK_BYTES);
+  assert.deepEqual(bed.errors, ['hot tier: content is damaged', 'hot tier: content is damaged']);
 });
 
 test('a write that fails leaves no space taken', async () => {
