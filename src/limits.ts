@@ -69,8 +69,8 @@ export const BLOB_SCAN_LOG_MS = 2000;
 export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
 /** Reads, writes and flushes of the device under way: four blobs of the greatest size in single blocks. */
 export const DEVICE_REQUESTS_MAX = 65_536;
-/** How often a blob that finds no space asks for more before it gives up. */
-export const SPACE_ATTEMPTS_MAX = 64;
+/** Batches of garbage that a blob that finds no space waits for, or steps of growth: millions of rows. */
+export const SPACE_ATTEMPTS_MAX = 65_536;
 
 // Workers.
 

@@ -100,7 +100,11 @@ async function untilStopped(
   const broken = gateway.stopped.then((reason) => ({ reason }));
   const ended = await Promise.race([stopping, broken]);
   if (ended !== undefined) log.error('the gateway cannot go on', { error: ended.reason });
-  await gateway.close();
+  await gateway.close().catch((cause: unknown) => {
+    if (ended === undefined) throw cause;
+    // Whoever depends on what has broken cannot end well either: the first reason is the one to know.
+    log.warn('not everything could be closed', { error: cause });
+  });
   log.info('stopped');
   return ended === undefined ? 0 : 1;
 }

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -13,19 +12,18 @@ import {
   FREE_SHARE_MIN,
   HANDLE_SECRET_BYTES,
   HOT_GROW_BYTES,
-  HOT_INITIAL_BYTES,
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
 import { mergeDirectory } from '../namespace/directory-row.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
-import { loadNative } from '../native.ts';
 import type { Scope } from '../scope.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
-import { openNativeDevice, type NativeDevice } from '../tiering/hot/native-device.ts';
+import type { NativeDevice } from '../tiering/hot/native-device.ts';
 import { openBlobs } from '../tiering/hot/open-blobs.ts';
+import { isFile, openHotDevice } from './open-hot-device.ts';
 
 /** Everything below the doors. */
 export interface Layers {
@@ -47,9 +45,11 @@ export async function openLayers(
   await requireFormat(kv);
   const secret = await openSecret(kv, environment);
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));
-  const isFile = await isFileOrAbsent(config.hot.path);
-  const device = scope.own(await openHotDevice(config, environment));
-  const growth = isFile && config.hot.size === 'auto' ? await growthOf(config.hot.path) : undefined;
+  const device = await openHotDevice(scope, config, { kv, environment });
+  const growth =
+    (await isFile(config.hot.path)) && config.hot.size === 'auto'
+      ? await growthOf(config.hot.path)
+      : undefined;
   const blobs = scope.own(
     await openBlobs({
       kv,
@@ -57,7 +57,6 @@ export async function openLayers(
       allocator: openAllocator(device.bytes()),
       environment,
       nextId: () => sequence.next(),
-      deviceId: device.uuid,
       ...(growth !== undefined && { growth }),
     }),
   );
@@ -85,21 +84,6 @@ async function openSecret(kv: Kv, { random }: Environment): Promise<Uint8Array> 
     if (kept === undefined) tx.put(SECRET_KEY, fresh);
     return kept ?? fresh;
   });
-}
-
-async function isFileOrAbsent(file: string): Promise<boolean> {
-  const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined;
-    throw cause;
-  });
-  return found === undefined || (found.mode & constants.S_IFMT) === constants.S_IFREG;
-}
-
-async function openHotDevice({ hot }: Config, { random }: Environment): Promise<NativeDevice> {
-  const bytes = hot.size === 'auto' ? HOT_INITIAL_BYTES : hot.size;
-  const device = await openNativeDevice(loadNative(), { path: hot.path, bytes, driver: 'any', random });
-  if (hot.size !== 'auto' && device.bytes() < hot.size) await device.grow(hot.size);
-  return device;
 }
 
 /** A file of automatic size leaves room on the file system for others. */

@@ -75,4 +75,6 @@ export interface Kv extends KvReader, Closable {
   transact<T>(durability: Durability, body: (tx: KvTransaction) => Promise<T>): Promise<T>;
   /** Resolves when everything committed before the call is durable. */
   sync(): Promise<void>;
+  /** A commit has failed: nothing is read or written any more, and the next start may find that commit done. */
+  readonly hasStopped: boolean;
 }

@@ -32,6 +32,7 @@ export class MemoryEngine implements KvEngine {
   #pending: (readonly Write[])[] = [];
   #queue: Queued[] = [];
   #isDraining = false;
+  #looksFirst = true;
   #end: 'closed' | 'crashed' | undefined;
 
   constructor(options: MemoryOptions = {}, contents: Iterable<Entry> = []) {
@@ -46,8 +47,7 @@ export class MemoryEngine implements KvEngine {
       this.#checkOpen();
       return keys.map((key) => this.#visible.get(keyText(key))?.value);
     };
-    const delay = this.#options.delay?.('read');
-    return delay === undefined ? read() : delay.then(read);
+    return this.#delayed(read);
   }
 
   page(range: KeyRange, options: PageOptions): Page | Promise<Page> {
@@ -55,8 +55,7 @@ export class MemoryEngine implements KvEngine {
       this.#checkOpen();
       return this.#visible.page(range, options);
     };
-    const delay = this.#options.delay?.('read');
-    return delay === undefined ? read() : delay.then(read);
+    return this.#delayed(read);
   }
 
   write(batch: readonly Write[], durable: boolean): Promise<void> {
@@ -88,6 +87,16 @@ export class MemoryEngine implements KvEngine {
     const contents = new Map(this.#durable);
     for (const batch of this.#pending.slice(0, survivors)) applyTo(contents, batch);
     return new MemoryEngine(options, contents.values());
+  }
+
+  /** By turns a read looks at the rows after its delay or before it: an answer may be an old one when it comes. */
+  #delayed<T>(read: () => T): T | Promise<T> {
+    const delay = this.#options.delay?.('read');
+    if (delay === undefined) return read();
+    this.#looksFirst = !this.#looksFirst;
+    if (!this.#looksFirst) return delay.then(read);
+    const answer = read();
+    return delay.then(() => answer);
   }
 
   async #drain(): Promise<void> {

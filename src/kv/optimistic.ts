@@ -139,6 +139,10 @@ class OptimisticKv implements Kv {
     await this.#flights.sync(() => this.#engine.sync());
   }
 
+  get hasStopped(): boolean {
+    return this.#flights.hasStopped;
+  }
+
   async close(): Promise<void> {
     assert(!this.#isClosing, 'closed twice');
     this.#isClosing = true;

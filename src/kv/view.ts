@@ -104,7 +104,7 @@ export class View {
 
   /** The next page of a scan: not empty unless the range holds nothing more. */
   async page(reader: Reader, scan: Scan): Promise<Scanned> {
-    const reached: TextRange = { start: keyText(scan.range.start), end: keyText(scan.range.end) };
+    const reached = textsOf(scan.range);
     let { range } = scan;
     for (let entriesMax = scan.entriesMax; ; entriesMax = Math.min(entriesMax * 2, SEARCH_ENTRIES_MAX)) {
       const piece = await this.#piece(reader, scan, { range, entriesMax });
@@ -122,13 +122,17 @@ export class View {
   async #piece(reader: Reader, scan: Scan, ask: { range: KeyRange; entriesMax: number }): Promise<Scanned> {
     const bounds = { reverse: scan.reverse, entriesMax: ask.entriesMax, bytesMax: KV_PAGE_BYTES_MAX };
     const answer = this.#engine.page(ask.range, bounds);
+    // What is on its way to the engine now may be missing in its answer, and when that comes have left the history.
+    const before = answer instanceof Promise ? this.#history.within(textsOf(ask.range)) : [];
     const page = answer instanceof Promise ? await answer : answer;
     reader.checkReadable();
     const covered = coveredBy(page, ask.range, scan.reverse);
     const overlay: Overlay = new Map();
-    for (const row of this.#history.within(covered)) {
+    for (const row of [...before, ...this.#history.within(covered)]) {
+      const text = keyText(row.key);
+      if (text < covered.start || text >= covered.end) continue;
       reader.observe(row.commit);
-      overlay.set(keyText(row.key), row);
+      overlay.set(text, row);
     }
     scan.own(covered)?.forEach((write, text) => overlay.set(text, write));
     const entries = overlaid(page.entries, overlay, scan.reverse);
@@ -156,8 +160,11 @@ function pageLength(entries: readonly Entry[], entriesMax: number): number {
 }
 
 function coveredBy(page: Page, range: KeyRange, reverse: boolean): TextRange {
-  if (!page.isLast) return upTo(page.entries, range, reverse);
-  return { start: keyText(range.start), end: keyText(range.end) };
+  return page.isLast ? textsOf(range) : upTo(page.entries, range, reverse);
+}
+
+function textsOf({ start, end }: KeyRange): TextRange {
+  return { start: keyText(start), end: keyText(end) };
 }
 
 function upTo(entries: readonly Entry[], range: KeyRange, reverse: boolean): TextRange {

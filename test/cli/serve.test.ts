@@ -115,6 +115,17 @@ suite('terrace serve', () => {
     assert.deepEqual(events, ['the gateway cannot go on', 'stopped']);
   });
 
+  test('a gateway that cannot go on says why, whatever else fails when it is closed', async () => {
+    const openGateway = listeningGateway({
+      stopped: Promise.resolve(new Error('disk gone')),
+      close: () => Promise.reject(new Error('the store has stopped')),
+    });
+    const { code, errors, events } = await run(flags(), { openGateway });
+    assert.equal(code, 1);
+    assert.deepEqual(errors, []);
+    assert.deepEqual(events, ['the gateway cannot go on', 'not everything could be closed', 'stopped']);
+  });
+
   test('a signal while it opens stops it as soon as it is open', async () => {
     const { code, events } = await run(flags(), {
       openGateway: listeningGateway(),

@@ -143,6 +143,32 @@ function raceContract(openBed: OpenBed): void {
       assert.equal(text(await kv.get(bytes('a'))), 'new');
     }));
 
+  for (const reverse of [false, true]) {
+    test(`a commit that was in flight when a scan ${reverse ? 'backwards ' : ''}began is in it, also when it lands before the old answer comes`, () =>
+      withHeld(openBed, async ({ kv, engine, bed }) => {
+        await bed.engine.write([{ key: bytes('a'), value: bytes('1') }], true);
+        await bed.engine.write([{ key: bytes('b'), value: bytes('1') }], true);
+        await kv.transact('buffered', async (tx) => {
+          tx.put(bytes('b'), bytes('2'));
+          tx.put(bytes('c'), bytes('2'));
+          tx.delete(bytes('a'));
+        });
+        engine.isHoldingReads = true;
+        const plain = rows(kv, { reverse });
+        const within = kv.transact('durable', (tx) => rows(tx, { reverse }));
+        await turns();
+        assert.equal(engine.readsHeld, 2);
+        engine.release();
+        await kv.sync();
+        await turns();
+        engine.isHoldingReads = false;
+        engine.releaseReads();
+        const want = reverse ? ['c=2', 'b=2'] : ['b=2', 'c=2'];
+        assert.deepEqual(await plain, want);
+        assert.deepEqual(await within, want);
+      }));
+  }
+
   test('getMany answers for one moment even where one row was in memory and the other had to be read', () =>
     withHeld(openBed, async ({ kv, engine, bed }) => {
       engine.isHolding = false;

@@ -305,6 +305,31 @@ fn one_damaged_superblock_is_survived_and_two_or_a_newer_one_are_refused() {
 }
 
 #[test]
+fn a_device_that_something_else_was_put_on_is_left_untouched() {
+    for offset in [0, 512 * 1024] {
+        let directory = Directory::new();
+        drop(Opened::open(&directory, DriverChoice::Threads).unwrap());
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(directory.device())
+            .unwrap();
+        // As mkfs leaves the first block; the other copy of the superblock may well be whole.
+        let mut block = [0; 4096];
+        block[1024..1030].copy_from_slice(b"others");
+        file.write_all_at(&block, offset).unwrap();
+        let before = fs::read(directory.device()).unwrap();
+        let refusal = refusal(&directory);
+        assert_eq!(refusal.kind, RefusalKind::NotOurs);
+        assert!(
+            refusal.sentence.contains("left untouched"),
+            "{}",
+            refusal.sentence
+        );
+        assert!(fs::read(directory.device()).unwrap() == before);
+    }
+}
+
+#[test]
 fn a_file_that_lost_its_end_is_refused() {
     let directory = Directory::new();
     drop(Opened::open(&directory, DriverChoice::Threads).unwrap());

@@ -3,16 +3,7 @@ import { Fault } from '../../fault.ts';
 import type { Entry, Kv } from '../../kv/kv.ts';
 import { BLOB_SCAN_LOG_MS, BLOB_SCAN_PAGE_ROWS, GARBAGE_BATCH_ROWS } from '../../limits.ts';
 import type { BlobId } from '../blobs.ts';
-import {
-  blobIdOf,
-  blobKey,
-  decodeDeviceBlob,
-  decodeIdentity,
-  encodeIdentity,
-  identityKey,
-  tableRange,
-  type BlobTables,
-} from './blob-records.ts';
+import { blobIdOf, blobKey, decodeDeviceBlob, tableRange, type BlobTables } from './blob-records.ts';
 import type { Allocator } from './device.ts';
 
 /**
@@ -39,24 +30,6 @@ export async function rebuildSpace(parts: {
     logged = clock.monotonic();
     log.info('hot tier: reading the blob table', { blobCount, elapsedMs: logged - started });
   }
-}
-
-/**
- * Binds the rows to one device at the first opening. Fault('invalid-argument', 'device') for any other one later: what it
- * holds would be taken for free space.
- */
-export async function checkIdentity(kv: Kv, tables: BlobTables, deviceId: string): Promise<void> {
-  const known = await kv.transact('durable', async (tx) => {
-    const row = await tx.get(identityKey(tables));
-    if (row === undefined) tx.put(identityKey(tables), encodeIdentity(deviceId));
-    return row === undefined ? deviceId : decodeIdentity(row);
-  });
-  if (known === deviceId) return;
-  throw new Fault(
-    'invalid-argument',
-    'device',
-    `this is device ${deviceId}, but the metadata describes ${known}`,
-  );
 }
 
 function reserve(allocator: Allocator, entry: Entry): void {

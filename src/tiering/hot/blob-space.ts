@@ -45,9 +45,13 @@ export class BlobSpace {
     for (let attempt = 0; attempt < SPACE_ATTEMPTS_MAX; attempt++) {
       const extents = this.#allocator.allocate(length);
       if (extents !== undefined) return extents;
-      if (await this.#collect()) continue;
+      const bytesFree = this.#allocator.bytesFree();
+      const didCollect = await this.#collect();
+      // Garbage may be small blobs, which take no space here: growing is quicker than working through all of it.
+      if (this.#allocator.bytesFree() > bytesFree) continue;
       this.#growing ??= this.#grow(length).finally(() => (this.#growing = undefined));
-      if (!(await this.#growing)) break;
+      const didGrow = await this.#growing;
+      if (!didGrow && !didCollect) break;
     }
     const extents = this.#allocator.allocate(length);
     if (extents !== undefined) return extents;

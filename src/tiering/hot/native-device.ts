@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { Random } from '../../environment.ts';
 import { Fault, type FaultCode } from '../../fault.ts';
 import { DEVICE_READ_BYTES_MAX, DEVICE_REQUESTS_MAX } from '../../limits.ts';
 import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
@@ -11,13 +10,13 @@ export interface NativeDeviceOptions {
   readonly bytes: number;
   /** `any`: io_uring where the kernel allows it, else threads. */
   readonly driver: 'any' | 'io_uring' | 'threads';
-  /** Gives a new device its identity. */
-  readonly random: Random;
+  /** Identity of a device that is made now: 16 bytes in hex. */
+  readonly uuid: string;
 }
 
 /** A device of the addon, with what an operator wants to know of it. */
 export interface NativeDevice extends Device {
-  /** Identity, written when the device was made. */
+  /** Identity, written when the device was made: 16 bytes in lower-case hex. */
   readonly uuid: string;
   readonly driver: string;
   /** False where the file system has no direct I/O: content then passes through the page cache. */
@@ -46,7 +45,7 @@ export async function openNativeDevice(
   options: NativeDeviceOptions,
 ): Promise<NativeDevice> {
   const opened: { device?: AddonDevice } = {};
-  const uuid = options.random.bytes(16);
+  const uuid = Buffer.from(options.uuid, 'hex');
   const notify = (): void => opened.device?.complete();
   const handle = await addon
     .openDevice(options.path, options.bytes, uuid, options.driver, notify)

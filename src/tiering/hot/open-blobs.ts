@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Environment } from '../../environment.ts';
+import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
@@ -17,13 +17,13 @@ import {
 } from './blob-records.ts';
 import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
-import { checkIdentity, rebuildSpace } from './blob-scan.ts';
+import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import type { Allocator, Device } from './device.ts';
 
 export interface BlobsOptions {
   readonly kv: Kv;
-  /** Stays open when the blobs close. */
+  /** The one that the rows describe (device-identity.ts). Stays open when the blobs close. */
   readonly device: Device;
   /** Fresh, of the size of the device. */
   readonly allocator: Allocator;
@@ -33,8 +33,6 @@ export interface BlobsOptions {
   readonly tables?: BlobTables;
   /** Blobs up to this length travel in their row. */
   readonly inlineBytesMax?: number;
-  /** Identity of the device, where it has one: another device under the same rows is refused. */
-  readonly deviceId?: string;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
 }
@@ -44,7 +42,6 @@ export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
   const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
-  if (options.deviceId !== undefined) await checkIdentity(kv, tables, options.deviceId);
   await rebuildSpace({ kv, tables, allocator, environment });
   const blobs = new HotBlobs(options);
   await blobs.refresh();
@@ -58,6 +55,8 @@ interface Staged {
 }
 
 class HotBlobs implements Blobs {
+  readonly #kv: Kv;
+  readonly #log: Log;
   readonly #device: Device;
   readonly #tables: BlobTables;
   readonly #inlineBytesMax: number;
@@ -72,6 +71,8 @@ class HotBlobs implements Blobs {
 
   constructor(options: BlobsOptions) {
     const { kv, tables = BLOB_TABLES } = options;
+    this.#kv = kv;
+    this.#log = options.environment.log;
     this.#device = options.device;
     this.#tables = tables;
     this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
@@ -110,7 +111,8 @@ class HotBlobs implements Blobs {
       epoch: this.#guards.advance(),
       forget: () => {
         this.#staged.delete(staged.id);
-        if (found.device !== undefined) this.#space.release(found.device.extents);
+        // The commit that failed may have reached the disk and name this very space: it stays as it is.
+        if (found.device !== undefined && !this.#kv.hasStopped) this.#space.release(found.device.extents);
       },
     });
   }
@@ -150,6 +152,11 @@ class HotBlobs implements Blobs {
       this.#guards.pin(id);
       try {
         return await this.#read(id, offset, length);
+      } catch (failure) {
+        // A door may be in the middle of an answer, where all it can do is to break off.
+        const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
+        if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, length, failure });
+        throw failure;
       } finally {
         this.#guards.unpin(id);
       }

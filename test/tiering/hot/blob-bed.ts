@@ -65,6 +65,8 @@ export function decodeKnown(value: Uint8Array | undefined): Known | undefined {
 export class BlobBed {
   readonly device: MemoryDevice;
   readonly random: Random;
+  /** Events that were logged as errors. */
+  readonly errors: string[] = [];
   readonly #growth: DeviceGrowth | undefined;
   engine: MemoryEngine;
   kv!: Kv;
@@ -89,12 +91,14 @@ export class BlobBed {
 
   /** As after the start of a new process. */
   async reopen(): Promise<void> {
+    const environment = environmentOf(this.random);
+    const log = { ...environment.log, error: (event: string): void => void this.errors.push(event) };
     this.kv = openOptimistic(this.engine, { merge: () => undefined });
     this.blobs = await openBlobs({
       kv: this.kv,
       device: this.device,
       allocator: openAllocator(this.device.bytes()),
-      environment: environmentOf(this.random),
+      environment: { ...environment, log },
       nextId: () => ++this.#lastId,
       inlineBytesMax: INLINE_BYTES_MAX,
       ...(this.#growth === undefined ? {} : { growth: this.#growth }),

@@ -181,3 +181,25 @@ test('crash after crash: recovery itself may be cut short', () =>
     }),
     { numRuns: 25 },
   ));
+
+test('a commit that failed and yet reached the disk finds its content untouched after the next start', async () => {
+  const bed = await BlobBed.open();
+  const staged = await bed.blobs.stage([content(9000, 1)]);
+  await bed.blobs.flush([staged]);
+  const write = bed.engine.write.bind(bed.engine);
+  bed.engine.write = async (batch, durable) => {
+    await write(batch, durable);
+    throw new Error('EIO');
+  };
+  const known = { references: 1, length: 9000, seed: 1 };
+  const committing = bed.kv.transact('durable', async (tx) => {
+    bed.blobs.attach(tx, staged);
+    tx.put(ledgerKey(staged.id), encodeKnown(known));
+  });
+  await assert.rejects(committing, /stopped/);
+  bed.blobs.discard(staged);
+  await bed.blobs.stage([content(9000, 2)]);
+  bed.crash();
+  await bed.reopen();
+  await bed.check(staged.id, known);
+});

@@ -170,7 +170,7 @@ test('a crash that undoes a buffered release finds the blob as it was, though it
   assert.equal(bed.used(), ledger.has(id) ? 2 * BLOCK_BYTES : 0);
 });
 
-test('a flipped bit is found when its block is read, and only then', async () => {
+test('a flipped bit is found and logged when its block is read, and only then', async () => {
   const bed = await BlobBed.open();
   const id = await bed.put(3 * BLOCK_BYTES, 1);
   bed.device.corrupt(BLOCK_BYTES + 5, 2);
@@ -178,6 +178,7 @@ test('a flipped bit is found when its block is read, and only then', async () =>
   await assert.rejects(bed.blobs.read(id, 2 * BLOCK_BYTES - 1, 1), isFault('corrupt'));
   assert.equal((await bed.blobs.read(id, 2 * BLOCK_BYTES, 10)).length, 10);
   assert.equal((await bed.blobs.read(id, 0, BLOCK_BYTES)).length, BLOCK_BYTES);
+  assert.deepEqual(bed.errors, ['hot tier: content is damaged', 'hot tier: content is damaged']);
 });
 
 test('a write that fails leaves no space taken', async () => {
@@ -198,6 +199,36 @@ test('a full device collects garbage before it says that there is no space', asy
   const third = await bed.put(half, 3);
   await bed.check(third, { references: 1, length: half, seed: 3 });
 });
+
+for (const { name, growth } of [
+  { name: 'finds the space behind it', growth: undefined },
+  { name: 'grows', growth: 2 * DEVICE_UNIT_BYTES },
+]) {
+  test(`a full device with tens of thousands of small blobs to collect ${name}`, async () => {
+    const bed = await BlobBed.open(
+      seededRandom(1),
+      growth === undefined
+        ? undefined
+        : {
+            growBytes: DEVICE_UNIT_BYTES,
+            bytesMax: growth,
+            freeBytesMin: 0,
+            freeBytes: () => Promise.resolve(growth),
+          },
+    );
+    const small = await Promise.all(Array.from({ length: 20_000 }, () => bed.blobs.stage([content(1, 1)])));
+    const large = await bed.put(DEVICE_UNIT_BYTES, 2);
+    await bed.kv.transact('durable', async (tx) => {
+      for (const staged of small) bed.blobs.attach(tx, staged);
+    });
+    await bed.kv.transact('durable', async (tx) => {
+      for (const { id } of small) await bed.blobs.release(tx, id);
+    });
+    if (growth === undefined) await bed.change(large, -1);
+    const staged = await bed.blobs.stage([content(BLOCK_BYTES, 3)]);
+    assert.equal(staged.length, BLOCK_BYTES);
+  });
+}
 
 test('a device grows in steps while the file system has room to spare', async () => {
   let freeBytes = 3 * DEVICE_UNIT_BYTES;

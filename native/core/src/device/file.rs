@@ -343,6 +343,13 @@ fn read_superblock(file: &File, path: &Path) -> Result<Option<Superblock>, Refus
         .iter()
         .filter_map(ours)
         .max_by_key(|superblock| superblock.sequence);
+    if best.is_some() && copies.contains(&Copy::Foreign) {
+        let sentence = format!(
+            "{} was a hot device of Terrace until something else was written over its beginning; it is left untouched",
+            path.display()
+        );
+        return Err(Refusal::new(RefusalKind::NotOurs, sentence));
+    }
     if best.is_none() && copies.contains(&Copy::Damaged) {
         let sentence = format!("both superblocks of {} are damaged", path.display());
         return Err(Refusal::new(RefusalKind::NotOurs, sentence));
@@ -410,23 +417,39 @@ fn read_up_to(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
 /// was only set aside changes the file system's metadata, and each flush after it takes a journal commit (measured: a
 /// third of the durable writes a second, ten times the longest wait).
 fn preallocate(file: &File, offset: u64, length: u64) -> io::Result<()> {
-    let to_signed =
-        |number: u64| i64::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG));
-    let (start, count) = (to_signed(offset)?, to_signed(length)?);
-    // SAFETY: a plain call on an open descriptor.
-    let errno = unsafe { libc::posix_fallocate(file.as_raw_fd(), start, count) };
-    if errno != 0 {
-        return Err(io::Error::from_raw_os_error(errno));
-    }
+    let is_set_aside = set_aside(file, offset, length)?;
     let pool = Pool::new(1)?;
     let buffer = pool.take();
     // SAFETY: a fresh buffer of the pool, which nobody writes to.
     let zeros = unsafe { std::slice::from_raw_parts(buffer.address.as_ptr(), BUFFER_BYTES) };
-    let end = offset + length.min(PREWRITTEN_BYTES_MAX);
+    let end = if is_set_aside {
+        offset + length.min(PREWRITTEN_BYTES_MAX)
+    } else {
+        offset + length
+    };
     for at in (offset..end).step_by(BUFFER_BYTES) {
         file.write_all_at(zeros, at)?;
     }
     file.sync_all()
+}
+
+/// False where the file system cannot do it. `posix_fallocate` would write single bytes then, which direct I/O refuses.
+fn set_aside(file: &File, offset: u64, length: u64) -> io::Result<bool> {
+    let to_signed =
+        |number: u64| i64::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG));
+    let (start, count) = (to_signed(offset)?, to_signed(length)?);
+    loop {
+        // SAFETY: a plain call on an open descriptor.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, start, count) } == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return Ok(false),
+            _ => return Err(error),
+        }
+    }
 }
 
 /// Gives the finished file its name, unless something took that name meanwhile, and makes the name durable.

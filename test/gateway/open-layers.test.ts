@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { loadConfig } from '../../src/config/load.ts';
+import { Fault } from '../../src/fault.ts';
+import { openLayers, type Layers } from '../../src/gateway/open-layers.ts';
+import { opening } from '../../src/scope.ts';
+import { seededRandom } from '../kv/seeded-random.ts';
+import { content, environmentOf } from '../tiering/hot/blob-bed.ts';
+import { plainFacet, s3 } from '../namespace/world.ts';
+
+let lastSeed = 0;
+
+async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'terrace-layers-'));
+  try {
+    await use(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function unstopped(cause: unknown): void {
+  assert.fail(String(cause));
+}
+
+/** Opens the layers of `directory` as at a start of the gateway, and closes them. */
+async function start(directory: string, use: (layers: Layers) => Promise<void>): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const flags = new Map([
+    ['--data', directory],
+    ['--hot-size', '64Mi'],
+  ]);
+  const { config } = loadConfig({ flags, variables: {} });
+  const environment = environmentOf(seededRandom(++lastSeed));
+  await opening(async (scope) => {
+    await use(await openLayers(scope, config, { environment, stopped: unstopped }));
+    await scope.close();
+  });
+}
+
+const body = content(100_000, 1);
+
+/** An object whose content lies on the hot device. */
+async function put({ namespace: { objects } }: Layers): Promise<void> {
+  const bucket = await objects.createBucket(s3, 'bucket');
+  const draft = await objects.draft(s3);
+  await draft.write([body]);
+  await objects.attach(s3, draft, bucket.ino, Buffer.from('key'), plainFacet('etag'), {});
+}
+
+async function check({ namespace: { objects } }: Layers): Promise<void> {
+  const bucket = await objects.bucket('bucket');
+  const object = bucket && (await objects.open(bucket.ino, Buffer.from('key')));
+  assert(object !== undefined);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of object.read(0, body.length)) pieces.push(piece);
+  assert(Buffer.concat(pieces).equals(body));
+  await object.close();
+}
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+const isFault =
+  (sentence: RegExp) =>
+  (cause: unknown): boolean =>
+    cause instanceof Fault && cause.subject === 'device' && sentence.test(cause.detail ?? '');
+
+const mistakes = [
+  {
+    name: 'a hot file that is missing',
+    make: (hot: string): Promise<void> => rename(hot, `${hot}.away`),
+    mend: (hot: string): Promise<void> => rename(`${hot}.away`, hot),
+    want: isFault(/is missing or empty/),
+  },
+  {
+    name: 'an empty file in the place of the hot file',
+    make: async (hot: string): Promise<void> => {
+      await rename(hot, `${hot}.away`);
+      await writeFile(hot, '');
+    },
+    mend: (hot: string): Promise<void> => rename(`${hot}.away`, hot),
+    want: isFault(/is missing or empty/),
+  },
+  {
+    name: 'the hot file of another data directory',
+    make: async (hot: string): Promise<void> => {
+      await rename(hot, `${hot}.away`);
+      await start(`${path.dirname(hot)}.other`, put);
+      await rename(`${path.dirname(hot)}.other/hot`, hot);
+    },
+    mend: (hot: string): Promise<void> => rename(`${hot}.away`, hot),
+    want: isFault(/is not the one that the metadata in .* describes/),
+  },
+  {
+    name: 'a hot file without its metadata',
+    make: (hot: string): Promise<void> => rename(metadataOf(hot), `${metadataOf(hot)}.away`),
+    mend: async (hot: string): Promise<void> => {
+      await rm(metadataOf(hot), { recursive: true });
+      await rename(`${metadataOf(hot)}.away`, metadataOf(hot));
+    },
+    want: isFault(/is not the one that the metadata in .* describes/),
+  },
+];
+
+const metadataOf = (hot: string): string => path.join(path.dirname(hot), 'metadata');
+
+for (const { name, make, mend, want } of mistakes) {
+  test(`${name} is refused in one sentence, and nothing is lost`, () =>
+    withDirectory(async (directory) => {
+      const data = path.join(directory, 'data');
+      const hot = path.join(data, 'hot');
+      await start(data, put);
+      await make(hot);
+      for (let attempt = 0; attempt < 2; attempt++) await assert.rejects(start(data, nothing), want);
+      await mend(hot);
+      await start(data, check);
+    }));
+}
+
+test('a hot file that was lost before there was content on it is made again', () =>
+  withDirectory(async (directory) => {
+    await start(directory, nothing);
+    await rm(path.join(directory, 'hot'));
+    await start(directory, put);
+    await start(directory, check);
+  }));
