@@ -48,12 +48,17 @@ async function put({ namespace: { objects } }: Layers): Promise<void> {
   const bucket = await objects.createBucket(s3, 'bucket');
   const draft = await objects.draft(s3);
   await draft.write([body]);
-  await objects.attach(s3, draft, bucket.ino, Buffer.from('key'), plainFacet('etag'), {});
+  await objects.attach(s3, draft, {
+    bucket: bucket.ino,
+    key: Buffer.from('key'),
+    facet: plainFacet('etag'),
+    expect: {},
+  });
 }
 
 async function check({ namespace: { objects } }: Layers): Promise<void> {
   const bucket = await objects.bucket('bucket');
-  const object = bucket && (await objects.open(bucket.ino, Buffer.from('key')));
+  const object = bucket && (await objects.open({ bucket: bucket.ino, key: Buffer.from('key') }));
   assert(object !== undefined);
   const pieces: Uint8Array[] = [];
   for await (const piece of object.read(0, body.length)) pieces.push(piece);
