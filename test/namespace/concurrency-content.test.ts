@@ -56,7 +56,7 @@ test('a truncation between two commits stays', () =>
     const { files } = at.namespace;
     const ino = await file(at, 'f');
     await files.write(root, ino, { offset: 0, data: bytes('x'.repeat(100)), stable: false });
-    const truncation = files.setAttributes(root, ino, { wish: { wish: { size: 0 } } });
+    const truncation = files.setAttributes(root, ino, { wish: { size: 0 } });
     await Promise.all([
       truncation,
       files.commit(root, ino),
@@ -89,7 +89,7 @@ test('a read never mixes two states of a file', () =>
     let isDone = false;
     const changes = async (): Promise<void> => {
       for (const letter of ['a', 'b', 'c', 'd']) {
-        await files.setAttributes(root, ino, { wish: { wish: { size: 0 } } });
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
         await files.write(root, ino, { offset: 0, data: bytes(letter.repeat(60)), stable: true });
         await files.write(root, ino, {
           offset: 0,
@@ -167,10 +167,10 @@ test('truncation and an append after it never show bytes from before it', () =>
     const changes = async (): Promise<void> => {
       for (let round = 0; round < 4; round += 1) {
         await files.write(root, ino, { offset: 0, data: bytes('o'.repeat(60)), stable: true });
-        await files.setAttributes(root, ino, { wish: { wish: { size: 0 } } });
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
         await files.write(root, ino, { offset: 50, data: bytes('n'.repeat(50)), stable: false });
         await at.simulation.latency('writer');
-        await files.setAttributes(root, ino, { wish: { wish: { size: 0 } } });
+        await files.setAttributes(root, ino, { wish: { size: 0 } });
       }
       isDone = true;
     };
@@ -192,7 +192,7 @@ test('write, write-out, truncation and removal of one file at once leave nothing
       files.write(root, ino, { offset: 100, data: bytes('y'.repeat(200)), stable: true }),
       files.write(root, ino, { offset: 50, data: bytes('z'.repeat(10)), stable: false }),
       files.commit(root, ino),
-      files.setAttributes(root, ino, { wish: { wish: { size: 120 } } }),
+      files.setAttributes(root, ino, { wish: { size: 120 } }),
       at.simulation
         .latency('remover')
         .then(() => files.remove(root, { directory: at.bucket.ino, name: bytes('f') })),
@@ -212,7 +212,7 @@ test('an open object reads as it was, whatever happens to its name', () =>
     const disturb = async (): Promise<void> => {
       await files.write(root, ino, { offset: 10, data: bytes('dirty'), stable: false });
       await files.commit(root, ino);
-      await files.setAttributes(root, ino, { wish: { wish: { size: 7 } } });
+      await files.setAttributes(root, ino, { wish: { size: 7 } });
       await put(at, at.bucket, 'k', 'other');
       await objects.removeKey({ bucket: at.bucket.ino, key: bytes('k'), expect: {} });
       await settle(at);
@@ -280,7 +280,7 @@ test('a busy writer does not hold up a change of attributes', () =>
     };
     const change = async (): Promise<void> => {
       await at.simulation.latency('changer');
-      await files.setAttributes(root, ino, { wish: { wish: { mode: 0o600 } } });
+      await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
       isChanged = true;
     };
     await Promise.all([write(), change()]);

@@ -117,7 +117,7 @@ test('names do not move between buckets, nor into the root', async () => {
 test('a directory that is not yours changes its parent only if you may write to it', async () => {
   const at = await scene();
   const setMode = async (path: string, mode: number): Promise<unknown> =>
-    at.files.setAttributes(root, await inoOf(at, path), { wish: { wish: { mode } } });
+    at.files.setAttributes(root, await inoOf(at, path), { wish: { mode } });
   await setMode('', 0o777);
   await setMode('full', 0o755);
   assert.equal(await faultOf(move(at, 'full', 'empty/full', user(9))), 'access-denied');

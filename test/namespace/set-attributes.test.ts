@@ -154,7 +154,7 @@ for (const [what, rules] of Object.entries(tables)) {
   for (const { name, mode, caller, wish, want } of rules) {
     test(`${what}, ${name}: ${JSON.stringify(want)}`, async () => {
       const { namespace, file } = await fileOf(mode);
-      const change = namespace.files.setAttributes(caller, file.ino, { wish: { wish } });
+      const change = namespace.files.setAttributes(caller, file.ino, { wish });
       if (typeof want === 'string') {
         assert.equal(await faultOf(change), want);
         assert.deepEqual(await namespace.files.attributes(file.ino), file);
@@ -175,19 +175,17 @@ test('a guard that is not the change time refuses', async () => {
   const { files } = namespace;
   const wrong = { ...file.ctime, nanoseconds: file.ctime.nanoseconds + 1 };
   assert.equal(
-    await faultOf(files.setAttributes(owner, file.ino, { wish: { wish: { mode: 0 }, guard: wrong } })),
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: wrong })),
     'not-sync',
   );
-  const { after } = await files.setAttributes(owner, file.ino, {
-    wish: { wish: { mode: 0o600 }, guard: file.ctime },
-  });
+  const { after } = await files.setAttributes(owner, file.ino, { wish: { mode: 0o600 }, guard: file.ctime });
   assert.equal(
-    await faultOf(files.setAttributes(owner, file.ino, { wish: { wish: { mode: 0 }, guard: file.ctime } })),
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: file.ctime })),
     'not-sync',
   );
   await files.write(owner, file.ino, { offset: 0, data: bytes('x'), stable: false });
   assert.equal(
-    await faultOf(files.setAttributes(owner, file.ino, { wish: { wish: { mode: 0 }, guard: after.ctime } })),
+    await faultOf(files.setAttributes(owner, file.ino, { wish: { mode: 0 }, guard: after.ctime })),
     'not-sync',
   );
 });
@@ -197,10 +195,8 @@ test('a directory has modes, owners and times, but no size', async () => {
   const { files, objects } = namespace;
   const { ino } = await objects.createBucket(root, 'b');
   const d = (await files.makeDirectory(root, { directory: ino, name: bytes('d') }, {})).attributes.ino;
-  assert.equal(await faultOf(files.setAttributes(root, d, { wish: { wish: { size: 0 } } })), 'is-directory');
-  const { after } = await files.setAttributes(root, d, {
-    wish: { wish: { mode: 0o2770, gid: 50, mtime: TIME } },
-  });
+  assert.equal(await faultOf(files.setAttributes(root, d, { wish: { size: 0 } })), 'is-directory');
+  const { after } = await files.setAttributes(root, d, { wish: { mode: 0o2770, gid: 50, mtime: TIME } });
   assert.deepEqual([after.mode, after.gid, after.mtime], [0o2770, 50, TIME]);
   const made = await files.create(
     root,
@@ -226,9 +222,9 @@ test('S3 headers survive NFS writes, the ETag and its checksums do not', async (
   const { files, objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
   const { ino } = (await put(world, bucket, 'k', 'content')).attributes;
-  await files.setAttributes(root, ino, { wish: { wish: { mode: 0o600 } } });
+  await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
   assert.equal((await objects.head({ bucket: bucket.ino, key: bytes('k') }))?.facet.etag, 'etag-of-k');
-  await files.setAttributes(root, ino, { wish: { wish: { size: 3 } } });
+  await files.setAttributes(root, ino, { wish: { size: 3 } });
   const facet = (await objects.head({ bucket: bucket.ino, key: bytes('k') }))?.facet;
   assert.match(facet?.etag ?? '', /-/);
   assert.deepEqual(facet?.headers, { 'content-type': 'text/plain' });

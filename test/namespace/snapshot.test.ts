@@ -33,7 +33,7 @@ async function largeFile(): Promise<Scene> {
   for (let index = 0; index < EXTENTS; index += 1)
     await files.write(root, ino, { offset: at(index), data: bytes('old'), stable: false });
   await files.commit(root, ino);
-  await files.setAttributes(root, ino, { wish: { wish: { size: LARGE_BYTES } } });
+  await files.setAttributes(root, ino, { wish: { size: LARGE_BYTES } });
   return { ...world, bucket, ino };
 }
 
@@ -58,8 +58,7 @@ const changes = [
   },
   {
     name: 'a write and a truncation to nothing',
-    change: ({ namespace, ino }: Scene) =>
-      namespace.files.setAttributes(root, ino, { wish: { wish: { size: 0 } } }),
+    change: ({ namespace, ino }: Scene) => namespace.files.setAttributes(root, ino, { wish: { size: 0 } }),
   },
 ] as const;
 
@@ -148,7 +147,7 @@ test('a copy of a large object that is overwritten meanwhile has what it was giv
     for (let index = 0; index < EXTENTS; index += 1)
       await files.write(root, ino, { offset: at(index), data: bytes('old'), stable: false });
     await files.commit(root, ino);
-    await files.setAttributes(root, ino, { wish: { wish: { size: LARGE_BYTES } } });
+    await files.setAttributes(root, ino, { wish: { size: LARGE_BYTES } });
     const source = await objects.open({ bucket: bucket.ino, key: bytes('f') });
     assert(source !== undefined);
     const draft = await objects.draft(root);

@@ -38,7 +38,7 @@ test('a file is an array of bytes, however it is written, gathered and cut', () 
       for (const [index, { what, at: offset, length }] of operations.entries()) {
         if (what === 'commit') await files.commit(root, at.ino);
         else if (what === 'truncate') {
-          await files.setAttributes(root, at.ino, { wish: { wish: { size: offset } } });
+          await files.setAttributes(root, at.ino, { wish: { size: offset } });
           plain = Buffer.concat([plain, Buffer.alloc(offset)], offset);
         } else {
           const data = Buffer.alloc(length, String.fromCharCode(97 + index));
@@ -152,6 +152,6 @@ test('what is no file cannot be written, read or cut', async () => {
   ] as const) {
     assert.equal(await faultOf(files.write(root, ino, { offset: 0, data: bytes('x'), stable: true })), want);
     assert.equal(await faultOf(files.read(root, ino, { offset: 0, length: 1 })), want);
-    assert.equal(await faultOf(files.setAttributes(root, ino, { wish: { wish: { size: 0 } } })), want);
+    assert.equal(await faultOf(files.setAttributes(root, ino, { wish: { size: 0 } })), want);
   }
 });

@@ -15,7 +15,7 @@ test('extended attributes stay through edits of the content, a change of mode an
   const { ino } = (await put(world, bucket, 'file', 'one')).attributes;
   await files.setExtendedAttribute(root, ino, { name: 'user.colour', value: bytes('red') });
   await files.write(root, ino, { offset: 3, data: bytes(' two'), stable: true });
-  await files.setAttributes(root, ino, { wish: { wish: { mode: 0o600 } } });
+  await files.setAttributes(root, ino, { wish: { mode: 0o600 } });
   await files.rename(root, {
     from: { directory: bucket.ino, name: bytes('file') },
     to: { directory: bucket.ino, name: bytes('moved') },

@@ -162,7 +162,7 @@ export class Actor {
     const size = this.#random(old.length + 20);
     const ino = await this.#ino(key);
     await this.ledger.perform(this.ledger.with(key, [old.slice(0, size).padEnd(size, '\0')]), () =>
-      this.#stack.namespace.files.setAttributes(root, ino, { wish: { wish: { size } } }),
+      this.#stack.namespace.files.setAttributes(root, ino, { wish: { size } }),
     );
   }
 

@@ -35,8 +35,8 @@ export const inodeRows: Rows<
       const wish = wishOf(new_attributes);
       const { files } = door;
       const change = await (believed === undefined
-        ? files.setAttributes(caller, ino, { wish: { wish } })
-        : files.setAttributes(caller, ino, { wish: { wish, guard: believed } }));
+        ? files.setAttributes(caller, ino, { wish })
+        : files.setAttributes(caller, ino, { wish, guard: believed }));
       return { obj_wcc: door.wcc(change) };
     },
   },

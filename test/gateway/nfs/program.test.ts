@@ -261,7 +261,7 @@ test('the anonymous user owns what a squashed caller makes', async (context) => 
     exportRule({ squash: 'all', anonUid: 77, anonGid: 78 }),
   ]);
   const caller = { uid: 0, gid: 0, groups: [], bypassesModes: false };
-  await namespace.files.setAttributes(caller, bucket, { wish: { wish: { mode: 0o777 } } });
+  await namespace.files.setAttributes(caller, bucket, { wish: { mode: 0o777 } });
   const { obj_attributes } = await client.ok('GETATTR', { object: await create(client, top, 'f') });
   assert.deepEqual([obj_attributes.uid, obj_attributes.gid], [77, 78]);
 });

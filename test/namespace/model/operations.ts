@@ -148,14 +148,14 @@ async function setAttributes(pair: Pair): Promise<void> {
     const mode = choose(pair, [0o600, 0o644, 0o755]);
     await pair.both(
       () => posix.changeMode(node, mode),
-      () => files.setAttributes(root, ino, { wish: { wish: { mode } } }),
+      () => files.setAttributes(root, ino, { wish: { mode } }),
     );
     return;
   }
   const size = choose(pair, [0, 3, 50, 300]);
   await pair.both(
     () => posix.truncate(node, size),
-    () => files.setAttributes(root, ino, { wish: { wish: { size } } }),
+    () => files.setAttributes(root, ino, { wish: { size } }),
   );
 }
 
