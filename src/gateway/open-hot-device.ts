@@ -18,7 +18,7 @@ import { openNativeDevice, type NativeDevice } from '../tiering/hot/native-devic
 export async function openHotDevice(
   scope: Scope,
   { data, hot }: Config,
-  { kv, environment: { random } }: { readonly kv: Kv; readonly environment: Environment },
+  { kv, environment: { random, log } }: { readonly kv: Kv; readonly environment: Environment },
 ): Promise<NativeDevice> {
   const fresh = Buffer.from(random.bytes(16)).toString('hex');
   const { uuid, hasContent } = await openIdentity(kv, BLOB_TABLES, fresh);
@@ -35,6 +35,9 @@ export async function openHotDevice(
     throw new Fault('invalid-argument', 'device', detail);
   }
   if (hot.size !== 'auto' && device.bytes() < hot.size) await device.grow(hot.size);
+  if (hot.size !== 'auto' && device.bytes() > hot.size) {
+    log.warn('a hot device does not shrink', { path: hot.path, bytes: device.bytes(), wanted: hot.size });
+  }
   return device;
 }
 

@@ -20,6 +20,7 @@ import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
 import type { Scope } from '../scope.ts';
 import type { Blobs } from '../tiering/blobs.ts';
+import type { Device } from '../tiering/hot/device.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
 import type { NativeDevice } from '../tiering/hot/native-device.ts';
 import { openBlobs } from '../tiering/hot/open-blobs.ts';
@@ -53,7 +54,7 @@ export async function openLayers(
   const blobs = scope.own(
     await openBlobs({
       kv,
-      device,
+      device: stoppingOnFailedFlush(device, stopped),
       allocator: openAllocator(device.bytes()),
       environment,
       nextId: () => sequence.next(),
@@ -103,3 +104,17 @@ async function growthOf(file: string): Promise<{
   const bytesMax = Math.floor((blocks * bsize) / HOT_GROW_BYTES) * HOT_GROW_BYTES;
   return { growBytes: HOT_GROW_BYTES, bytesMax, freeBytesMin, freeBytes };
 }
+
+/** What a failed flush had to make durable is perhaps lost, whatever the next one says: better stopped than wrong. */
+const stoppingOnFailedFlush = (device: Device, stopped: (cause: unknown) => void): Device => ({
+  bytes: () => device.bytes(),
+  write: (offset, parts) => device.write(offset, parts),
+  read: (offset, checksums) => device.read(offset, checksums),
+  grow: (bytes) => device.grow(bytes),
+  close: () => device.close(),
+  flush: () =>
+    device.flush().catch((cause: unknown) => {
+      stopped(cause);
+      throw cause;
+    }),
+});
