@@ -12,8 +12,8 @@ export const SEQUENCE_LEASE = 1 << 20;
 
 // Namespace
 
-/** One file of 8 PiB; a number of bytes stays exact far beyond. */
-export const FILE_BYTES_MAX = 2 ** 53 - 1;
+/** One file of 4 PiB: its size stays an exact number when it is rounded up to whole sectors or blocks. */
+export const FILE_BYTES_MAX = 2 ** 52;
 /** RFC 1813 leaves it to the server; ext4 has 65,000. */
 export const LINKS_MAX = 65_000;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */
@@ -166,6 +166,8 @@ export const FREE_SHARE_MIN = 0.1;
 
 /** AWS: header section and query together; beyond it the answer is RequestHeaderSectionTooLarge. */
 export const HTTP_HEADER_BYTES_MAX = 24 * 1024;
+/** Requests that one connection may have sent ahead of their answers; S3 clients send none. */
+export const HTTP_PIPELINED_MAX = 256;
 /** AWS: names and values of user metadata together. */
 export const USER_METADATA_BYTES_MAX = 2048;
 /** How much of a request body is gathered before it is handed on; also the piece size of what is buffered for it. */

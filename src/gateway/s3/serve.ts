@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../environment.ts';
-import { BODY_DRAIN_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from '../../limits.ts';
+import { BODY_DRAIN_BYTES_MAX, HTTP_HEADER_BYTES_MAX, HTTP_PIPELINED_MAX } from '../../limits.ts';
 import type { Closable } from '../../scope.ts';
 import type { AnswerStream, HttpAnswer, HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
@@ -39,6 +39,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
 /** One request and its answer on a connection. */
 interface Exchange {
+  readonly request: IncomingMessage;
   readonly body: NodeBody;
   readonly response: ServerResponse;
   isWriting: boolean;
@@ -47,7 +48,8 @@ interface Exchange {
 class Front {
   readonly #options: ServeOptions;
   readonly #server: Server;
-  readonly #exchanges = new Map<Socket, Exchange>();
+  /** Of each connection with any, in the order sent: the first is under way, the others wait for it. */
+  readonly #exchanges = new Map<Socket, Exchange[]>();
   readonly #closing = new AbortController();
 
   constructor(options: ServeOptions) {
@@ -62,8 +64,12 @@ class Front {
       noDelay: true,
     });
     server.timeout = options.idleMsMax;
-    server.on('request', (request, response) => void this.#exchange(request, response, false));
-    server.on('checkContinue', (request, response) => void this.#exchange(request, response, true));
+    server.on('request', (request, response) =>
+      this.#arrived(request, new NodeBody(request, undefined), response),
+    );
+    server.on('checkContinue', (request, response) =>
+      this.#arrived(request, new NodeBody(request, response), response),
+    );
     server.on('timeout', (socket: Socket) => this.#silent(socket));
     server.on('clientError', (failure, socket) => this.#broken(failure, socket as Socket));
     this.#server = server;
@@ -94,11 +100,28 @@ class Front {
     await timer;
   }
 
-  async #exchange(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
+  /** Pipelined requests are answered one after the other, so that a connection never costs more than one answer. */
+  #arrived(request: IncomingMessage, body: NodeBody, response: ServerResponse): void {
     const { socket } = request;
-    const body = new NodeBody(request, waits ? response : undefined);
-    const exchange: Exchange = { body, response, isWriting: false };
-    this.#exchanges.set(socket, exchange);
+    const exchange: Exchange = { request, body, response, isWriting: false };
+    const exchanges = this.#exchanges.get(socket);
+    if (exchanges === undefined) void this.#serve(socket, exchange);
+    else if (exchanges.length < HTTP_PIPELINED_MAX) exchanges.push(exchange);
+    else socket.destroy();
+  }
+
+  async #serve(socket: Socket, first: Exchange): Promise<void> {
+    const exchanges = [first];
+    this.#exchanges.set(socket, exchanges);
+    for (let next = exchanges[0]; next !== undefined && !socket.destroyed; next = exchanges[0]) {
+      await this.#exchange(socket, next);
+      exchanges.shift();
+    }
+    this.#exchanges.delete(socket);
+  }
+
+  async #exchange(socket: Socket, exchange: Exchange): Promise<void> {
+    const { request, body } = exchange;
     const answer = await this.#options.handler({
       method: request.method ?? '',
       target: request.url ?? '',
@@ -112,7 +135,6 @@ class Front {
       // Headers may be out already: only a broken connection tells the client that the body is not whole.
       socket.destroy();
     }
-    if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket);
   }
 
   async #send({ body, response }: Exchange, answer: HttpAnswer): Promise<void> {
@@ -126,6 +148,8 @@ class Front {
     if (isReusable) {
       response.end(isStream ? undefined : answer.body);
       if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
+      // What comes next on this connection would be the rest of a body that never came.
+      if (body.hasFailed()) response.req.socket.destroySoon();
       return;
     }
     // The client may still be sending: closing now would reset the connection and could take the answer with it.
@@ -137,7 +161,7 @@ class Front {
 
   /** Nothing moved on the socket for `idleMsMax`. It is the client's fault only while we wait for the client. */
   #silent(socket: Socket): void {
-    const exchange = this.#exchanges.get(socket);
+    const exchange = this.#exchanges.get(socket)?.[0];
     if (exchange === undefined) socket.destroy();
     else if (exchange.isWriting && exchange.response.writableNeedDrain) socket.destroy();
     else if (exchange.body.isWaiting()) exchange.body.fail('idle');
@@ -149,12 +173,12 @@ class Front {
     const { clock, idleMsMax } = this.#options;
     await clock.sleep(idleMsMax, this.#closing.signal).catch(() => undefined);
     if (this.#closing.signal.aborted) return;
-    if (this.#exchanges.get(socket) === exchange && !socket.destroyed) this.#silent(socket);
+    if (this.#exchanges.get(socket)?.[0] === exchange && !socket.destroyed) this.#silent(socket);
   }
 
   /** Not HTTP, too much header, or the client half-closed inside a body. */
   #broken(failure: Error & { code?: string }, socket: Socket): void {
-    const exchange = this.#exchanges.get(socket);
+    const exchange = this.#exchanges.get(socket)?.at(-1);
     if (exchange !== undefined) {
       exchange.body.fail(failure.code === 'HPE_INVALID_EOF_STATE' ? 'incomplete' : 'gone');
       if (failure.code !== 'HPE_INVALID_EOF_STATE') socket.destroy();

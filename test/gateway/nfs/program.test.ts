@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ArgsOf } from 'nfs-server-ts/nfs3';
 import { unchanged, type NfsClient } from 'nfs-server-ts/test/support/client';
+import { FILE_BYTES_MAX } from '../../../src/limits.ts';
 import { exportRule, name, openNfs } from './nfs-world.ts';
 
 const cookieverf = new Uint8Array(8);
@@ -168,6 +169,15 @@ test('READDIR and READDIRPLUS page through `.`, `..` and all names, in one order
   assert.equal((await client.call('READDIRPLUS', tooSmall)).status, 'NFS3ERR_TOOSMALL');
 });
 
+test('a file as long as a file can be still has attributes, one byte more is FBIG', async (context) => {
+  const { client, top } = await openNfs(context);
+  const args = write(await create(client, top, 'f'), 'hello');
+  await client.ok('WRITE', { ...args, offset: FILE_BYTES_MAX - 5 });
+  assert.equal((await client.call('WRITE', { ...args, offset: FILE_BYTES_MAX - 4 })).status, 'NFS3ERR_FBIG');
+  const { obj_attributes } = await client.ok('GETATTR', { object: args.file });
+  assert.equal(obj_attributes.size, FILE_BYTES_MAX);
+});
+
 test('a WRITE near 2^53 is FBIG, one whose count is not its data INVAL, one of nothing succeeds', async (context) => {
   const { client, top } = await openNfs(context);
   const args = write(await create(client, top, 'f'), 'hello');
@@ -192,7 +202,7 @@ test('FSINFO, PATHCONF, FSSTAT and ACCESS say what holds', async (context) => {
   const { client, top } = await openNfs(context);
   const info = await client.ok('FSINFO', { fsroot: top });
   assert.deepEqual([info.rtmax, info.wtmax, info.properties], [1 << 20, 1 << 20, 0x1b]);
-  assert.equal(info.maxfilesize, Number.MAX_SAFE_INTEGER);
+  assert.equal(info.maxfilesize, FILE_BYTES_MAX);
   const { name_max, no_trunc, case_insensitive } = await client.ok('PATHCONF', { object: top });
   assert.deepEqual([name_max, no_trunc, case_insensitive], [255, true, false]);
   const stat = await client.ok('FSSTAT', { fsroot: top });

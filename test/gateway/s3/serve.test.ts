@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { Draft, ObjectStore, OpenObject } from '../../../src/namespace/namespace.ts';
+import { HTTP_PIPELINED_MAX } from '../../../src/limits.ts';
 import { exchangeRaw, liveDoor, type LiveDoor } from './live-door.ts';
 import { sendSigned, signedHeaders, type RawRequest } from './signed-request.ts';
 
@@ -152,6 +153,37 @@ test('a client that falls silent in its header or its body is cut off', async (c
   assert.match(silentBody, /^HTTP\/1\.1 400 .*<Code>RequestTimeout<\/Code>/s);
   await exchangeRaw(door.port, 'GET / HTTP/1.1\r\nhost:');
   assert.equal((await sendSigned(door.port, { method: 'HEAD', bucket, key: 'k' })).status, 404);
+});
+
+test('a client that falls silent in a body that nobody wants is cut off', async (context) => {
+  const door = await liveDoor(context, { http: { idleMsMax: 50, keepAliveMsMax: 50 } });
+  const request = { method: 'PUT', bucket: 'no-such-bucket', key: 'k', body: 'hello' };
+  assert.match(await exchangeRaw(door.port, `${raw(door, request)}he`), /^HTTP\/1\.1 404 /);
+});
+
+test('pipelined requests are answered in order and one at a time, too many of them not at all', async (context) => {
+  let open = 0;
+  let openMost = 0;
+  const door = await liveDoor(context, {
+    objects: openingAs((object) => {
+      open += 1;
+      openMost = Math.max(openMost, open);
+      return {
+        close: async () => {
+          open -= 1;
+          await object.close();
+        },
+      };
+    }),
+  });
+  await makeBucket(door);
+  await sendSigned(door.port, { method: 'PUT', bucket, key: 'k', body: content });
+  const one = raw(door, { method: 'GET', bucket, key: 'k' });
+  const received = await exchangeRaw(door.port, one.repeat(9) + raw(door, { method: 'GET', bucket }, close));
+  assert.equal(answers(received).length, 10);
+  assert.deepEqual({ open, openMost }, { open: 0, openMost: 1 });
+  const flood = await exchangeRaw(door.port, one.repeat(HTTP_PIPELINED_MAX * 2)).catch(() => '');
+  assert(answers(flood).length < HTTP_PIPELINED_MAX);
 });
 
 test('a client that closes inside its body is answered IncompleteBody where it still listens', async (context) => {
