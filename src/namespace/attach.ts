@@ -1,7 +1,14 @@
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { currentInode, facetOf, foundOf, loadInode, nextCtime, withDirty } from './attributes.ts';
-import { requireBucket } from './buckets.ts';
+import {
+  currentInode,
+  facetOf,
+  foundOf,
+  loadInode,
+  nextCtime,
+  withDirty,
+  requireBucket,
+} from './attributes.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable } from './find.ts';

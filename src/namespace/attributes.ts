@@ -15,6 +15,13 @@ const SECTOR_BYTES = 512;
 
 export const staleHandle = (ino: Ino): Fault => new Fault('stale-handle', 'inode', String(ino));
 
+export const noSuchBucket = (name: string): Fault => new Fault('not-found', 'bucket', name);
+
+/** The bucket's own inode must still be there when something is put into it. */
+export async function requireBucket(reader: KvReader, ino: Ino): Promise<void> {
+  if ((await reader.get(inodeKey(ino))) === undefined) throw noSuchBucket(String(ino));
+}
+
 export async function loadInode(reader: KvReader, ino: Ino): Promise<Inode> {
   const bytes = await reader.get(inodeKey(ino));
   if (bytes === undefined) throw staleHandle(ino);

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
 import { bucketKey, bucketRange, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
@@ -69,8 +70,6 @@ export async function buckets({ kv }: Pick<Parts, 'kv'>): Promise<readonly Bucke
   return found;
 }
 
-export const noSuchBucket = (name: string): Fault => new Fault('not-found', 'bucket', name);
-
 /** See ObjectStore.deleteBucket. */
 export async function deleteBucket(parts: Parts, name: string): Promise<void> {
   const known = await bucket(parts, name);
@@ -98,9 +97,4 @@ async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promi
   await edit.remove(ROOT, Buffer.from(name), directory);
   edit.finish();
   return true;
-}
-
-/** The bucket's own inode must still be there when something is put into it. */
-export async function requireBucket(tx: KvTransaction, ino: Ino): Promise<void> {
-  if ((await tx.get(inodeKey(ino))) === undefined) throw noSuchBucket(String(ino));
 }

@@ -2,8 +2,7 @@ import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { attach, ifStale, type Attachment } from './attach.ts';
-import { foundOf, loadInode } from './attributes.ts';
-import { requireBucket } from './buckets.ts';
+import { foundOf, loadInode, requireBucket } from './attributes.ts';
 import { FileDraft } from './draft.ts';
 import {
   finishedKey,
