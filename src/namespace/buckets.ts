@@ -3,7 +3,7 @@ import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
-import { bucketKey, bucketRange, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
+import { bucketKey, bucketRange, configurationKey, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
 import type { Bucket, Caller, Ino } from './namespace.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
@@ -46,9 +46,9 @@ export async function createBucket(parts: Parts, caller: Caller, name: string): 
     edit.makeDirectory({ ...inode, parent: ROOT });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now }));
+    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now, configurations: [] }));
     edit.finish();
-    return { ino, name, createdAt: edit.now };
+    return { ino, name, createdAt: edit.now, configurations: [] };
   });
 }
 
@@ -56,7 +56,7 @@ export async function bucket({ kv }: Pick<Parts, 'kv'>, name: string): Promise<B
   return bucketOf(kv, name);
 }
 
-async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
+export async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
   const bytes = await reader.get(bucketKey(name));
   return bytes === undefined ? undefined : { name, ...decodeBucket(bytes) };
 }
@@ -94,6 +94,7 @@ async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promi
   const { directory } = await pairOf(tx, ROOT, Buffer.from(name));
   if (directory === undefined) throw noSuchBucket(name);
   tx.delete(bucketKey(name));
+  for (const each of known.configurations) tx.delete(configurationKey(known.ino, each));
   edit.unmake(known.ino);
   await edit.remove(ROOT, Buffer.from(name), directory);
   edit.finish();
