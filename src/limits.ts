@@ -211,6 +211,13 @@ export const BUCKET_TAGS_MAX = 50;
 /** AWS: characters of a tag in UTF-16. */
 export const TAG_KEY_CHARS_MAX = 128;
 export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: rules of a CORS configuration, and bytes of all of it. */
+export const CORS_RULES_MAX = 100;
+export const CORS_BYTES_MAX = 64 * 1024;
+/** AWS: the name of a CORS rule. */
+export const CORS_RULE_ID_CHARS_MAX = 255;
+/** Names in Access-Control-Request-Headers: each is compared with every pattern of the configuration. */
+export const CORS_REQUESTED_HEADERS_MAX = 256;
 /** Parallel removals of one DeleteObjects. */
 export const DELETES_PARALLEL_MAX = 16;
 /** AWS account ids. */

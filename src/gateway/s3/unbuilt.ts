@@ -14,7 +14,6 @@ const row = (name: string, method: Method, level: Level, subresource: string): U
 /** AWS API reference, "Actions, Amazon S3". A row moves to table.ts when it is built. */
 export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('DeleteBucketAnalyticsConfiguration', 'DELETE', 'bucket', 'analytics'),
-  row('DeleteBucketCors', 'DELETE', 'bucket', 'cors'),
   row('DeleteBucketEncryption', 'DELETE', 'bucket', 'encryption'),
   row('DeleteBucketIntelligentTieringConfiguration', 'DELETE', 'bucket', 'intelligent-tiering'),
   row('DeleteBucketInventoryConfiguration', 'DELETE', 'bucket', 'inventory'),
@@ -47,7 +46,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('PutBucketAccelerateConfiguration', 'PUT', 'bucket', 'accelerate'),
   row('PutBucketAcl', 'PUT', 'bucket', 'acl'),
   row('PutBucketAnalyticsConfiguration', 'PUT', 'bucket', 'analytics'),
-  row('PutBucketCors', 'PUT', 'bucket', 'cors'),
   row('PutBucketEncryption', 'PUT', 'bucket', 'encryption'),
   row('PutBucketIntelligentTieringConfiguration', 'PUT', 'bucket', 'intelligent-tiering'),
   row('PutBucketInventoryConfiguration', 'PUT', 'bucket', 'inventory'),

@@ -30,12 +30,6 @@ const unset: readonly {
     answer: ownerControls,
   },
   {
-    name: 'GetBucketCors',
-    subresource: 'cors',
-    action: 's3:GetBucketCORS',
-    answer: 'NoSuchCORSConfiguration',
-  },
-  {
     name: 'GetBucketLifecycleConfiguration',
     subresource: 'lifecycle',
     action: 's3:GetLifecycleConfiguration',
