@@ -28,6 +28,7 @@ export function bucketTags(document: Static<typeof tagging>): readonly Tag[] {
 
 /**
  * Tags of an object from an x-amz-tagging header: URL query parameters in UTF-8, where a name alone has an empty value.
+ * Parameters have no order, so these tags are kept by key, as clients that compare lists expect.
  * Here a key that comes twice is an error of the header, not of the tag (API_PutObject, x-amz-tagging).
  */
 export function headerTags(header: string | undefined): readonly Tag[] {
@@ -35,8 +36,10 @@ export function headerTags(header: string | undefined): readonly Tag[] {
   const tags = decodedPairs(header).map(([key, value]) => ({ key, value }));
   const keys = new Set(tags.map(({ key }) => key));
   if (keys.size < tags.length || keys.has('')) throw malformedHeader(header);
-  return checkedObjectTags(tags);
+  return checkedObjectTags(tags.toSorted(byKey));
 }
+
+const byKey = (one: Tag, other: Tag): number => (one.key < other.key ? -1 : 1);
 
 function decodedPairs(header: string): ReturnType<typeof queryPairs> {
   try {
