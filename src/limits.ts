@@ -49,6 +49,9 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+/** One configuration document of a bucket: 1,000 rules of 1 KiB. */
+export const BUCKET_CONFIGURATION_BYTES_MAX = 1 << 20;
+
 // Hot tier.
 
 /** Blobs up to this many bytes travel in their metadata row: one durable write in all. */
@@ -204,6 +207,19 @@ export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
 export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 /** Derived signing keys kept: one for each key, day and region. */
 export const SIGNING_KEYS_MAX = 1024;
+/** AWS: tags of an object, and of a bucket. */
+export const OBJECT_TAGS_MAX = 10;
+export const BUCKET_TAGS_MAX = 50;
+/** AWS: characters of a tag in UTF-16. */
+export const TAG_KEY_CHARS_MAX = 128;
+export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: rules of a CORS configuration, and bytes of all of it. */
+export const CORS_RULES_MAX = 100;
+export const CORS_BYTES_MAX = 64 * 1024;
+/** AWS: the name of a CORS rule. */
+export const CORS_RULE_ID_CHARS_MAX = 255;
+/** Names in Access-Control-Request-Headers: each is compared with every pattern of the configuration. */
+export const CORS_REQUESTED_HEADERS_MAX = 256;
 /** Parallel removals of one DeleteObjects. */
 export const DELETES_PARALLEL_MAX = 16;
 /** AWS account ids. */

@@ -169,7 +169,7 @@ async function implicitDirectory(
 export async function changeFacet(
   parts: Parts,
   { bucket, key, expect }: Omit<Attachment, 'facet'>,
-  change: Pick<ObjectFacet, 'headers' | 'metadata'>,
+  change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
     const resolved = await resolve(tx, bucket, key);

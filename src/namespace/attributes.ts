@@ -160,8 +160,8 @@ const opaqueEtag = (inode: Inode): string =>
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { etag, headers, metadata, checksums, partLengths } = facet;
-    return { etag, headers, metadata, checksums, partLengths };
+    const { etag, headers, metadata, checksums, partLengths, tags } = facet;
+    return { etag, headers, metadata, checksums, partLengths, tags };
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {
@@ -170,6 +170,7 @@ export function facetOf(inode: Inode): ObjectFacet {
     metadata: facet?.metadata ?? {},
     checksums: [],
     partLengths: [],
+    tags: facet?.tags ?? [],
   };
 }
 

@@ -4,7 +4,7 @@ import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
-import { bucketKey, bucketRange, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
+import { bucketKey, bucketRange, configurationKey, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
 import type { Bucket, Caller, Ino } from './namespace.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
@@ -47,9 +47,9 @@ export async function createBucket(parts: Parts, caller: Caller, name: string): 
     edit.makeDirectory({ ...inode, parent: ROOT });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now }));
+    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now, configurations: [] }));
     edit.finish();
-    return { ino, name, createdAt: edit.now };
+    return { ino, name, createdAt: edit.now, configurations: [] };
   });
 }
 
@@ -57,7 +57,7 @@ export async function bucket({ kv }: Pick<Parts, 'kv'>, name: string): Promise<B
   return bucketOf(kv, name);
 }
 
-async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
+export async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
   const bytes = await reader.get(bucketKey(name));
   return bytes === undefined ? undefined : { name, ...decodeBucket(bytes) };
 }
@@ -93,6 +93,7 @@ async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promi
   const { directory } = await pairOf(tx, ROOT, Buffer.from(name));
   if (directory === undefined) throw noSuchBucket(name);
   tx.delete(bucketKey(name));
+  for (const each of known.configurations) tx.delete(configurationKey(known.ino, each));
   edit.unmake(known.ino);
   await edit.remove(ROOT, Buffer.from(name), directory);
   edit.finish();

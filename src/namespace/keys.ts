@@ -1,6 +1,6 @@
 import { decodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
 import type { KeyRange } from '../kv/kv.ts';
-import type { Ino, Name, ObjectKey } from './namespace.ts';
+import type { BucketConfigurationName, Ino, Name, ObjectKey } from './namespace.ts';
 
 /** Table prefixes of the namespace. 0x40 and above belong to tiering. ADR 0001. */
 const table = {
@@ -13,6 +13,7 @@ const table = {
   bucket: 0x18,
   draft: 0x19,
   orphan: 0x1a,
+  configuration: 0x1b,
   upload: 0x20,
   part: 0x21,
   finished: 0x22,
@@ -75,6 +76,10 @@ export const aliasKey = (parent: Ino, digest: Uint8Array): Uint8Array =>
 export const bucketKey = (name: string): Uint8Array => tupleKey(table.bucket, [], Buffer.from(name));
 export const bucketRange = (): KeyRange => prefixRange(tupleKey(table.bucket, []));
 export const nameOfBucketKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
+
+/** A configuration document of a bucket. */
+export const configurationKey = (bucket: Ino, name: BucketConfigurationName): Uint8Array =>
+  tupleKey(table.configuration, [bucket], Buffer.from(name));
 
 export const draftKey = (contentId: number): Uint8Array => tupleKey(table.draft, [contentId]);
 export const draftRange = (): KeyRange => prefixRange(tupleKey(table.draft, []));

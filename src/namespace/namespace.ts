@@ -50,6 +50,12 @@ export interface Checksum {
   readonly type: 'FULL_OBJECT' | 'COMPOSITE';
 }
 
+/** A tag of an object or a bucket; neither member is checked below the door. */
+export interface Tag {
+  readonly key: string;
+  readonly value: string;
+}
+
 /** What S3 keeps about an object beside its attributes. */
 export interface ObjectFacet {
   /** Without quotes. */
@@ -61,13 +67,15 @@ export interface ObjectFacet {
   readonly checksums: readonly Checksum[];
   /** Length in bytes of each part of a multipart object, else empty. */
   readonly partLengths: readonly number[];
+  /** In the order in which they were given; keys are unique. */
+  readonly tags: readonly Tag[];
 }
 
 export interface Found {
   readonly attributes: Attributes;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
-   * checksums, and the headers and metadata that it had before. Symlinks read as their target (`inode/symlink`),
+   * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
@@ -91,7 +99,12 @@ export interface Bucket {
   readonly ino: Ino;
   readonly name: string;
   readonly createdAt: Time;
+  /** Which documents it has: a bucket without any costs its requests no further read. */
+  readonly configurations: readonly BucketConfigurationName[];
 }
+
+/** The configuration documents that a bucket may have. */
+export type BucketConfigurationName = 'cors' | 'tagging';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -283,6 +296,20 @@ export interface ObjectStore {
   /** Fault('not-empty', 'bucket') while it has keys; open uploads are aborted. */
   deleteBucket(name: string): Promise<void>;
 
+  /** The document as it was put; `undefined` when there is none. The bytes belong to the store: never modify them. */
+  bucketConfiguration(bucket: Ino, name: BucketConfigurationName): Promise<Uint8Array | undefined>;
+  /** Replaces the document of that name; it goes with its bucket. Fault('too-large', 'bucket') above 1 MiB. */
+  putBucketConfiguration(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    name: BucketConfigurationName,
+    document: Uint8Array,
+  ): Promise<void>;
+  /** Absent is success. */
+  deleteBucketConfiguration(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    name: BucketConfigurationName,
+  ): Promise<void>;
+
   head(at: ObjectAt): Promise<Found | undefined>;
   open(at: ObjectAt): Promise<OpenObject | undefined>;
   draft(caller: Caller): Promise<Draft>;
@@ -292,11 +319,13 @@ export interface ObjectStore {
     draft: Draft,
     to: ObjectAt & { readonly facet: ObjectFacet; readonly expect: Expectation },
   ): Promise<Found>;
-  /** Replaces headers and metadata of an object in place, content untouched: CopyObject onto itself. */
+  /** Replaces headers, metadata and tags of an object in place, content untouched: CopyObject onto itself. */
   changeFacet(
     at: ObjectAt & { readonly expect: Expectation },
-    change: Pick<ObjectFacet, 'headers' | 'metadata'>,
+    change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
   ): Promise<Found>;
+  /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
+  setTags(at: ObjectAt, tags: readonly Tag[]): Promise<Found | undefined>;
   /** Absent is success. Implicit directories that became empty vanish. */
   removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;

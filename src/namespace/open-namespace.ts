@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet, head, ifStale, removeKey, resolve } from './attach.ts';
 import { attributes } from './attributes.ts';
+import { bucketConfiguration, changeBucketConfiguration } from './bucket-configuration.ts';
 import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from './buckets.ts';
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
@@ -13,6 +14,7 @@ import { read } from './read.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
 import { setAttributes } from './set-attributes.ts';
+import { setTags } from './set-tags.ts';
 import { openSnapshot } from './snapshot.ts';
 import {
   abortUpload,
@@ -86,11 +88,17 @@ function objectStore(parts: Parts): ObjectStore {
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
+    bucketConfiguration: (ino, name) => bucketConfiguration(parts, ino, name),
+    putBucketConfiguration: (which, name, document) =>
+      changeBucketConfiguration(parts, which, { name, document }),
+    deleteBucketConfiguration: (which, name) =>
+      changeBucketConfiguration(parts, which, { name, document: undefined }),
     head: (at) => head(parts, at),
     open: (at) => openObject(parts, at),
     draft: async () => new FileDraft(parts),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
+    setTags: (at, tags) => setTags(parts, at, tags),
     removeKey: (at) => removeKey(parts, at),
     walk: (ino, options) => walk(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import type { BlobId } from '../tiering/blobs.ts';
-import type { Attributes, Checksum, Ino, Kind, ObjectFacet } from './namespace.ts';
+import type { Attributes, BucketConfigurationName, Checksum, Ino, Kind, ObjectFacet } from './namespace.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -165,6 +165,7 @@ function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
   writeChecksums(writer, facet.checksums);
   writer.list(facet.partLengths, (length) => writer.number(length));
+  writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
 }
 
 function readFacet(reader: RecordReader): StoredFacet {
@@ -175,6 +176,7 @@ function readFacet(reader: RecordReader): StoredFacet {
     metadata: reader.map(),
     checksums: readChecksums(reader),
     partLengths: reader.list(() => reader.number()),
+    tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
   };
 }
 
@@ -230,17 +232,24 @@ export function decodeExtent(end: number, bytes: Uint8Array): Extent {
 export interface BucketRow {
   readonly ino: Ino;
   readonly createdAt: Time;
+  /** Whose documents have rows of their own. */
+  readonly configurations: readonly BucketConfigurationName[];
 }
 
-export function encodeBucket({ ino, createdAt }: BucketRow): Uint8Array {
+export function encodeBucket({ ino, createdAt, configurations }: BucketRow): Uint8Array {
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
+  writer.list(configurations, (name) => writer.text(name));
   return writer.finish();
 }
 
 export function decodeBucket(bytes: Uint8Array): BucketRow {
   const reader = new RecordReader(bytes);
-  return { ino: reader.number() as Ino, createdAt: readTime(reader) };
+  return {
+    ino: reader.number() as Ino,
+    createdAt: readTime(reader),
+    configurations: reader.list(() => reader.text() as BucketConfigurationName),
+  };
 }
 
 export interface UploadRow {

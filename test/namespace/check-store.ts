@@ -114,7 +114,7 @@ function* aliasProblems({ aliases, dentries }: StoreImage): Iterable<string> {
   for (const missing of wanted) yield `alias ${missing} is missing`;
 }
 
-function* bucketProblems({ buckets, dentries, inodes }: StoreImage): Iterable<string> {
+function* bucketProblems({ buckets, configurations, dentries, inodes }: StoreImage): Iterable<string> {
   const names = new Map(
     dentries.filter(({ parent }) => parent === ROOT).map(({ entry, ino }) => [entry, ino]),
   );
@@ -122,6 +122,10 @@ function* bucketProblems({ buckets, dentries, inodes }: StoreImage): Iterable<st
     if (names.get(`${name}/`) !== ino) yield `bucket ${name} is no directory of the root`;
     if (inodes.get(ino)?.bucket !== ino) yield `bucket ${name} does not belong to itself`;
   }
+  const listed = [...buckets.values()].flatMap((row) => row.configurations.map((it) => `${row.ino} ${it}`));
+  const stored = configurations.map(({ bucket, name }) => `${bucket} ${name}`);
+  if (listed.toSorted().join() !== stored.toSorted().join())
+    yield `configurations ${stored.join()} of buckets that say ${listed.join()}`;
   if (names.size !== buckets.size) yield `${names.size} names in the root, ${buckets.size} buckets`;
 }
 

@@ -121,7 +121,7 @@ async function manyExtents(at: Scene, key: string): Promise<Ino> {
     await draft.splice(source, 0, 10);
     await source.close();
   }
-  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
   const found = await objects.attach(root, draft, {
     bucket: at.bucket.ino,
     key: bytes(key),
@@ -243,7 +243,7 @@ test('a copy of a file with dirty data is the file at the moment of the copy', (
     await draft.splice(source, 0, 100);
     await source.close();
     await later;
-    const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [] };
+    const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
     await objects.attach(root, draft, { bucket: at.bucket.ino, key: bytes('copy'), facet, expect: {} });
     assert.equal(String(await get(at, at.bucket, 'copy')), 'b'.repeat(60) + 'a'.repeat(40));
     assert.equal(String(await get(at, at.bucket, 'f')), 'c'.repeat(100));

@@ -34,6 +34,7 @@ const facet = fc.record({
   metadata: map,
   checksums: fc.array(checksum, { maxLength: 3 }),
   partLengths: fc.array(number, { maxLength: 5 }),
+  tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
   contentGeneration: number,
 });
 const extents = fc
@@ -119,7 +120,7 @@ test('the other records are read as they were written', () =>
           const end = extent.offset + extent.length;
           check(records.decodeExtent(end, records.encodeExtent(extent)), extent);
         }
-        const bucket = { ino: each.ino, createdAt: at };
+        const bucket = { ino: each.ino, createdAt: at, configurations: ['cors', 'tagging'] as const };
         check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {

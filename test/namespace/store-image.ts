@@ -28,6 +28,7 @@ const table = {
   bucket: 0x18,
   draft: 0x19,
   orphan: 0x1a,
+  configuration: 0x1b,
   upload: 0x20,
   part: 0x21,
   finished: 0x22,
@@ -55,6 +56,7 @@ export interface StoreImage {
   readonly extents: ReadonlyMap<number, readonly Extent[]>;
   readonly aliases: readonly { parent: Ino; digest: string; name: string }[];
   readonly buckets: ReadonlyMap<string, BucketRow>;
+  readonly configurations: readonly { readonly bucket: Ino; readonly name: string }[];
   readonly drafts: ReadonlySet<number>;
   readonly orphans: ReadonlySet<number>;
   /** Sequence numbers. */
@@ -94,6 +96,9 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
       return { parent: inoAt(key, 1), digest: key.subarray(9).toString('hex'), name: latin1(value) };
     }),
     buckets: new Map(of(table.bucket).map(([key, value]) => [latin1(key.subarray(1)), decodeBucket(value)])),
+    configurations: of(table.configuration).map(([key]) => {
+      return { bucket: inoAt(key, 1), name: latin1(key.subarray(9)) };
+    }),
     drafts: idsOf(table.draft),
     orphans: idsOf(table.orphan),
     uploads: new Set(of(table.upload).map(([key]) => decodeU64(key, key.length - 8))),

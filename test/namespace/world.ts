@@ -110,6 +110,7 @@ export const plainFacet = (etag: string): ObjectFacet => ({
   metadata: {},
   checksums: [],
   partLengths: [],
+  tags: [],
 });
 
 /** PUT, as the S3 door does it. */

@@ -3,6 +3,7 @@ import type { Bucket } from '../../namespace/namespace.ts';
 import { authenticate, type Authenticated, type Credentials, type PayloadSigning } from './authenticate.ts';
 import { authorise } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
+import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
@@ -21,7 +22,7 @@ import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
 
 /** What was answered, for metrics and the access log. */
 export interface Observation {
-  /** AWS's name of the operation; 'Unknown' when no row was chosen. */
+  /** AWS's name of the operation; 'OptionsObject' for a preflight, 'Unknown' when no row was chosen. */
   readonly operation: string;
   readonly status: number;
   readonly errorCode: string | undefined;
@@ -44,11 +45,13 @@ export function s3Door(options: S3DoorOptions): HttpHandler {
   return (http) => door.answer(http);
 }
 
-/** One request on its way; the chosen operation is filled in as soon as it is known. */
+/** One request on its way; what becomes known of it is filled in at once. */
 interface Passage {
   readonly requestId: string;
   readonly isHead: boolean;
-  operation: Operation | undefined;
+  operation: string;
+  /** Answer headers for a browser on a page of another origin, also when the request fails. */
+  crossOrigin: readonly string[];
 }
 
 class Door {
@@ -71,7 +74,8 @@ class Door {
     const passage: Passage = {
       requestId: this.#ids.next(),
       isHead: http.method === 'HEAD',
-      operation: undefined,
+      operation: 'Unknown',
+      crossOrigin: [],
     };
     let errorCode: string | undefined;
     let answer: HttpAnswer;
@@ -83,7 +87,7 @@ class Door {
       answer = this.#refuse(error, passage);
     }
     this.#options.observe({
-      operation: passage.operation?.name ?? 'Unknown',
+      operation: passage.operation,
       status: answer.status,
       errorCode,
       elapsedMs: clock.monotonic() - startedAt,
@@ -95,18 +99,26 @@ class Door {
   async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
     const { parts, credentials } = this.#options;
     const plain = parseRequest(http, this.#options.domains);
+    if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
+    if (plain.headers['origin'] !== undefined)
+      passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
     const auth = { credentials, keys: this.#keys, clock: parts.environment.clock, region: parts.region };
     const who = authenticate(auth, plain);
     const request = plain.query['X-Amz-Algorithm'] === undefined ? plain : withHoistedHeaders(plain);
     const operation = this.#choose(request, who);
-    passage.operation = operation;
+    passage.operation = operation.name;
     const principal = authorise(who?.principal, operation, request);
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
     const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
     const input = await this.#input(operation, request, who?.payload ?? { kind: 'unsigned' });
-    return this.#accept(operation, await operation.handle(context, input), passage);
+    return this.#accept(operation.success, await operation.handle(context, input), passage);
+  }
+
+  async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {
+    passage.operation = 'OptionsObject';
+    return this.#accept(200, { headers: await preflight(this.#options.parts.objects, request) }, passage);
   }
 
   /** Anonymous callers learn nothing about which operations there are. */
@@ -139,19 +151,18 @@ class Door {
     return reader.read(request, payload, await readDocument(compute, body));
   }
 
-  #accept(operation: Operation, answer: S3Answer, passage: Passage): HttpAnswer {
+  #accept(success: Operation['success'], answer: S3Answer, passage: Passage): HttpAnswer {
     const { body } = answer;
     const headers = [...this.#ownHeaders(passage), ...answer.headers];
     if (typeof body === 'string')
       headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(body)));
-    else if (body === undefined && operation.success === 200 && !passage.isHead)
-      headers.push('Content-Length', '0');
-    return { status: answer.status ?? operation.success, headers, body: passage.isHead ? undefined : body };
+    else if (body === undefined && success === 200 && !passage.isHead) headers.push('Content-Length', '0');
+    return { status: answer.status ?? success, headers, body: passage.isHead ? undefined : body };
   }
 
   #refuse(error: S3Error, passage: Passage): HttpAnswer {
     const ids = { requestId: passage.requestId, hostId: this.#ids.host };
-    const region = passage.operation?.name === 'HeadBucket' ? this.#options.parts.region : undefined;
+    const region = passage.operation === 'HeadBucket' ? this.#options.parts.region : undefined;
     return errorAnswer(error, { ids, own: this.#ownHeaders(passage), isHead: passage.isHead, region });
   }
 
@@ -166,6 +177,7 @@ class Door {
       date,
       'Server',
       'Terrace',
+      ...passage.crossOrigin,
     ];
   }
 
@@ -174,8 +186,7 @@ class Door {
     if (failure instanceof BodyBroken)
       return new S3Error(failure.how === 'idle' ? 'RequestTimeout' : 'IncompleteBody');
     const { log } = this.#options.parts.environment;
-    const { requestId } = passage;
-    const operation = passage.operation?.name;
+    const { requestId, operation } = passage;
     if (!(failure instanceof Fault)) {
       log.error('s3.failure', { requestId, operation, failure });
       return new S3Error('InternalError');

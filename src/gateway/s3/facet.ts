@@ -1,5 +1,6 @@
 import { S3Error } from './errors.ts';
 import { storedHeaders, storedMetadata, type SystemHeaders } from './metadata.ts';
+import { headerTags } from './tags.ts';
 import type { ObjectFacet } from '../../namespace/namespace.ts';
 
 /** Input members of facetMembers. */
@@ -7,13 +8,18 @@ export interface FacetInput extends SystemHeaders {
   readonly metadata: Readonly<Record<string, string>>;
   readonly acl?: string;
   readonly storageClass?: string;
+  readonly tagging?: string;
 }
 
-/** Headers and metadata of a new object as they are stored. */
-export function facetOf(input: FacetInput): Pick<ObjectFacet, 'headers' | 'metadata'> {
+/** Headers, metadata and tags of a new object as they are stored. */
+export function facetOf(input: FacetInput): Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'> {
   checkAcl(input.acl);
   checkStorageClass(input.storageClass);
-  return { headers: storedHeaders(input), metadata: storedMetadata(input.metadata) };
+  return {
+    headers: storedHeaders(input),
+    metadata: storedMetadata(input.metadata),
+    tags: headerTags(input.tagging),
+  };
 }
 
 /** Object ownership is BucketOwnerEnforced: only the lists that say what holds anyway are taken. */

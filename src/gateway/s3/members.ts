@@ -56,6 +56,7 @@ export const facetMembers = {
     metadata: Type.Record(Type.String(), Type.String()),
     acl: text,
     storageClass: text,
+    tagging: text,
   },
   bindings: {
     contentType: header('content-type'),
@@ -67,6 +68,7 @@ export const facetMembers = {
     metadata: { in: 'headers', prefix: 'x-amz-meta-' },
     acl: header('x-amz-acl'),
     storageClass: header('x-amz-storage-class'),
+    tagging: header('x-amz-tagging'),
   },
 } as const satisfies MemberGroup;
 
@@ -135,6 +137,7 @@ export const emptyFacet: ObjectFacet = {
   metadata: {},
   checksums: [],
   partLengths: [],
+  tags: [],
 };
 
 export const ownerElement = (name: string, account: Account): string =>

@@ -92,6 +92,7 @@ export function objectHeaders(found: Found, input: ReadInput): ObjectHeaders {
       // A checksum of the whole says nothing about a part of it (AWS: only for whole reads).
       if (input.checksumMode?.toUpperCase() === 'ENABLED' && selection.status === 200)
         headers.push(...checksumHeaders(facet.checksums));
+      if (facet.tags.length > 0) headers.push('x-amz-tagging-count', String(facet.tags.length));
       pushMetadata(headers, facet.metadata);
       return headers;
     },

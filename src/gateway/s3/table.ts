@@ -1,4 +1,6 @@
 import type { Operation } from './operation.ts';
+import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
   deleteBucket,
@@ -7,7 +9,7 @@ import {
   listBuckets,
 } from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, getObjectTagging, unsetConfigurations } from './operations/configuration.ts';
+import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
@@ -17,6 +19,7 @@ import { headObject } from './operations/head-object.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
@@ -28,9 +31,14 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
+  deleteBucketCors,
+  deleteBucketTagging,
   deleteObject,
   deleteObjects,
+  deleteObjectTagging,
+  getBucketCors,
   getBucketLocation,
+  getBucketTagging,
   getObject,
   getObjectAcl,
   getObjectTagging,
@@ -41,7 +49,10 @@ export const operations: readonly Operation[] = [
   listObjects,
   listObjectsV2,
   listParts,
+  putBucketCors,
+  putBucketTagging,
   putObject,
+  putObjectTagging,
   uploadPart,
   uploadPartCopy,
   ...unsetConfigurations,

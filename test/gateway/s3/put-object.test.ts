@@ -174,7 +174,7 @@ const refused: readonly {
     request: { body: 'a', query: { partNumber: '1' } },
     code: 'MethodNotAllowed',
   },
-  { name: 'tags', request: { body: 'a', query: { tagging: '' } }, code: 'NotImplemented' },
+  { name: 'a retention', request: { body: 'a', query: { retention: '' } }, code: 'NotImplemented' },
 ];
 
 for (const { name, request, code } of refused) {

@@ -73,6 +73,13 @@ export function removeKey(bucket: ModelDirectory, key: string, condition: Condit
 export function changeMetadata(bucket: ModelDirectory, key: string, metadata: string): ModelFile {
   const file = head(bucket, key) ?? fail('not-found');
   file.metadata = metadata;
+  file.tag = metadata;
+  return file;
+}
+
+export function setTag(bucket: ModelDirectory, key: string, tag: string): ModelFile | undefined {
+  const file = head(bucket, key);
+  if (file !== undefined) file.tag = tag;
   return file;
 }
 

@@ -297,7 +297,7 @@ async function removeKey(pair: Pair): Promise<void> {
 
 async function changeFacet(pair: Pair): Promise<void> {
   const [key, tag] = [anyKey(pair), `tag-${pair.random.below(100)}`];
-  const change = { headers: {}, metadata: { tag } };
+  const change = { headers: {}, metadata: { tag }, tags: [{ key: 'tag', value: tag }] };
   const done = await pair.both(
     () => objects.changeMetadata(pair.model, key, tag),
     () =>
@@ -307,6 +307,15 @@ async function changeFacet(pair: Pair): Promise<void> {
       ),
   );
   if (done !== undefined) pair.checkFound(done.real, done.model);
+}
+
+async function setTags(pair: Pair): Promise<void> {
+  const [key, tag] = [anyKey(pair), `tag-${pair.random.below(100)}`];
+  const at = { bucket: pair.bucket.ino, key: raw(key) };
+  const found = await pair.world.namespace.objects.setTags(at, [{ key: 'tag', value: tag }]);
+  const file = objects.setTag(pair.model, key, tag);
+  assert.equal(found === undefined, file === undefined, key);
+  if (found !== undefined && file !== undefined) pair.checkFound(found, file);
 }
 
 async function inspect(pair: Pair): Promise<void> {
@@ -330,7 +339,7 @@ async function step(pair: Pair): Promise<void> {
 const operations = [
   ...[create, makeDirectory, makeSpecial, link, remove, remove, rename, rename, write, write, write],
   ...[setAttributes, commit, read, read, lookup, disturbGrave, put, put, put, put, compose, multipart],
-  ...[removeKey, removeKey, changeFacet, inspect, inspect, step],
+  ...[removeKey, removeKey, changeFacet, setTags, inspect, inspect, step],
 ] as const;
 
 /** One random operation on both. */

@@ -111,6 +111,7 @@ export class Pair {
     assert.equal(attributes.mode, file.mode);
     assert.equal(attributes.kind, file.kind);
     assert.equal(facet.metadata['tag'] ?? '', file.metadata);
+    assert.equal(facet.tags[0]?.value ?? '', file.tag);
     file.ino ??= attributes.ino;
     assert.equal(attributes.ino, file.ino);
     if (file.etag !== undefined) {

@@ -14,6 +14,7 @@ export interface ModelFile {
   /** The opaque one when it has been seen; it stays until the content changes. */
   etagSeen: string | undefined;
   metadata: string;
+  tag: string;
   ino: Ino | undefined;
 }
 
@@ -43,6 +44,7 @@ export const newFile = (given: Partial<ModelFile>): ModelFile => ({
   etag: undefined,
   etagSeen: undefined,
   metadata: '',
+  tag: '',
   ino: undefined,
   ...given,
 });

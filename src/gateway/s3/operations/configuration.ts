@@ -30,12 +30,6 @@ const unset: readonly {
     answer: ownerControls,
   },
   {
-    name: 'GetBucketCors',
-    subresource: 'cors',
-    action: 's3:GetBucketCORS',
-    answer: 'NoSuchCORSConfiguration',
-  },
-  {
     name: 'GetBucketLifecycleConfiguration',
     subresource: 'lifecycle',
     action: 's3:GetLifecycleConfiguration',
@@ -72,7 +66,6 @@ const unset: readonly {
     answer: () =>
       `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
-  { name: 'GetBucketTagging', subresource: 'tagging', action: 's3:GetBucketTagging', answer: 'NoSuchTagSet' },
   {
     name: 'GetBucketVersioning',
     subresource: 'versioning',
@@ -118,33 +111,18 @@ function ownerControls({ owner }: S3Parts): string {
   return `<AccessControlPolicy${xmlNamespace}>${ownerElement('Owner', owner)}<AccessControlList>${grant}</AccessControlList></AccessControlPolicy>`;
 }
 
-const objectConfiguration = (
-  row: Pick<Operation, 'name' | 'action'> & { readonly subresource: string },
-  answer: (parts: S3Parts) => string,
-): Operation =>
-  operation({
-    name: row.name,
-    route: { method: 'GET', level: 'object', query: { [row.subresource]: true } },
-    action: row.action,
-    input: Type.Object({ ...objectMembers.input, versionId: text }),
-    bindings: { ...objectMembers.bindings, versionId: query('versionId') },
-    success: 200,
-    async handle(context, { key, versionId }: { key: string; versionId?: string }) {
-      checkVersion(versionId);
-      const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
-      if (found === undefined) throw noSuchKey(key);
-      return { headers: [], body: xmlHead + answer(context.parts) };
-    },
-  });
-
 /** AWS API reference, GetObjectAcl. */
-export const getObjectAcl = objectConfiguration(
-  { name: 'GetObjectAcl', action: 's3:GetObjectAcl', subresource: 'acl' },
-  ownerControls,
-);
-
-/** AWS API reference, GetObjectTagging: no object has tags yet. */
-export const getObjectTagging = objectConfiguration(
-  { name: 'GetObjectTagging', action: 's3:GetObjectTagging', subresource: 'tagging' },
-  () => `<Tagging${xmlNamespace}><TagSet/></Tagging>`,
-);
+export const getObjectAcl = operation({
+  name: 'GetObjectAcl',
+  route: { method: 'GET', level: 'object', query: { acl: true } },
+  action: 's3:GetObjectAcl',
+  input: Type.Object({ ...objectMembers.input, versionId: text }),
+  bindings: { ...objectMembers.bindings, versionId: query('versionId') },
+  success: 200,
+  async handle(context, { key, versionId }) {
+    checkVersion(versionId);
+    const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
+    if (found === undefined) throw noSuchKey(key);
+    return { headers: [], body: xmlHead + ownerControls(context.parts) };
+  },
+});

@@ -64,7 +64,8 @@ export const copyObject = operation({
       const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
-      const change = { headers: given.headers, metadata: given.metadata };
+      const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
+      const change = { headers: given.headers, metadata: given.metadata, tags };
       if (isSelf && wish.checksumAlgorithm === undefined)
         return changeInPlace(context, { wish, change, expect });
       return spliceWhole(context, { wish, object, change, expect });
@@ -105,7 +106,7 @@ const copyOntoItself = (): S3Error =>
 
 interface Change {
   readonly wish: Input;
-  readonly change: Pick<ObjectFacet, 'headers' | 'metadata'>;
+  readonly change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>;
   readonly expect: Expectation;
 }
 

@@ -1,0 +1,40 @@
+import { Fault } from '../fault.ts';
+import { BUCKET_CONFIGURATION_BYTES_MAX } from '../limits.ts';
+import { bucketOf, noSuchBucket } from './buckets.ts';
+import { bucketKey, configurationKey } from './keys.ts';
+import type { Bucket, BucketConfigurationName, Ino } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import { encodeBucket } from './records.ts';
+
+/** See ObjectStore.bucketConfiguration. */
+export async function bucketConfiguration(
+  { kv }: Pick<Parts, 'kv'>,
+  bucket: Ino,
+  name: BucketConfigurationName,
+): Promise<Uint8Array | undefined> {
+  return kv.get(configurationKey(bucket, name));
+}
+
+/**
+ * See ObjectStore.putBucketConfiguration and deleteBucketConfiguration (no document). The bucket's row lists the names, so
+ * that who has read the row knows what there is; the row's change also keeps a document out of a bucket that goes.
+ */
+export async function changeBucketConfiguration(
+  { kv }: Pick<Parts, 'kv'>,
+  { ino, name: bucketName }: Pick<Bucket, 'ino' | 'name'>,
+  { name, document }: { name: BucketConfigurationName; document: Uint8Array | undefined },
+): Promise<void> {
+  if (document !== undefined && document.length > BUCKET_CONFIGURATION_BYTES_MAX)
+    throw new Fault('too-large', 'bucket', `${name} of ${document.length} bytes`);
+  await kv.transact('durable', async (tx) => {
+    const known = await bucketOf(tx, bucketName);
+    if (known?.ino !== ino) throw noSuchBucket(bucketName);
+    const others = known.configurations.filter((it) => it !== name);
+    const isListed = others.length < known.configurations.length;
+    if (document !== undefined) tx.put(configurationKey(ino, name), document);
+    else if (isListed) tx.delete(configurationKey(ino, name));
+    if (isListed === (document !== undefined)) return;
+    const configurations = document === undefined ? others : [...others, name];
+    tx.put(bucketKey(bucketName), encodeBucket({ ...known, configurations }));
+  });
+}
