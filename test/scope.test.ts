@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { opening, Scope } from '../src/scope.ts';
+import { opening, Scope, Siblings } from '../src/scope.ts';
 
 const closing = (name: string, order: string[], failure?: Error) => ({
   close: async (): Promise<void> => {
@@ -30,4 +30,29 @@ test('a failed opening closes what was open and tells why it failed, not how the
   });
   await assert.rejects(failed, { message: 'the reason' });
   assert.deepEqual(order, ['opened']);
+});
+
+test('a scope closes in reverse order, siblings in it at the same time, and what fails stops nothing', async () => {
+  const events: string[] = [];
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const closing = (name: string, until: Promise<void> = Promise.resolve()) => ({
+    async close() {
+      events.push(`${name} closes`);
+      await until;
+      events.push(`${name} closed`);
+      if (name === 'broken') throw new Error(name);
+    },
+  });
+  const scope = new Scope();
+  scope.own(closing('store'));
+  const doors = scope.own(new Siblings());
+  doors.own(closing('slow', released));
+  doors.own(closing('broken'));
+  const closed = assert.rejects(scope.close(), AggregateError);
+  await new Promise(setImmediate);
+  assert.deepEqual(events, ['slow closes', 'broken closes', 'broken closed']);
+  release();
+  await closed;
+  assert.deepEqual(events.slice(3), ['slow closed', 'store closes', 'store closed']);
 });

@@ -47,19 +47,23 @@ async function fetchStatus(cli: Cli, base: string): Promise<Status> {
   const url = `${base}/v1/status`;
   const unavailable = (reason: string, cause?: unknown): Fault =>
     new Fault('unavailable', 'request', `${url} ${reason}`, { cause });
-  const response = await fetch(url, {
-    headers: credentials(cli),
-    signal: AbortSignal.timeout(STATUS_MS_MAX),
-    redirect: 'error',
-  }).catch((cause: unknown) => {
+  const { status, text } = await request(url, credentials(cli)).catch((cause: unknown) => {
     throw unavailable('does not answer: start the gateway, or say where it is with --admin URL', cause);
   });
-  if (response.status !== 200)
-    throw unavailable(`answered with status ${response.status}: ${reasonOf(response.status)}`);
-  const text = await boundedText(response);
+  if (status !== 200) throw unavailable(`answered with status ${status}: ${reasonOf(status)}`);
   const answer = parseJson(text);
   if (!isStatus(answer)) throw unavailable('is no admin address of a Terrace gateway');
   return answer;
+}
+
+/** Rejects when the answer does not come, is broken off or takes too long. */
+async function request(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const signal = AbortSignal.timeout(STATUS_MS_MAX);
+  const response = await fetch(url, { headers, signal, redirect: 'error' });
+  return { status: response.status, text: await boundedText(response) };
 }
 
 const isStatus = (answer: unknown): answer is Status => new Ajv().validate(statusSchema, answer);

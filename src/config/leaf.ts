@@ -1,6 +1,8 @@
 import { Type, type StaticDecode, type TSchema, type TString, type TTransform } from '@sinclair/typebox';
+import { SLEEP_MS_MAX } from '../limits.ts';
 import { parseAddress, type Address } from './address.ts';
 import { parseDuration, parseQuantity } from './quantity.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What a setting says of itself beside its JSON schema. */
 export interface LeafOptions {
@@ -32,9 +34,13 @@ export const text = (options: LeafOptions): TString => Type.String(options);
 export const address = (options: LeafOptions): TTransform<TString, Address> =>
   parsed({ placeholder: 'HOST:PORT', ...options }, parseAddress);
 
-/** Decodes to milliseconds. */
+/** Decodes to milliseconds, as many as a timer takes: 0 would be no bound at all. */
 export const duration = (options: LeafOptions): TTransform<TString, number> =>
-  parsed({ placeholder: 'DURATION', ...options }, parseDuration);
+  parsed({ placeholder: 'DURATION', ...options }, (written) => {
+    const ms = parseDuration(written);
+    if (ms < 1 || ms > SLEEP_MS_MAX) throw new UsageError(`"${written}" is out of range: write 1ms to 24d`);
+    return ms;
+  });
 
 /** Decodes to bytes, or stays `auto`. */
 export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 'auto'> =>

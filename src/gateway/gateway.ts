@@ -6,7 +6,7 @@ import { PROBE_MS_MAX } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
-import { opening, type Closable } from '../scope.ts';
+import { opening, Siblings, type Closable } from '../scope.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
@@ -53,8 +53,10 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
     const parts = { layers, environment, metrics };
-    const s3 = scope.own(await openS3Door(config, rootKeys, parts));
-    const nfs = scope.own(await openNfsDoor(config, parts));
+    // At the stop each door waits for its own clients: together, not one after the other.
+    const open = scope.own(new Siblings());
+    const s3 = open.own(await openS3Door(config, rootKeys, parts));
+    const nfs = open.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const status = async (): Promise<Status> => ({
@@ -67,7 +69,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       steps: [...scheduler.states()],
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
-    const admin = scope.own(
+    const admin = open.own(
       await openAdmin({ address: config.admin.address, keys: rootKeys, log, metrics, status, unready }),
     );
     return {

@@ -101,6 +101,14 @@ suite('terrace status', () => {
       answer: (request) => void request.socket.destroy(),
       want: /does not answer: start the gateway/,
     },
+    {
+      name: 'a connection cut in the middle of the answer',
+      answer: (request, response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('{', () => request.socket.destroy());
+      },
+      want: /does not answer: start the gateway/,
+    },
   ];
   for (const { name, answer, want } of failures) {
     test(`${name}: one sentence and exit code 1`, async () => {

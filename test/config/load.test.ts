@@ -124,6 +124,14 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'timeouts.body in terrace.yaml: "5" is not a duration: write for example 500ms, 30s, 5m or 2h',
     },
     {
+      given: { flags: { '--timeouts-header': '0s' } },
+      want: '--timeouts-header: "0s" is out of range: write 1ms to 24d',
+    },
+    {
+      given: { flags: { '--timeouts-body': '100d' } },
+      want: '--timeouts-body: "100d" is out of range: write 1ms to 24d',
+    },
+    {
       given: { variables: { TERRACE_LOG_LEVEL: 'debug' } },
       want: 'TERRACE_LOG_LEVEL: write one of info, warn, error, silent',
     },

@@ -50,6 +50,7 @@ class Front {
   readonly #server: Server;
   /** Of each connection with any, in the order sent: the first is under way, the others wait for it. */
   readonly #exchanges = new Map<Socket, Exchange[]>();
+  readonly #sockets = new Set<Socket>();
   readonly #closing = new AbortController();
 
   constructor(options: ServeOptions) {
@@ -70,6 +71,10 @@ class Front {
     server.on('checkContinue', (request, response) =>
       this.#arrived(request, new NodeBody(request, response), response),
     );
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     server.on('timeout', (socket: Socket) => this.#silent(socket));
     server.on('clientError', (failure, socket) => this.#broken(failure, socket as Socket));
     this.#server = server;
@@ -90,6 +95,8 @@ class Front {
     this.#closing.abort();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
+    // For node:http a connection on which nothing was sent yet is in the middle of a request.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     const patience = new AbortController();
     const timer = this.#options.clock.sleep(this.#options.drainMsMax, patience.signal).then(
       () => this.#server.closeAllConnections(),

@@ -358,3 +358,13 @@ test('closing lets a request under way finish, and takes no further one', async 
   assert.match(received, /^HTTP\/1\.1 200 .*Connection: close.*to the end$/s);
   await closing;
 });
+
+test('closing does not wait for a connection on which nothing was ever sent', async (context) => {
+  const door = await liveDoor(context, { http: { drainMsMax: 3_600_000, headersMsMax: 3_600_000 } });
+  const socket = connect({ port: door.port, host: '127.0.0.1' });
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  await new Promise((resolve) => socket.on('connect', resolve));
+  await sendSigned(door.port, { method: 'GET' });
+  await door.close();
+  await closed;
+});
