@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import { BUCKET_CONFIGURATION_BYTES_MAX } from '../limits.ts';
-import { bucketOf, noSuchBucket } from './buckets.ts';
+import { noSuchBucket } from './attributes.ts';
+import { bucketOf } from './buckets.ts';
 import { bucketKey, configurationKey } from './keys.ts';
 import type { Bucket, BucketConfigurationName, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
