@@ -5,7 +5,7 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { Fault } from '../fault.ts';
 import { statusSchema, type Status } from '../gateway/admin/status.ts';
-import { STATUS_BYTES_MAX, STATUS_MS_MAX } from '../limits.ts';
+import { ADMIN_CALL_MS_MAX, STATUS_BYTES_MAX } from '../limits.ts';
 import type { Cli, Command } from './command.ts';
 
 const adminDefault = '127.0.0.1:9001';
@@ -49,7 +49,7 @@ async function fetchStatus(cli: Cli, base: string): Promise<Status> {
     new Fault('unavailable', 'request', `${url} ${reason}`, { cause });
   const response = await fetch(url, {
     headers: credentials(cli),
-    signal: AbortSignal.timeout(STATUS_MS_MAX),
+    signal: AbortSignal.timeout(ADMIN_CALL_MS_MAX),
     redirect: 'error',
   }).catch((cause: unknown) => {
     throw unavailable('does not answer: start the gateway, or say where it is with --admin URL', cause);

@@ -29,6 +29,7 @@ import { openBlobs } from '../tiering/hot/open-blobs.ts';
 
 /** Everything below the doors. */
 export interface Layers {
+  readonly kv: Kv;
   readonly namespace: Namespace;
   readonly blobs: Blobs;
   readonly device: NativeDevice;
@@ -62,7 +63,7 @@ export async function openLayers(
     }),
   );
   const namespace = scope.own(await openNamespace({ kv, blobs, sequence, environment }));
-  return { namespace, blobs, device, secret };
+  return { kv, namespace, blobs, device, secret };
 }
 
 /** A store of a newer program is refused before anything is written to it. */

@@ -91,6 +91,8 @@ export interface Bucket {
   readonly ino: Ino;
   readonly name: string;
   readonly createdAt: Time;
+  /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
+  readonly owner: string | undefined;
 }
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
@@ -276,7 +278,7 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(caller: Caller, name: string): Promise<Bucket>;
+  createBucket(caller: Caller, name: string, owner?: string): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;

@@ -230,17 +230,24 @@ export function decodeExtent(end: number, bytes: Uint8Array): Extent {
 export interface BucketRow {
   readonly ino: Ino;
   readonly createdAt: Time;
+  /** Rows from before there were users end without it. */
+  readonly owner: string | undefined;
 }
 
-export function encodeBucket({ ino, createdAt }: BucketRow): Uint8Array {
+export function encodeBucket({ ino, createdAt, owner }: BucketRow): Uint8Array {
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
+  if (owner !== undefined) writer.text(owner);
   return writer.finish();
 }
 
 export function decodeBucket(bytes: Uint8Array): BucketRow {
   const reader = new RecordReader(bytes);
-  return { ino: reader.number() as Ino, createdAt: readTime(reader) };
+  const ino = reader.number() as Ino;
+  const createdAt = readTime(reader);
+  const owner = reader.hasMore() ? reader.text() : undefined;
+  reader.end();
+  return { ino, createdAt, owner };
 }
 
 export interface UploadRow {

@@ -10,6 +10,7 @@ const buckets: readonly Bucket[] = ['photos', 'logs'].map((name, index) => ({
   name,
   ino: (index + 10) as Ino,
   createdAt: { seconds: 0, nanoseconds: 0 },
+  owner: undefined,
 }));
 const listing = { buckets: () => Promise.resolve(buckets) };
 const rule = (given: Partial<ExportRule>): ExportRule => ({
