@@ -59,6 +59,10 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const nfs = scope.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
+    const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
+      const all = await namespace.objects.buckets();
+      return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
+    };
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
@@ -70,7 +74,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const admin = scope.own(
-      await openAdmin({ address: config.admin.address, keys: rootKeys, log, metrics, status, unready }),
+      await openAdmin({ address: config.admin.address, log, metrics, status, unready, accounts, bucketsOf }),
     );
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
