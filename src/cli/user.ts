@@ -125,7 +125,7 @@ async function ask<Schema extends TSchema>(
 ): Promise<Static<Schema>> {
   const answer = await callAdmin(cli, flags, { ...request, bytesMax: USERS_BYTES_MAX });
   if (!new Ajv().validate(schema, answer)) throw notTerrace();
-  return answer as Static<Schema>;
+  return answer;
 }
 
 const keyLines = ({ accessKey, secretKey }: Static<typeof keyPairSchema>): readonly string[] => [

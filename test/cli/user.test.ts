@@ -54,9 +54,11 @@ suite('terrace user', () => {
     assert.match(list.out[0] ?? '', /^name +account +uid:gid +access keys$/);
     assert(list.out.some((line) => line.startsWith('bob ') && line.endsWith(accessKey)));
     assert(!list.out.join('').includes(secretKey));
-    const { users } = JSON.parse((await user(['list', '--json'])).out[0] ?? '');
+    const { users } = JSON.parse((await user(['list', '--json'])).out[0] ?? '') as {
+      users: readonly { name: string }[];
+    };
     assert.deepEqual(
-      users.map((it: { name: string }) => it.name),
+      users.map(({ name }) => name),
       ['alice', 'bob'],
     );
   });

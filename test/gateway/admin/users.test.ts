@@ -94,12 +94,11 @@ suite('users over the admin address', () => {
     const list = await call('GET', '/v1/users');
     for (const secret of [alice.secretKey, key.secretKey, declared.secretKey])
       assert(!list.text.includes(secret));
-    const { users } = JSON.parse(list.text);
-    const keysOf = (index: number): unknown[] =>
-      users[index].accessKeys.map((it: { accessKey: string; declared: boolean }) => [
-        it.accessKey,
-        it.declared,
-      ]);
+    const { users } = JSON.parse(list.text) as {
+      users: readonly { accessKeys: readonly { accessKey: string; declared: boolean }[] }[];
+    };
+    const keysOf = (index: number): unknown[] | undefined =>
+      users[index]?.accessKeys.map((it) => [it.accessKey, it.declared]);
     assert.deepEqual(keysOf(0), [
       ['ALICE-KEY', false],
       [key.accessKey, false],
