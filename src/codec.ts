@@ -116,6 +116,11 @@ export class RecordReader {
     return values;
   }
 
+  /** Whether there is another member: rows written before it was thought of end earlier. */
+  hasMore(): boolean {
+    return this.#offset < this.#bytes.length;
+  }
+
   /** Call it last: a record with bytes behind its last member was written by something else. */
   end(): void {
     assert.equal(this.#offset, this.#bytes.length, 'record has bytes behind its end');

@@ -1,18 +1,13 @@
 import { Type } from '@sinclair/typebox';
+import { accessKey, secretKey, userName } from './config/credentials.ts';
 import { address, bytesOrAuto, choice, duration, group, text, type Decoded } from './config/leaf.ts';
-import {
-  ACCESS_KEY_CHARS_MAX,
-  ACCESS_KEY_CHARS_MIN,
-  BASE_DOMAINS_MAX,
-  EXPORT_CLIENTS_MAX,
-  EXPORT_RULES_MAX,
-  SECRET_KEY_CHARS_MAX,
-  SECRET_KEY_CHARS_MIN,
-} from './limits.ts';
+import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
 
 const noId = 4_294_967_295;
 const userId = (description: string) =>
   Type.Integer({ minimum: 0, maximum: noId, default: 65_534, description });
+const ownerId = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: noId - 1, description }));
 
 /** Who may mount what. The first rule whose bucket and clients match decides; none: no access. */
 const exportRule = group({
@@ -36,6 +31,15 @@ const exportRule = group({
   anonGid: userId('Group id of the anonymous user.'),
 });
 export type ExportRule = Decoded<typeof exportRule>;
+
+/** A user that is there from the start. */
+const declaredUser = group({
+  name: userName({ description: 'Name of the user; its account stays the same as long as the name does.' }),
+  accessKey: accessKey({ description: 'Access key.' }),
+  secretKey: secretKey({ secret: true, description: 'Secret key.' }),
+  uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
+  gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
+});
 
 /**
  * The one description of every setting: types, checks, defaults, config file, environment variables, flags, help and
@@ -89,25 +93,26 @@ export const configSchema = group({
   }),
   root: group({
     accessKey: Type.Optional(
-      text({
+      accessKey({
         flag: false,
-        minLength: ACCESS_KEY_CHARS_MIN,
-        maxLength: ACCESS_KEY_CHARS_MAX,
-        pattern: '^[A-Za-z0-9_.-]+$',
         defaultText: 'made at the first start',
         description: 'Access key of the root user; set both keys or none.',
       }),
     ),
     secretKey: Type.Optional(
-      text({
+      secretKey({
         flag: false,
         secret: true,
-        minLength: SECRET_KEY_CHARS_MIN,
-        maxLength: SECRET_KEY_CHARS_MAX,
         defaultText: 'made at the first start',
         description: 'Secret key of the root user.',
       }),
     ),
+  }),
+  users: Type.Array(declaredUser, {
+    default: [],
+    maxItems: USERS_DECLARED_MAX,
+    flag: false,
+    description: 'Users beside root, each with its own buckets. Others are made with terrace user create.',
   }),
   hot: group({
     path: Type.Optional(

@@ -31,7 +31,18 @@ export type FaultCode =
 
 /** What the fault is about; lets one domain code become NoSuchBucket or NoSuchKey. */
 export type FaultSubject =
-  'bucket' | 'object' | 'upload' | 'part' | 'version' | 'inode' | 'blob' | 'device' | 'store' | 'request';
+  | 'bucket'
+  | 'object'
+  | 'upload'
+  | 'part'
+  | 'version'
+  | 'inode'
+  | 'blob'
+  | 'device'
+  | 'store'
+  | 'user'
+  | 'access-key'
+  | 'request';
 
 /** One failure for all layers; each protocol has one total table from `code` and `subject` to its own errors. */
 export class Fault extends Error {

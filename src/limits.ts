@@ -115,6 +115,23 @@ export const NFS_CALLS_MAX = 512;
 export const NFS_CLIENTS_CACHED_MAX = 1_024;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
+
+// Accounts.
+
+/** All users are held in memory: about 1 KiB each. */
+export const USERS_MAX = 10_000;
+export const USERS_DECLARED_MAX = 1_000;
+/** AWS: names of IAM users. */
+export const USER_NAME_CHARS_MAX = 64;
+/** AWS has two; more lets a fleet change keys machine by machine. */
+export const KEYS_PER_USER_MAX = 8;
+/** AWS account ids. */
+export const ACCOUNT_ID_DIGITS = 12;
+/** Random ids that are tried for a new account: with 10,000 taken each one is free but for 1 in 10⁸. */
+export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
+/** AES-256. */
+export const SECRETS_KEY_BYTES = 32;
+
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 /** Export rules are tried one after the other for each mount. */
@@ -136,14 +153,17 @@ export const STEP_FAILED_MS_MIN = 500;
 export const STEP_FAILED_MS_MAX = 60_000;
 /** After so many failures in a row a background step is reported as unhealthy. */
 export const STEP_FAILURES_HEALTHY_MAX = 3;
-/** The admin door takes no bodies yet; what comes is small. */
+/** Names and keys: what comes is small. */
 export const ADMIN_BODY_BYTES_MAX = 65_536;
 export const ADMIN_HEADER_BYTES_MAX = 16_384;
 export const ADMIN_REQUEST_MS_MAX = 30_000;
 export const ADMIN_CONNECTIONS_MAX = 256;
 /** Of an answer that `terrace status` reads. */
 export const STATUS_BYTES_MAX = 1_048_576;
-export const STATUS_MS_MAX = 10_000;
+/** Of an answer that `terrace user` reads: all users with all keys. */
+export const USERS_BYTES_MAX = 16_777_216;
+/** For a command to be answered by the gateway. */
+export const ADMIN_CALL_MS_MAX = 10_000;
 /** Signals closer together than this are one: a terminal and npm both pass Ctrl-C on. */
 export const SIGNAL_ECHO_MS_MAX = 500;
 /** Of RocksDB: data, index and filter blocks. */
@@ -222,8 +242,6 @@ export const CORS_RULE_ID_CHARS_MAX = 255;
 export const CORS_REQUESTED_HEADERS_MAX = 256;
 /** Parallel removals of one DeleteObjects. */
 export const DELETES_PARALLEL_MAX = 16;
-/** AWS account ids. */
-export const ACCOUNT_ID_DIGITS = 12;
 /** Upper bounds of the histograms of both doors. */
 export const REQUEST_SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,

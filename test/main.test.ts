@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 
 interface Ended {
   readonly code: number | null;
@@ -14,11 +15,12 @@ interface Ended {
 /** The program as a process of its own; `onReady` gets its process id and its ready line. */
 function program(
   args: readonly string[],
-  onReady?: (pid: number, line: string) => Promise<void> | void,
+  onReady?: (pid: number, line: string, out: string) => Promise<void> | void,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TERRACE_'));
   const child = spawn(process.execPath, ['dist/src/main.js', ...args], {
-    env: Object.fromEntries(inherited),
+    env: { ...Object.fromEntries(inherited), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';
@@ -31,7 +33,7 @@ function program(
       const [line] = /^ready .*$/m.exec(out) ?? [];
       if (line === undefined || isReady) return;
       isReady = true;
-      Promise.resolve(onReady?.(child.pid ?? 0, line)).catch((failure: Error) => {
+      Promise.resolve(onReady?.(child.pid ?? 0, line, out)).catch((failure: Error) => {
         child.kill('SIGKILL');
         reject(failure);
       });
@@ -97,4 +99,69 @@ suite('the program as a process', () => {
     assert.equal(second.code, 0);
     assert(!second.out.includes(secret));
   });
+
+  test('users of the config and of `terrace user` have their own buckets, also after a restart', async () => {
+    const data = path.join(root, 'peopled');
+    const config = path.join(root, 'users.yaml');
+    await writeFile(config, 'users: [{ name: dora, accessKey: DORA-KEY, secretKey: the secret of dora }]\n');
+    const args = [...serve().filter((_, index) => index !== 1 && index !== 2), '--data', data];
+    const secrets = new Set<string>(['the secret of dora']);
+    let keys = { accessKey: '', secretKey: '' };
+    const addressesOf = (line: string): readonly string[] =>
+      [/ s3=(\S+)/, /admin=(\S+)/].map((pattern) => pattern.exec(line)?.[1] ?? '');
+    const first = await program([...args, '--config', config], async (pid, line, out) => {
+      const [s3 = '', admin = ''] = addressesOf(line);
+      const variables = Object.fromEntries(
+        [...out.matchAll(/export (AWS_\w+KEY\w*)=(\S+)/g)].map(([, ...pair]) => pair),
+      );
+      const made = await program(
+        ['user', 'create', 'alice', '--json', '--admin', admin],
+        undefined,
+        variables,
+      );
+      assert.equal(made.code, 0, made.errors);
+      keys = JSON.parse(made.out);
+      secrets.add(keys.secretKey);
+      const dora = { accessKey: 'DORA-KEY', secretKey: 'the secret of dora' };
+      assert.deepEqual(await bucketsAfter(s3, keys, 'alice-bucket'), ['alice-bucket']);
+      assert.deepEqual(await bucketsAfter(s3, dora, 'dora-bucket'), ['dora-bucket']);
+      await assert.rejects(bucketsAfter(s3, dora, 'alice-bucket'), { name: 'BucketAlreadyExists' });
+      process.kill(pid, 'SIGTERM');
+    });
+    assert.equal(first.code, 0);
+    const second = await program(args, async (pid, line) => {
+      const [s3 = ''] = addressesOf(line);
+      assert.deepEqual(await bucketsAfter(s3, keys), ['alice-bucket']);
+      const dora = { accessKey: 'DORA-KEY', secretKey: 'the secret of dora' };
+      await assert.rejects(bucketsAfter(s3, dora), { name: 'InvalidAccessKeyId' });
+      process.kill(pid, 'SIGTERM');
+    });
+    assert.equal(second.code, 0);
+    for (const secret of secrets) assert(!`${first.errors}${first.out}${second.errors}`.includes(secret));
+    const { mode } = await stat(path.join(data, 'secrets.key'));
+    assert.equal(mode & 0o777, 0o600);
+  });
 });
+
+/** The buckets of a user, after one more was made. */
+async function bucketsAfter(
+  endpoint: string,
+  { accessKey, secretKey }: { readonly accessKey: string; readonly secretKey: string },
+  bucket?: string,
+): Promise<readonly (string | undefined)[]> {
+  const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
+  const s3 = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials,
+    maxAttempts: 1,
+  });
+  try {
+    if (bucket !== undefined) await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+    return Buckets.map(({ Name }) => Name);
+  } finally {
+    s3.destroy();
+  }
+}

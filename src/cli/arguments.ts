@@ -2,12 +2,25 @@ import { didYouMean } from '../config/suggest.ts';
 import { UsageError } from '../config/usage-error.ts';
 import type { Command } from './command.ts';
 
-/** Flags by name; one without a value has an empty text. `--name value` and `--name=value` are the same. */
-export function parseFlags(command: Command, args: readonly string[]): ReadonlyMap<string, string> {
+export interface Arguments {
+  /** By name; one without a value has an empty text. */
+  readonly flags: ReadonlyMap<string, string>;
+  /** As many as the command has. */
+  readonly operands: readonly string[];
+}
+
+/** Flags and operands in any order. `--name value` and `--name=value` are the same. */
+export function parseArguments(command: Command, args: readonly string[]): Arguments {
   const flags = new Map<string, string>();
+  const operands: string[] = [];
+  const wanted = command.operands ?? [];
   for (let index = 0; index < args.length; index++) {
     const [name = '', ...rest] = (args[index] ?? '').split('=');
     const inline = rest.length === 0 ? undefined : rest.join('=');
+    if (!name.startsWith('-') && operands.length < wanted.length) {
+      operands.push(args[index] ?? '');
+      continue;
+    }
     const flag = command.flags.find((it) => it.name === name);
     if (flag === undefined) throw new UsageError(unknownSentence(command, name));
     if (flags.has(name)) throw new UsageError(`${name} is given twice: give it once`);
@@ -22,11 +35,17 @@ export function parseFlags(command: Command, args: readonly string[]): ReadonlyM
     }
     flags.set(name, next);
   }
-  return flags;
+  const missing = wanted[operands.length];
+  if (missing !== undefined)
+    throw new UsageError(`terrace ${command.name} needs ${missing}: see terrace ${command.name} --help`);
+  return { flags, operands };
 }
 
-function unknownSentence({ name, flags }: Command, given: string): string {
-  if (!given.startsWith('-')) return `terrace ${name} takes only flags, and "${given}" is none`;
+function unknownSentence({ name, flags, operands = [] }: Command, given: string): string {
+  if (!given.startsWith('-')) {
+    const what = operands.length === 0 ? 'only flags' : `${operands.join(' ')} and flags`;
+    return `terrace ${name} takes ${what}, and "${given}" is none`;
+  }
   const suggestion = didYouMean(
     given,
     flags.map((flag) => flag.name),

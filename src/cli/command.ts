@@ -28,11 +28,14 @@ export interface Flag {
 
 /** One command: a row of the table in commands.ts. */
 export interface Command {
+  /** One or more words. */
   readonly name: string;
+  /** What stands behind the name without a flag, in capitals; each must be given. */
+  readonly operands?: readonly string[];
   readonly summary: string;
   readonly flags: readonly Flag[];
   /** Lines under the flags in its help. */
   readonly notes: readonly string[];
   /** Resolves to the exit code. UsageError and Fault become one sentence on standard error. */
-  run(cli: Cli, flags: ReadonlyMap<string, string>): Promise<number>;
+  run(cli: Cli, flags: ReadonlyMap<string, string>, operands: readonly string[]): Promise<number>;
 }

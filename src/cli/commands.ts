@@ -1,11 +1,12 @@
 import { didYouMean } from '../config/suggest.ts';
 import { UsageError } from '../config/usage-error.ts';
-import { parseFlags } from './arguments.ts';
+import { parseArguments } from './arguments.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { userCommands } from './user.ts';
 
 const help: Command = {
   name: 'help',
@@ -30,7 +31,7 @@ const version: Command = {
 };
 
 /** Everything that the program can do. */
-export const commands: readonly Command[] = [serve, status, help, version];
+export const commands: readonly Command[] = [serve, status, ...userCommands, help, version];
 
 /** What people type for help and version. */
 const aliases: Readonly<Record<string, string>> = {
@@ -44,23 +45,32 @@ const helpFlags = ['--help', '-h'];
 /** Runs one command line; resolves to the exit code: 0 done, 1 failed, 2 not understood. */
 export async function runCli(cli: Cli, args: readonly string[]): Promise<number> {
   try {
-    const [word = 'help', ...rest] = args;
-    const name = aliases[word] ?? word;
-    const command = commands.find((it) => it.name === name);
-    if (command === undefined) throw new UsageError(unknownSentence(word));
+    const [word = 'help', ...more] = args;
+    const words = [aliases[word] ?? word, ...more];
+    const command = commandOf(words);
+    if (command === undefined) throw new UsageError(unknownSentence(words));
+    const rest = words.slice(command.name.split(' ').length);
     if (rest.some((it) => helpFlags.includes(it))) {
       for (const line of renderCommandHelp(command)) cli.out(line);
       return 0;
     }
-    return await command.run(cli, parseFlags(command, rest));
+    const { flags, operands } = parseArguments(command, rest);
+    return await command.run(cli, flags, operands);
   } catch (failure) {
     cli.error(sentenceOf(failure));
     return failure instanceof UsageError ? 2 : 1;
   }
 }
 
-function unknownSentence(word: string): string {
+/** The command whose name the words begin with. */
+const commandOf = (words: readonly string[]): Command | undefined =>
+  commands.find(({ name }) => name.split(' ').every((word, index) => word === words[index]));
+
+function unknownSentence([word = '', ...more]: readonly string[]): string {
   const names = commands.map(({ name }) => name);
-  const suggestion = didYouMean(word, names);
+  const family = names.filter((name) => name.startsWith(`${word} `));
+  if (family.length > 0) return `terrace ${word} is part of a command: the commands are ${family.join(', ')}`;
+  const given = [word, ...more.filter((it) => !it.startsWith('-'))];
+  const suggestion = didYouMean(word, names) || didYouMean(given.join(' '), names);
   return `There is no command "${word}"${suggestion === '' ? `: the commands are ${names.join(', ')}` : suggestion}`;
 }

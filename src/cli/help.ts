@@ -15,10 +15,16 @@ export function renderHelp(commands: readonly Command[]): readonly string[] {
 }
 
 /** `terrace COMMAND --help`. */
-export function renderCommandHelp({ name, summary, flags, notes }: Command): readonly string[] {
+export function renderCommandHelp({
+  name,
+  operands = [],
+  summary,
+  flags,
+  notes,
+}: Command): readonly string[] {
   const rows = flags.map((flag) => [`  ${flag.name} ${flag.placeholder ?? ''}`.trimEnd(), flag.description]);
   return [
-    `Usage: terrace ${name}${flags.length > 0 ? ' [FLAGS]' : ''}`,
+    `Usage: ${['terrace', name, ...operands].join(' ')}${flags.length > 0 ? ' [FLAGS]' : ''}`,
     '',
     summary,
     ...(flags.length > 0 ? ['', ...columns(rows)] : []),

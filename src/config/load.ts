@@ -126,7 +126,7 @@ function complete(config: Config): Config {
   return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
 }
 
-function refuseContradictions({ root, s3, nfs, admin }: Config): void {
+function refuseContradictions({ root, users, s3, nfs, admin }: Config): void {
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
@@ -138,7 +138,18 @@ function refuseContradictions({ root, s3, nfs, admin }: Config): void {
     if (twin !== undefined)
       throw new UsageError(`${flag} and ${twin[0]} have the same address: give each its own port`);
   }
+  refuseTwins(
+    'name',
+    users.map(({ name }) => name),
+  );
+  refuseTwins('accessKey', [root.accessKey ?? '', ...users.map(({ accessKey }) => accessKey)]);
   for (const rule of nfs.exports) for (const client of rule.clients) checkClient(client);
+}
+
+function refuseTwins(member: string, values: readonly string[]): void {
+  const twin = values.find((value, index) => values.indexOf(value) < index);
+  if (twin !== undefined)
+    throw new UsageError(`users: ${member} "${twin}" is there twice: give each user its own`);
 }
 
 function checkClient(client: string): void {

@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
+import { openGatewayAccounts } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
@@ -47,7 +48,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const stopped = signal();
     const rootKeys = await openRootKeys(environment, config.data, config.root);
     const layers = await openLayers(scope, config, { environment, stopped: stopped.give });
-    const { namespace, blobs } = layers;
+    const { namespace, blobs, kv } = layers;
+    const accounts = await openGatewayAccounts(config, rootKeys, { kv, environment });
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
     scheduler.observe(metrics);
@@ -55,10 +57,14 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const parts = { layers, environment, metrics };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
-    const s3 = open.own(await openS3Door(config, rootKeys, parts));
+    const s3 = open.own(await openS3Door(config, accounts, parts));
     const nfs = open.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
+    const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
+      const all = await namespace.objects.buckets();
+      return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
+    };
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
@@ -70,7 +76,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const admin = open.own(
-      await openAdmin({ address: config.admin.address, keys: rootKeys, log, metrics, status, unready }),
+      await openAdmin({ address: config.admin.address, log, metrics, status, unready, accounts, bucketsOf }),
     );
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import type { CallReport } from 'nfs-server-ts/dispatch';
 import { procedures } from 'nfs-server-ts/nfs3';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
@@ -9,7 +9,6 @@ import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Layers } from './open-layers.ts';
-import type { RootKeys } from './root-keys.ts';
 import type { Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
 import type { Serving } from './s3/serve.ts';
@@ -21,18 +20,15 @@ export interface DoorParts {
   readonly metrics: Metrics;
 }
 
-/** Serves S3 on its address, for the root keys. */
+/** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
-  rootKeys: RootKeys,
+  accounts: Accounts,
   { layers, environment, metrics }: DoorParts,
 ): Promise<Serving> {
-  // Files that S3 makes belong to whom the data directory belongs to: usually the user that started the gateway.
-  const { uid, gid } = await stat(config.data);
   return openS3({
     address: config.s3.address,
-    keys: rootKeys,
-    owner: { uid, gid },
+    accounts,
     region: config.region,
     domains: config.s3.baseDomains,
     timeouts: config.timeouts,

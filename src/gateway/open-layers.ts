@@ -28,6 +28,7 @@ import { isFile, openHotDevice } from './open-hot-device.ts';
 
 /** Everything below the doors. */
 export interface Layers {
+  readonly kv: Kv;
   readonly namespace: Namespace;
   readonly blobs: Blobs;
   readonly device: NativeDevice;
@@ -62,7 +63,7 @@ export async function openLayers(
     }),
   );
   const namespace = scope.own(await openNamespace({ kv, blobs, sequence, environment }));
-  return { namespace, blobs, device, secret };
+  return { kv, namespace, blobs, device, secret };
 }
 
 /** A store of a newer program is refused before anything is written to it. */

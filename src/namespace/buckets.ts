@@ -35,7 +35,11 @@ export async function ensureRoot(parts: Parts): Promise<void> {
 }
 
 /** See ObjectStore.createBucket. A bucket is a directory of the root and its own bucket. */
-export async function createBucket(parts: Parts, caller: Caller, name: string): Promise<Bucket> {
+export async function createBucket(
+  parts: Parts,
+  caller: Caller,
+  { name, owner }: Pick<Bucket, 'name' | 'owner'>,
+): Promise<Bucket> {
   return parts.kv.transact('durable', async (tx) => {
     const known = await tx.get(bucketKey(name));
     if (known !== undefined) throw new Fault('exists', 'bucket', name);
@@ -47,9 +51,10 @@ export async function createBucket(parts: Parts, caller: Caller, name: string): 
     edit.makeDirectory({ ...inode, parent: ROOT });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    tx.put(bucketKey(name), encodeBucket({ ino, createdAt: edit.now, configurations: [] }));
+    const row = { ino, createdAt: edit.now, configurations: [], owner };
+    tx.put(bucketKey(name), encodeBucket(row));
     edit.finish();
-    return { ino, name, createdAt: edit.now, configurations: [] };
+    return { name, ...row };
   });
 }
 

@@ -101,6 +101,8 @@ export interface Bucket {
   readonly createdAt: Time;
   /** Which documents it has: a bucket without any costs its requests no further read. */
   readonly configurations: readonly BucketConfigurationName[];
+  /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
+  readonly owner: string | undefined;
 }
 
 /** The configuration documents that a bucket may have. */
@@ -289,7 +291,7 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(caller: Caller, name: string): Promise<Bucket>;
+  createBucket(caller: Caller, name: string, owner?: string): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;

@@ -84,7 +84,7 @@ function ourDraft(draft: Draft): FileDraft {
 
 function objectStore(parts: Parts): ObjectStore {
   return {
-    createBucket: (caller, name) => createBucket(parts, caller, name),
+    createBucket: (caller, name, owner) => createBucket(parts, caller, { name, owner }),
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),

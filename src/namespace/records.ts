@@ -234,22 +234,26 @@ export interface BucketRow {
   readonly createdAt: Time;
   /** Whose documents have rows of their own. */
   readonly configurations: readonly BucketConfigurationName[];
+  /** `undefined`: root's. */
+  readonly owner: string | undefined;
 }
 
-export function encodeBucket({ ino, createdAt, configurations }: BucketRow): Uint8Array {
+export function encodeBucket({ ino, createdAt, configurations, owner }: BucketRow): Uint8Array {
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
+  if (owner !== undefined) writer.text(owner);
   return writer.finish();
 }
 
 export function decodeBucket(bytes: Uint8Array): BucketRow {
   const reader = new RecordReader(bytes);
-  return {
-    ino: reader.number() as Ino,
-    createdAt: readTime(reader),
-    configurations: reader.list(() => reader.text() as BucketConfigurationName),
-  };
+  const ino = reader.number() as Ino;
+  const createdAt = readTime(reader);
+  const configurations = reader.list(() => reader.text() as BucketConfigurationName);
+  const owner = reader.hasMore() ? reader.text() : undefined;
+  reader.end();
+  return { ino, createdAt, configurations, owner };
 }
 
 export interface UploadRow {

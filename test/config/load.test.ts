@@ -59,6 +59,20 @@ suite('settings', () => {
     assert.equal(from['log.format'], 'default');
   });
 
+  test('users are declared with or without ids, and their secrets are masked', () => {
+    const yaml =
+      'users:\n  - { name: alice, accessKey: ALICE-KEY, secretKey: hush hush hush, uid: 1000, gid: 100 }\n' +
+      '  - { name: bob, accessKey: BOB-KEY, secretKey: hush hush too }\n';
+    const { config, origins } = load({ yaml });
+    assert.deepEqual(config.users, [
+      { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'hush hush hush', uid: 1000, gid: 100 },
+      { name: 'bob', accessKey: 'BOB-KEY', secretKey: 'hush hush too' },
+    ]);
+    const shown = renderOrigins(origins).join('\n');
+    assert(shown.includes('ALICE-KEY') && shown.includes('bob') && !shown.includes('hush'));
+    assert.deepEqual(load({}).config.users, []);
+  });
+
   test('two loads share nothing', () => {
     (load({}).config.nfs.exports as unknown[]).length = 0;
     assert.equal(load({}).config.nfs.exports.length, 1);
@@ -156,7 +170,29 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'TERRACE_ROOT_SECRET_KEY: the value must NOT have fewer than 8 characters',
     },
   ];
-  for (const { given, want } of cases) {
+  const bob = '{ name: bob, accessKey: BOB-KEY, secretKey: a secret of length }';
+  const users: readonly { yaml: string; want: string }[] = [
+    { yaml: '[{ name: bob }]', want: 'users.0 in terrace.yaml: accessKey is missing' },
+    {
+      yaml: '[{ name: bob, accessKey: BOB-KEY, secretKey: short }]',
+      want: 'users.0.secretKey in terrace.yaml: the value must NOT have fewer than 8 characters',
+    },
+    {
+      yaml: '[{ name: b b, accessKey: BOB-KEY, secretKey: a secret of length }]',
+      want: 'users.0.name in terrace.yaml: the value must match pattern "^[A-Za-z0-9_+=,.@-]+$"',
+    },
+    { yaml: `[${bob}, ${bob}]`, want: 'users: name "bob" is there twice: give each user its own' },
+    {
+      yaml: `[${bob}, ${bob.replace('bob', 'carol')}]`,
+      want: 'users: accessKey "BOB-KEY" is there twice: give each user its own',
+    },
+    {
+      yaml: '[{ name: bob, accessKey: BOB-KEY, secretKey: a secret of length, admin: yes }]',
+      want: 'terrace.yaml: there is no setting "admin" of users.0',
+    },
+  ];
+  const ofUsers = users.map(({ yaml, want }) => ({ given: { yaml: `users: ${yaml}\n` }, want }));
+  for (const { given, want } of [...cases, ...ofUsers]) {
     test(want, () =>
       assert.throws(
         () => load(given),

@@ -120,8 +120,15 @@ test('the other records are read as they were written', () =>
           const end = extent.offset + extent.length;
           check(records.decodeExtent(end, records.encodeExtent(extent)), extent);
         }
-        const bucket = { ino: each.ino, createdAt: at, configurations: ['cors', 'tagging'] as const };
-        check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
+        for (const owner of [undefined, '123456789012']) {
+          const bucket = {
+            ino: each.ino,
+            createdAt: at,
+            configurations: ['cors', 'tagging'] as const,
+            owner,
+          };
+          check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
+        }
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },

@@ -24,7 +24,7 @@ async function openParts({ kv, blobs }: Stack): Promise<Parts> {
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>
   underSchedules(60, async (stack, simulation) => {
     const parts = await openParts(stack);
-    const bucket = await createBucket(parts, root, 'b');
+    const bucket = await createBucket(parts, root, { name: 'b', owner: undefined });
     const place = { directory: bucket.ino, name: bytes('f') };
     const made = await create(parts, root, place, { mode: { how: 'guarded' }, wish: {} });
     const { ino } = made.attributes;

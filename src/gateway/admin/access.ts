@@ -1,11 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Accounts, Credential } from '../../accounts/accounts.ts';
 import { isLoopback } from '../../config/address.ts';
-
-export interface AdminKeys {
-  readonly accessKey: string;
-  readonly secretKey: string;
-}
 
 /** What decides about a call. Header names are in lower case. */
 export interface AdminCaller {
@@ -24,12 +20,34 @@ export function isLocal({ peer, headers }: AdminCaller): boolean {
   return isLoopback(peer.replace(/^::ffff:/, '')) && isOwnName && !isForwarded;
 }
 
-/** True when the call carries the root keys as HTTP Basic credentials (RFC 7617). */
-export function hasRootKeys({ headers }: AdminCaller, keys: AdminKeys): boolean {
+/** Whose key the call carries as HTTP Basic credentials (RFC 7617); `undefined` when none that is right. */
+export function signerOf({ headers }: AdminCaller, accounts: Pick<Accounts, 'find'>): Credential | undefined {
   const [, credentials] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(String(headers['authorization'] ?? '')) ?? [];
-  if (credentials === undefined) return false;
-  const given = Buffer.from(credentials, 'base64').toString('utf8');
-  return isSame(given, `${keys.accessKey}:${keys.secretKey}`);
+  if (credentials === undefined) return undefined;
+  const [accessKey = '', ...rest] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
+  const credential = accounts.find(accessKey);
+  return credential !== undefined && isSame(rest.join(':'), credential.secretKey) ? credential : undefined;
+}
+
+/** What a row asks of its caller. */
+export type Access = 'open' | 'local' | 'root';
+
+/**
+ * Why a caller may not call, as HTTP status and sentence; `undefined`: it may. `open`: anyone who reaches the address.
+ * `local`: programs of this machine, which could look into the process anyway, and others with the root keys. `root`:
+ * whoever has the root keys, from this machine as well.
+ */
+export function refusalOf(
+  access: Access,
+  caller: AdminCaller,
+  accounts: Pick<Accounts, 'find'>,
+): { readonly status: 401 | 403; readonly message: string } | undefined {
+  if (access === 'open' || (access === 'local' && isLocal(caller))) return undefined;
+  const signer = signerOf(caller, accounts);
+  if (signer?.isRoot === true) return undefined;
+  if (signer !== undefined) return { status: 403, message: 'only the root keys may make this call' };
+  const where = access === 'local' ? 'from another machine this' : 'this';
+  return { status: 401, message: `${where} call needs the root keys (HTTP Basic)` };
 }
 
 const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest();

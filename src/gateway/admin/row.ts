@@ -1,5 +1,7 @@
-import type { TSchema } from '@sinclair/typebox';
+import type { TObject, TSchema } from '@sinclair/typebox';
+import type { Accounts } from '../../accounts/accounts.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { Access } from './access.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -8,6 +10,16 @@ export interface AdminSources {
   readonly status: () => Promise<Status>;
   /** Why the gateway is not ready, one sentence a reason; empty when all doors answer. */
   readonly unready: () => Promise<readonly string[]>;
+  readonly accounts: Accounts;
+  /** Names of the buckets that belong to the account. */
+  readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
+}
+
+/** What a call says, checked by the schemas of its row. */
+export interface AdminCall {
+  /** Of the path, decoded. */
+  readonly params: unknown;
+  readonly body: unknown;
 }
 
 export interface AdminAnswer {
@@ -16,17 +28,23 @@ export interface AdminAnswer {
   readonly body: unknown;
 }
 
+export const json = (status: number, body: unknown): AdminAnswer => ({
+  status,
+  contentType: 'application/json; charset=utf-8',
+  body,
+});
+
 /** One operation of the admin API. Routing, access, documents and tests iterate over rows. */
 export interface AdminRow {
   readonly name: string;
-  readonly method: 'GET';
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** With `:name` for a parameter. */
   readonly path: string;
-  /**
-   * `open`: anyone who reaches the address. `local`: programs of this machine, which could look into the process
-   * anyway, and others with the root keys (HTTP Basic).
-   */
-  readonly access: 'open' | 'local';
+  readonly access: Access;
+  /** Schemas of the parameters of the path and of the body, where there are any. */
+  readonly params?: TObject;
+  readonly body?: TObject;
   /** Schema of the answers with JSON, by status. */
   readonly response: Readonly<Record<number, TSchema>>;
-  readonly handle: (sources: AdminSources) => Promise<AdminAnswer>;
+  readonly handle: (sources: AdminSources, call: AdminCall) => Promise<AdminAnswer>;
 }

@@ -1,12 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import type { AdminAnswer, AdminRow } from './row.ts';
+import { json, type AdminRow } from './row.ts';
 import { statusSchema } from './status.ts';
-
-const json = (status: number, body: unknown): AdminAnswer => ({
-  status,
-  contentType: 'application/json; charset=utf-8',
-  body,
-});
+import { userRows } from './user-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
 
@@ -53,4 +48,4 @@ const getStatus: AdminRow = {
 };
 
 /** Every operation of the admin API. */
-export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus];
+export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus, ...userRows];

@@ -1,5 +1,5 @@
 import type { OpenObject } from '../../namespace/namespace.ts';
-import { checkOwner } from './authorise.ts';
+import { authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
@@ -33,9 +33,10 @@ export async function withCopySource<Result>(
 ): Promise<Result> {
   const { objects } = context.parts;
   const { bucketName, key } = parseCopySource(input.copySource);
-  if (input.sourceExpectedOwner !== undefined) checkOwner(context.principal, input.sourceExpectedOwner);
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
+  const expectedOwner = input.sourceExpectedOwner;
+  authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
   const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) });
   if (object === undefined) throw noSuchKey(key);
   try {

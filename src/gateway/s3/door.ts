@@ -1,7 +1,7 @@
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
 import { authenticate, type Authenticated, type Credentials, type PayloadSigning } from './authenticate.ts';
-import { authorise } from './authorise.ts';
+import { authorise, requirePrincipal } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -107,10 +107,11 @@ class Door {
     const request = plain.query['X-Amz-Algorithm'] === undefined ? plain : withHoistedHeaders(plain);
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
-    const principal = authorise(who?.principal, operation, request);
+    const principal = requirePrincipal(who?.principal);
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
+    authorise(parts, principal, { operation, request, bucket });
     const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
     const input = await this.#input(operation, request, who?.payload ?? { kind: 'unsigned' });
     return this.#accept(operation.success, await operation.handle(context, input), passage);

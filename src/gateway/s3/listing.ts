@@ -1,7 +1,7 @@
+import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
 import type { Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
 import { keyText } from './members.ts';
-import type { Account } from './operation.ts';
 import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
 import { xmlElement, xmlText } from './xml.ts';

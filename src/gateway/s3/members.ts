@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
+import type { Account } from '../../accounts/accounts.ts';
 import { PART_NUMBER_MAX } from '../../limits.ts';
 import type { Bucket, ObjectFacet } from '../../namespace/namespace.ts';
-import type { Account, Binding, S3Context } from './operation.ts';
+import type { Binding, S3Context } from './operation.ts';
 import type { Payload } from './payload.ts';
 import { xmlElement } from './xml.ts';
 
@@ -124,6 +125,10 @@ export function bucketOf(context: S3Context): Bucket {
   assert(context.bucket !== undefined, 'the door resolves the bucket of every such operation');
   return context.bucket;
 }
+
+/** To whom the bucket belongs, and with it everything inside: object ownership is BucketOwnerEnforced. */
+export const ownerOf = (context: S3Context): Account =>
+  context.parts.accounts.account(bucketOf(context).owner);
 
 export const keyBytes = (key: string): Uint8Array => Buffer.from(key, 'utf8');
 export const keyText = (key: Uint8Array): string =>

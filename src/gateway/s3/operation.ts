@@ -1,4 +1,5 @@
 import type { Static, TObject } from '@sinclair/typebox';
+import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
@@ -28,18 +29,11 @@ export interface Route {
   readonly header?: string;
 }
 
-/** An account: whose keys sign, who owns buckets. */
-export interface Account {
-  /** Twelve digits. */
-  readonly id: string;
-  /** 64 hexadecimal digits. */
-  readonly canonicalId: string;
-  readonly displayName: string;
-}
-
 /** Who signed the request. */
 export interface Principal {
   readonly account: Account;
+  /** Nothing is denied to it. */
+  readonly isRoot: boolean;
   readonly accessKey: string;
   /** How the tree sees what this principal makes. */
   readonly caller: Caller;
@@ -51,8 +45,7 @@ export interface S3Parts {
   readonly compute: Compute;
   readonly environment: Environment;
   readonly region: string;
-  /** Owns every bucket, until buckets have owners of their own. */
-  readonly owner: Account;
+  readonly accounts: Pick<Accounts, 'account'>;
 }
 
 export interface S3Context {

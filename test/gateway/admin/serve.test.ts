@@ -5,7 +5,9 @@ import { adminRows } from '../../../src/gateway/admin/rows.ts';
 import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import type { Status } from '../../../src/gateway/admin/status.ts';
 import { ADMIN_HEADER_BYTES_MAX } from '../../../src/limits.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
+import { openMemoryAccounts } from '../../accounts/memory-accounts.ts';
 
 const address = { host: '127.0.0.1', port: 9000 };
 const status: Status = {
@@ -30,7 +32,8 @@ suite('the admin address', () => {
   before(async () => {
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
-      keys,
+      accounts: await openMemoryAccounts(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } }),
+      bucketsOf: async () => [],
       log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },
       metrics: new Metrics(),
       status: async () => {

@@ -11,6 +11,7 @@ const buckets: readonly Bucket[] = ['photos', 'logs'].map((name, index) => ({
   ino: (index + 10) as Ino,
   createdAt: { seconds: 0, nanoseconds: 0 },
   configurations: [],
+  owner: undefined,
 }));
 const listing = { buckets: () => Promise.resolve(buckets) };
 const rule = (given: Partial<ExportRule>): ExportRule => ({

@@ -2,11 +2,14 @@ import type { TestContext } from 'node:test';
 import { connect, type Socket } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { Accounts } from '../../../src/accounts/accounts.ts';
+import { openAccounts } from '../../../src/accounts/open-accounts.ts';
 import type { Environment } from '../../../src/environment.ts';
 import { realClock, realRandom } from '../../../src/environment-real.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
-import { rootAccount, rootCredentials } from '../../../src/gateway/s3/open-s3.ts';
+import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
@@ -19,6 +22,7 @@ export const keys = {
 /** The S3 door over a namespace in memory, listening on a free port of the loopback address. */
 export interface LiveDoor {
   readonly world: World;
+  readonly accounts: Accounts;
   readonly port: number;
   readonly s3: S3Client;
   readonly observations: Observation[];
@@ -47,18 +51,25 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     error: (_event: string, it: unknown) => void errors.push(it),
   };
   const environment: Environment = { clock: realClock(), random: realRandom, log };
+  const accounts = await openAccounts({
+    kv: world.kv,
+    environment,
+    root: { ...keys, uid: 0, gid: 0 },
+    declared: [],
+    secretsKey: new Uint8Array(SECRETS_KEY_BYTES),
+  });
   const parts = {
     objects: objects(world.namespace.objects),
     compute: referenceCompute(),
     environment,
     region,
-    owner: rootAccount,
+    accounts,
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: rootCredentials(keys, { uid: 0, gid: 0 }), domains, observe }),
+    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, observe }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,
@@ -82,6 +93,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   };
   return {
     world,
+    accounts,
     port: serving.port,
     s3: client({}),
     observations,

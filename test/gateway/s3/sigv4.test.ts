@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { rootAccount } from '../../../src/accounts/account-id.ts';
 import { authenticate, type Authentication } from '../../../src/gateway/s3/authenticate.ts';
 import { ChunkedBody } from '../../../src/gateway/s3/chunked.ts';
 import { S3Error } from '../../../src/gateway/s3/errors.ts';
-import { rootCredentials } from '../../../src/gateway/s3/open-s3.ts';
+import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import {
   canonicalPath,
   decodePercent,
@@ -20,11 +21,15 @@ import { keys } from './live-door.ts';
 
 const signedAt = secondsOfTimestamp('20130524T000000Z');
 
+const credential = { ...keys, account: rootAccount, uid: 0, gid: 0, isRoot: true };
+
 function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();
   clock.ms = seconds * 1000;
   return {
-    credentials: rootCredentials(keys, { uid: 0, gid: 0 }),
+    credentials: credentialsOf({
+      find: (accessKey) => (accessKey === keys.accessKey ? credential : undefined),
+    }),
     keys: new SigningKeys(),
     clock,
     region: 'us-east-1',

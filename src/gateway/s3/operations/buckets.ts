@@ -36,19 +36,26 @@ export const listBuckets = operation({
     bucketRegion: query('bucket-region'),
   },
   success: 200,
-  async handle({ parts }, { maxBuckets = LIST_BUCKETS_MAX, continuationToken: token, prefix, bucketRegion }) {
+  async handle(
+    { parts, principal },
+    { maxBuckets = LIST_BUCKETS_MAX, continuationToken: token, prefix, bucketRegion },
+  ) {
     const after = token === undefined || token === '' ? '' : keyText(positionOf(token).bytes);
+    const { account } = principal;
     const isHere = bucketRegion === undefined || bucketRegion === parts.region;
     const all = isHere ? await parts.objects.buckets() : [];
     const wanted = all.filter(
-      ({ name }) => name > after && (prefix === undefined || name.startsWith(prefix)),
+      ({ name, owner }) =>
+        parts.accounts.account(owner).id === account.id &&
+        name > after &&
+        (prefix === undefined || name.startsWith(prefix)),
     );
     const page = wanted.slice(0, maxBuckets);
     const last = wanted.length > page.length ? page.at(-1) : undefined;
     const next =
       last === undefined ? undefined : continuationToken({ kind: 'key', bytes: keyBytes(last.name) });
     const body =
-      `${xmlHead}<ListAllMyBucketsResult${xmlNamespace}>${ownerElement('Owner', parts.owner)}` +
+      `${xmlHead}<ListAllMyBucketsResult${xmlNamespace}>${ownerElement('Owner', account)}` +
       `<Buckets>${page.map((bucket) => bucketXml(bucket, parts.region)).join('')}</Buckets>` +
       `${xmlOptional('ContinuationToken', next)}${xmlOptional('Prefix', prefix)}</ListAllMyBucketsResult>`;
     return { headers: [], body };
@@ -89,11 +96,14 @@ export const createBucket = operation({
     if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
     checkConfiguration(configuration ?? {}, parts.region);
     try {
-      await parts.objects.createBucket(principal.caller, bucket);
+      await parts.objects.createBucket(principal.caller, bucket, principal.account.id);
     } catch (failure) {
+      if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
+      const there = await parts.objects.bucket(bucket);
+      if (there === undefined || parts.accounts.account(there.owner).id !== principal.account.id)
+        throw new S3Error('BucketAlreadyExists', { members: { BucketName: bucket } });
       // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
-      const isThere = failure instanceof Fault && failure.code === 'exists';
-      if (!isThere || parts.region !== 'us-east-1') throw failure;
+      if (parts.region !== 'us-east-1') throw failure;
     }
     return { headers: ['Location', `/${bucket}`] };
   },

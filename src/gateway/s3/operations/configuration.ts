@@ -1,8 +1,18 @@
 import { Type } from '@sinclair/typebox';
+import type { Account } from '../../../accounts/accounts.ts';
 import { S3Error } from '../errors.ts';
 import type { S3ErrorCode } from '../error-codes.ts';
-import { bucketMembers, bucketOf, keyBytes, objectMembers, ownerElement, query, text } from '../members.ts';
-import { operation, type Operation, type S3Parts } from '../operation.ts';
+import {
+  bucketMembers,
+  bucketOf,
+  keyBytes,
+  objectMembers,
+  ownerElement,
+  ownerOf,
+  query,
+  text,
+} from '../members.ts';
+import { operation, type Operation } from '../operation.ts';
 import { noSuchKey } from '../publish.ts';
 import { checkVersion } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
@@ -15,7 +25,7 @@ const unset: readonly {
   readonly name: string;
   readonly subresource: string;
   readonly action: Operation['action'];
-  readonly answer: S3ErrorCode | ((parts: S3Parts) => string);
+  readonly answer: S3ErrorCode | ((owner: Account) => string);
 }[] = [
   {
     name: 'GetBucketAccelerateConfiguration',
@@ -97,13 +107,13 @@ export const unsetConfigurations = unset.map(({ name, subresource, action, answe
     handle(context) {
       if (typeof answer === 'string')
         return Promise.reject(new S3Error(answer, { members: { BucketName: bucketOf(context).name } }));
-      return Promise.resolve({ headers: [], body: xmlHead + answer(context.parts) });
+      return Promise.resolve({ headers: [], body: xmlHead + answer(ownerOf(context)) });
     },
   }),
 );
 
 /** Object ownership is BucketOwnerEnforced: the owner has full control of everything, and nobody else any. */
-function ownerControls({ owner }: S3Parts): string {
+function ownerControls(owner: Account): string {
   const grantee =
     '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">' +
     `${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Grantee>`;
@@ -123,6 +133,6 @@ export const getObjectAcl = operation({
     checkVersion(versionId);
     const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
     if (found === undefined) throw noSuchKey(key);
-    return { headers: [], body: xmlHead + ownerControls(context.parts) };
+    return { headers: [], body: xmlHead + ownerControls(ownerOf(context)) };
   },
 });

@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
+import type { Account } from '../../../accounts/accounts.ts';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
@@ -11,11 +12,12 @@ import {
   keyText,
   objectMembers,
   ownerElement,
+  ownerOf,
   query,
   quoted,
   text,
 } from '../members.ts';
-import { operation, type Account } from '../operation.ts';
+import { operation } from '../operation.ts';
 import { xmlDate } from '../timestamp.ts';
 import { uploadPage, type UploadPage } from '../upload-listing.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
@@ -58,7 +60,8 @@ export const listParts = operation({
   },
   success: 200,
   async handle(context, input) {
-    const { objects, owner } = context.parts;
+    const { objects } = context.parts;
+    const owner = ownerOf(context);
     const bucket = bucketOf(context).ino;
     const key = keyBytes(input.key);
     const upload = await objects.upload({ bucket, key, uploadId: input.uploadId });
@@ -143,7 +146,7 @@ export const listMultipartUploads = operation({
       uploadIdMarker: input.keyMarker === undefined ? '' : (input.uploadIdMarker ?? ''),
       entriesMax: pageSize(input.maxUploads ?? LIST_ENTRIES_MAX),
     });
-    return { headers: [], body: uploadsDocument(input, page, context.parts.owner) };
+    return { headers: [], body: uploadsDocument(input, page, ownerOf(context)) };
   },
 });
 

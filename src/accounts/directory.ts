@@ -1,0 +1,115 @@
+import type { Time } from '../environment.ts';
+import { Fault } from '../fault.ts';
+import { accountOf, rootAccount } from './account-id.ts';
+import type { Account, Credential, KeyPair, User } from './accounts.ts';
+import type { UserRow } from './records.ts';
+import type { SecretBox } from './secret-box.ts';
+
+/** A user that the config declares; its key is never stored. */
+export interface DeclaredUser extends KeyPair {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Root extends KeyPair {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** All users in memory, as requests look them up; open-accounts.ts changes the store first and then this. */
+export class Directory {
+  readonly #box: SecretBox;
+  readonly #declared: ReadonlyMap<string, DeclaredUser>;
+  readonly #rows = new Map<string, UserRow>();
+  readonly #accounts = new Map<string, Account>([[rootAccount.id, rootAccount]]);
+  readonly #credentials = new Map<string, Credential>();
+
+  constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
+    this.#box = box;
+    this.#declared = new Map(declared.map((user) => [user.name, user]));
+    this.#credentials.set(root.accessKey, { ...root, account: rootAccount, isRoot: true });
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  find(accessKey: string): Credential | undefined {
+    return this.#credentials.get(accessKey);
+  }
+
+  account(id: string | undefined): Account {
+    return id === undefined ? rootAccount : (this.#accounts.get(id) ?? accountOf(id, id));
+  }
+
+  declares(name: string): boolean {
+    return this.#declared.has(name);
+  }
+
+  user(name: string): User | undefined {
+    const row = this.#rows.get(name);
+    return row === undefined ? undefined : this.#userOf(name, row);
+  }
+
+  list(): readonly User[] {
+    const names = [...this.#rows.keys()].sort();
+    return names.map((name) => this.#userOf(name, this.#rows.get(name) as UserRow));
+  }
+
+  /** Takes the row in the place of what was known of the user. Fault('exists') when a key has two owners. */
+  adopt(name: string, row: UserRow): void {
+    this.forget(name);
+    const account = accountOf(row.accountId, name);
+    this.#rows.set(name, row);
+    this.#accounts.set(account.id, account);
+    const { uid, gid } = row;
+    for (const { accessKey, secretKey } of this.#pairsOf(name, row)) {
+      if (this.#credentials.has(accessKey)) throw takenTwice(accessKey, name);
+      this.#credentials.set(accessKey, { accessKey, secretKey, account, uid, gid, isRoot: false });
+    }
+  }
+
+  forget(name: string): void {
+    const row = this.#rows.get(name);
+    if (row === undefined) return;
+    for (const { accessKey } of this.#userOf(name, row).accessKeys) this.#credentials.delete(accessKey);
+    this.#accounts.delete(row.accountId);
+    this.#rows.delete(name);
+  }
+
+  *#pairsOf(name: string, row: UserRow): Generator<KeyPair> {
+    const declared = this.#declared.get(name);
+    if (declared !== undefined) yield declared;
+    for (const { accessKey, sealed } of row.keys) {
+      yield { accessKey, secretKey: this.#box.open(accessKey, sealed) };
+    }
+  }
+
+  #userOf(name: string, { accountId, uid, gid, createdAt, keys }: UserRow): User {
+    const declared = this.#declared.get(name);
+    const keyOf = (accessKey: string, at: Time, isDeclared: boolean): User['accessKeys'][number] => ({
+      accessKey,
+      createdAt: at,
+      isDeclared,
+    });
+    return {
+      name,
+      account: accountOf(accountId, name),
+      uid,
+      gid,
+      createdAt,
+      accessKeys: [
+        ...(declared === undefined ? [] : [keyOf(declared.accessKey, createdAt, true)]),
+        ...keys.map((key) => keyOf(key.accessKey, key.createdAt, false)),
+      ],
+    };
+  }
+}
+
+export const takenTwice = (accessKey: string, name: string): Fault =>
+  new Fault(
+    'exists',
+    'access-key',
+    `The access key ${accessKey} of the user ${name} is also another's: give the root keys and the users of the config keys of their own.`,
+  );

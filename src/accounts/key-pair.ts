@@ -1,0 +1,17 @@
+import type { Random } from '../environment.ts';
+import type { KeyPair } from './accounts.ts';
+
+const accessAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const accessCharsRandom = 16;
+/** 30 bytes are 40 characters of base64, as long as AWS's secret keys. */
+const secretBytes = 30;
+
+export function makeKeyPair(random: Random): KeyPair {
+  const letters = Array.from(
+    { length: accessCharsRandom },
+    () => accessAlphabet[random.below(accessAlphabet.length)],
+  );
+  // Without the two characters of base64 that shells, URLs and config files stumble over.
+  const secretKey = Buffer.from(random.bytes(secretBytes)).toString('base64url').replace(/[-_]/g, 'x');
+  return { accessKey: `TRCE${letters.join('')}`, secretKey };
+}

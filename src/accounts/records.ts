@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { RecordReader, RecordWriter } from '../codec.ts';
+import type { Time } from '../environment.ts';
+import type { KeyRange } from '../kv/kv.ts';
+import { prefixRange, tupleKey } from '../kv/tuple.ts';
+
+/** Table prefixes of the accounts: between those of the namespace and of tiering. */
+const table = { user: 0x30, accessKey: 0x31, account: 0x32 } as const;
+
+const VERSION = 1;
+
+/** A user as it is stored, under its name. */
+export interface UserRow {
+  readonly accountId: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly createdAt: Time;
+  readonly keys: readonly KeyRow[];
+}
+
+export interface KeyRow {
+  readonly accessKey: string;
+  /** By SecretBox. */
+  readonly sealed: Uint8Array;
+  readonly createdAt: Time;
+}
+
+export const userKey = (name: string): Uint8Array => tupleKey(table.user, [], Buffer.from(name));
+export const userRange = (): KeyRange => prefixRange(tupleKey(table.user, []));
+export const nameOfUserKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
+/** Holds the name of the user: no key belongs to two. */
+export const accessKeyKey = (accessKey: string): Uint8Array =>
+  tupleKey(table.accessKey, [], Buffer.from(accessKey));
+/** Holds the first name of the user, and outlives it: no account id is given twice. */
+export const accountKey = (id: string): Uint8Array => tupleKey(table.account, [], Buffer.from(id));
+
+export function encodeUser(row: UserRow): Uint8Array {
+  const writer = new RecordWriter().number(VERSION).text(row.accountId).number(row.uid).number(row.gid);
+  writeTime(writer, row.createdAt);
+  writer.list(row.keys, ({ accessKey, sealed, createdAt }) => {
+    writer.text(accessKey).bytes(sealed);
+    writeTime(writer, createdAt);
+  });
+  return writer.finish();
+}
+
+export function decodeUser(bytes: Uint8Array): UserRow {
+  const reader = new RecordReader(bytes);
+  assert.equal(reader.number(), VERSION, 'user record of an unknown version');
+  const row = {
+    accountId: reader.text(),
+    uid: reader.number(),
+    gid: reader.number(),
+    createdAt: readTime(reader),
+    keys: reader.list(() => ({
+      accessKey: reader.text(),
+      sealed: reader.bytes(),
+      createdAt: readTime(reader),
+    })),
+  };
+  reader.end();
+  return row;
+}
+
+const writeTime = (writer: RecordWriter, { seconds, nanoseconds }: Time): RecordWriter =>
+  writer.signed(seconds).number(nanoseconds);
+const readTime = (reader: RecordReader): Time => ({
+  seconds: reader.signed(),
+  nanoseconds: reader.number(),
+});

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { Ajv } from 'ajv';
+import type { Accounts } from '../../../src/accounts/accounts.ts';
+import { adminRows } from '../../../src/gateway/admin/rows.ts';
+import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
+import { Metrics } from '../../../src/metrics.ts';
+import { openMemoryAccounts, root } from '../../accounts/memory-accounts.ts';
+import { silent } from '../../namespace/world.ts';
+
+const basic = (accessKey: string, secretKey: string): string =>
+  `Basic ${Buffer.from(`${accessKey}:${secretKey}`).toString('base64')}`;
+const asRoot = basic(root.accessKey, root.secretKey);
+const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
+const declared = { name: 'dora', accessKey: 'DORA-KEY', secretKey: 'the secret of dora', uid: 7, gid: 8 };
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+suite('users over the admin address', () => {
+  let door: AdminDoor;
+  let accounts: Accounts;
+  const buckets = new Map<string, readonly string[]>();
+  before(async () => {
+    accounts = await openMemoryAccounts(new MemoryEngine(), { declared: [declared] });
+    door = await openAdmin({
+      address: { host: '127.0.0.1', port: 0 },
+      log: silent,
+      metrics: new Metrics(),
+      status: () => assert.fail(),
+      unready: async () => [],
+      accounts,
+      bucketsOf: async (id) => buckets.get(id) ?? [],
+    });
+  });
+  after(() => door.close());
+
+  const call = async (
+    method: string,
+    path: string,
+    { body, authorization = asRoot }: { body?: object; authorization?: string } = {},
+  ): Promise<Answer> => {
+    const response = await fetch(`http://127.0.0.1:${door.address.port}${path}`, {
+      method,
+      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+
+  test('every row of users is for root alone, from this machine as well', async () => {
+    const rows = adminRows.filter(({ path }) => path.startsWith('/v1/users'));
+    assert.equal(rows.length, 5);
+    await accounts.create({ name: 'other', key: { accessKey: 'OTHER', secretKey: 'other secret' } });
+    const callers = [
+      { authorization: '', want: 401 },
+      { authorization: basic(root.accessKey, 'guessed'), want: 401 },
+      { authorization: basic('OTHER', root.secretKey), want: 401 },
+      { authorization: basic('OTHER', 'other secret'), want: 403 },
+    ];
+    for (const { method, path } of rows) {
+      for (const { authorization, want } of callers) {
+        const body = method === 'POST' ? { body: { name: 'intruder' } } : {};
+        const { status, text } = await call(method, path.replace(/:\w+/g, 'other'), {
+          authorization,
+          ...body,
+        });
+        assert.equal(status, want, `${method} ${path} ${text}`);
+      }
+    }
+    assert.deepEqual(
+      accounts.list().map(({ name }) => name),
+      ['dora', 'other'],
+    );
+    await accounts.remove('other');
+  });
+
+  test('a user is made, listed without its secret, given a key, and deleted', async () => {
+    const made = await call('POST', '/v1/users', { body: { ...alice, uid: 1000, gid: 100 } });
+    assert.equal(made.status, 201);
+    const answer = JSON.parse(made.text);
+    assert.deepEqual(
+      [answer.name, answer.uid, answer.gid, answer.accessKey, answer.secretKey],
+      ['alice', 1000, 100, 'ALICE-KEY', alice.secretKey],
+    );
+    assert.match(answer.accountId, /^\d{12}$/);
+    const more = await call('POST', '/v1/users/alice/keys', { body: {} });
+    assert.equal(more.status, 201);
+    const key = JSON.parse(more.text);
+    assert.equal(accounts.find(key.accessKey)?.secretKey, key.secretKey);
+    const list = await call('GET', '/v1/users');
+    for (const secret of [alice.secretKey, key.secretKey, declared.secretKey])
+      assert(!list.text.includes(secret));
+    const { users } = JSON.parse(list.text) as {
+      users: readonly { accessKeys: readonly { accessKey: string; declared: boolean }[] }[];
+    };
+    const keysOf = (index: number): unknown[] | undefined =>
+      users[index]?.accessKeys.map((it) => [it.accessKey, it.declared]);
+    assert.deepEqual(keysOf(0), [
+      ['ALICE-KEY', false],
+      [key.accessKey, false],
+    ]);
+    assert.deepEqual(keysOf(1), [['DORA-KEY', true]]);
+    assert.deepEqual(await call('DELETE', '/v1/users/alice/keys/ALICE-KEY'), { status: 204, text: '' });
+    assert.equal(accounts.find('ALICE-KEY'), undefined);
+    buckets.set(answer.accountId, ['hers']);
+    const owning = await call('DELETE', '/v1/users/alice');
+    assert.equal(owning.status, 409);
+    assert.match(owning.text, /The user alice owns the bucket hers: delete what it owns before\./);
+    buckets.clear();
+    assert.equal((await call('DELETE', '/v1/users/alice')).status, 204);
+    assert.equal(accounts.find(key.accessKey), undefined);
+  });
+
+  test('names of the longest kind and of every character make it through the path', async () => {
+    const name = `a+=,.@-_${'x'.repeat(56)}`;
+    const accessKey = 'K'.repeat(128);
+    const body = { name, accessKey, secretKey: 's'.repeat(128) };
+    assert.equal((await call('POST', '/v1/users', { body })).status, 201);
+    const path = `/v1/users/${encodeURIComponent(name)}`;
+    assert.equal((await call('DELETE', `${path}/keys/${accessKey}`)).status, 204);
+    assert.equal((await call('DELETE', path)).status, 204);
+  });
+
+  const mistakes = [
+    { method: 'POST', path: '/v1/users', body: {}, status: 400, want: /must have required property 'name'/ },
+    { method: 'POST', path: '/v1/users', body: { name: 'a b' }, status: 400, want: /body\/name must match/ },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { name: 'a', uid: '1' },
+      status: 400,
+      want: /uid must be integer/,
+    },
+    { method: 'POST', path: '/v1/users', body: { name: 'a', admin: true }, status: 400, want: /additional/ },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { name: 'a', accessKey: 'abc' },
+      status: 400,
+      want: /both or none/,
+    },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { name: 'a', accessKey: 'abc', secretKey: 'short' },
+      status: 400,
+      want: /fewer than 8 characters/,
+    },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { name: 'dora' },
+      status: 409,
+      want: /is a user dora already/,
+    },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { name: 'root' },
+      status: 409,
+      want: /is a user root already/,
+    },
+    {
+      method: 'POST',
+      path: '/v1/users',
+      body: { ...alice, accessKey: root.accessKey },
+      status: 409,
+      want: /access key ROOT-KEY is taken/,
+    },
+    { method: 'DELETE', path: '/v1/users/dora', status: 403, want: /stand in the config/ },
+    { method: 'DELETE', path: '/v1/users/dora/keys/DORA-KEY', status: 403, want: /stand in the config/ },
+    { method: 'DELETE', path: '/v1/users/nobody', status: 404, want: /no user nobody/ },
+    { method: 'DELETE', path: '/v1/users/dora/keys/X', status: 404, want: /has no access key X/ },
+    { method: 'POST', path: '/v1/users/nobody/keys', body: {}, status: 404, want: /no user nobody/ },
+  ] as const;
+  for (const { method, path, status, want, ...rest } of mistakes) {
+    test(`${method} ${path} ${JSON.stringify(rest)} is ${status} and one sentence`, async () => {
+      const answer = await call(method, path, rest);
+      const { error } = JSON.parse(answer.text);
+      assert.deepEqual([answer.status, error.status], [status, status]);
+      assert.match(error.message, want);
+    });
+  }
+
+  test('the schemas of the rows are schemas', () => {
+    for (const { params, body, response } of adminRows) {
+      for (const schema of [params, body, ...Object.values(response)])
+        if (schema !== undefined) assert.equal(typeof new Ajv().compile(schema), 'function');
+    }
+  });
+});
