@@ -25,6 +25,10 @@ export class Connection implements TransportEvents {
   #resolveClosed!: () => void;
   #callsInFlight = 0;
   #callBytesInFlight = 0;
+  /** What the replies of running calls may hold. */
+  #replyBytesPromised = 0;
+  /** Decoded calls whose replies find no room yet; at most as many as may be in flight. */
+  readonly #withoutRoom: { readonly replyBytes: number; readonly go: () => void }[] = [];
   #state: 'open' | 'finishing' | 'closed' = 'open';
   #isInputEnded = false;
   #isPaused = false;
@@ -48,6 +52,7 @@ export class Connection implements TransportEvents {
 
   drained(): void {
     this.#progressAt = this.#parts.clock.monotonic();
+    this.#giveRoom();
     this.#pump();
   }
 
@@ -123,13 +128,20 @@ export class Connection implements TransportEvents {
     const { length } = record;
     this.#callsInFlight += 1;
     this.#callBytesInFlight += length;
-    this.#parts.dispatcher.answer(record, this.#transport.client).then(
+    let promised = 0;
+    const makeRoom = async (replyBytes: number): Promise<void> => {
+      await this.#room(replyBytes);
+      promised = replyBytes;
+    };
+    this.#parts.dispatcher.answer(record, this.#transport.client, makeRoom).then(
       (parts) => {
         this.#callsInFlight -= 1;
         this.#callBytesInFlight -= length;
+        this.#replyBytesPromised -= promised;
         if (this.#state === 'closed') return;
         if (this.#transport.bytesQueued === 0) this.#progressAt = this.#parts.clock.monotonic();
         this.#transport.send(parts);
+        this.#giveRoom();
         if (this.#isPaused) this.#pump();
         this.#endIfIdle();
       },
@@ -139,6 +151,30 @@ export class Connection implements TransportEvents {
         this.#cutOff('nfs-bad-record', failure);
       },
     );
+  }
+
+  /** Replies that are queued or may come are bounded together: a peer that asks for much and reads nothing costs no more. */
+  #hasRoom(replyBytes: number): boolean {
+    const held = this.#replyBytesPromised + this.#transport.bytesQueued;
+    return held === 0 || held + replyBytes <= this.#parts.limits.replyBytesQueuedMax;
+  }
+
+  /** In the order of the calls; never resolves when the connection is cut off first. */
+  async #room(replyBytes: number): Promise<void> {
+    if (this.#withoutRoom.length === 0 && this.#hasRoom(replyBytes)) this.#replyBytesPromised += replyBytes;
+    else await new Promise<void>((go) => this.#withoutRoom.push({ replyBytes, go }));
+  }
+
+  #giveRoom(): void {
+    for (
+      let next = this.#withoutRoom[0];
+      next !== undefined && this.#hasRoom(next.replyBytes);
+      next = this.#withoutRoom[0]
+    ) {
+      this.#withoutRoom.shift();
+      this.#replyBytesPromised += next.replyBytes;
+      next.go();
+    }
   }
 
   #endIfIdle(): void {

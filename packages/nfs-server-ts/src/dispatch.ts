@@ -18,9 +18,19 @@ export interface Outcome {
 export interface RpcProcedure {
   readonly name: string;
   readonly isIdempotent: boolean;
-  /** Decodes the arguments now; what it returns runs the call. Faults: XdrError. */
-  prepare(args: XdrReader): (context: CallContext) => Promise<Outcome>;
+  /** Decodes the arguments now. Faults: XdrError. */
+  prepare(args: XdrReader): Prepared;
 }
+
+/** A decoded call, not yet run. */
+export interface Prepared {
+  /** What the reply may hold beyond a few hundred bytes. Not 0 only of idempotent calls. */
+  readonly replyBytesAsked: number;
+  run(context: CallContext): Promise<Outcome>;
+}
+
+/** Resolves when the connection has room for a reply of so many bytes. */
+export type MakeRoom = (replyBytes: number) => Promise<void>;
 
 /** One version of a program. Procedure 0, NULL, is answered for all of them. */
 export interface RpcProgram {
@@ -68,7 +78,7 @@ export class Dispatcher {
   }
 
   /** The whole record to send back. Faults: XdrError when the message is no call, so nothing can be answered. */
-  async answer(message: XdrReader, client: string): Promise<readonly Uint8Array[]> {
+  async answer(message: XdrReader, client: string, makeRoom: MakeRoom): Promise<readonly Uint8Array[]> {
     const started = this.#parts.clock.monotonic();
     const call = readCall(message, client);
     if ('refusal' in call) return writeRefusal(this.#writer, call.xid, call.refusal);
@@ -90,13 +100,13 @@ export class Dispatcher {
       });
     };
     if (procedure.isIdempotent) {
-      const { parts, status } = await this.#run(call, procedure, message);
+      const { parts, status } = await this.#run(call, procedure, { args: message, makeRoom });
       report(status, parts);
       return parts;
     }
     let status = 'replayed';
     const { parts } = await this.#replays.once(replayKey(call, message), async () => {
-      const answer = await this.#run(call, procedure, message);
+      const answer = await this.#run(call, procedure, { args: message, makeRoom });
       status = answer.status;
       return answer;
     });
@@ -131,14 +141,15 @@ export class Dispatcher {
   async #run(
     call: Call,
     procedure: RpcProcedure,
-    args: XdrReader,
+    { args, makeRoom }: { args: XdrReader; makeRoom: MakeRoom },
   ): Promise<Answer & { readonly status: string }> {
-    const run = attempt(() => procedure.prepare(args));
-    if (run === undefined) {
+    const prepared = attempt(() => procedure.prepare(args));
+    if (prepared === undefined) {
       return { parts: this.#accepted(call.xid, 'GARBAGE_ARGS'), isReplayable: false, status: 'GARBAGE_ARGS' };
     }
     try {
-      const outcome = await run(call.context);
+      if (prepared.replyBytesAsked > 0) await makeRoom(prepared.replyBytesAsked);
+      const outcome = await prepared.run(call.context);
       beginAccepted(this.#writer, call.xid, 'SUCCESS');
       outcome.encode(this.#writer);
       return { parts: endRecord(this.#writer), isReplayable: outcome.isFinal, status: outcome.status };

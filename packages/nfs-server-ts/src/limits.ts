@@ -9,7 +9,7 @@ export interface ServerLimits {
   readonly callsInFlightMax: number;
   /** Of one connection: bytes of the calls in flight. May be exceeded by one record. */
   readonly callBytesInFlightMax: number;
-  /** Of one connection: replies that the peer has not taken. May be exceeded by the replies of the calls in flight. */
+  /** Of one connection: replies that the peer has not taken, and what the calls in flight ask for. May be exceeded by one READ. */
   readonly replyBytesQueuedMax: number;
   /** How long a peer may leave a record unfinished, or a queued reply untaken. */
   readonly stalledMsMax: number;
@@ -28,7 +28,7 @@ export const defaultLimits: ServerLimits = {
   connectionsMax: 1024,
   callsInFlightMax: 128,
   callBytesInFlightMax: 16 * 1_048_576,
-  replyBytesQueuedMax: 16 * 1_048_576,
+  replyBytesQueuedMax: 8 * 1_048_576,
   stalledMsMax: 30_000,
   closeMsMax: 5_000,
   replayEntriesMax: 4096,

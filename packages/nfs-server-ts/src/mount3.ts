@@ -156,10 +156,11 @@ function row<Name extends MountProcedureName>(
     isIdempotent: true,
     prepare(reader) {
       const args = argsCodec.read(reader);
-      return async (call): Promise<Outcome> => {
+      const run = async (call: CallContext): Promise<Outcome> => {
         const result = await handle(call, args);
         return { status: 'SUCCESS', isFinal: true, encode: (writer) => resultCodec.write(writer, result) };
       };
+      return { replyBytesAsked: 0, run };
     },
   };
 }

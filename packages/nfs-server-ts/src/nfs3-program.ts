@@ -27,9 +27,12 @@ function rpcProcedure(name: string, row: AnyRow, handle: AnyHandler): RpcProcedu
       const args = row.args.read(reader);
       if (reader.clamped && hyperTooLarge !== 'clamp') {
         const refused = outcomeOf(row, { status: hyperTooLarge, fail: row.failBare });
-        return () => Promise.resolve(refused);
+        return { replyBytesAsked: 0, run: () => Promise.resolve(refused) };
       }
-      return async (context) => outcomeOf(row, await handle(context, args));
+      return {
+        replyBytesAsked: row.replyBytesAsked(args),
+        run: async (context) => outcomeOf(row, await handle(context, args)),
+      };
     },
   };
 }

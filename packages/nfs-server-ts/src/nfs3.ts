@@ -146,6 +146,8 @@ export interface Procedure<Args, Ok, Fail> {
    * 2^53-1, behind which no file has a byte: READ finds the end, COMMIT covers all.
    */
   readonly hyperTooLarge: Nfsstat3Failure | 'clamp';
+  /** How many bytes of content or entries the caller asks for; 0 where every reply is short. */
+  readonly replyBytesAsked: (args: Args) => number;
   readonly args: Codec<Args>;
   readonly resok: Codec<Ok>;
   readonly resfail: Codec<Fail>;
@@ -153,8 +155,9 @@ export interface Procedure<Args, Ok, Fail> {
   readonly failBare: Fail;
 }
 const procedure = <Args, Ok, Fail>(row: Procedure<Args, Ok, Fail>): Procedure<Args, Ok, Fail> => row;
-const asks = { isIdempotent: true, hyperTooLarge: 'NFS3ERR_INVAL' } as const;
-const changes = { isIdempotent: false, hyperTooLarge: 'NFS3ERR_INVAL' } as const;
+const none = (): number => 0;
+const asks = { isIdempotent: true, hyperTooLarge: 'NFS3ERR_INVAL', replyBytesAsked: none } as const;
+const changes = { isIdempotent: false, hyperTooLarge: 'NFS3ERR_INVAL', replyBytesAsked: none } as const;
 
 /** RFC 1813 §3.3. Dispatch, metrics, tracing and the fuzzers iterate over this table. */
 export const procedures = {
@@ -211,6 +214,7 @@ export const procedures = {
     number: 6,
     isIdempotent: true,
     hyperTooLarge: 'clamp',
+    replyBytesAsked: ({ count }) => count,
     args: struct({ file: nfs_fh3, offset: u64, count: u32 }),
     resok: struct({ file_attributes: post_op_attr, count: u32, eof: bool, data: pieces }),
     resfail: struct({ file_attributes: post_op_attr }),
@@ -220,6 +224,7 @@ export const procedures = {
     number: 7,
     isIdempotent: false,
     hyperTooLarge: 'NFS3ERR_FBIG',
+    replyBytesAsked: none,
     args: struct({ file: nfs_fh3, offset: u64, count: u32, stable: stable_how, data: opaque(0xffff_ffff) }),
     resok: struct({ file_wcc: wcc_data, count: u32, committed: stable_how, verf: writeverf3 }),
     resfail: fileWcc,
@@ -296,6 +301,7 @@ export const procedures = {
     number: 16,
     isIdempotent: true,
     hyperTooLarge: 'NFS3ERR_BAD_COOKIE',
+    replyBytesAsked: ({ count }) => count,
     args: struct({ dir: nfs_fh3, cookie: u64, cookieverf: cookieverf3, count: u32 }),
     resok: struct({
       dir_attributes: post_op_attr,
@@ -309,6 +315,7 @@ export const procedures = {
     number: 17,
     isIdempotent: true,
     hyperTooLarge: 'NFS3ERR_BAD_COOKIE',
+    replyBytesAsked: ({ maxcount }) => maxcount,
     args: struct({ dir: nfs_fh3, cookie: u64, cookieverf: cookieverf3, dircount: u32, maxcount: u32 }),
     resok: struct({
       dir_attributes: post_op_attr,
@@ -375,6 +382,7 @@ export const procedures = {
     number: 21,
     isIdempotent: true,
     hyperTooLarge: 'clamp',
+    replyBytesAsked: none,
     args: struct({ file: nfs_fh3, offset: u64, count: u32 }),
     resok: struct({ file_wcc: wcc_data, verf: writeverf3 }),
     resfail: fileWcc,

@@ -252,6 +252,32 @@ test('a peer that takes no replies is no longer read from, and cut off in the en
   assert.equal(transport.state, 'destroyed');
 });
 
+test('a peer that asks for much and reads nothing is promised no more than may be queued', async () => {
+  let running = 0;
+  const { transport, connection, root } = await bench({ replyBytesQueuedMax: 10_000 }, (nfs) => ({
+    ...nfs,
+    READ: async (_context, { count }) => {
+      running += 1;
+      const data = [new Uint8Array(count)];
+      return { status: 'NFS3_OK', ok: { file_attributes: undefined, count, eof: false, data } };
+    },
+  }));
+  const read = { file: root, offset: 0, count: 4000 };
+  for (let xid = 0; xid < 20; xid++) connection.received(call('READ', read, xid));
+  await turn();
+  assert.deepEqual([running, transport.sent.length], [2, 2]);
+  connection.received(call('GETATTR', { object: root }, 20));
+  await turn();
+  assert.equal(transport.sent.length, 3);
+  for (let round = 0; round < 20; round++) {
+    transport.bytesQueued = 0;
+    connection.drained();
+    await turn();
+    assert(transport.bytesQueued <= 10_000);
+  }
+  assert.deepEqual([running, transport.sent.length], [20, 21]);
+});
+
 test('no more calls run at once than may, and the rest waits its turn', async () => {
   let running = 0;
   let runningMax = 0;
