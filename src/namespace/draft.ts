@@ -16,10 +16,8 @@ import type { Draft, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import type { Extent } from './records.ts';
 import { FileSnapshot } from './snapshot.ts';
-import { cutIntoBlobs } from './stage.ts';
+import { cutIntoBlobs, lengthOf } from './stage.ts';
 import { dropContent } from './unlink.ts';
-
-const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
 
 interface Unsaved {
   readonly extent: Extent;

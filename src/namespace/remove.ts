@@ -12,7 +12,20 @@ import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';
 
 /** See FileTree.remove. */
-export async function remove(parts: Parts, caller: Caller, { directory, name }: Place): Promise<Change> {
+export async function remove(parts: Parts, caller: Caller, place: Place): Promise<Change> {
+  return removeEntry(parts, caller, place, async (edit, named) => {
+    if (named.inode.kind === 'directory') throw new Fault('is-directory', 'inode', printable(place.name));
+    await removeFile(parts, edit, named);
+  });
+}
+
+/** Finds the entry, lets `take` remove it, and keeps the directory it was in. */
+async function removeEntry(
+  parts: Parts,
+  caller: Caller,
+  { directory, name }: Place,
+  take: (edit: TreeEdit, named: NamedInode) => Promise<void>,
+): Promise<Change> {
   const { edit, parent } = await parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
@@ -20,8 +33,7 @@ export async function remove(parts: Parts, caller: Caller, { directory, name }: 
     const parent = await loadWritable(tx, caller, directory);
     const inode = await loadInode(tx, found.dentry.ino);
     requireUnstuck(caller, parent, inode);
-    if (inode.kind === 'directory') throw new Fault('is-directory', 'inode', printable(name));
-    await removeFile(parts, edit, { parent: directory, name: found.name, dentry: found.dentry, inode });
+    await take(edit, { parent: directory, name: found.name, dentry: found.dentry, inode });
     await keepDirectory(parts, edit, directory);
     edit.finish();
     return { edit, parent };
@@ -66,32 +78,13 @@ export async function emptiedImplicit({ tx }: TreeEdit, directory: Ino): Promise
 }
 
 /** See FileTree.removeDirectory. */
-export async function removeDirectory(
-  parts: Parts,
-  caller: Caller,
-  { directory, name }: Place,
-): Promise<Change> {
-  if (isDot(name)) throw new Fault('invalid-argument', 'inode', '.');
-  if (isDotDot(name)) throw new Fault('not-empty', 'inode', '..');
-  const { edit, parent } = await parts.kv.transact('durable', async (tx) => {
-    const edit = editOf(parts, tx);
-    requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
-    const found = await requirePosix(tx, directory, name);
-    const parent = await loadWritable(tx, caller, directory);
-    const inode = await loadInode(tx, found.dentry.ino);
-    requireUnstuck(caller, parent, inode);
-    if (inode.kind !== 'directory') throw new Fault('not-directory', 'inode', printable(name));
-    await removeEmptyDirectory(parts, edit, {
-      parent: directory,
-      name: found.name,
-      dentry: found.dentry,
-      inode,
-    });
-    await keepDirectory(parts, edit, directory);
-    edit.finish();
-    return { edit, parent };
+export async function removeDirectory(parts: Parts, caller: Caller, place: Place): Promise<Change> {
+  if (isDot(place.name)) throw new Fault('invalid-argument', 'inode', '.');
+  if (isDotDot(place.name)) throw new Fault('not-empty', 'inode', '..');
+  return removeEntry(parts, caller, place, async (edit, named) => {
+    if (named.inode.kind !== 'directory') throw new Fault('not-directory', 'inode', printable(place.name));
+    await removeEmptyDirectory(parts, edit, named);
   });
-  return edit.change(parent);
 }
 
 /** Removes a directory that holds nothing but its own marker. Fault('not-empty') otherwise. */

@@ -27,7 +27,8 @@ export function cutIntoBlobs(parts: readonly Uint8Array[]): readonly (readonly U
   return lists;
 }
 
-const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+export const lengthOf = (parts: readonly Uint8Array[]): number =>
+  parts.reduce((sum, part) => sum + part.length, 0);
 
 /** Stages the bytes of a file from `offset`; on a fault nothing stays staged. */
 export async function stageRun(blobs: Blobs, offset: number, parts: readonly Uint8Array[]): Promise<Staged> {
