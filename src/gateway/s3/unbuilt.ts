@@ -92,7 +92,6 @@ export const unbuiltHeaders: readonly string[] = [
   'x-amz-object-lock-retain-until-date',
   'x-amz-object-lock-legal-hold',
   'x-amz-bucket-object-lock-enabled',
-  'x-amz-bypass-governance-retention',
   'x-amz-grant-full-control',
   'x-amz-grant-read',
   'x-amz-grant-read-acp',
