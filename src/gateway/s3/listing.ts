@@ -1,8 +1,8 @@
 import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
 import type { Found, Ino, ObjectStore, VersionEntry, WalkEntry } from '../../namespace/namespace.ts';
+import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText } from './members.ts';
-import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
 import { versionText } from './version.ts';
 import { xmlElement, xmlText } from './xml.ts';
