@@ -1,6 +1,7 @@
 import type { Claim } from './authenticate.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
+import { noValidDate } from './signature-time.ts';
 import { algorithm, type Scope } from './sigv4.ts';
 import { secondsOfTimestamp, timestampOfHttpDate } from './timestamp.ts';
 
@@ -56,10 +57,7 @@ function timestampOf(request: S3Request): string {
   const date = request.headers['x-amz-date'] ?? request.headers['date'];
   const timestamp =
     date === undefined || !Number.isNaN(secondsOfTimestamp(date)) ? date : timestampOfHttpDate(date);
-  if (timestamp === undefined)
-    throw new S3Error('AccessDenied', {
-      message: 'AWS authentication requires a valid Date or x-amz-date header',
-    });
+  if (timestamp === undefined) throw noValidDate();
   return timestamp;
 }
 
