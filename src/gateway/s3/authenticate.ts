@@ -1,13 +1,6 @@
 import type { Clock } from '../../environment.ts';
 import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
-import { invalidArgument, S3Error } from './errors.ts';
-import type { Principal } from './operation.ts';
-import { presignedClaim } from './presigned.ts';
-import type { S3Request } from './request.ts';
-import { isoSeconds, timeTooSkewed } from './signature-time.ts';
-import { headerClaim } from './signed-header.ts';
-import { headerClaimV2, isHeaderV2, isPresignedV2, presignedClaimV2, type ClaimV2 } from './signed-v2.ts';
-import { signatureV2 } from './sigv2.ts';
+import { headersNotSigned } from '../../signing/authorization.ts';
 import {
   canonicalRequest,
   ChunkSigner,
@@ -17,8 +10,16 @@ import {
   stringToSign,
   type Scope,
   type SigningKeys,
-} from './sigv4.ts';
-import { secondsOfTimestamp } from './timestamp.ts';
+} from '../../signing/sigv4.ts';
+import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
+import { invalidArgument, S3Error } from './errors.ts';
+import type { Principal } from './operation.ts';
+import { presignedClaim } from './presigned.ts';
+import type { S3Request } from './request.ts';
+import { isoSeconds, timeTooSkewed } from './signature-time.ts';
+import { headerClaim } from './signed-header.ts';
+import { headerClaimV2, isHeaderV2, isPresignedV2, presignedClaimV2, type ClaimV2 } from './signed-v2.ts';
+import { signatureV2 } from './sigv2.ts';
 
 /** The keys that may sign. */
 export interface Credentials {
@@ -156,7 +157,7 @@ function checkTime(clock: Clock, claim: Claim): void {
   const now = clock.wall().seconds;
   const signedAt = secondsOfTimestamp(claim.timestamp);
   if (claim.expiresSeconds === undefined) {
-    if (Math.abs(now - signedAt) <= SIGNATURE_SKEW_SECONDS_MAX) return;
+    if (!isSkewed(now, signedAt)) return;
     throw timeTooSkewed(claim.timestamp, now);
   }
   if (signedAt - now > SIGNATURE_SKEW_SECONDS_MAX)
@@ -177,14 +178,7 @@ function checkTime(clock: Clock, claim: Claim): void {
 
 /** `host` and every x-amz-* header that is there must be covered by the signature. */
 function checkSignedHeaders(request: S3Request, claim: Claim): void {
-  const unsigned: string[] = [];
-  if (!claim.signedHeaders.includes('host')) unsigned.push('host');
-  for (const name in request.headers) {
-    if (!name.startsWith('x-amz-') || claim.signedHeaders.includes(name)) continue;
-    // The header repeats what the signature already covers as the last line of the canonical request.
-    if (name === 'x-amz-content-sha256' && request.headers[name] === claim.payloadHash) continue;
-    unsigned.push(name);
-  }
+  const unsigned = headersNotSigned(request.headers, claim);
   if (unsigned.length > 0)
     throw new S3Error('AccessDenied', {
       message: 'There were headers present in the request which were not signed',

@@ -1,9 +1,8 @@
-import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
+import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import { isoSeconds, noValidDate, timeTooSkewed } from './signature-time.ts';
 import { stringToSignV2 } from './sigv2.ts';
-import { secondsOfTimestamp } from './timestamp.ts';
 
 /** What a request signed by version 2 says about itself. */
 export interface ClaimV2 {
@@ -49,7 +48,7 @@ function checkDate(date: string, now: number): void {
   const basic = secondsOfTimestamp(date);
   const signedAt = Number.isNaN(basic) ? Date.parse(date) / 1000 : basic;
   if (Number.isNaN(signedAt) || signedAt < 0) throw noValidDate();
-  if (Math.abs(now - signedAt) > SIGNATURE_SKEW_SECONDS_MAX) throw timeTooSkewed(date, now);
+  if (isSkewed(now, signedAt)) throw timeTooSkewed(date, now);
 }
 
 /** The claim of a presigned URL, which has not expired. Headers that were signed may stand in the query. */

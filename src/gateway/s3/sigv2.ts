@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { decodePercent } from './percent.ts';
+import { decodePercent } from '../../signing/percent.ts';
 import type { S3Request } from './request.ts';
 
 /**
