@@ -13,7 +13,17 @@ import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable } from './find.ts';
 import { dentryKey, entryName, inodeKey } from './keys.ts';
-import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey, ObjectAt } from './namespace.ts';
+import type {
+  Caller,
+  Expectation,
+  FacetChange,
+  Found,
+  Ino,
+  Name,
+  ObjectFacet,
+  ObjectKey,
+  ObjectAt,
+} from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
@@ -77,6 +87,7 @@ export function ifStale(fault: unknown): undefined {
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
   const { ifMatch, ifNoneMatch } = expect;
+  requireState(inode, expect);
   const matches = (etags: readonly string[]): boolean =>
     inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
   if (ifMatch !== undefined && inode === undefined) throw new Fault('not-found', 'object', printable(key));
@@ -85,6 +96,25 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
     throw new Fault('precondition-failed', 'object', 'If-None-Match');
   }
+}
+
+/** API_DeleteObject, x-amz-if-match-*; API_RenameObject, x-amz-rename-source-* and If-*-Since. */
+function requireState(
+  inode: Inode | undefined,
+  { ifModifiedAt, ifUnmodifiedSince, ifSize, ifModifiedSince }: Expectation,
+): void {
+  const failed = (condition: string): Fault => new Fault('precondition-failed', 'object', condition);
+  if (inode === undefined) {
+    if (ifModifiedSince !== undefined) throw failed('If-Modified-Since');
+    return;
+  }
+  const { size, mtime } = inode;
+  if (ifModifiedAt !== undefined && mtime.seconds !== ifModifiedAt)
+    throw failed('x-amz-if-match-last-modified-time');
+  if (ifSize !== undefined && size !== ifSize) throw failed('x-amz-if-match-size');
+  if (ifUnmodifiedSince !== undefined && mtime.seconds > ifUnmodifiedSince)
+    throw failed('If-Unmodified-Since');
+  if (ifModifiedSince !== undefined && mtime.seconds <= ifModifiedSince) throw failed('If-Modified-Since');
 }
 
 export interface Attachment extends ObjectAt {
@@ -119,10 +149,7 @@ async function publish(
   const edit = editOf(parts, tx);
   await requireBucket(tx, bucket);
   const { directories, name } = componentsOf(key);
-  let parent = bucket;
-  for (const directory of directories) {
-    parent = await implicitDirectory(parts, edit, { caller, bucket, parent, name: directory });
-  }
+  const parent = await implicitPath(parts, edit, { caller, bucket, directories });
   const beside = await pairOf(tx, parent, name);
   const old = beside.file === undefined ? undefined : await loadInode(tx, beside.file.ino);
   requireExpected(old && withDirty(old, parts.files.get(old.ino)?.attributes), expect, key);
@@ -148,6 +175,18 @@ async function publish(
   return inode;
 }
 
+/** The last of the directories on the way to a key; those that are not there are made. */
+export async function implicitPath(
+  parts: Parts,
+  edit: TreeEdit,
+  { caller, bucket, directories }: { caller: Caller; bucket: Ino; directories: readonly Name[] },
+): Promise<Ino> {
+  let parent = bucket;
+  for (const name of directories)
+    parent = await implicitDirectory(parts, edit, { caller, bucket, parent, name });
+  return parent;
+}
+
 /** The directory of that name; made without a marker when there is none, so that it goes with its last key. */
 async function implicitDirectory(
   { sequence }: Parts,
@@ -169,7 +208,7 @@ async function implicitDirectory(
 export async function changeFacet(
   parts: Parts,
   { bucket, key, expect }: Omit<Attachment, 'facet'>,
-  change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
+  change: FacetChange,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
     const resolved = await resolve(tx, bucket, key);
@@ -201,11 +240,16 @@ export async function removeKey(
     requireExpected(withDirty(inode, parts.files.get(inode.ino)?.attributes), expect, key);
     const edit = editOf(parts, tx);
     await removeFile(parts, edit, { ...resolved, inode });
-    for (const { parent, name, dentry } of [...resolved.path].reverse()) {
-      if ((await emptiedImplicit(edit, dentry.ino)) === undefined) break;
-      edit.unmake(dentry.ino);
-      await edit.remove(parent, name, dentry);
-    }
+    await removeEmptied(edit, resolved.path);
     edit.finish();
   });
+}
+
+/** Takes away the implicit directories that lost their last entry, from the lowest up. */
+export async function removeEmptied(edit: TreeEdit, path: Resolved['path']): Promise<void> {
+  for (const { parent, name, dentry } of path.toReversed()) {
+    if ((await emptiedImplicit(edit, dentry.ino)) === undefined) break;
+    edit.unmake(dentry.ino);
+    await edit.remove(parent, name, dentry);
+  }
 }

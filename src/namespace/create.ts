@@ -196,7 +196,7 @@ export function addMarker({ sequence }: Parts, edit: TreeEdit, directory: Inode)
   const birth = { ino, bucket, uid, gid, contentGeneration, now: edit.now };
   const marker = newInode({ ...birth, kind: 'file', mode: OBJECT_MODE });
   const headers = { 'content-type': 'application/x-directory' };
-  const nothing = { metadata: {}, checksums: [], partLengths: [], tags: [] };
+  const nothing = { metadata: {}, checksums: [], parts: [], tags: [], storageClass: 'STANDARD' };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
   edit.tx.put(inodeKey(ino), encodeInode({ ...marker, facet }));
   edit.add(directory.ino, MARKER_NAME, {

@@ -13,6 +13,7 @@ import type { Parts } from './parts.ts';
 import { read } from './read.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
+import { renameKey } from './rename-key.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setTags } from './set-tags.ts';
 import { openSnapshot } from './snapshot.ts';
@@ -100,6 +101,7 @@ function objectStore(parts: Parts): ObjectStore {
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setTags: (at, tags) => setTags(parts, at, tags),
     removeKey: (at) => removeKey(parts, at),
+    renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),
     upload: (at) => upload(parts, at),

@@ -47,10 +47,24 @@ export interface Inode {
 
 const INODE_VERSION = 1;
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character'];
-const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+/** Stored by their place in this list: it only grows. */
+const algorithms: readonly Checksum['algorithm'][] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'MD5',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+];
+const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
+const HAS_RARE_FACET = 16;
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -65,12 +79,18 @@ const hasRare = (inode: Inode): boolean =>
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
 
+/** What few facets have, likewise. */
+const hasRareFacet = ({ storageClass, parts }: ObjectFacet): boolean =>
+  storageClass !== STANDARD || parts.some(({ checksums }) => checksums.length > 0);
+
 export function encodeInode(inode: Inode): Uint8Array {
   const rare = hasRare(inode);
+  const rareFacet = inode.facet !== undefined && hasRareFacet(inode.facet);
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
-    (rare ? HAS_RARE : 0);
+    (rare ? HAS_RARE : 0) |
+    (rareFacet ? HAS_RARE_FACET : 0);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -82,6 +102,7 @@ export function encodeInode(inode: Inode): Uint8Array {
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
   if (rare) writeRare(writer, inode);
+  if (rareFacet && inode.facet !== undefined) writeRareFacet(writer, inode.facet);
   return writer.finish();
 }
 
@@ -91,7 +112,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
   const flags = reader.number();
   const kind = kinds[reader.number()];
   assert(kind !== undefined, 'inode record of an unknown kind');
-  const inode = {
+  const common = {
     ino,
     kind,
     bucket: reader.number() as Ino,
@@ -111,6 +132,11 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
   };
+  const { facet } = common;
+  const inode =
+    (flags & HAS_RARE_FACET) === 0 || facet === undefined
+      ? common
+      : { ...common, facet: readRareFacet(reader, facet) };
   reader.end();
   return inode;
 }
@@ -164,7 +190,7 @@ function readExtents(reader: RecordReader): readonly Extent[] {
 function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
   writeChecksums(writer, facet.checksums);
-  writer.list(facet.partLengths, (length) => writer.number(length));
+  writer.list(facet.parts, ({ length }) => writer.number(length));
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
 }
 
@@ -175,10 +201,22 @@ function readFacet(reader: RecordReader): StoredFacet {
     headers: reader.map(),
     metadata: reader.map(),
     checksums: readChecksums(reader),
-    partLengths: reader.list(() => reader.number()),
+    parts: reader.list(() => ({ length: reader.number(), checksums: [] })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
+    storageClass: STANDARD,
   };
 }
+
+function writeRareFacet(writer: RecordWriter, { storageClass, parts }: ObjectFacet): void {
+  writer.text(storageClass);
+  for (const { checksums } of parts) writeChecksums(writer, checksums);
+}
+
+const readRareFacet = (reader: RecordReader, facet: StoredFacet): StoredFacet => ({
+  ...facet,
+  storageClass: reader.text(),
+  parts: facet.parts.map(({ length }) => ({ length, checksums: readChecksums(reader) })),
+});
 
 const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
   writer.list(checksums, ({ algorithm, value, type }) =>
@@ -276,12 +314,13 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
+  if (hasRareFacet(row.facet)) writeRareFacet(writer, row.facet);
   return writer.finish();
 }
 
 export function decodeUpload(bytes: Uint8Array): UploadRow {
   const reader = new RecordReader(bytes);
-  return {
+  const row = {
     uploadId: reader.text(),
     initiatedAt: readTime(reader),
     facet: readFacet(reader),
@@ -291,6 +330,7 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     }))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
+  return reader.hasMore() ? { ...row, facet: readRareFacet(reader, row.facet) } : row;
 }
 
 export interface PartRow {

@@ -85,7 +85,7 @@ export function entriesXml(
     contents +=
       `<Contents><Key>${encode(keyText(entry.key))}</Key><LastModified>${xmlDate(attributes.mtime)}</LastModified>` +
       `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml}` +
-      '<StorageClass>STANDARD</StorageClass></Contents>';
+      `<StorageClass>${facet.storageClass}</StorageClass></Contents>`;
   }
   return contents + prefixes;
 }
