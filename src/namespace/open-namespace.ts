@@ -26,6 +26,7 @@ import {
   putPart,
   upload,
 } from './uploads.ts';
+import { listVersions } from './list-versions.ts';
 import { walk } from './walk.ts';
 import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
@@ -103,6 +104,7 @@ function objectStore(parts: Parts): ObjectStore {
     removeKey: (at) => removeKey(parts, at),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
+    versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),
     upload: (at) => upload(parts, at),
     putPart: (at, draft, part) => putPart(parts, at, ourDraft(draft), part),

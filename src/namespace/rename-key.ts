@@ -5,6 +5,7 @@ import { editOf } from './create.ts';
 import { pairOf, printable } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts';
+import { withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { removeFile, type NamedInode } from './remove.ts';
@@ -68,7 +69,9 @@ async function move(
   if (replaced !== undefined) await removeFile(parts, edit, replaced);
   await edit.remove(named.parent, named.name, named.dentry);
   edit.add(parent, name, { ino: inode.ino, kind: inode.kind, beside: await pairOf(edit.tx, parent, name) });
-  const moved = { ...inode, ctime: nextCtime(parts, inode, edit.now) };
+  const left = { ...inode, names: withoutName(inode, named) };
+  const names = withName(left, { parent, name });
+  const moved = { ...left, names, ctime: nextCtime(parts, inode, edit.now) };
   edit.tx.put(inodeKey(inode.ino), encodeInode(moved));
   return moved;
 }
