@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import type { BlobId } from '../tiering/blobs.ts';
-import type { Attributes, BucketConfigurationName, Checksum, Ino, Kind, ObjectFacet } from './namespace.ts';
+import type {
+  Attributes,
+  BucketConfigurationName,
+  Checksum,
+  Ino,
+  Kind,
+  Name,
+  ObjectFacet,
+} from './namespace.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -15,6 +23,12 @@ export interface Extent {
 /** The facet as stored: it holds as long as the content is still the one it was computed from. */
 export interface StoredFacet extends ObjectFacet {
   readonly contentGeneration: number;
+}
+
+/** A name in a directory, as it is entered there. */
+export interface EntryName {
+  readonly parent: Ino;
+  readonly name: Name;
 }
 
 export interface Inode {
@@ -31,8 +45,11 @@ export interface Inode {
   readonly ctime: Time;
   readonly contentGeneration: number;
   readonly device: Attributes['device'];
-  /** Directories only: where `..` leads. Other kinds have 0, they may have several parents. */
-  readonly parent: Ino;
+  /**
+   * Where it is entered, so that a path can be told from a handle. One for a directory, none for the root, parts of
+   * uploads and old versions; of a file with very many hard links only the first `INODE_NAMES_MAX`.
+   */
+  readonly names: readonly EntryName[];
   /** Symlinks only. */
   readonly target: Uint8Array;
   /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
@@ -74,7 +91,8 @@ export function encodeInode(inode: Inode): Uint8Array {
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
-  writer.number(inode.size).number(inode.contentGeneration).number(inode.parent);
+  writer.number(inode.size).number(inode.contentGeneration);
+  writer.list(inode.names, ({ parent, name }) => writer.number(parent).bytes(name));
   writeTime(writer, inode.atime);
   writeTime(writer, inode.mtime);
   writeTime(writer, inode.ctime);
@@ -101,7 +119,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     linkCount: reader.number(),
     size: reader.number(),
     contentGeneration: reader.number(),
-    parent: reader.number() as Ino,
+    names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
     atime: readTime(reader),
     mtime: readTime(reader),
     ctime: readTime(reader),
