@@ -4,6 +4,7 @@ import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -15,12 +16,14 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
@@ -35,6 +38,7 @@ export const createMultipartUpload = operation({
       key: keyBytes(input.key),
       facet,
       checksum,
+      lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
