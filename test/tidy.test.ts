@@ -17,7 +17,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'kv', 'workers'],
-  'gateway/s3': ['namespace', 'accounts', 'workers', 'config'],
+  lifecycle: ['namespace'],
+  'gateway/s3': ['namespace', 'lifecycle', 'accounts', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
   'gateway/admin': ['namespace', 'accounts', 'tiering', 'config', 'scheduler'],
   gateway: [
@@ -27,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'gateway/nfs',
     'gateway/admin',
     'namespace',
+    'lifecycle',
     'accounts',
     'tiering',
     'workers',

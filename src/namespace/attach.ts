@@ -19,6 +19,7 @@ import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
 import { emptiedImplicit, removeFile } from './remove.ts';
 import type { TreeEdit } from './tree-edit.ts';
+import { compareTimes } from './time.ts';
 import { unlink } from './unlink.ts';
 
 const SLASH = 0x2f;
@@ -76,7 +77,7 @@ export function ifStale(fault: unknown): undefined {
 
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
-  const { ifMatch, ifNoneMatch } = expect;
+  const { ifMatch, ifNoneMatch, ifUnchanged } = expect;
   const matches = (etags: readonly string[]): boolean =>
     inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
   if (ifMatch !== undefined && inode === undefined) throw new Fault('not-found', 'object', printable(key));
@@ -85,7 +86,18 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
     throw new Fault('precondition-failed', 'object', 'If-None-Match');
   }
+  if (ifUnchanged !== undefined && !isUnchanged(inode, ifUnchanged))
+    throw new Fault('precondition-failed', 'object', 'changed meanwhile');
 }
+
+/** Content has its generation; everything else that changes advances the ctime. */
+const isUnchanged = (
+  inode: Inode | undefined,
+  { ino, contentGeneration, ctime }: NonNullable<Expectation['ifUnchanged']>,
+): boolean =>
+  inode?.ino === ino &&
+  inode.contentGeneration === contentGeneration &&
+  compareTimes(inode.ctime, ctime) === 0;
 
 export interface Attachment extends ObjectAt {
   readonly facet: ObjectFacet;

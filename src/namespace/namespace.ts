@@ -93,6 +93,8 @@ export interface Expectation {
   readonly ifMatch?: readonly string[];
   /** `*`: there must be no object. ETags: none of them may match. */
   readonly ifNoneMatch?: readonly string[];
+  /** The object as it was seen: still the same inode, and nothing of it has changed since. */
+  readonly ifUnchanged?: Pick<Attributes, 'ino' | 'contentGeneration' | 'ctime'>;
 }
 
 export interface Bucket {
@@ -106,7 +108,7 @@ export interface Bucket {
 }
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'tagging';
+export type BucketConfigurationName = 'cors' | 'lifecycle' | 'tagging';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {

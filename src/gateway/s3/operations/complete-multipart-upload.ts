@@ -22,6 +22,7 @@ import {
 } from '../checksums.ts';
 import { etagsOf, writeExpectation } from '../conditions.ts';
 import { S3Error } from '../errors.ts';
+import { expirationHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   emptyFacet,
@@ -94,7 +95,8 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    return { headers: [], body: resultDocument(wish, found) };
+    const expiration = await expirationHeaders(context, wish.key, found);
+    return { headers: expiration, body: resultDocument(wish, found) };
   },
 });
 

@@ -7,6 +7,7 @@ import { withCopySource } from '../copy-source.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { hashRange } from '../hash-range.ts';
+import { expirationHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -70,7 +71,7 @@ export const copyObject = operation({
         return changeInPlace(context, { wish, change, expect });
       return spliceWhole(context, { wish, object, change, expect });
     });
-    return { headers: [], body: resultDocument(found) };
+    return { headers: await expirationHeaders(context, wish.key, found), body: resultDocument(found) };
   },
 });
 

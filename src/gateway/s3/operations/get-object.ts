@@ -5,6 +5,7 @@ import type { OpenObject } from '../../../namespace/namespace.ts';
 import { lengthOf } from '../chunked.ts';
 import { checkReadConditions } from '../conditions.ts';
 import type { AnswerStream } from '../http.ts';
+import { expirationHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   keyBytes,
@@ -74,7 +75,9 @@ export const getObject = operation({
       const headers = objectHeaders(object.found, input);
       checkReadConditions(input, object.found, headers.validators);
       const selection = selectRange(object.found, input);
-      return await answer(object, selection, headers.all(selection));
+      const expiration =
+        input.versionId === undefined ? await expirationHeaders(context, input.key, object.found) : [];
+      return await answer(object, selection, [...headers.all(selection), ...expiration]);
     } catch (failure) {
       await object.close();
       throw failure;

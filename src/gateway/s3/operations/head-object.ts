@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { checkReadConditions } from '../conditions.ts';
+import { expirationHeaders } from '../lifecycle-headers.ts';
 import { bucketOf, keyBytes } from '../members.ts';
 import { objectHeaders, selectRange } from '../object-answer.ts';
 import { operation } from '../operation.ts';
@@ -25,6 +26,8 @@ export const headObject = operation({
     const headers = objectHeaders(found, input);
     checkReadConditions(input, found, headers.validators);
     const selection = selectRange(found, input);
-    return { status: selection.status, headers: headers.all(selection) };
+    const expiration =
+      input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
+    return { status: selection.status, headers: [...headers.all(selection), ...expiration] };
   },
 });

@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import type { Draft, Expectation, ObjectFacet } from '../../../namespace/namespace.ts';
+import type { Draft, Expectation, Found, ObjectFacet } from '../../../namespace/namespace.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
 import { facetOf } from '../facet.ts';
+import { expirationHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   facetMembers,
@@ -41,19 +42,20 @@ export const putObject = operation({
     return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       const facet = { etag, ...stored, checksums, partLengths: [] };
-      await attach(context, { key: input.key, draft, facet, expect });
-      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums)] };
+      const found = await attach(context, { key: input.key, draft, facet, expect });
+      const expiration = await expirationHeaders(context, input.key, found);
+      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...expiration] };
     });
   },
 });
 
-const attach = async (
+const attach = (
   context: S3Context,
   { key, draft, facet, expect }: { key: string; draft: Draft; facet: ObjectFacet; expect: Expectation },
-): Promise<void> => {
+): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  await publishing(context, { key, expect }, () =>
+  return publishing(context, { key, expect }, () =>
     objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
   );
 };
