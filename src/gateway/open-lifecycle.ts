@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { LifecycleJob, type LifecycleStatus } from '../lifecycle/job.ts';
-import { outcomes } from '../lifecycle/sweep.ts';
+import { outcomes } from '../lifecycle/sweep-unit.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
 import type { Scheduler } from '../scheduler.ts';

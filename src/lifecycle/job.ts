@@ -2,7 +2,8 @@ import type { Environment } from '../environment.ts';
 import { LIFECYCLE_PASS_SECONDS_MIN, LIFECYCLE_PASSES_PER_DAY } from '../limits.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
 import type { Calendar } from './calendar.ts';
-import { outcomes, sweep, type Outcome } from './sweep.ts';
+import { outcomes, type Outcome } from './sweep-unit.ts';
+import { sweep } from './sweep.ts';
 
 export interface LifecycleJobParts {
   readonly objects: ObjectStore;

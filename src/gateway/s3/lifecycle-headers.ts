@@ -2,9 +2,9 @@ import type { Time } from '../../environment.ts';
 import { abortOf, expirationOf, type Terms } from '../../lifecycle/due.ts';
 import { lifecycleOf } from '../../lifecycle/rules.ts';
 import type { Found } from '../../namespace/namespace.ts';
+import { encodePercent } from '../../signing/percent.ts';
 import { bucketOf, keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { encodePercent } from './percent.ts';
 import { httpDate } from './timestamp.ts';
 
 /** When the object expires and by which rule, for every answer about a current version. AWS API reference, GetObject. */

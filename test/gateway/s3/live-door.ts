@@ -37,6 +37,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Of lifecycle rules. */
   readonly secondsPerDay?: number;
@@ -46,7 +47,7 @@ export interface LiveDoorOptions {
 
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
-  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it } = options;
+  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
   const { secondsPerDay = SECONDS_PER_DAY } = options;
   const lifecycleChanges = { count: 0 };
   const observations: Observation[] = [];
@@ -76,7 +77,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, observe }),
+    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,
