@@ -7,7 +7,14 @@ import type { Terms } from './due.ts';
 import { lifecycleOf, type Rule } from './rules.ts';
 
 /** What came of one thing that a rule was due for. */
-export const outcomes = ['expired', 'versionRemoved', 'markerRemoved', 'aborted', 'error'] as const;
+export const outcomes = [
+  'expired',
+  'transitioned',
+  'versionRemoved',
+  'markerRemoved',
+  'aborted',
+  'error',
+] as const;
 export type Outcome = (typeof outcomes)[number];
 
 export interface SweepParts {

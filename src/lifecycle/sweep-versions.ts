@@ -1,14 +1,24 @@
 import { LIFECYCLE_STEP_ENTRIES } from '../limits.ts';
 import type { Bucket } from '../namespace/namespace.ts';
 import type { VersionEntry, VersionsOptions } from '../namespace/version.ts';
-import { isDue, markerExpirationOf, noncurrentExpirationOf, type Terms } from './due.ts';
+import {
+  isDue,
+  markerExpirationOf,
+  noncurrentExpirationOf,
+  noncurrentTransitionDue,
+  type Terms,
+} from './due.ts';
 import { History, type Sighting } from './history.ts';
 import type { Rule } from './rules.ts';
 import { visitObject } from './sweep-objects.ts';
 import { attempt, inParallel, NOTHING, prefixesOf, termsOf, type SweepParts } from './sweep-unit.ts';
 
-const isAboutVersions = ({ expiration, removesMarkers, noncurrentExpiration }: Rule): boolean =>
-  expiration !== undefined || removesMarkers || noncurrentExpiration !== undefined;
+const isAboutVersions = (rule: Rule): boolean =>
+  rule.expiration !== undefined ||
+  rule.removesMarkers ||
+  rule.transitions.length > 0 ||
+  rule.noncurrentExpiration !== undefined ||
+  rule.noncurrentTransitions.length > 0;
 
 /** Everything in a bucket that has or had versioning. */
 export async function* sweepVersions(parts: SweepParts, bucket: Bucket): AsyncGenerator<undefined, void> {
@@ -57,14 +67,17 @@ async function visitNoncurrent(
 ): Promise<void> {
   const size = found?.attributes.size ?? 0;
   const tags = found?.facet.tags ?? [];
-  const version = { key, size, tags, noncurrentSince: since, newerCount, storageClass: undefined };
-  if (!isDue(noncurrentExpirationOf(terms, version), parts.environment.clock.wall())) return;
-  if (found === undefined) return removeMarker(parts, bucket, { key, versionId });
+  const storageClass = found?.facet.storageClass;
+  const version = { key, size, tags, noncurrentSince: since, newerCount, storageClass };
+  const now = parts.environment.clock.wall();
+  const isOver = isDue(noncurrentExpirationOf(terms, version), now);
+  if (found === undefined) return isOver ? removeMarker(parts, bucket, { key, versionId }) : undefined;
   // Also not when what was newer has gone, and it is what the key leads to.
-  const expect = { ifUnchanged: found.attributes };
-  await attempt(parts, 'versionRemoved', () =>
-    parts.objects.removeKey({ bucket: bucket.ino, key, versionId, expect }),
-  );
+  const at = { bucket: bucket.ino, key, versionId, expect: { ifUnchanged: found.attributes } };
+  if (isOver) return attempt(parts, 'versionRemoved', () => parts.objects.removeKey(at));
+  const move = noncurrentTransitionDue(terms, version, now);
+  if (move !== undefined)
+    await attempt(parts, 'transitioned', () => parts.objects.setStorageClass(at, move.storageClass));
 }
 
 /** The null version may have become an object meanwhile, which must stay. */

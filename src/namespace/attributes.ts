@@ -167,8 +167,8 @@ const opaqueEtag = (inode: Inode): string =>
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { etag, headers, metadata, checksums, partLengths, tags } = facet;
-    return { etag, headers, metadata, checksums, partLengths, tags };
+    const { contentGeneration: _generation, ...current } = facet;
+    return current;
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {
@@ -176,8 +176,9 @@ export function facetOf(inode: Inode): ObjectFacet {
     headers,
     metadata: facet?.metadata ?? {},
     checksums: [],
-    partLengths: [],
+    parts: [],
     tags: facet?.tags ?? [],
+    storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }
 

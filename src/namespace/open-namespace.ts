@@ -24,8 +24,10 @@ import { NO_RULES } from './records.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
+import { renameKey } from './rename-key.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
+import { setStorageClass } from './set-storage-class.ts';
 import { setTags } from './set-tags.ts';
 import {
   abortUpload,
@@ -114,8 +116,10 @@ function objectStore(parts: Parts): ObjectStore {
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setTags: (at, tags) => setTags(parts, at, tags),
+    setStorageClass: (at, storageClass) => setStorageClass(parts, at, storageClass),
     setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
+    renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),

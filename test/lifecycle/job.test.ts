@@ -1,70 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Fault } from '../../src/fault.ts';
-import type { LifecycleDocument, RuleElement } from '../../src/lifecycle/document.ts';
-import { LifecycleJob } from '../../src/lifecycle/job.ts';
 import { LIFECYCLE_STEP_ENTRIES } from '../../src/limits.ts';
-import type { Bucket, ObjectStore, Tag } from '../../src/namespace/namespace.ts';
-import { bytes, get, listed, openWorld, put, root, s3, silent, type World } from '../namespace/world.ts';
-import { seededRandom } from '../kv/seeded-random.ts';
-
-const SECONDS_PER_DAY = 10;
-
-interface Ageing {
-  readonly world: World;
-  readonly bucket: Bucket;
-  readonly job: LifecycleJob;
-  readonly outcomes: string[];
-  /** Replaces the rules without telling the job. */
-  readonly configure: (...rules: readonly Partial<RuleElement>[]) => Promise<void>;
-  /** Lets days of the rules go by. */
-  readonly age: (days: number) => void;
-  /** One pass, as if the rules had just changed. */
-  readonly pass: () => Promise<void>;
-}
-
-async function openAgeing(wrapped: (objects: ObjectStore) => ObjectStore = (it) => it): Promise<Ageing> {
-  const world = await openWorld();
-  const { objects } = world.namespace;
-  const bucket = await objects.createBucket(s3, 'ageing');
-  const outcomes: string[] = [];
-  const job = new LifecycleJob({
-    objects: wrapped(objects),
-    environment: { clock: world.clock, random: seededRandom(1), log: silent },
-    calendar: { secondsPerDay: SECONDS_PER_DAY },
-    count: (outcome) => void outcomes.push(outcome),
-  });
-  return {
-    world,
-    bucket,
-    job,
-    outcomes,
-    configure: (...rules) => objects.putBucketConfiguration(bucket, 'lifecycle', documentOf(rules)),
-    age: (days) => void (world.clock.ms += days * SECONDS_PER_DAY * 1000),
-    async pass() {
-      job.changed();
-      const before = job.status().passes;
-      while (job.status().passes === before) await job.step();
-    },
-  };
-}
-
-const documentOf = (rules: readonly Partial<RuleElement>[]): Uint8Array => {
-  const document: LifecycleDocument = {
-    Rule: rules.map((rule, index) => ({
-      ID: `rule-${index}`,
-      Status: 'Enabled',
-      Filter: {},
-      Transition: [],
-      NoncurrentVersionTransition: [],
-      ...rule,
-    })),
-    transitionMinimum: 'all_storage_classes_128K',
-  };
-  return bytes(JSON.stringify(document));
-};
-
-const keysOf = ({ world, bucket }: Ageing): Promise<readonly string[]> => listed(world, bucket);
+import type { Tag } from '../../src/namespace/namespace.ts';
+import { bytes, get, put, root, s3 } from '../namespace/world.ts';
+import { documentOf, keysOf, openAgeing, type Ageing } from './ageing.ts';
 
 suite('expiration', () => {
   test('removes what is old enough and matches, and nothing else', async () => {
@@ -87,6 +27,7 @@ suite('expiration', () => {
     assert.deepEqual(await keysOf(ageing), ['other']);
     assert.deepEqual(ageing.job.status().counts, {
       expired: 4,
+      transitioned: 0,
       versionRemoved: 0,
       markerRemoved: 0,
       aborted: 0,
@@ -181,7 +122,7 @@ suite('an object that changes between the look and the removal stays', () => {
       change: ({ world, bucket }) =>
         world.namespace.objects.changeFacet(
           { bucket: bucket.ino, key: bytes('k'), expect: {} },
-          { headers: {}, metadata: { a: 'b' }, tags: [] },
+          { headers: {}, metadata: { a: 'b' }, tags: [], storageClass: 'STANDARD' },
         ),
     },
     {

@@ -41,7 +41,7 @@ export const putObject = operation({
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
-      const facet = { etag, ...stored, checksums, partLengths: [] };
+      const facet = { etag, ...stored, checksums, parts: [] };
       const found = await attach(context, { key: input.key, draft, facet, expect });
       const expiration = await expirationHeaders(context, input.key, found);
       return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...expiration] };

@@ -1,0 +1,60 @@
+import { Type } from '@sinclair/typebox';
+import type { Found } from '../../namespace/namespace.ts';
+import { checkReadConditions, type ReadConditions } from './conditions.ts';
+import { expirationHeaders } from './lifecycle-headers.ts';
+import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
+import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
+import type { S3Context } from './operation.ts';
+
+/** Members of GetObject and HeadObject alike. */
+export const readMembers = {
+  input: {
+    ...objectMembers.input,
+    ...readConditionMembers.input,
+    versionId: text,
+    range: text,
+    ifRange: text,
+    partNumber: Type.Optional(partNumber),
+    checksumMode: text,
+    responseContentType: text,
+    responseContentLanguage: text,
+    responseExpires: text,
+    responseCacheControl: text,
+    responseContentDisposition: text,
+    responseContentEncoding: text,
+  },
+  bindings: {
+    ...objectMembers.bindings,
+    ...readConditionMembers.bindings,
+    versionId: query('versionId'),
+    range: header('range'),
+    ifRange: header('if-range'),
+    partNumber: query('partNumber'),
+    checksumMode: header('x-amz-checksum-mode'),
+    responseContentType: query('response-content-type'),
+    responseContentLanguage: query('response-content-language'),
+    responseExpires: query('response-expires'),
+    responseCacheControl: query('response-cache-control'),
+    responseContentDisposition: query('response-content-disposition'),
+    responseContentEncoding: query('response-content-encoding'),
+  },
+} as const;
+
+/** What GetObject answers, and HeadObject without the bytes. */
+export interface Reading extends Selection {
+  readonly headers: string[];
+}
+
+/** Throws what a read of the object is refused with: its conditions, its range. */
+export async function readingOf(
+  context: S3Context,
+  found: Found,
+  input: ReadInput & ReadConditions & { readonly key: string; readonly versionId?: string },
+): Promise<Reading> {
+  const headers = objectHeaders(found, input);
+  checkReadConditions(input, found, headers.validators);
+  const selection = selectRange(found, input);
+  // Rules are about what the key leads to, and S3 does not say when a version would expire.
+  const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
+  return { ...selection, headers: [...headers.all(selection), ...expiration] };
+}
