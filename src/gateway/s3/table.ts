@@ -1,5 +1,10 @@
 import type { Operation } from './operation.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -42,11 +47,13 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketLifecycle,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
   getBucketCors,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketTagging,
   getBucketVersioning,
@@ -65,6 +72,7 @@ export const operations: readonly Operation[] = [
   listObjectsV2,
   listParts,
   putBucketCors,
+  putBucketLifecycleConfiguration,
   putBucketTagging,
   putBucketVersioning,
   putObject,

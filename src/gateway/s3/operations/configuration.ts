@@ -30,12 +30,6 @@ const unset: readonly {
     answer: ownerControls,
   },
   {
-    name: 'GetBucketLifecycleConfiguration',
-    subresource: 'lifecycle',
-    action: 's3:GetLifecycleConfiguration',
-    answer: 'NoSuchLifecycleConfiguration',
-  },
-  {
     name: 'GetBucketLogging',
     subresource: 'logging',
     action: 's3:GetBucketLogging',
