@@ -91,10 +91,14 @@ function objectStore(parts: Parts): ObjectStore {
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
     bucketConfiguration: (ino, name) => bucketConfiguration(parts, ino, name),
-    putBucketConfiguration: (which, name, document) =>
-      changeBucketConfiguration(parts, which, { name, document }),
-    deleteBucketConfiguration: (which, name) =>
-      changeBucketConfiguration(parts, which, { name, document: undefined }),
+    putBucketConfiguration: async (which, name, document) => {
+      await changeBucketConfiguration(parts, which, { name, document });
+    },
+    replaceBucketConfiguration: (which, name, { from, to }) =>
+      changeBucketConfiguration(parts, which, { name, document: to, from: { document: from } }),
+    deleteBucketConfiguration: async (which, name) => {
+      await changeBucketConfiguration(parts, which, { name, document: undefined });
+    },
     head: (at) => head(parts, at),
     open: (at) => openObject(parts, at),
     draft: async () => new FileDraft(parts),

@@ -1,5 +1,13 @@
 import type { Operation } from './operation.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -14,6 +22,7 @@ import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
@@ -22,6 +31,8 @@ import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -32,16 +43,15 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
-  getBucketCors,
   getBucketLocation,
   getBucketTagging,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
   getObjectTagging,
   headBucket,
   headObject,
@@ -51,11 +61,20 @@ export const operations: readonly Operation[] = [
   listObjectVersions,
   listObjectsV2,
   listParts,
-  putBucketCors,
   putBucketTagging,
   putObject,
   putObjectTagging,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { etagsOf } from '../conditions.ts';
+import { deleteExpectation } from '../conditions.ts';
 import { bucketOf, header, keyBytes, objectMembers, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { publishing } from '../publish.ts';
@@ -10,13 +10,25 @@ export const deleteObject = operation({
   name: 'DeleteObject',
   route: { method: 'DELETE', level: 'object' },
   action: 's3:DeleteObject',
-  input: Type.Object({ ...objectMembers.input, versionId: text, ifMatch: text }),
-  bindings: { ...objectMembers.bindings, versionId: query('versionId'), ifMatch: header('if-match') },
+  input: Type.Object({
+    ...objectMembers.input,
+    versionId: text,
+    ifMatch: text,
+    lastModified: text,
+    size: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+  bindings: {
+    ...objectMembers.bindings,
+    versionId: query('versionId'),
+    ifMatch: header('if-match'),
+    lastModified: header('x-amz-if-match-last-modified-time'),
+    size: header('x-amz-if-match-size'),
+  },
   success: 204,
-  async handle(context, { key, versionId, ifMatch }) {
+  async handle(context, { key, versionId, ...conditions }) {
     checkVersion(versionId);
-    const expect = ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) };
-    await publishing(context, { key, expect }, () =>
+    const expect = deleteExpectation(conditions);
+    await publishing({ key, expect }, () =>
       context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(key), expect }),
     );
     return { headers: [] };

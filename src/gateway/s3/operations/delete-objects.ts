@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
-import { etagsOf } from '../conditions.ts';
+import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import { bucketMembers, bucketOf, keyBytes } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
@@ -13,6 +13,8 @@ const deletion = Type.Object({
   Key: Type.String({ minLength: 1 }),
   VersionId: Type.Optional(Type.String()),
   ETag: Type.Optional(Type.String()),
+  LastModifiedTime: Type.Optional(Type.String()),
+  Size: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /** AWS API reference, DeleteObjects. */
@@ -56,8 +58,9 @@ async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Pro
   try {
     checkVersion(wish.VersionId);
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
-    const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
-    await publishing(context, { key: wish.Key, expect }, () =>
+    const { ETag: ifMatch, LastModifiedTime: lastModified, Size: size } = wish;
+    const expect = deleteExpectation({ ifMatch, lastModified, size });
+    await publishing({ key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(wish.Key), expect }),
     );
   } catch (failure) {

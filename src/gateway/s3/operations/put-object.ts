@@ -53,7 +53,7 @@ const attach = async (
 ): Promise<void> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  await publishing(context, { key, expect }, () =>
+  await publishing({ key, expect }, () =>
     objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
   );
 };
