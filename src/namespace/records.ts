@@ -11,6 +11,7 @@ import type {
   Name,
   ObjectFacet,
 } from './namespace.ts';
+import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -23,6 +24,12 @@ export interface Extent {
 /** The facet as stored: it holds as long as the content is still the one it was computed from. */
 export interface StoredFacet extends ObjectFacet {
   readonly contentGeneration: number;
+}
+
+export interface StoredVersion {
+  readonly id: VersionId;
+  /** Seconds of the wall clock until which NFS may go on changing this version in place; 0: it is sealed. */
+  readonly openUntil: number;
 }
 
 /** A name in a directory, as it is entered there. */
@@ -59,6 +66,10 @@ export interface Inode {
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
   readonly facet: StoredFacet | undefined;
+  readonly version: StoredVersion;
+  readonly lock: ObjectLock;
+  /** Directories of buckets only; the bucket's row says the same to who has only its name. */
+  readonly rules: BucketRules;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -81,7 +92,12 @@ const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
-const HAS_RARE_FACET = 16;
+const HAS_VERSION = 8;
+const HAS_RULES = 16;
+
+export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
+export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
+export const NO_RULES: BucketRules = { versioning: 'off', objectLock: undefined };
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -96,18 +112,19 @@ const hasRare = (inode: Inode): boolean =>
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
 
-/** What few facets have, likewise. */
-const hasRareFacet = ({ storageClass, parts }: ObjectFacet): boolean =>
-  storageClass !== STANDARD || parts.some(({ checksums }) => checksums.length > 0);
+const hasVersion = ({ version, lock }: Inode): boolean =>
+  version.id !== NULL_VERSION || version.openUntil !== 0 || lock.legalHold || lock.retention !== undefined;
 
 export function encodeInode(inode: Inode): Uint8Array {
   const rare = hasRare(inode);
-  const rareFacet = inode.facet !== undefined && hasRareFacet(inode.facet);
+  const versioned = hasVersion(inode);
+  const ruled = inode.rules.versioning !== 'off';
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
     (rare ? HAS_RARE : 0) |
-    (rareFacet ? HAS_RARE_FACET : 0);
+    (versioned ? HAS_VERSION : 0) |
+    (ruled ? HAS_RULES : 0);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -120,7 +137,11 @@ export function encodeInode(inode: Inode): Uint8Array {
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
   if (rare) writeRare(writer, inode);
-  if (rareFacet && inode.facet !== undefined) writeRareFacet(writer, inode.facet);
+  if (versioned) {
+    writer.number(inode.version.id).number(inode.version.openUntil);
+    writeLock(writer, inode.lock);
+  }
+  if (ruled) writeRules(writer, inode.rules);
   return writer.finish();
 }
 
@@ -130,7 +151,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
   const flags = reader.number();
   const kind = kinds[reader.number()];
   assert(kind !== undefined, 'inode record of an unknown kind');
-  const common = {
+  const inode = {
     ino,
     kind,
     bucket: reader.number() as Ino,
@@ -149,12 +170,14 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
       : { extents: undefined, contentId: reader.number() }),
     facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
+    ...((flags & HAS_VERSION) === 0
+      ? { version: NO_VERSION, lock: NO_LOCK }
+      : {
+          version: { id: reader.number() as VersionId, openUntil: reader.number() },
+          lock: readLock(reader),
+        }),
+    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
   };
-  const { facet } = common;
-  const inode =
-    (flags & HAS_RARE_FACET) === 0 || facet === undefined
-      ? common
-      : { ...common, facet: readRareFacet(reader, facet) };
   reader.end();
   return inode;
 }
@@ -180,6 +203,52 @@ function readRare(reader: RecordReader): Rare {
     device: { major: reader.number(), minor: reader.number() },
     xattrs: new Map(reader.list(() => [reader.text(), reader.bytes()] as const)),
   };
+}
+
+const retentionModes = ['GOVERNANCE', 'COMPLIANCE'] as const;
+const versionings = ['off', 'enabled', 'suspended'] as const;
+const retentionUnits = ['days', 'years'] as const;
+
+function codeIn<Name extends string>(names: readonly Name[], reader: RecordReader): Name {
+  const name = names[reader.number()];
+  assert(name !== undefined, 'record with an unknown code');
+  return name;
+}
+
+export function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
+  writer.number(legalHold ? 1 : 0);
+  writer.list(retention === undefined ? [] : [retention], ({ mode, until }) => {
+    writer.number(retentionModes.indexOf(mode));
+    writeTime(writer, until);
+  });
+}
+
+export function readLock(reader: RecordReader): ObjectLock {
+  const legalHold = reader.number() === 1;
+  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: readTime(reader) }));
+  return { retention, legalHold };
+}
+
+function writeRules(writer: RecordWriter, { versioning, objectLock }: BucketRules): void {
+  writer.number(versionings.indexOf(versioning));
+  writer.list(objectLock === undefined ? [] : [objectLock.defaultRetention], (retention) => {
+    writer.list(retention === undefined ? [] : [retention], ({ mode, unit, amount }) => {
+      writer.number(retentionModes.indexOf(mode)).number(retentionUnits.indexOf(unit)).number(amount);
+    });
+  });
+}
+
+function readRules(reader: RecordReader): BucketRules {
+  const versioning = codeIn(versionings, reader);
+  const [objectLock] = reader.list(() => {
+    const [defaultRetention] = reader.list(() => ({
+      mode: codeIn(retentionModes, reader),
+      unit: codeIn(retentionUnits, reader),
+      amount: reader.number(),
+    }));
+    return { defaultRetention };
+  });
+  return { versioning, objectLock };
 }
 
 /** Offsets as distances from the end before, which are zero in a file without holes. */
@@ -208,8 +277,12 @@ function readExtents(reader: RecordReader): readonly Extent[] {
 function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
   writeChecksums(writer, facet.checksums);
-  writer.list(facet.parts, ({ length }) => writer.number(length));
+  writer.list(facet.parts, ({ length, checksums }) => {
+    writer.number(length);
+    writeChecksums(writer, checksums);
+  });
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
+  writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
 }
 
 function readFacet(reader: RecordReader): StoredFacet {
@@ -219,22 +292,11 @@ function readFacet(reader: RecordReader): StoredFacet {
     headers: reader.map(),
     metadata: reader.map(),
     checksums: readChecksums(reader),
-    parts: reader.list(() => ({ length: reader.number(), checksums: [] })),
+    parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
-    storageClass: STANDARD,
+    storageClass: reader.text() || STANDARD,
   };
 }
-
-function writeRareFacet(writer: RecordWriter, { storageClass, parts }: ObjectFacet): void {
-  writer.text(storageClass);
-  for (const { checksums } of parts) writeChecksums(writer, checksums);
-}
-
-const readRareFacet = (reader: RecordReader, facet: StoredFacet): StoredFacet => ({
-  ...facet,
-  storageClass: reader.text(),
-  parts: facet.parts.map(({ length }) => ({ length, checksums: readChecksums(reader) })),
-});
 
 const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
   writer.list(checksums, ({ algorithm, value, type }) =>
@@ -292,13 +354,15 @@ export interface BucketRow {
   readonly configurations: readonly BucketConfigurationName[];
   /** `undefined`: root's. */
   readonly owner: string | undefined;
+  readonly rules: BucketRules;
 }
 
-export function encodeBucket({ ino, createdAt, configurations, owner }: BucketRow): Uint8Array {
+export function encodeBucket({ ino, createdAt, configurations, owner, rules }: BucketRow): Uint8Array {
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
-  if (owner !== undefined) writer.text(owner);
+  writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
+  writeRules(writer, rules);
   return writer.finish();
 }
 
@@ -307,9 +371,10 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const ino = reader.number() as Ino;
   const createdAt = readTime(reader);
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
-  const owner = reader.hasMore() ? reader.text() : undefined;
+  const [owner] = reader.list(() => reader.text());
+  const rules = readRules(reader);
   reader.end();
-  return { ino, createdAt, configurations, owner };
+  return { ino, createdAt, configurations, owner, rules };
 }
 
 export interface UploadRow {
@@ -317,6 +382,7 @@ export interface UploadRow {
   readonly initiatedAt: Time;
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
 }
@@ -325,14 +391,16 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, completed } = row;
+  const { checksum, lock, completed } = row;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
+  writer.list(lock === undefined ? [] : [lock], (it) => {
+    writeLock(writer, it);
+  });
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
-  if (hasRareFacet(row.facet)) writeRareFacet(writer, row.facet);
   return writer.finish();
 }
 
@@ -346,9 +414,11 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
       algorithm: reader.text() as Checksum['algorithm'],
       type: reader.text() as Checksum['type'],
     }))[0],
+    lock: reader.list(() => readLock(reader))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
-  return reader.hasMore() ? { ...row, facet: readRareFacet(reader, row.facet) } : row;
+  reader.end();
+  return row;
 }
 
 export interface PartRow {

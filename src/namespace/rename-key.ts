@@ -1,15 +1,19 @@
 import { Fault } from '../fault.ts';
-import { componentsOf, implicitPath, removeEmptied, requireExpected, resolve } from './attach.ts';
+import { makeWay, requireExpected, resolve } from './attach.ts';
 import { foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
+import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { pairOf, printable } from './find.ts';
+import { writeOutCurrent } from './head.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts';
 import { withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type Inode } from './records.ts';
-import { removeFile, type NamedInode } from './remove.ts';
-import type { TreeEdit } from './tree-edit.ts';
+import { encodeInode, type EntryName, type Inode } from './records.ts';
+import type { NamedInode } from './remove.ts';
+import { pruneImplicit } from './remove-key.ts';
+import { sealedVersion } from './seal.ts';
+import { dropNullVersion, isKept, keepCopy, markDeleted, retire, type KeyChange } from './versions.ts';
 
 interface KeyRename {
   readonly bucket: Ino;
@@ -19,21 +23,22 @@ interface KeyRename {
 }
 
 /** As the inode keeps it: longer than any verifier of RFC 1813, which has 8 bytes. */
-const verifierOf = (token: string | undefined): Uint8Array =>
+const verifierOf = ({ token }: KeyRename): Uint8Array =>
   token === undefined ? new Uint8Array(0) : Buffer.from(`rename by ${token}`);
 
 /** See ObjectStore.renameKey. */
 export async function renameKey(parts: Parts, caller: Caller, request: KeyRename): Promise<Found> {
   const { bucket, from, to } = request;
-  const verifier = verifierOf(request.token);
   const current = (inode: Inode): Inode => withDirty(inode, parts.files.get(inode.ino)?.attributes);
-  const inode = await parts.kv.transact('durable', async (tx) => {
+  for (const { key } of [from, to]) await writeOutCurrent(parts, { bucket, key });
+  const inode = await transactCopying(parts, async (tx, copy) => {
     const edit = editOf(parts, tx);
-    await requireBucket(tx, bucket);
+    const { rules } = await requireBucket(tx, bucket);
+    const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
     const source = await resolve(tx, bucket, from.key);
     const target = await resolve(tx, bucket, to.key);
     const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
-    if (source === undefined && replaced !== undefined && isMadeBy(verifier, replaced.inode))
+    if (source === undefined && replaced !== undefined && isMadeBy(request, replaced.inode))
       return replaced.inode;
     if (source === undefined) throw new Fault('not-found', 'object', printable(from.key));
     const moving = await loadInode(tx, source.dentry.ino);
@@ -42,50 +47,69 @@ export async function renameKey(parts: Parts, caller: Caller, request: KeyRename
       throw new Fault('precondition-failed', 'object', 'If-Match');
     requireExpected(replaced && current(replaced.inode), to.expect, to.key);
     if (Buffer.compare(from.key, to.key) === 0) return moving;
-    const named = { ...source, inode: moving };
-    const moved =
-      replaced?.inode.ino === moving.ino
-        ? await dropName(parts, edit, named)
-        : await move(parts, edit, { caller, bucket, named, replaced, key: to.key, verifier });
-    await removeEmptied(edit, source.path);
+    const moved = await move(change, request, { caller, named: { ...source, inode: moving }, replaced });
+    await pruneImplicit(edit, source);
     edit.finish();
     return moved;
   });
   return foundOf(current(inode));
 }
 
-const isMadeBy = (verifier: Uint8Array, { createVerifier }: Inode): boolean =>
-  verifier.length > 0 && Buffer.compare(verifier, createVerifier) === 0;
+/** The same rename, sent again: its first answer may have been lost. */
+function isMadeBy(request: KeyRename, { createVerifier }: Inode): boolean {
+  const verifier = verifierOf(request);
+  return verifier.length > 0 && Buffer.compare(verifier, createVerifier) === 0;
+}
 
-/** Both keys were names of one file already (a hard link): one of them goes. */
-async function dropName(parts: Parts, edit: TreeEdit, named: NamedInode): Promise<Inode> {
-  await removeFile(parts, edit, named);
-  return loadInode(edit.tx, named.inode.ino);
+interface Move {
+  readonly caller: Caller;
+  readonly named: NamedInode;
+  readonly replaced: NamedInode | undefined;
 }
 
 async function move(
-  parts: Parts,
-  edit: TreeEdit,
-  request: {
-    readonly caller: Caller;
-    readonly bucket: Ino;
-    readonly named: NamedInode;
-    readonly replaced: NamedInode | undefined;
-    readonly key: ObjectKey;
-    readonly verifier: Uint8Array;
-  },
+  change: KeyChange,
+  request: KeyRename,
+  { caller, named, replaced }: Move,
 ): Promise<Inode> {
-  const { caller, bucket, named, replaced, key, verifier: createVerifier } = request;
-  const { inode } = named;
+  const { parts, edit } = change;
+  const { bucket } = request;
+  const { inode, parent, name, dentry } = named;
+  const source = { bucket, key: request.from.key, entry: { parent, name } };
   // The directories on the way are made first: one that is left empty by the removal may be one of them.
-  const { directories, name } = componentsOf(key);
-  const parent = await implicitPath(parts, edit, { caller, bucket, directories });
-  if (replaced !== undefined) await removeFile(parts, edit, replaced);
-  await edit.remove(named.parent, named.name, named.dentry);
-  edit.add(parent, name, { ino: inode.ino, kind: inode.kind, beside: await pairOf(edit.tx, parent, name) });
+  const way = await makeWay(parts, edit, { bucket, key: request.to.key, owner: caller });
+  const target = { bucket, key: request.to.key, entry: { parent: way.parent, name: way.name } };
+  await edit.remove(parent, name, dentry);
+  if (replaced?.inode.ino === inode.ino) {
+    // Both keys were names of one file already (a hard link): one of them goes.
+    await retire(change, source, inode);
+    await markDeleted(change, source);
+    return loadInode(edit.tx, inode.ino);
+  }
+  if (replaced !== undefined) {
+    await edit.remove(replaced.parent, replaced.name, replaced.dentry);
+    await retire(change, target, replaced.inode);
+  }
+  if (isKept(change, name, inode)) await keepCopy(change, source, inode);
+  await markDeleted(change, source);
+  await dropNullVersion(change, target);
+  return enter(change, { ...named, createVerifier: verifierOf(request) }, target.entry);
+}
+
+async function enter(
+  change: KeyChange,
+  named: NamedInode & Pick<Inode, 'createVerifier'>,
+  entry: EntryName,
+): Promise<Inode> {
+  const { parts, edit, rules } = change;
+  const { inode, createVerifier } = named;
+  const beside = await pairOf(edit.tx, entry.parent, entry.name);
+  edit.add(entry.parent, entry.name, { ino: inode.ino, kind: inode.kind, beside });
   const left = { ...inode, names: withoutName(inode, named) };
-  const names = withName(left, { parent, name });
-  const moved = { ...left, names, createVerifier, ctime: nextCtime(parts, inode, edit.now) };
+  const versioned =
+    rules.versioning === 'off' ? {} : sealedVersion(parts, rules, { now: edit.now, lock: undefined });
+  const ctime = nextCtime(parts, inode, edit.now);
+  const moved = { ...left, ...versioned, names: withName(left, entry), createVerifier, ctime };
   edit.tx.put(inodeKey(inode.ino), encodeInode(moved));
   return moved;
 }

@@ -1,3 +1,4 @@
+import { headerMap } from '../../signing/headers.ts';
 import { decodePercent } from '../../signing/percent.ts';
 import { queryPairs } from '../../signing/query.ts';
 import { S3Error } from './errors.ts';
@@ -17,6 +18,8 @@ export interface S3Request {
   readonly bucket: string | undefined;
   /** Decoded text of the key. */
   readonly key: string | undefined;
+  /** The bucket stood in the Host header. */
+  readonly isVirtualHosted: boolean;
   readonly body: RequestBody;
 }
 
@@ -32,8 +35,9 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const path = mark < 0 ? target : target.slice(0, mark);
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
-  const { bucket, key } = place(path, hostBucket(headers['host'], domains));
-  return { method: http.method, path, rawQuery, query, headers, bucket, key, body: http.body };
+  const host = hostBucket(headers['host'], domains);
+  const at = { ...place(path, host), isVirtualHosted: host !== undefined };
+  return { method: http.method, path, rawQuery, query, headers, ...at, body: http.body };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */
@@ -43,17 +47,6 @@ function originForm(target: string): string {
   if (scheme < 0) throw new S3Error('InvalidURI');
   const slash = target.indexOf('/', scheme + 3);
   return slash < 0 ? '/' : target.slice(slash);
-}
-
-function headerMap(raw: readonly string[]): Record<string, string> {
-  const headers = Object.create(null) as Record<string, string>;
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = (raw[index] as string).toLowerCase();
-    const value = raw[index + 1] as string;
-    const earlier = headers[name];
-    headers[name] = earlier === undefined ? value : `${earlier},${value}`;
-  }
-  return headers;
 }
 
 function parseQuery(rawQuery: string): Record<string, string> {
