@@ -31,6 +31,7 @@ export async function openS3Door(
     accounts,
     region: config.region,
     domains: config.s3.baseDomains,
+    objectOwnership: config.s3.objectOwnership,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
     compute: nativeCompute(loadNative()),

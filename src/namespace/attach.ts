@@ -13,7 +13,17 @@ import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable } from './find.ts';
 import { dentryKey, entryName, inodeKey } from './keys.ts';
-import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey, ObjectAt } from './namespace.ts';
+import type {
+  Caller,
+  Expectation,
+  FacetChange,
+  Found,
+  Ino,
+  Name,
+  ObjectFacet,
+  ObjectKey,
+  ObjectAt,
+} from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
@@ -169,7 +179,7 @@ async function implicitDirectory(
 export async function changeFacet(
   parts: Parts,
   { bucket, key, expect }: Omit<Attachment, 'facet'>,
-  change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
+  change: FacetChange,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
     const resolved = await resolve(tx, bucket, key);

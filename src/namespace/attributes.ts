@@ -160,8 +160,8 @@ const opaqueEtag = (inode: Inode): string =>
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { etag, headers, metadata, checksums, partLengths, tags } = facet;
-    return { etag, headers, metadata, checksums, partLengths, tags };
+    const { contentGeneration: _generation, ...current } = facet;
+    return current;
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {
@@ -171,6 +171,7 @@ export function facetOf(inode: Inode): ObjectFacet {
     checksums: [],
     partLengths: [],
     tags: facet?.tags ?? [],
+    ...(facet?.acl === undefined ? {} : { acl: facet.acl }),
   };
 }
 

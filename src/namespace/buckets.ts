@@ -5,7 +5,7 @@ import { noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
 import { bucketKey, bucketRange, configurationKey, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
-import type { Bucket, Caller, Ino } from './namespace.ts';
+import type { Bucket, Caller, Ino, NewBucket } from './namespace.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeBucket, encodeBucket } from './records.ts';
@@ -38,7 +38,7 @@ export async function ensureRoot(parts: Parts): Promise<void> {
 export async function createBucket(
   parts: Parts,
   caller: Caller,
-  { name, owner }: Pick<Bucket, 'name' | 'owner'>,
+  { name, owner, objectOwnership, documents }: Pick<Bucket, 'name'> & NewBucket,
 ): Promise<Bucket> {
   return parts.kv.transact('durable', async (tx) => {
     const known = await tx.get(bucketKey(name));
@@ -51,7 +51,9 @@ export async function createBucket(
     edit.makeDirectory({ ...inode, parent: ROOT });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    const row = { ino, createdAt: edit.now, configurations: [], owner };
+    for (const [title, document] of documents ?? []) tx.put(configurationKey(ino, title), document);
+    const configurations = [...(documents?.keys() ?? [])];
+    const row = { ino, createdAt: edit.now, configurations, owner, objectOwnership };
     tx.put(bucketKey(name), encodeBucket(row));
     edit.finish();
     return { name, ...row };

@@ -56,6 +56,23 @@ export interface Tag {
   readonly value: string;
 }
 
+/** S3's word for what a grant allows. */
+export type Permission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP' | 'FULL_CONTROL';
+
+/** The grantee is an account or a group, in words of the door. */
+export interface Grant {
+  readonly grantee: string;
+  readonly permission: Permission;
+}
+
+/** To whom an object belongs and what others may do with it. The namespace keeps it, the doors give it meaning. */
+export interface AccessControl {
+  /** Id of an account. */
+  readonly owner: string;
+  /** At most ACL_GRANTS_MAX. */
+  readonly grants: readonly Grant[];
+}
+
 /** What S3 keeps about an object beside its attributes. */
 export interface ObjectFacet {
   /** Without quotes. */
@@ -69,13 +86,18 @@ export interface ObjectFacet {
   readonly partLengths: readonly number[];
   /** In the order in which they were given; keys are unique. */
   readonly tags: readonly Tag[];
+  /** Absent: the object belongs to the owner of its bucket, and nobody else may do anything with it. */
+  readonly acl?: AccessControl | undefined;
 }
+
+/** What a client says about an object. Without `acl` that stays as it was. */
+export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'acl'>;
 
 export interface Found {
   readonly attributes: Attributes;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
-   * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
+   * checksums, and the headers, metadata, tags and ACL that it had before. Symlinks read as their target (`inode/symlink`),
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
@@ -103,10 +125,23 @@ export interface Bucket {
   readonly configurations: readonly BucketConfigurationName[];
   /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
   readonly owner: string | undefined;
+  /** `undefined`: never set, or taken away. It stands here because every request wants to know it. */
+  readonly objectOwnership: ObjectOwnership | undefined;
 }
 
+/** AWS API reference, OwnershipControlsRule. The namespace keeps it, the doors give it meaning. */
+export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
+
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'tagging';
+export type BucketConfigurationName = 'acl' | 'cors' | 'tagging';
+
+/** How a bucket begins. */
+export interface NewBucket {
+  readonly owner?: Bucket['owner'];
+  readonly objectOwnership?: Bucket['objectOwnership'];
+  /** As putBucketConfiguration takes them. */
+  readonly documents?: ReadonlyMap<BucketConfigurationName, Uint8Array>;
+}
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -154,6 +189,8 @@ export interface UploadSummary {
   readonly facet: ObjectFacet;
   /** Wanted for the parts and the whole, as given to createUpload. */
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Id of the account that began it, as given to createUpload. */
+  readonly initiator?: string | undefined;
 }
 
 export interface PartSummary {
@@ -291,7 +328,7 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(caller: Caller, name: string, owner?: string): Promise<Bucket>;
+  createBucket(caller: Caller, name: string, birth?: NewBucket): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;
@@ -312,6 +349,12 @@ export interface ObjectStore {
     name: BucketConfigurationName,
   ): Promise<void>;
 
+  /** Replaces the bucket's object ownership; `undefined` takes it away. */
+  setBucketOwnership(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    objectOwnership: ObjectOwnership | undefined,
+  ): Promise<void>;
+
   head(at: ObjectAt): Promise<Found | undefined>;
   open(at: ObjectAt): Promise<OpenObject | undefined>;
   draft(caller: Caller): Promise<Draft>;
@@ -321,20 +364,19 @@ export interface ObjectStore {
     draft: Draft,
     to: ObjectAt & { readonly facet: ObjectFacet; readonly expect: Expectation },
   ): Promise<Found>;
-  /** Replaces headers, metadata and tags of an object in place, content untouched: CopyObject onto itself. */
-  changeFacet(
-    at: ObjectAt & { readonly expect: Expectation },
-    change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
-  ): Promise<Found>;
+  /** Replaces headers, metadata, tags and ACL of an object in place, content untouched: CopyObject onto itself. */
+  changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: ObjectAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /** The same for the ACL of that very inode: `undefined` also when the key leads to another one by now. */
+  setAcl(at: ObjectAt & Pick<Attributes, 'ino'>, acl: AccessControl | undefined): Promise<Found | undefined>;
   /** Absent is success. Implicit directories that became empty vanish. */
   removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
 
   createUpload(
     caller: Caller,
-    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'>,
+    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum' | 'initiator'>,
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;

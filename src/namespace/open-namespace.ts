@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet, head, ifStale, removeKey, resolve } from './attach.ts';
 import { attributes } from './attributes.ts';
-import { bucketConfiguration, changeBucketConfiguration } from './bucket-configuration.ts';
+import {
+  bucketConfiguration,
+  changeBucketConfiguration,
+  setBucketOwnership,
+} from './bucket-configuration.ts';
 import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from './buckets.ts';
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
@@ -14,7 +18,7 @@ import { read } from './read.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
 import { setAttributes } from './set-attributes.ts';
-import { setTags } from './set-tags.ts';
+import { setAcl, setTags } from './set-tags.ts';
 import { openSnapshot } from './snapshot.ts';
 import {
   abortUpload,
@@ -84,7 +88,7 @@ function ourDraft(draft: Draft): FileDraft {
 
 function objectStore(parts: Parts): ObjectStore {
   return {
-    createBucket: (caller, name, owner) => createBucket(parts, caller, { name, owner }),
+    createBucket: (caller, name, birth) => createBucket(parts, caller, { name, ...birth }),
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
@@ -93,11 +97,13 @@ function objectStore(parts: Parts): ObjectStore {
       changeBucketConfiguration(parts, which, { name, document }),
     deleteBucketConfiguration: (which, name) =>
       changeBucketConfiguration(parts, which, { name, document: undefined }),
+    setBucketOwnership: (which, objectOwnership) => setBucketOwnership(parts, which, objectOwnership),
     head: (at) => head(parts, at),
     open: (at) => openObject(parts, at),
     draft: async () => new FileDraft(parts),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
+    setAcl: (at, acl) => setAcl(parts, at, acl),
     setTags: (at, tags) => setTags(parts, at, tags),
     removeKey: (at) => removeKey(parts, at),
     walk: (ino, options) => walk(parts, ino, options),

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
+import { ACL_GRANTS_MAX } from '../limits.ts';
 import type { BlobId } from '../tiering/blobs.ts';
-import type { Attributes, BucketConfigurationName, Checksum, Ino, Kind, ObjectFacet } from './namespace.ts';
+import type {
+  AccessControl,
+  Attributes,
+  BucketConfigurationName,
+  Checksum,
+  Ino,
+  Kind,
+  ObjectFacet,
+  ObjectOwnership,
+  Permission,
+} from './namespace.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -51,6 +62,7 @@ const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64N
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
+const HAS_ACL = 8;
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -70,7 +82,8 @@ export function encodeInode(inode: Inode): Uint8Array {
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
-    (rare ? HAS_RARE : 0);
+    (rare ? HAS_RARE : 0) |
+    (inode.facet?.acl === undefined ? 0 : HAS_ACL);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -81,6 +94,7 @@ export function encodeInode(inode: Inode): Uint8Array {
   if (inode.extents === undefined) writer.number(inode.contentId);
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
+  if (inode.facet?.acl !== undefined) writeAcl(writer, inode.facet.acl);
   if (rare) writeRare(writer, inode);
   return writer.finish();
 }
@@ -108,7 +122,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     ...((flags & HAS_EXTENT_ROWS) === 0
       ? { extents: readExtents(reader), contentId: 0 }
       : { extents: undefined, contentId: reader.number() }),
-    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
+    facet: (flags & HAS_FACET) === 0 ? undefined : readWholeFacet(reader, (flags & HAS_ACL) !== 0),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
   };
   reader.end();
@@ -168,6 +182,7 @@ function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
 }
 
+/** Without the ACL, which few facets have and which follows elsewhere. */
 function readFacet(reader: RecordReader): StoredFacet {
   return {
     contentGeneration: reader.number(),
@@ -178,6 +193,29 @@ function readFacet(reader: RecordReader): StoredFacet {
     partLengths: reader.list(() => reader.number()),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
   };
+}
+
+const permissions: readonly Permission[] = ['READ', 'WRITE', 'READ_ACP', 'WRITE_ACP', 'FULL_CONTROL'];
+
+function writeAcl(writer: RecordWriter, { owner, grants }: AccessControl): void {
+  assert(grants.length <= ACL_GRANTS_MAX);
+  writer
+    .text(owner)
+    .list(grants, ({ grantee, permission }) => writer.number(permissions.indexOf(permission)).text(grantee));
+}
+
+const readAcl = (reader: RecordReader): AccessControl => ({
+  owner: reader.text(),
+  grants: reader.list(() => {
+    const permission = permissions[reader.number()];
+    assert(permission !== undefined, 'grant of an unknown permission');
+    return { permission, grantee: reader.text() };
+  }),
+});
+
+function readWholeFacet(reader: RecordReader, hasAcl: boolean): StoredFacet {
+  const facet = readFacet(reader);
+  return hasAcl ? { ...facet, acl: readAcl(reader) } : facet;
 }
 
 const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
@@ -236,13 +274,17 @@ export interface BucketRow {
   readonly configurations: readonly BucketConfigurationName[];
   /** `undefined`: root's. */
   readonly owner: string | undefined;
+  readonly objectOwnership: ObjectOwnership | undefined;
 }
 
-export function encodeBucket({ ino, createdAt, configurations, owner }: BucketRow): Uint8Array {
+export function encodeBucket(row: BucketRow): Uint8Array {
+  const { ino, createdAt, configurations, owner, objectOwnership } = row;
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
-  if (owner !== undefined) writer.text(owner);
+  // Rows from before there were users, or object ownership, end earlier.
+  if (owner !== undefined || objectOwnership !== undefined) writer.text(owner ?? '');
+  if (objectOwnership !== undefined) writer.text(objectOwnership);
   return writer.finish();
 }
 
@@ -251,9 +293,10 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const ino = reader.number() as Ino;
   const createdAt = readTime(reader);
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
-  const owner = reader.hasMore() ? reader.text() : undefined;
+  const owner = reader.hasMore() ? reader.text() : '';
+  const objectOwnership = reader.hasMore() ? (reader.text() as ObjectOwnership) : undefined;
   reader.end();
-  return { ino, createdAt, configurations, owner };
+  return { ino, createdAt, configurations, owner: owner === '' ? undefined : owner, objectOwnership };
 }
 
 export interface UploadRow {
@@ -261,6 +304,7 @@ export interface UploadRow {
   readonly initiatedAt: Time;
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  readonly initiator?: string | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
 }
@@ -269,19 +313,22 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, completed } = row;
+  const { checksum, completed, initiator } = row;
+  const { acl } = row.facet;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
+  writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
+  writer.list(acl === undefined ? [] : [acl], (list) => writeAcl(writer, list));
   return writer.finish();
 }
 
 export function decodeUpload(bytes: Uint8Array): UploadRow {
   const reader = new RecordReader(bytes);
-  return {
+  const { facet, ...row } = {
     uploadId: reader.text(),
     initiatedAt: readTime(reader),
     facet: readFacet(reader),
@@ -290,6 +337,14 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
       type: reader.text() as Checksum['type'],
     }))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
+  };
+  // Rows from before there were ACLs end here.
+  const initiator = reader.hasMore() ? reader.list(() => reader.text())[0] : undefined;
+  const acl = reader.hasMore() ? reader.list(() => readAcl(reader))[0] : undefined;
+  return {
+    ...row,
+    ...(initiator === undefined ? {} : { initiator }),
+    facet: acl === undefined ? facet : { ...facet, acl },
   };
 }
 

@@ -8,7 +8,7 @@ import {
   encodeDirectory,
   mergeDirectory,
 } from '../../src/namespace/directory-row.ts';
-import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
+import type { AccessControl, Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
@@ -28,15 +28,31 @@ const checksum: fc.Arbitrary<Checksum> = fc.record({
   value: text,
   type: fc.constantFrom('FULL_OBJECT', 'COMPOSITE'),
 });
-const facet = fc.record({
-  etag: text,
-  headers: map,
-  metadata: map,
-  checksums: fc.array(checksum, { maxLength: 3 }),
-  partLengths: fc.array(number, { maxLength: 5 }),
-  tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
-  contentGeneration: number,
+const acl: fc.Arbitrary<AccessControl> = fc.record({
+  owner: text,
+  grants: fc.array(
+    fc.record({
+      grantee: text,
+      permission: fc.constantFrom('READ', 'WRITE', 'READ_ACP', 'WRITE_ACP', 'FULL_CONTROL'),
+    }),
+    { maxLength: 3 },
+  ),
 });
+const facet = fc.record(
+  {
+    etag: text,
+    headers: map,
+    metadata: map,
+    checksums: fc.array(checksum, { maxLength: 3 }),
+    partLengths: fc.array(number, { maxLength: 5 }),
+    tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
+    contentGeneration: number,
+    acl,
+  },
+  {
+    requiredKeys: ['etag', 'headers', 'metadata', 'checksums', 'partLengths', 'tags', 'contentGeneration'],
+  },
+);
 const extents = fc
   .array(
     fc.record({ gap: fc.nat(1 << 20), length: fc.nat(1 << 20), blob: number, blobOffset: fc.nat(1 << 20) }),
@@ -124,15 +140,19 @@ test('the other records are read as they were written', () =>
           const bucket = {
             ino: each.ino,
             createdAt: at,
-            configurations: ['cors', 'tagging'] as const,
+            configurations: ['acl', 'cors'] as const,
             owner,
           };
-          check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
+          for (const objectOwnership of [undefined, 'ObjectWriter'] as const) {
+            const whole = { ...bucket, objectOwnership };
+            check(records.decodeBucket(records.encodeBucket(whole)), whole);
+          }
         }
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
           ...{ facet: given, completed: is ? undefined : each },
+          ...(is ? { initiator: '123456789012' } : {}),
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);

@@ -1,10 +1,11 @@
-import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
-import { keyText } from './members.ts';
+import type { Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import { keyText, ownerElement, ownerOf } from './members.ts';
+import type { S3Context } from './operation.ts';
+import { objectOwner } from './ownership.ts';
 import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
-import { xmlElement, xmlText } from './xml.ts';
+import { xmlText } from './xml.ts';
 
 /** What both versions of ListObjects ask the namespace. */
 export interface ListQuery {
@@ -66,9 +67,8 @@ export const encoderOf = (encodingType: string | undefined): Encode =>
 export function entriesXml(
   entries: readonly WalkEntry[],
   encode: Encode,
-  owner: Account | undefined,
+  ownerXml: (facet: ObjectFacet) => string,
 ): string {
-  const ownerXml = owner === undefined ? '' : ownerOf(owner);
   let contents = '';
   let prefixes = '';
   for (const entry of entries) {
@@ -84,14 +84,19 @@ export function entriesXml(
         : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
     contents +=
       `<Contents><Key>${encode(keyText(entry.key))}</Key><LastModified>${xmlDate(attributes.mtime)}</LastModified>` +
-      `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml}` +
+      `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml(facet)}` +
       '<StorageClass>STANDARD</StorageClass></Contents>';
   }
   return contents + prefixes;
 }
 
-const ownerOf = (owner: Account): string =>
-  `<Owner>${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Owner>`;
+/** The Owner element of each object of the bucket. Most have the same one. */
+export function ownerElements(context: S3Context): (facet: ObjectFacet) => string {
+  const usual = ownerElement('Owner', ownerOf(context));
+  return (facet) => (facet.acl === undefined ? usual : ownerElement('Owner', objectOwner(context, facet)));
+}
+
+export const noOwner = (): string => '';
 
 /** An empty delimiter is none. */
 export const delimiterOf = (delimiter: string | undefined): string | undefined =>

@@ -1,6 +1,6 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
 import { s3Door, type Observation } from './door.ts';
@@ -13,6 +13,7 @@ export interface S3Options {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  readonly objectOwnership: ObjectOwnership;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
   readonly timeouts: {
     readonly header: number;
@@ -28,8 +29,9 @@ export interface S3Options {
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, region, domains, timeouts, objects, compute, environment, observe } = options;
-  const parts = { objects, compute, environment, region, accounts };
+  const { address, accounts, domains, timeouts, environment, observe } = options;
+  const { objects, compute, region, objectOwnership } = options;
+  const parts = { objects, compute, environment, region, accounts, objectOwnership };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, observe });
   return serve({
     ...address,

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts';
+import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
@@ -9,7 +10,7 @@ import {
   listBuckets,
 } from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
+import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
@@ -19,7 +20,13 @@ import { headObject } from './operations/head-object.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './operations/ownership-controls.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
@@ -32,12 +39,15 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketOwnershipControls,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
+  getBucketAcl,
   getBucketCors,
   getBucketLocation,
+  getBucketOwnershipControls,
   getBucketTagging,
   getObject,
   getObjectAcl,
@@ -49,9 +59,12 @@ export const operations: readonly Operation[] = [
   listObjects,
   listObjectsV2,
   listParts,
+  putBucketAcl,
   putBucketCors,
+  putBucketOwnershipControls,
   putBucketTagging,
   putObject,
+  putObjectAcl,
   putObjectTagging,
   uploadPart,
   uploadPartCopy,

@@ -10,7 +10,7 @@ import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -35,6 +35,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
@@ -64,6 +65,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({

@@ -1,6 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { Expectation, Found, ObjectFacet, OpenObject } from '../../../namespace/namespace.ts';
+import type {
+  Expectation,
+  FacetChange,
+  Found,
+  ObjectFacet,
+  OpenObject,
+} from '../../../namespace/namespace.ts';
 import { checksumElements, checksumOf, digestOf, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -57,7 +63,7 @@ export const copyObject = operation({
   async handle(context, wish) {
     checkDirectives(wish);
     const expect = writeExpectation(wish);
-    const stored = facetOf(wish);
+    const stored = facetOf(context, wish);
     const found = await withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       checkSourceSize(object.found);
@@ -65,7 +71,8 @@ export const copyObject = operation({
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
-      const change = { headers: given.headers, metadata: given.metadata, tags };
+      // AWS: the ACL is never copied.
+      const change = { headers: given.headers, metadata: given.metadata, tags, acl: stored.acl };
       if (isSelf && wish.checksumAlgorithm === undefined)
         return changeInPlace(context, { wish, change, expect });
       return spliceWhole(context, { wish, object, change, expect });
@@ -106,7 +113,7 @@ const copyOntoItself = (): S3Error =>
 
 interface Change {
   readonly wish: Input;
-  readonly change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>;
+  readonly change: FacetChange;
   readonly expect: Expectation;
 }
 
