@@ -12,14 +12,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'environment-real': [],
   config: [],
   scheduler: [],
+  signing: [],
   kv: [],
   accounts: ['kv'],
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'kv', 'workers'],
-  'gateway/s3': ['namespace', 'accounts', 'workers', 'config'],
+  'gateway/s3': ['namespace', 'accounts', 'signing', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
-  'gateway/admin': ['namespace', 'accounts', 'tiering', 'config', 'scheduler'],
+  'gateway/admin': ['namespace', 'accounts', 'signing', 'tiering', 'config', 'scheduler'],
   gateway: [
     'config',
     'scheduler',
@@ -33,7 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'kv',
     'nfs-server-ts',
   ],
-  cli: ['config', 'gateway', 'gateway/admin'],
+  cli: ['config', 'signing', 'gateway', 'gateway/admin'],
   'nfs-server-ts': [],
 };
 

@@ -146,13 +146,14 @@ async function publish(
     ...newInode(birth),
     ...place,
     size: draft.length(),
+    names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
   };
   tx.put(inodeKey(ino), encodeInode(inode));
   if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
   else {
     edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
-    await unlink(parts, edit, old);
+    await unlink(parts, edit, old, { parent, name });
   }
   edit.finish();
   return inode;
@@ -170,7 +171,7 @@ async function implicitDirectory(
   const contentGeneration = sequence.next();
   const birth = { ino, bucket, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
   const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
-  edit.makeDirectory({ ...inode, parent });
+  edit.makeDirectory({ ...inode, names: [{ parent, name }] });
   edit.add(parent, name, { ino, kind: 'directory', beside });
   return ino;
 }

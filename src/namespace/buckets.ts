@@ -48,7 +48,7 @@ export async function createBucket(
     const contentGeneration = parts.sequence.next();
     const birth = { ino, bucket: ino, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
     const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
-    edit.makeDirectory({ ...inode, parent: ROOT });
+    edit.makeDirectory({ ...inode, names: [{ parent: ROOT, name: Buffer.from(name) }] });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
     for (const [title, document] of documents ?? []) tx.put(configurationKey(ino, title), document);

@@ -30,6 +30,7 @@ import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts
 import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
+import { withName } from './names.ts';
 import { setAttributes } from './set-attributes.ts';
 import { TreeEdit } from './tree-edit.ts';
 import type { KvTransaction } from '../kv/kv.ts';
@@ -80,13 +81,13 @@ async function enter(
   parts: Parts,
   caller: Caller,
   { directory, name: posixName }: Place,
-  born: (edit: TreeEdit, parent: Inode) => Inode,
+  born: (edit: TreeEdit, parent: Inode, name: Name) => Inode,
 ): Promise<Made> {
   return parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
-    const inode = born(edit, parent);
+    const inode = born(edit, parent, name);
     if (inode.kind !== 'directory') tx.put(inodeKey(inode.ino), encodeInode(inode));
     edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
@@ -94,11 +95,17 @@ async function enter(
   });
 }
 
+interface Birthplace {
+  readonly edit: TreeEdit;
+  readonly parent: Inode;
+  readonly name: Name;
+}
+
 /** What a new inode of a caller is before its kind shows. */
 function bornOf(
   { sequence }: Parts,
   caller: Caller,
-  { edit, parent, kind, wish }: { edit: TreeEdit; parent: Inode; kind: Kind; wish: AttributeWish },
+  { edit, parent, name, kind, wish }: Birthplace & { kind: Kind; wish: AttributeWish },
 ): Inode {
   const { now } = edit;
   const given = {
@@ -111,6 +118,7 @@ function bornOf(
   const inode = newInode({ ...given, ...ownership(caller, parent, { kind, wish }) });
   return {
     ...inode,
+    names: [{ parent: parent.ino, name }],
     atime: typeof wish.atime === 'object' ? wish.atime : now,
     mtime: typeof wish.mtime === 'object' ? wish.mtime : now,
     uid: wish.uid !== undefined && isSuperuser(caller) ? wish.uid : inode.uid,
@@ -130,8 +138,8 @@ export async function create(
   if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
-    const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent) => ({
-      ...bornOf(parts, caller, { edit, parent, kind: 'file', wish }),
+    const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent, name) => ({
+      ...bornOf(parts, caller, { edit, parent, name, kind: 'file', wish }),
       size,
       createVerifier,
     }));
@@ -176,9 +184,9 @@ export async function makeDirectory(
   wish: AttributeWish,
 ): Promise<Created> {
   const withMode = { ...wish, mode: wish.mode ?? DIRECTORY_MODE };
-  const made = await enter(parts, caller, place, (edit, parent) => {
-    const born = { edit, parent, kind: 'directory', wish: withMode } as const;
-    const inode = { ...bornOf(parts, caller, born), parent: place.directory };
+  const made = await enter(parts, caller, place, (edit, parent, name) => {
+    const born = { edit, parent, name, kind: 'directory', wish: withMode } as const;
+    const inode = bornOf(parts, caller, born);
     edit.makeDirectory(inode);
     addMarker(parts, edit, inode);
     return inode;
@@ -194,7 +202,8 @@ export function addMarker({ sequence }: Parts, edit: TreeEdit, directory: Inode)
   const ino = sequence.next() as Ino;
   const contentGeneration = sequence.next();
   const birth = { ino, bucket, uid, gid, contentGeneration, now: edit.now };
-  const marker = newInode({ ...birth, kind: 'file', mode: OBJECT_MODE });
+  const names = [{ parent: directory.ino, name: MARKER_NAME }];
+  const marker = { ...newInode({ ...birth, kind: 'file', mode: OBJECT_MODE }), names };
   const headers = { 'content-type': 'application/x-directory' };
   const nothing = { metadata: {}, checksums: [], partLengths: [], tags: [] };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
@@ -220,8 +229,8 @@ export async function makeSpecial(
   const { kind } = special;
   // POSIX mknod(), [EPERM]: a node that anybody made would open the devices of every client to him.
   if ('device' in special && !isSuperuser(caller)) throw new Fault('not-permitted', 'inode', kind);
-  const made = await enter(parts, caller, place, (edit, parent) => {
-    const inode = bornOf(parts, caller, { edit, parent, kind, wish });
+  const made = await enter(parts, caller, place, (edit, parent, name) => {
+    const inode = bornOf(parts, caller, { edit, parent, name, kind, wish });
     if (special.kind === 'symlink') {
       return { ...inode, mode: 0o777, target: Buffer.from(special.target), size: special.target.length };
     }
@@ -252,7 +261,8 @@ export async function link(
     if (inode.bucket !== parent.bucket) throw new Fault('cross-bucket', 'inode', printable(posixName));
     if (inode.linkCount >= LINKS_MAX) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
     const ctime = nextCtime(parts, inode, edit.now);
-    const linked = { ...inode, linkCount: inode.linkCount + 1, ctime };
+    const names = withName(inode, { parent: directory, name });
+    const linked = { ...inode, linkCount: inode.linkCount + 1, names, ctime };
     tx.put(inodeKey(ino), encodeInode(linked));
     edit.add(directory, name, { ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();

@@ -181,6 +181,38 @@ export interface WalkPage {
   readonly next: Uint8Array | undefined;
 }
 
+/**
+ * Names a version of an object within its key and grows with time. 0 is the `null` version: what was written while the
+ * bucket had no versioning, or had it suspended.
+ */
+export type VersionId = number & { readonly brand: 'VersionId' };
+export const NULL_VERSION = 0 as VersionId;
+
+export interface VersionsOptions {
+  readonly prefix: Uint8Array;
+  /** Go on behind this version of this key; without a version, behind all of its. */
+  readonly after: { readonly key: Uint8Array; readonly versionId: VersionId | undefined };
+  readonly delimiter: Uint8Array | undefined;
+  readonly entriesMax: number;
+}
+
+export type VersionEntry =
+  | {
+      readonly kind: 'version';
+      readonly key: ObjectKey;
+      readonly versionId: VersionId;
+      readonly found: Found;
+      readonly isLatest: boolean;
+    }
+  | {
+      readonly kind: 'deleteMarker';
+      readonly key: ObjectKey;
+      readonly versionId: VersionId;
+      readonly modifiedAt: Time;
+      readonly isLatest: boolean;
+    }
+  | { readonly kind: 'prefix'; readonly prefix: Uint8Array };
+
 export interface UploadSummary {
   readonly key: ObjectKey;
   readonly uploadId: string;
@@ -373,6 +405,11 @@ export interface ObjectStore {
   /** Absent is success. Implicit directories that became empty vanish. */
   removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
+  /** All versions, in byte order of keys and newest first; `isTruncated` when there are more. */
+  versions(
+    bucket: Ino,
+    options: VersionsOptions,
+  ): Promise<{ readonly entries: readonly VersionEntry[]; readonly isTruncated: boolean }>;
 
   createUpload(
     caller: Caller,

@@ -24,7 +24,7 @@ export interface Birth {
 export function newInode(birth: Birth): Inode {
   const { now, ...given } = birth;
   const times = { atime: now, mtime: now, ctime: now };
-  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, facet: undefined, size: 0, parent: 0 as Ino };
+  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, facet: undefined, size: 0, names: [] };
   return { ...nothing, ...given, ...times, linkCount: 1 };
 }
 

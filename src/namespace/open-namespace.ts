@@ -29,6 +29,7 @@ import {
   putPart,
   upload,
 } from './uploads.ts';
+import { listVersions } from './list-versions.ts';
 import { walk } from './walk.ts';
 import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
@@ -107,6 +108,7 @@ function objectStore(parts: Parts): ObjectStore {
     setTags: (at, tags) => setTags(parts, at, tags),
     removeKey: (at) => removeKey(parts, at),
     walk: (ino, options) => walk(parts, ino, options),
+    versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),
     upload: (at) => upload(parts, at),
     putPart: (at, draft, part) => putPart(parts, at, ourDraft(draft), part),

@@ -10,6 +10,7 @@ import type {
   Checksum,
   Ino,
   Kind,
+  Name,
   ObjectFacet,
   ObjectOwnership,
   Permission,
@@ -28,6 +29,12 @@ export interface StoredFacet extends ObjectFacet {
   readonly contentGeneration: number;
 }
 
+/** A name in a directory, as it is entered there. */
+export interface EntryName {
+  readonly parent: Ino;
+  readonly name: Name;
+}
+
 export interface Inode {
   readonly ino: Ino;
   readonly bucket: Ino;
@@ -42,8 +49,11 @@ export interface Inode {
   readonly ctime: Time;
   readonly contentGeneration: number;
   readonly device: Attributes['device'];
-  /** Directories only: where `..` leads. Other kinds have 0, they may have several parents. */
-  readonly parent: Ino;
+  /**
+   * Where it is entered, so that a path can be told from a handle. One for a directory, none for the root, parts of
+   * uploads and old versions; of a file with very many hard links only the first `INODE_NAMES_MAX`.
+   */
+  readonly names: readonly EntryName[];
   /** Symlinks only. */
   readonly target: Uint8Array;
   /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
@@ -62,7 +72,7 @@ const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64N
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
-const HAS_ACL = 8;
+const HAS_ACL = 32;
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -87,7 +97,8 @@ export function encodeInode(inode: Inode): Uint8Array {
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
-  writer.number(inode.size).number(inode.contentGeneration).number(inode.parent);
+  writer.number(inode.size).number(inode.contentGeneration);
+  writer.list(inode.names, ({ parent, name }) => writer.number(parent).bytes(name));
   writeTime(writer, inode.atime);
   writeTime(writer, inode.mtime);
   writeTime(writer, inode.ctime);
@@ -115,7 +126,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     linkCount: reader.number(),
     size: reader.number(),
     contentGeneration: reader.number(),
-    parent: reader.number() as Ino,
+    names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
     atime: readTime(reader),
     mtime: readTime(reader),
     ctime: readTime(reader),

@@ -55,7 +55,7 @@ export async function removeFile(
   { parent, name, dentry, inode }: NamedInode,
 ): Promise<void> {
   await edit.remove(parent, name, dentry);
-  await unlink(parts, edit, inode);
+  await unlink(parts, edit, inode, { parent, name });
 }
 
 /**
@@ -108,7 +108,7 @@ async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promi
   if (marker === undefined || withDirty(marker.inode, dirty).size > 0)
     throw new Fault('not-empty', 'inode', String(directory));
   await edit.remove(directory, MARKER_NAME, marker.dentry);
-  await unlink(parts, edit, marker.inode);
+  await unlink(parts, edit, marker.inode, { parent: directory, name: MARKER_NAME });
 }
 
 async function markerOf(

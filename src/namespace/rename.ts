@@ -14,6 +14,7 @@ import {
 } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
+import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
@@ -75,8 +76,9 @@ async function move(parts: Parts, edit: TreeEdit, request: Move): Promise<void> 
   const beside = await pairOf(edit.tx, target.ino, name);
   edit.add(target.ino, name, { ino: inode.ino, kind: inode.kind, beside });
   const ctime = nextCtime(parts, inode, edit.now);
-  const parent = isDirectory ? target.ino : inode.parent;
-  edit.tx.put(inodeKey(inode.ino), encodeInode({ ...inode, parent, ctime }));
+  const left = { ...inode, names: withoutName(inode, { parent: source.ino, name: moving.name }) };
+  const names = withName(left, { parent: target.ino, name });
+  edit.tx.put(inodeKey(inode.ino), encodeInode({ ...left, names, ctime }));
   if (source.ino !== target.ino) await keepDirectory(parts, edit, source.ino);
 }
 
@@ -103,7 +105,7 @@ async function displace(
 
 /** A directory cannot move below itself. Every parent on the way is part of what the transaction read. */
 async function requireNotBelow(tx: KvTransaction, moving: Ino, target: Inode): Promise<void> {
-  for (let at = target; at.bucket !== at.ino; at = await loadInode(tx, at.parent)) {
+  for (let at = target; at.bucket !== at.ino; at = await loadInode(tx, parentOf(at))) {
     if (at.ino === moving)
       throw new Fault('invalid-argument', 'inode', 'a directory cannot move below itself');
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EXTENTS_EMBEDDED_MAX } from '../../src/limits.ts';
+import { EXTENTS_EMBEDDED_MAX, INODE_NAMES_MAX } from '../../src/limits.ts';
 import { digestOf, needsAliasRow } from '../../src/namespace/alias.ts';
 import { ROOT } from '../../src/namespace/buckets.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
@@ -23,7 +23,14 @@ export async function checkSettledStore({ kv, blobs }: Pick<Stack, 'kv' | 'blobs
 }
 
 export function problemsOf(image: StoreImage): readonly string[] {
-  const checks = [dentryProblems, directoryProblems, linkProblems, aliasProblems, bucketProblems];
+  const checks = [
+    dentryProblems,
+    directoryProblems,
+    linkProblems,
+    nameProblems,
+    aliasProblems,
+    bucketProblems,
+  ];
   const more = [extentProblems, blobProblems, uploadProblems];
   const strangers = image.strangers.map((key) => `unknown row ${key}`);
   return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
@@ -52,7 +59,6 @@ function* dentryProblems({ inodes, dentries, orders }: StoreImage): Iterable<str
     if (isDirectoryEntry(entry) !== (kind === 'directory')) yield `${at} has the wrong form`;
     const bucket = parent === ROOT ? ino : directory?.bucket;
     if (child?.bucket !== bucket) yield `${at} leads to bucket ${child?.bucket}`;
-    if (kind === 'directory' && child?.parent !== parent) yield `${at}: .. leads to ${child?.parent}`;
     if (ordinal <= 2) yield `${at} has the cookie ${ordinal}`;
   }
 }
@@ -96,6 +102,23 @@ function* linkProblems({ inodes, dentries, parts }: StoreImage): Iterable<string
     if (kind !== 'directory' && names !== linkCount) yield `inode ${ino}: ${linkCount} links, ${names} names`;
     if (names === 0 && ino !== ROOT && !partInos.has(ino)) yield `inode ${ino} has no name and is no part`;
     if (names > 0 && partInos.has(ino)) yield `inode ${ino} has a name and is a part`;
+  }
+}
+
+/** No test has gone back below the number of names that an inode keeps from above it. */
+function* nameProblems({ inodes, dentries }: StoreImage): Iterable<string> {
+  const entered = new Map<Ino, string[]>();
+  for (const { parent, entry, ino } of dentries) {
+    const list = entered.get(ino) ?? [];
+    entered.set(ino, [...list, `${parent}/${nameOf(entry)}`]);
+  }
+  for (const { ino, names } of inodes.values()) {
+    const known = names.map(({ parent, name }) => `${parent}/${Buffer.from(name).toString('latin1')}`);
+    const wanted = entered.get(ino) ?? [];
+    const missing = known.filter((name) => !wanted.includes(name));
+    if (missing.length > 0) yield `inode ${ino} says that it is ${missing.join()}`;
+    if (wanted.length <= INODE_NAMES_MAX && new Set(known).size !== wanted.length)
+      yield `inode ${ino} knows ${known.join()} of ${wanted.join()}`;
   }
 }
 

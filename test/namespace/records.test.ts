@@ -83,7 +83,11 @@ const inode: fc.Arbitrary<records.Inode> = fc
     fc.record({
       ...{ ino, bucket: ino, kind, mode: fc.nat(0o7777), uid: fc.nat(2 ** 31), gid: fc.nat(2 ** 31) },
       ...{ linkCount: fc.nat(65000), size: number, atime: time, mtime: time, ctime: time },
-      ...{ contentGeneration: number, parent: ino, facet: fc.option(facet, { nil: undefined }) },
+      ...{
+        contentGeneration: number,
+        names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
+        facet: fc.option(facet, { nil: undefined }),
+      },
     }),
     place,
     fc.oneof(fc.constant(records.NOTHING_RARE), rare),

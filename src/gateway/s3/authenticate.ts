@@ -1,10 +1,6 @@
 import type { Clock } from '../../environment.ts';
 import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
-import { invalidArgument, S3Error } from './errors.ts';
-import type { Principal } from './operation.ts';
-import { presignedClaim } from './presigned.ts';
-import type { S3Request } from './request.ts';
-import { headerClaim } from './signed-header.ts';
+import { headersNotSigned } from '../../signing/authorization.ts';
 import {
   canonicalRequest,
   ChunkSigner,
@@ -14,8 +10,13 @@ import {
   stringToSign,
   type Scope,
   type SigningKeys,
-} from './sigv4.ts';
-import { secondsOfTimestamp } from './timestamp.ts';
+} from '../../signing/sigv4.ts';
+import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
+import { invalidArgument, S3Error } from './errors.ts';
+import type { Principal } from './operation.ts';
+import { presignedClaim } from './presigned.ts';
+import type { S3Request } from './request.ts';
+import { headerClaim } from './signed-header.ts';
 
 /** The keys that may sign. */
 export interface Credentials {
@@ -93,7 +94,7 @@ function checkTime(clock: Clock, claim: Claim): void {
   const now = clock.wall().seconds;
   const signedAt = secondsOfTimestamp(claim.timestamp);
   if (claim.expiresSeconds === undefined) {
-    if (Math.abs(now - signedAt) <= SIGNATURE_SKEW_SECONDS_MAX) return;
+    if (!isSkewed(now, signedAt)) return;
     throw new S3Error('RequestTimeTooSkewed', {
       members: {
         RequestTime: claim.timestamp,
@@ -122,14 +123,7 @@ const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toIS
 
 /** `host` and every x-amz-* header that is there must be covered by the signature. */
 function checkSignedHeaders(request: S3Request, claim: Claim): void {
-  const unsigned: string[] = [];
-  if (!claim.signedHeaders.includes('host')) unsigned.push('host');
-  for (const name in request.headers) {
-    if (!name.startsWith('x-amz-') || claim.signedHeaders.includes(name)) continue;
-    // The header repeats what the signature already covers as the last line of the canonical request.
-    if (name === 'x-amz-content-sha256' && request.headers[name] === claim.payloadHash) continue;
-    unsigned.push(name);
-  }
+  const unsigned = headersNotSigned(request.headers, claim);
   if (unsigned.length > 0)
     throw new S3Error('AccessDenied', {
       message: 'There were headers present in the request which were not signed',

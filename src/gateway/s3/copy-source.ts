@@ -1,11 +1,11 @@
 import type { OpenObject } from '../../namespace/namespace.ts';
+import { decodePercent } from '../../signing/percent.ts';
 import { authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { decodePercent } from './percent.ts';
 import { noSuchKey } from './publish.ts';
 import { checkVersion } from './version.ts';
 

@@ -1,10 +1,18 @@
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type {
+  Found,
+  Ino,
+  ObjectFacet,
+  ObjectStore,
+  VersionEntry,
+  WalkEntry,
+} from '../../namespace/namespace.ts';
+import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText, ownerElement, ownerOf } from './members.ts';
 import type { S3Context } from './operation.ts';
 import { objectOwner } from './ownership.ts';
-import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
+import { versionText } from './version.ts';
 import { xmlText } from './xml.ts';
 
 /** What both versions of ListObjects ask the namespace. */
@@ -64,39 +72,64 @@ export const encoderOf = (encodingType: string | undefined): Encode =>
   encodingType === undefined ? xmlText : encodePercentPath;
 
 /** Contents and CommonPrefixes. A page has up to 1,000 entries: strings are appended, nothing is allocated around them. */
-export function entriesXml(
-  entries: readonly WalkEntry[],
-  encode: Encode,
-  ownerXml: (facet: ObjectFacet) => string,
-): string {
+export function entriesXml(entries: readonly WalkEntry[], encode: Encode, ownerXml: OwnerXml): string {
   let contents = '';
   let prefixes = '';
   for (const entry of entries) {
     if (entry.kind === 'prefix') {
-      prefixes += `<CommonPrefixes><Prefix>${encode(keyText(entry.prefix))}</Prefix></CommonPrefixes>`;
+      prefixes += prefixXml(entry.prefix, encode);
       continue;
     }
-    const { attributes, facet } = entry.found;
-    const checksum = facet.checksums[0];
-    const checksumXml =
-      checksum === undefined
-        ? ''
-        : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
-    contents +=
-      `<Contents><Key>${encode(keyText(entry.key))}</Key><LastModified>${xmlDate(attributes.mtime)}</LastModified>` +
-      `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml(facet)}` +
-      '<StorageClass>STANDARD</StorageClass></Contents>';
+    contents += `<Contents><Key>${encode(keyText(entry.key))}</Key>${foundXml(entry.found, ownerXml)}</Contents>`;
   }
   return contents + prefixes;
 }
 
-/** The Owner element of each object of the bucket. Most have the same one. */
-export function ownerElements(context: S3Context): (facet: ObjectFacet) => string {
+/** The Owner element of what has this facet, or none. */
+export type OwnerXml = (facet: Pick<ObjectFacet, 'acl'>) => string;
+
+/** Of each object of the bucket. Most have the same one. */
+export function ownerElements(context: S3Context): OwnerXml {
   const usual = ownerElement('Owner', ownerOf(context));
   return (facet) => (facet.acl === undefined ? usual : ownerElement('Owner', objectOwner(context, facet)));
 }
 
 export const noOwner = (): string => '';
+/** What the elements Contents and Version have in common behind the key. */
+function foundXml({ attributes, facet }: Found, ownerXml: OwnerXml): string {
+  const checksum = facet.checksums[0];
+  const checksumXml =
+    checksum === undefined
+      ? ''
+      : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
+  return (
+    `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
+    `<Size>${attributes.size}</Size>${ownerXml(facet)}<StorageClass>STANDARD</StorageClass>`
+  );
+}
+
+/** Version, DeleteMarker and CommonPrefixes elements. */
+export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ownerXml: OwnerXml): string {
+  let versions = '';
+  let prefixes = '';
+  for (const entry of entries) {
+    if (entry.kind === 'prefix') {
+      prefixes += prefixXml(entry.prefix, encode);
+      continue;
+    }
+    const name =
+      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(entry.versionId)}</VersionId>` +
+      `<IsLatest>${entry.isLatest}</IsLatest>`;
+    versions +=
+      entry.kind === 'version'
+        ? `<Version>${name}${foundXml(entry.found, ownerXml)}</Version>`
+        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml({})}</DeleteMarker>`;
+  }
+  return versions + prefixes;
+}
+
+const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
+  `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;
 
 /** An empty delimiter is none. */
 export const delimiterOf = (delimiter: string | undefined): string | undefined =>

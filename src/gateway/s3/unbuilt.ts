@@ -39,7 +39,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('GetObjectRetention', 'GET', 'object', 'retention'),
   row('GetObjectTorrent', 'GET', 'object', 'torrent'),
   row('GetPublicAccessBlock', 'GET', 'bucket', 'publicAccessBlock'),
-  row('ListObjectVersions', 'GET', 'bucket', 'versions'),
   { name: 'PostObject', route: { method: 'POST', level: 'bucket' } },
   row('PutBucketAccelerateConfiguration', 'PUT', 'bucket', 'accelerate'),
   row('PutBucketAnalyticsConfiguration', 'PUT', 'bucket', 'analytics'),
@@ -88,6 +87,5 @@ export const unbuiltHeaders: readonly string[] = [
   'x-amz-object-lock-retain-until-date',
   'x-amz-object-lock-legal-hold',
   'x-amz-bucket-object-lock-enabled',
-  'x-amz-bypass-governance-retention',
   'x-amz-write-offset-bytes',
 ];

@@ -9,6 +9,7 @@ import type {
   PartSummary,
   UploadSummary,
 } from '../../../namespace/namespace.ts';
+import { encodePercentPath } from '../../../signing/percent.ts';
 import {
   badChecksum,
   checkValue,
@@ -34,7 +35,6 @@ import {
   writeConditionMembers,
 } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
-import { encodePercentPath } from '../percent.ts';
 import { publishing } from '../publish.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
