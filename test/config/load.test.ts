@@ -111,7 +111,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 's3: 9000' },
-      want: 's3 in terrace.yaml: this is a group with the settings address, baseDomains',
+      want: 's3 in terrace.yaml: this is a group with the settings address, baseDomains, objectOwnership',
     },
     {
       given: { yaml: '- a' },

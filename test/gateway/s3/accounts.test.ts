@@ -6,33 +6,17 @@ import {
   ListBucketsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  type S3Client,
 } from '@aws-sdk/client-s3';
-import type { KeyPair, User } from '../../../src/accounts/accounts.ts';
 import { operations } from '../../../src/gateway/s3/table.ts';
 import { liveDoor, type LiveDoor } from './live-door.ts';
-import { codeOf, sendSigned, type RawAnswer, type RawRequest } from './signed-request.ts';
-
-interface Person {
-  readonly user: User;
-  readonly s3: S3Client;
-  send(request: RawRequest): Promise<RawAnswer>;
-}
+import { personOf, sendAs, type Person } from './people.ts';
+import { codeOf, sendSigned, type RawRequest } from './signed-request.ts';
 
 interface Town {
   readonly door: LiveDoor;
   readonly alice: Person;
   readonly bob: Person;
 }
-
-async function personOf(door: LiveDoor, name: string, uid: number): Promise<Person> {
-  const { user, key } = await door.accounts.create({ name, uid, gid: uid });
-  const credentials = { accessKeyId: key.accessKey, secretAccessKey: key.secretKey };
-  return { user, s3: door.client({ credentials }), send: (request) => sendAs(door, key, request) };
-}
-
-const sendAs = (door: LiveDoor, key: KeyPair, request: RawRequest): Promise<RawAnswer> =>
-  sendSigned(door.port, { ...key, ...request });
 
 /** Alice has the bucket `alice-bucket` with the object `k`, Bob has `bob-bucket`. */
 async function town(context: TestContext): Promise<Town> {
