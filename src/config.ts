@@ -1,6 +1,15 @@
 import { Type } from '@sinclair/typebox';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
-import { address, bytesOrAuto, choice, duration, group, text, type Decoded } from './config/leaf.ts';
+import {
+  address,
+  bytesOrAuto,
+  choice,
+  duration,
+  group,
+  text,
+  trueOrFalse,
+  type Decoded,
+} from './config/leaf.ts';
 import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
 
 const noId = 4_294_967_295;
@@ -74,6 +83,11 @@ export const configSchema = group({
       default: 'BucketOwnerEnforced',
       description:
         'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
+    }),
+    signatureV2: trueOrFalse({
+      default: 'true',
+      description:
+        'Take requests and URLs signed by AWS signature version 2 too, as older clients make them.',
     }),
   }),
   nfs: group({

@@ -15,6 +15,7 @@ import type {
   ObjectOwnership,
   Permission,
 } from './namespace.ts';
+import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -27,6 +28,12 @@ export interface Extent {
 /** The facet as stored: it holds as long as the content is still the one it was computed from. */
 export interface StoredFacet extends ObjectFacet {
   readonly contentGeneration: number;
+}
+
+export interface StoredVersion {
+  readonly id: VersionId;
+  /** Seconds of the wall clock until which NFS may go on changing this version in place; 0: it is sealed. */
+  readonly openUntil: number;
 }
 
 /** A name in a directory, as it is entered there. */
@@ -63,6 +70,10 @@ export interface Inode {
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
   readonly facet: StoredFacet | undefined;
+  readonly version: StoredVersion;
+  readonly lock: ObjectLock;
+  /** Directories of buckets only; the bucket's row says the same to who has only its name. */
+  readonly rules: BucketRules;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -73,6 +84,12 @@ const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
 const HAS_ACL = 32;
+const HAS_VERSION = 8;
+const HAS_RULES = 16;
+
+export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
+export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
+export const NO_RULES: BucketRules = { versioning: 'off', objectLock: undefined };
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -87,12 +104,19 @@ const hasRare = (inode: Inode): boolean =>
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
 
+const hasVersion = ({ version, lock }: Inode): boolean =>
+  version.id !== NULL_VERSION || version.openUntil !== 0 || lock.legalHold || lock.retention !== undefined;
+
 export function encodeInode(inode: Inode): Uint8Array {
   const rare = hasRare(inode);
+  const versioned = hasVersion(inode);
+  const ruled = inode.rules.versioning !== 'off';
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
     (rare ? HAS_RARE : 0) |
+    (versioned ? HAS_VERSION : 0) |
+    (ruled ? HAS_RULES : 0) |
     (inode.facet?.acl === undefined ? 0 : HAS_ACL);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
@@ -107,6 +131,11 @@ export function encodeInode(inode: Inode): Uint8Array {
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
   if (inode.facet?.acl !== undefined) writeAcl(writer, inode.facet.acl);
   if (rare) writeRare(writer, inode);
+  if (versioned) {
+    writer.number(inode.version.id).number(inode.version.openUntil);
+    writeLock(writer, inode.lock);
+  }
+  if (ruled) writeRules(writer, inode.rules);
   return writer.finish();
 }
 
@@ -135,6 +164,13 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
       : { extents: undefined, contentId: reader.number() }),
     facet: (flags & HAS_FACET) === 0 ? undefined : readWholeFacet(reader, (flags & HAS_ACL) !== 0),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
+    ...((flags & HAS_VERSION) === 0
+      ? { version: NO_VERSION, lock: NO_LOCK }
+      : {
+          version: { id: reader.number() as VersionId, openUntil: reader.number() },
+          lock: readLock(reader),
+        }),
+    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
   };
   reader.end();
   return inode;
@@ -161,6 +197,52 @@ function readRare(reader: RecordReader): Rare {
     device: { major: reader.number(), minor: reader.number() },
     xattrs: new Map(reader.list(() => [reader.text(), reader.bytes()] as const)),
   };
+}
+
+const retentionModes = ['GOVERNANCE', 'COMPLIANCE'] as const;
+const versionings = ['off', 'enabled', 'suspended'] as const;
+const retentionUnits = ['days', 'years'] as const;
+
+function codeIn<Name extends string>(names: readonly Name[], reader: RecordReader): Name {
+  const name = names[reader.number()];
+  assert(name !== undefined, 'record with an unknown code');
+  return name;
+}
+
+export function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
+  writer.number(legalHold ? 1 : 0);
+  writer.list(retention === undefined ? [] : [retention], ({ mode, until }) => {
+    writer.number(retentionModes.indexOf(mode));
+    writeTime(writer, until);
+  });
+}
+
+export function readLock(reader: RecordReader): ObjectLock {
+  const legalHold = reader.number() === 1;
+  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: readTime(reader) }));
+  return { retention, legalHold };
+}
+
+function writeRules(writer: RecordWriter, { versioning, objectLock }: BucketRules): void {
+  writer.number(versionings.indexOf(versioning));
+  writer.list(objectLock === undefined ? [] : [objectLock.defaultRetention], (retention) => {
+    writer.list(retention === undefined ? [] : [retention], ({ mode, unit, amount }) => {
+      writer.number(retentionModes.indexOf(mode)).number(retentionUnits.indexOf(unit)).number(amount);
+    });
+  });
+}
+
+function readRules(reader: RecordReader): BucketRules {
+  const versioning = codeIn(versionings, reader);
+  const [objectLock] = reader.list(() => {
+    const [defaultRetention] = reader.list(() => ({
+      mode: codeIn(retentionModes, reader),
+      unit: codeIn(retentionUnits, reader),
+      amount: reader.number(),
+    }));
+    return { defaultRetention };
+  });
+  return { versioning, objectLock };
 }
 
 /** Offsets as distances from the end before, which are zero in a file without holes. */
@@ -286,16 +368,17 @@ export interface BucketRow {
   /** `undefined`: root's. */
   readonly owner: string | undefined;
   readonly objectOwnership: ObjectOwnership | undefined;
+  readonly rules: BucketRules;
 }
 
 export function encodeBucket(row: BucketRow): Uint8Array {
-  const { ino, createdAt, configurations, owner, objectOwnership } = row;
+  const { ino, createdAt, configurations, owner, objectOwnership, rules } = row;
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
-  // Rows from before there were users, or object ownership, end earlier.
-  if (owner !== undefined || objectOwnership !== undefined) writer.text(owner ?? '');
-  if (objectOwnership !== undefined) writer.text(objectOwnership);
+  writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
+  writeRules(writer, rules);
+  writer.list(objectOwnership === undefined ? [] : [objectOwnership], (text) => writer.text(text));
   return writer.finish();
 }
 
@@ -304,10 +387,11 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const ino = reader.number() as Ino;
   const createdAt = readTime(reader);
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
-  const owner = reader.hasMore() ? reader.text() : '';
-  const objectOwnership = reader.hasMore() ? (reader.text() as ObjectOwnership) : undefined;
+  const [owner] = reader.list(() => reader.text());
+  const rules = readRules(reader);
+  const [objectOwnership] = reader.list(() => reader.text() as ObjectOwnership);
   reader.end();
-  return { ino, createdAt, configurations, owner: owner === '' ? undefined : owner, objectOwnership };
+  return { ino, createdAt, configurations, owner, rules, objectOwnership };
 }
 
 export interface UploadRow {
@@ -316,6 +400,7 @@ export interface UploadRow {
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
   readonly initiator?: string | undefined;
+  readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
 }
@@ -324,11 +409,14 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, completed, initiator } = row;
+  const { checksum, lock, completed, initiator } = row;
   const { acl } = row.facet;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
+  writer.list(lock === undefined ? [] : [lock], (it) => {
+    writeLock(writer, it);
+  });
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
@@ -347,11 +435,11 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
       algorithm: reader.text() as Checksum['algorithm'],
       type: reader.text() as Checksum['type'],
     }))[0],
+    lock: reader.list(() => readLock(reader))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
-  // Rows from before there were ACLs end here.
-  const initiator = reader.hasMore() ? reader.list(() => reader.text())[0] : undefined;
-  const acl = reader.hasMore() ? reader.list(() => readAcl(reader))[0] : undefined;
+  const [initiator] = reader.list(() => reader.text());
+  const [acl] = reader.list(() => readAcl(reader));
   return {
     ...row,
     ...(initiator === undefined ? {} : { initiator }),

@@ -1,31 +1,31 @@
-import { resolve } from './attach.ts';
-import { facetOf, foundOf, loadInode, nextCtime, withDirty } from './attributes.ts';
+import { facetOf, foundOf, nextCtime, withDirty } from './attributes.ts';
+import { inodeAt } from './head.ts';
 import { inodeKey } from './keys.ts';
-import type { AccessControl, Attributes, Found, ObjectAt, ObjectFacet, Tag } from './namespace.ts';
+import type { AccessControl, Attributes, Found, ObjectFacet, Tag } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode } from './records.ts';
+import type { VersionAt } from './version.ts';
 
 /** See ObjectStore.setTags. */
-export const setTags = (parts: Parts, at: ObjectAt, tags: readonly Tag[]): Promise<Found | undefined> =>
+export const setTags = (parts: Parts, at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined> =>
   replaceInFacet(parts, at, { tags });
 
 /** See ObjectStore.setAcl. */
 export const setAcl = (
   parts: Parts,
-  at: ObjectAt & Pick<Attributes, 'ino'>,
+  at: VersionAt & Pick<Attributes, 'ino'>,
   acl: AccessControl | undefined,
 ): Promise<Found | undefined> => replaceInFacet(parts, at, { acl });
 
 /** The object stays as old as it was: only its ctime changes. */
 async function replaceInFacet(
   parts: Parts,
-  { bucket, key, ino }: ObjectAt & Partial<Pick<Attributes, 'ino'>>,
+  at: VersionAt & Partial<Pick<Attributes, 'ino'>>,
   change: Pick<ObjectFacet, 'tags'> | Pick<ObjectFacet, 'acl'>,
 ): Promise<Found | undefined> {
   const inode = await parts.kv.transact('durable', async (tx) => {
-    const resolved = await resolve(tx, bucket, key);
-    if (resolved === undefined || resolved.dentry.ino !== (ino ?? resolved.dentry.ino)) return undefined;
-    const stored = await loadInode(tx, resolved.dentry.ino);
+    const stored = await inodeAt(tx, at);
+    if (stored === undefined || (at.ino !== undefined && at.ino !== stored.ino)) return undefined;
     const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
     const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime };

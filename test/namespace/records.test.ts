@@ -10,6 +10,7 @@ import {
 } from '../../src/namespace/directory-row.ts';
 import type { AccessControl, Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
+import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeInteger().map(Math.abs));
@@ -53,6 +54,28 @@ const facet = fc.record(
     requiredKeys: ['etag', 'headers', 'metadata', 'checksums', 'partLengths', 'tags', 'contentGeneration'],
   },
 );
+const retention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  until: time,
+});
+const lock: fc.Arbitrary<ObjectLock> = fc.record({
+  retention: fc.option(retention, { nil: undefined }),
+  legalHold: fc.boolean(),
+});
+const defaultRetention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  unit: fc.constantFrom<('days' | 'years')[]>('days', 'years'),
+  amount: number,
+});
+const rules: fc.Arbitrary<BucketRules> = fc.oneof(
+  fc.constant<BucketRules>(records.NO_RULES),
+  fc.record({
+    versioning: fc.constantFrom<BucketRules['versioning'][]>('enabled', 'suspended'),
+    objectLock: fc.option(fc.record({ defaultRetention: fc.option(defaultRetention, { nil: undefined }) }), {
+      nil: undefined,
+    }),
+  }),
+);
 const extents = fc
   .array(
     fc.record({ gap: fc.nat(1 << 20), length: fc.nat(1 << 20), blob: number, blobOffset: fc.nat(1 << 20) }),
@@ -85,6 +108,9 @@ const inode: fc.Arbitrary<records.Inode> = fc
       ...{ linkCount: fc.nat(65000), size: number, atime: time, mtime: time, ctime: time },
       ...{
         contentGeneration: number,
+        version: fc.record({ id: number.map((id) => id as VersionId), openUntil: number }),
+        lock,
+        rules,
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
       },
@@ -146,6 +172,7 @@ test('the other records are read as they were written', () =>
             createdAt: at,
             configurations: ['acl', 'cors'] as const,
             owner,
+            rules: each.rules,
           };
           for (const objectOwnership of [undefined, 'ObjectWriter'] as const) {
             const whole = { ...bucket, objectOwnership };
@@ -155,7 +182,7 @@ test('the other records are read as they were written', () =>
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
-          ...{ facet: given, completed: is ? undefined : each },
+          ...{ facet: given, completed: is ? undefined : each, lock: is ? each.lock : undefined },
           ...(is ? { initiator: '123456789012' } : {}),
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));

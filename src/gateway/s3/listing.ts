@@ -1,12 +1,6 @@
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type {
-  Found,
-  Ino,
-  ObjectFacet,
-  ObjectStore,
-  VersionEntry,
-  WalkEntry,
-} from '../../namespace/namespace.ts';
+import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText, ownerElement, ownerOf } from './members.ts';
 import type { S3Context } from './operation.ts';
@@ -118,7 +112,7 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
       continue;
     }
     const name =
-      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(entry.versionId)}</VersionId>` +
+      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(versionIdOf(entry))}</VersionId>` +
       `<IsLatest>${entry.isLatest}</IsLatest>`;
     versions +=
       entry.kind === 'version'
@@ -127,6 +121,9 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
   }
   return versions + prefixes;
 }
+
+export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): VersionId =>
+  entry.kind === 'version' ? entry.found.versionId : entry.versionId;
 
 const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
   `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;

@@ -14,6 +14,8 @@ export interface S3Options {
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
   readonly objectOwnership: ObjectOwnership;
+  /** Whether signatures of version 2 are taken too. */
+  readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
   readonly timeouts: {
     readonly header: number;
@@ -29,10 +31,10 @@ export interface S3Options {
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, domains, timeouts, environment, observe } = options;
+  const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
   const { objects, compute, region, objectOwnership } = options;
   const parts = { objects, compute, environment, region, accounts, objectOwnership };
-  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, observe });
+  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,
     handler,

@@ -13,6 +13,7 @@ const buckets: readonly Bucket[] = ['photos', 'logs'].map((name, index) => ({
   configurations: [],
   owner: undefined,
   objectOwnership: undefined,
+  rules: { versioning: 'off' as const, objectLock: undefined },
 }));
 const listing = { buckets: () => Promise.resolve(buckets) };
 const rule = (given: Partial<ExportRule>): ExportRule => ({
