@@ -66,6 +66,7 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
   const { ifMatch, ifNoneMatch } = expect;
+  requireState(inode, expect);
   const matches = (etags: readonly string[]): boolean =>
     inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
   if (ifMatch !== undefined && inode === undefined) throw new Fault('not-found', 'object', printable(key));
@@ -74,6 +75,25 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
     throw new Fault('precondition-failed', 'object', 'If-None-Match');
   }
+}
+
+/** API_DeleteObject, x-amz-if-match-*; API_RenameObject, x-amz-rename-source-* and If-*-Since. */
+function requireState(
+  inode: Inode | undefined,
+  { ifModifiedAt, ifUnmodifiedSince, ifSize, ifModifiedSince }: Expectation,
+): void {
+  const failed = (condition: string): Fault => new Fault('precondition-failed', 'object', condition);
+  if (inode === undefined) {
+    if (ifModifiedSince !== undefined) throw failed('If-Modified-Since');
+    return;
+  }
+  const { size, mtime } = inode;
+  if (ifModifiedAt !== undefined && mtime.seconds !== ifModifiedAt)
+    throw failed('x-amz-if-match-last-modified-time');
+  if (ifSize !== undefined && size !== ifSize) throw failed('x-amz-if-match-size');
+  if (ifUnmodifiedSince !== undefined && mtime.seconds > ifUnmodifiedSince)
+    throw failed('If-Unmodified-Since');
+  if (ifModifiedSince !== undefined && mtime.seconds <= ifModifiedSince) throw failed('If-Modified-Since');
 }
 
 export interface Attachment extends ObjectAt {

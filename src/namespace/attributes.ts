@@ -176,9 +176,10 @@ export function facetOf(inode: Inode): ObjectFacet {
     headers,
     metadata: facet?.metadata ?? {},
     checksums: [],
-    partLengths: [],
+    parts: [],
     tags: facet?.tags ?? [],
     ...(facet?.acl === undefined ? {} : { acl: facet.acl }),
+    storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }
 

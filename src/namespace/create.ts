@@ -226,7 +226,7 @@ export async function addMarker(
   await dropNullVersionOf({ parts, edit, rules }, bucket, entry);
   const marker = { ...born, ...openVersion(parts, rules, edit.now), names };
   const headers = { 'content-type': 'application/x-directory' };
-  const nothing = { metadata: {}, checksums: [], partLengths: [], tags: [] };
+  const nothing = { metadata: {}, checksums: [], parts: [], tags: [], storageClass: 'STANDARD' };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
   edit.tx.put(inodeKey(ino), encodeInode({ ...marker, facet }));
   edit.add(directory.ino, MARKER_NAME, {

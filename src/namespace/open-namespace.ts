@@ -24,10 +24,10 @@ import type { Draft, FileTree, Namespace, ObjectStore } from './namespace.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
-import { NO_RULES } from './records.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
+import { renameKey } from './rename-key.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
 import { setAcl, setTags } from './set-tags.ts';
@@ -121,6 +121,7 @@ function objectStore(parts: Parts): ObjectStore {
     setTags: (at, tags) => setTags(parts, at, tags),
     setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
+    renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),

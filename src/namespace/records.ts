@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
-import { ACL_GRANTS_MAX } from '../limits.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import { readAcl, writeAcl } from './acl-record.ts';
 import type {
-  AccessControl,
   Attributes,
   BucketConfigurationName,
   Checksum,
@@ -13,7 +12,6 @@ import type {
   Name,
   ObjectFacet,
   ObjectOwnership,
-  Permission,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
@@ -79,11 +77,23 @@ export interface Inode {
 
 const INODE_VERSION = 1;
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character'];
-const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+/** Stored by their place in this list: it only grows. */
+const algorithms: readonly Checksum['algorithm'][] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'MD5',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+];
+const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
-const HAS_ACL = 32;
 const HAS_VERSION = 8;
 const HAS_RULES = 16;
 
@@ -116,8 +126,7 @@ export function encodeInode(inode: Inode): Uint8Array {
     (inode.facet === undefined ? 0 : HAS_FACET) |
     (rare ? HAS_RARE : 0) |
     (versioned ? HAS_VERSION : 0) |
-    (ruled ? HAS_RULES : 0) |
-    (inode.facet?.acl === undefined ? 0 : HAS_ACL);
+    (ruled ? HAS_RULES : 0);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -129,7 +138,6 @@ export function encodeInode(inode: Inode): Uint8Array {
   if (inode.extents === undefined) writer.number(inode.contentId);
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
-  if (inode.facet?.acl !== undefined) writeAcl(writer, inode.facet.acl);
   if (rare) writeRare(writer, inode);
   if (versioned) {
     writer.number(inode.version.id).number(inode.version.openUntil);
@@ -162,7 +170,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     ...((flags & HAS_EXTENT_ROWS) === 0
       ? { extents: readExtents(reader), contentId: 0 }
       : { extents: undefined, contentId: reader.number() }),
-    facet: (flags & HAS_FACET) === 0 ? undefined : readWholeFacet(reader, (flags & HAS_ACL) !== 0),
+    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
     ...((flags & HAS_VERSION) === 0
       ? { version: NO_VERSION, lock: NO_LOCK }
@@ -271,11 +279,15 @@ function readExtents(reader: RecordReader): readonly Extent[] {
 function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
   writeChecksums(writer, facet.checksums);
-  writer.list(facet.partLengths, (length) => writer.number(length));
+  writer.list(facet.parts, ({ length, checksums }) => {
+    writer.number(length);
+    writeChecksums(writer, checksums);
+  });
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
+  writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
+  writeAcl(writer, facet.acl);
 }
 
-/** Without the ACL, which few facets have and which follows elsewhere. */
 function readFacet(reader: RecordReader): StoredFacet {
   return {
     contentGeneration: reader.number(),
@@ -283,32 +295,11 @@ function readFacet(reader: RecordReader): StoredFacet {
     headers: reader.map(),
     metadata: reader.map(),
     checksums: readChecksums(reader),
-    partLengths: reader.list(() => reader.number()),
+    parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
+    storageClass: reader.text() || STANDARD,
+    ...readAcl(reader),
   };
-}
-
-const permissions: readonly Permission[] = ['READ', 'WRITE', 'READ_ACP', 'WRITE_ACP', 'FULL_CONTROL'];
-
-function writeAcl(writer: RecordWriter, { owner, grants }: AccessControl): void {
-  assert(grants.length <= ACL_GRANTS_MAX);
-  writer
-    .text(owner)
-    .list(grants, ({ grantee, permission }) => writer.number(permissions.indexOf(permission)).text(grantee));
-}
-
-const readAcl = (reader: RecordReader): AccessControl => ({
-  owner: reader.text(),
-  grants: reader.list(() => {
-    const permission = permissions[reader.number()];
-    assert(permission !== undefined, 'grant of an unknown permission');
-    return { permission, grantee: reader.text() };
-  }),
-});
-
-function readWholeFacet(reader: RecordReader, hasAcl: boolean): StoredFacet {
-  const facet = readFacet(reader);
-  return hasAcl ? { ...facet, acl: readAcl(reader) } : facet;
 }
 
 const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
@@ -410,7 +401,6 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
   const { checksum, lock, completed, initiator } = row;
-  const { acl } = row.facet;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
@@ -421,13 +411,12 @@ export function encodeUpload(row: UploadRow): Uint8Array {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
   writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
-  writer.list(acl === undefined ? [] : [acl], (list) => writeAcl(writer, list));
   return writer.finish();
 }
 
 export function decodeUpload(bytes: Uint8Array): UploadRow {
   const reader = new RecordReader(bytes);
-  const { facet, ...row } = {
+  const row = {
     uploadId: reader.text(),
     initiatedAt: readTime(reader),
     facet: readFacet(reader),
@@ -439,12 +428,8 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
   const [initiator] = reader.list(() => reader.text());
-  const [acl] = reader.list(() => readAcl(reader));
-  return {
-    ...row,
-    ...(initiator === undefined ? {} : { initiator }),
-    facet: acl === undefined ? facet : { ...facet, acl },
-  };
+  reader.end();
+  return initiator === undefined ? row : { ...row, initiator };
 }
 
 export interface PartRow {

@@ -98,7 +98,7 @@ function foundXml({ attributes, facet }: Found, ownerXml: OwnerXml): string {
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
     `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
-    `<Size>${attributes.size}</Size>${ownerXml(facet)}<StorageClass>STANDARD</StorageClass>`
+    `<Size>${attributes.size}</Size>${ownerXml(facet)}<StorageClass>${facet.storageClass}</StorageClass>`
   );
 }
 

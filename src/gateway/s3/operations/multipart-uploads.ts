@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import { checksumValueElements } from '../checksums.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
 import {
   bucketMembers,
@@ -20,7 +21,6 @@ import { objectOwner } from '../ownership.ts';
 import { xmlDate } from '../timestamp.ts';
 import { uploadPage, type UploadPage } from '../upload-listing.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
-import { partChecksumElements } from './upload-part.ts';
 
 /** AWS API reference, AbortMultipartUpload. */
 export const abortMultipartUpload = operation({
@@ -90,7 +90,7 @@ function partsDocument({ input, upload, people, partsMax, parts, more }: PartsVi
   const encode = encoderOf(input.encodingType);
   let xml = `${xmlHead}<ListPartsResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}`;
   xml += `<Key>${encode(input.key)}</Key>${xmlElement('UploadId', upload.uploadId)}`;
-  xml += `${people}${xmlElement('StorageClass', 'STANDARD')}${xmlElement('PartNumberMarker', marker)}`;
+  xml += `${people}${xmlElement('StorageClass', upload.facet.storageClass)}${xmlElement('PartNumberMarker', marker)}`;
   xml += xmlElement('NextPartNumberMarker', parts.at(-1)?.number ?? 0);
   xml += `${xmlElement('MaxParts', partsMax)}${xmlElement('IsTruncated', more)}`;
   xml += checksumChoice(upload);
@@ -102,7 +102,7 @@ function partsDocument({ input, upload, people, partsMax, parts, more }: PartsVi
 const partXml = (part: PartSummary, showsChecksums: boolean): string =>
   `<Part>${xmlElement('PartNumber', part.number)}${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
   `${xmlElement('ETag', quoted(part.etag))}${xmlElement('Size', part.size)}` +
-  `${showsChecksums ? partChecksumElements(part.checksums) : ''}</Part>`;
+  `${showsChecksums ? checksumValueElements(part.checksums) : ''}</Part>`;
 
 /** Who began the upload, and to whom the object will belong. */
 const peopleXml = (context: S3Context, { initiator, facet }: UploadSummary): string =>
@@ -180,5 +180,5 @@ function uploadsDocument(
 
 const uploadXml = (upload: UploadSummary, encode: Encode, people: string): string =>
   `<Upload><Key>${encode(keyText(upload.key))}</Key>${xmlElement('UploadId', upload.uploadId)}` +
-  `${people}${xmlElement('StorageClass', 'STANDARD')}` +
+  `${people}${xmlElement('StorageClass', upload.facet.storageClass)}` +
   `${xmlElement('Initiated', xmlDate(upload.initiatedAt))}${checksumChoice(upload)}</Upload>`;
