@@ -17,6 +17,8 @@ export interface S3Request {
   /** Decoded text of the key. */
   readonly key: string | undefined;
   readonly body: RequestBody;
+  /** IP address of the client, or of the proxy before it. */
+  readonly peer: string;
 }
 
 const noQuery: Readonly<Record<string, string>> = Object.freeze(
@@ -32,7 +34,8 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
   const { bucket, key } = place(path, hostBucket(headers['host'], domains));
-  return { method: http.method, path, rawQuery, query, headers, bucket, key, body: http.body };
+  const { method, body, peer } = http;
+  return { method, path, rawQuery, query, headers, bucket, key, body, peer };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */
