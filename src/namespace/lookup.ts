@@ -13,6 +13,7 @@ import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
 import { directoryKey, isDirectoryEntry, nameOfEntry, orderRange, ordinalOfKey } from './keys.ts';
 import type { Attributes, Caller, DirectoryEntry, Ino, Name, PosixName, Place } from './namespace.ts';
+import { parentOf } from './names.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
 import { decodeOrder, type Inode } from './records.ts';
@@ -36,7 +37,7 @@ export async function lookup(
 
 async function targetOf({ kv }: Parts, directory: Inode, name: PosixName): Promise<Ino | undefined> {
   if (isDot(name)) return directory.ino;
-  if (isDotDot(name)) return directory.parent === 0 ? directory.ino : directory.parent;
+  if (isDotDot(name)) return parentOf(directory);
   return (await findPosix(kv, directory.ino, name))?.dentry.ino;
 }
 

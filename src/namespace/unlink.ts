@@ -4,7 +4,8 @@ import { decodeU64, encodeU64 } from '../kv/tuple.ts';
 import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { withoutName } from './names.ts';
+import { encodeInode, type EntryName, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
 
 /** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */
@@ -22,10 +23,16 @@ export async function dropContent(
 }
 
 /** Takes one name away from an inode that is no directory; the last one takes the inode with it. */
-export async function unlink(parts: Parts, { tx, now }: TreeEdit, inode: Inode): Promise<void> {
+export async function unlink(
+  parts: Parts,
+  { tx, now }: TreeEdit,
+  inode: Inode,
+  name: EntryName,
+): Promise<void> {
   if (inode.linkCount > 1) {
+    const names = withoutName(inode, name);
     const ctime = nextCtime(parts, inode, now);
-    tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, ctime }));
+    tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, names, ctime }));
     return;
   }
   await dropInode(parts, tx, inode);

@@ -26,7 +26,10 @@ export class BucketPolicies {
     this.#objects = objects;
   }
 
-  async of({ ino, configurations }: Bucket): Promise<StoredPolicy | undefined> {
+  async of({
+    ino,
+    configurations,
+  }: Pick<Bucket, 'ino' | 'configurations'>): Promise<StoredPolicy | undefined> {
     if (!configurations.includes('policy')) return undefined;
     const bytes = await this.#objects.bucketConfiguration(ino, 'policy');
     if (bytes === undefined) return undefined;

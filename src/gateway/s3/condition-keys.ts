@@ -2,11 +2,11 @@ import type { Time } from '../../environment.ts';
 import type { Tag } from '../../namespace/namespace.ts';
 import { plainAddress } from '../../policy/address-range.ts';
 import type { Lookup } from '../../policy/pattern.ts';
+import { decodePercent } from '../../signing/percent.ts';
+import { secondsOfTimestamp } from '../../signing/timestamp.ts';
 import type { ConditionValues, Principal } from './operation.ts';
-import { decodePercent } from './percent.ts';
 import type { S3Request } from './request.ts';
 import { principalArn } from './requester.ts';
-import { secondsOfTimestamp } from './timestamp.ts';
 
 /** All that conditions may ask about. */
 export interface Circumstances {

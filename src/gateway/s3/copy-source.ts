@@ -1,11 +1,11 @@
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
+import { decodePercent } from '../../signing/percent.ts';
 import { absence, authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { decodePercent } from './percent.ts';
 import { checkVersion } from './version.ts';
 
 /** Input members of copySourceMembers. */

@@ -3,8 +3,10 @@ import type { Bucket } from '../../namespace/namespace.ts';
 import { Access, type Asker } from './access.ts';
 import {
   authenticate,
+  isPresigned,
   unsignedPayload,
   type Authenticated,
+  type Authentication,
   type Credentials,
   type PayloadSigning,
 } from './authenticate.ts';
@@ -15,6 +17,7 @@ import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
+import { SigningKeys } from '../../signing/sigv4.ts';
 import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest } from './http.ts';
 import { inputReader, type InputReader } from './input.ts';
 import type { Operation, S3Answer, S3Context, S3Parts } from './operation.ts';
@@ -24,7 +27,6 @@ import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
 import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
-import { SigningKeys } from './sigv4.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
@@ -44,6 +46,8 @@ export interface S3DoorOptions {
   readonly credentials: Credentials;
   /** Base names of virtual-host style, lower case: `s3.example.org` serves `bucket.s3.example.org`. */
   readonly domains: readonly string[];
+  /** Whether signatures of version 2 are taken too. */
+  readonly signatureV2: boolean;
   /** Called when an answer is ready, before its body is sent. */
   readonly observe: (observation: Observation) => void;
 }
@@ -67,12 +71,15 @@ class Door {
   readonly #options: S3DoorOptions;
   readonly #route: Router;
   readonly #readers: ReadonlyMap<Operation, InputReader>;
-  readonly #keys = new SigningKeys();
+  readonly #auth: Authentication;
   readonly #ids: RequestIds;
   readonly #policies: BucketPolicies;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
+    const { credentials, signatureV2, parts } = options;
+    const { clock } = parts.environment;
+    this.#auth = { credentials, keys: new SigningKeys(), clock, region: parts.region, signatureV2 };
     this.#route = router(operations, unbuiltOperations);
     this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
@@ -108,14 +115,13 @@ class Door {
   }
 
   async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
-    const { parts, credentials } = this.#options;
+    const { parts } = this.#options;
     const plain = parseRequest(http, this.#options.domains);
     if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
-    const auth = { credentials, keys: this.#keys, clock: parts.environment.clock, region: parts.region };
-    const who = authenticate(auth, plain);
-    const request = plain.query['X-Amz-Algorithm'] === undefined ? plain : withHoistedHeaders(plain);
+    const who = authenticate(this.#auth, plain);
+    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
     refuseUnbuiltHeaders(request);

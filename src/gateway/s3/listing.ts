@@ -1,9 +1,11 @@
 import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { Found, Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { VersionEntry, VersionId } from '../../namespace/version.ts';
+import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText } from './members.ts';
-import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
+import { versionText } from './version.ts';
 import { xmlElement, xmlText } from './xml.ts';
 
 /** What both versions of ListObjects ask the namespace. */
@@ -73,22 +75,53 @@ export function entriesXml(
   let prefixes = '';
   for (const entry of entries) {
     if (entry.kind === 'prefix') {
-      prefixes += `<CommonPrefixes><Prefix>${encode(keyText(entry.prefix))}</Prefix></CommonPrefixes>`;
+      prefixes += prefixXml(entry.prefix, encode);
       continue;
     }
-    const { attributes, facet } = entry.found;
-    const checksum = facet.checksums[0];
-    const checksumXml =
-      checksum === undefined
-        ? ''
-        : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
-    contents +=
-      `<Contents><Key>${encode(keyText(entry.key))}</Key><LastModified>${xmlDate(attributes.mtime)}</LastModified>` +
-      `<ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}<Size>${attributes.size}</Size>${ownerXml}` +
-      '<StorageClass>STANDARD</StorageClass></Contents>';
+    contents += `<Contents><Key>${encode(keyText(entry.key))}</Key>${foundXml(entry.found, ownerXml)}</Contents>`;
   }
   return contents + prefixes;
 }
+
+/** What the elements Contents and Version have in common behind the key. */
+function foundXml({ attributes, facet }: Found, ownerXml: string): string {
+  const checksum = facet.checksums[0];
+  const checksumXml =
+    checksum === undefined
+      ? ''
+      : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
+  return (
+    `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
+    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>${facet.storageClass}</StorageClass>`
+  );
+}
+
+/** Version, DeleteMarker and CommonPrefixes elements. */
+export function versionsXml(entries: readonly VersionEntry[], encode: Encode, owner: Account): string {
+  const ownerXml = ownerOf(owner);
+  let versions = '';
+  let prefixes = '';
+  for (const entry of entries) {
+    if (entry.kind === 'prefix') {
+      prefixes += prefixXml(entry.prefix, encode);
+      continue;
+    }
+    const name =
+      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(versionIdOf(entry))}</VersionId>` +
+      `<IsLatest>${entry.isLatest}</IsLatest>`;
+    versions +=
+      entry.kind === 'version'
+        ? `<Version>${name}${foundXml(entry.found, ownerXml)}</Version>`
+        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml}</DeleteMarker>`;
+  }
+  return versions + prefixes;
+}
+
+export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): VersionId =>
+  entry.kind === 'version' ? entry.found.versionId : entry.versionId;
+
+const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
+  `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;
 
 const ownerOf = (owner: Account): string =>
   `<Owner>${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Owner>`;

@@ -22,6 +22,7 @@ import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
+import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
@@ -63,6 +64,7 @@ export const operations: readonly Operation[] = [
   listBuckets,
   listMultipartUploads,
   listObjects,
+  listObjectVersions,
   listObjectsV2,
   listParts,
   putBucketCors,
