@@ -174,7 +174,7 @@ export interface Bucket {
 export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'acl' | 'cors' | 'tagging';
+export type BucketConfigurationName = 'acl' | 'cors' | 'policy' | 'public-access-block' | 'tagging';
 
 /** How a bucket begins. */
 export interface NewBucket {

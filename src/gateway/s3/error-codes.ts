@@ -69,6 +69,7 @@ export const errorCodes = {
     400,
     'The XML you provided was not well-formed or did not validate against our published schema',
   ],
+  MalformedPolicy: [400, 'Policy has invalid resource'],
   MalformedTrailerError: [
     400,
     'The request contained trailing data that was not well-formed or did not conform to our published schema.',
@@ -87,6 +88,7 @@ export const errorCodes = {
   NoSuchCORSConfiguration: [404, 'The CORS configuration does not exist'],
   NoSuchKey: [404, 'The specified key does not exist.'],
   NoSuchLifecycleConfiguration: [404, 'The lifecycle configuration does not exist'],
+  NoSuchPublicAccessBlockConfiguration: [404, 'The public access block configuration was not found'],
   NoSuchTagSet: [404, 'The TagSet does not exist'],
   NoSuchUpload: [
     404,

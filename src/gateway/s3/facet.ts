@@ -14,12 +14,12 @@ export interface FacetInput extends SystemHeaders, AclHeaders {
 }
 
 /** Headers, metadata, tags, ACL and class of a new object as they are stored. */
-export function facetOf(context: S3Context, input: FacetInput): FacetChange {
+export async function facetOf(context: S3Context, input: FacetInput): Promise<FacetChange> {
   return {
     storageClass: storageClassOf(input.storageClass),
     headers: storedHeaders(input),
     metadata: storedMetadata(input.metadata),
     tags: headerTags(input.tagging),
-    acl: newObjectAcl(context, input),
+    acl: await newObjectAcl(context, input),
   };
 }

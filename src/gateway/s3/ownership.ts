@@ -7,11 +7,12 @@ import type {
   ObjectStore,
 } from '../../namespace/namespace.ts';
 import { headerWish, wishedAcl, type AclHeaders, type AclWish } from './acl-request.ts';
-import { isPrivateAcl, privateAcl, type Owners } from './acl.ts';
+import { isPrivateAcl, isPublicAcl, privateAcl, type Owners } from './acl.ts';
 import { bucketDocument } from './bucket-document.ts';
 import { S3Error } from './errors.ts';
 import { bucketOf, ownerOf } from './members.ts';
 import type { S3Context, S3Parts } from './operation.ts';
+import { publicAccessBlock } from './public-access-block.ts';
 
 export const isObjectOwnership = (text: string): text is ObjectOwnership =>
   text === 'BucketOwnerEnforced' || text === 'BucketOwnerPreferred' || text === 'ObjectWriter';
@@ -32,7 +33,7 @@ export function saysFullControl(wish: AclWish, bucketOwner: string): boolean {
  * The ACL of an object that this request writes; `undefined` when it says what holds without one. AWS, "Controlling
  * ownership of objects": the writer owns it, unless it prefers the bucket's owner or must.
  */
-export function newObjectAcl(context: S3Context, headers: AclHeaders): ObjectFacet['acl'] {
+export async function newObjectAcl(context: S3Context, headers: AclHeaders): Promise<ObjectFacet['acl']> {
   const wish = headerWish(context.parts.accounts, headers);
   const bucketOwner = ownerOf(context).id;
   if (isEnforced(context.parts, bucketOf(context))) {
@@ -41,7 +42,16 @@ export function newObjectAcl(context: S3Context, headers: AclHeaders): ObjectFac
     return undefined;
   }
   const owner = isGivenAway(context, wish) ? bucketOwner : context.principal.account.id;
-  return storedAcl(wishedAcl(wish, { owner, bucketOwner }), bucketOwner);
+  const acl = wishedAcl(wish, { owner, bucketOwner });
+  await refuseBlockedAcl(context, acl);
+  return storedAcl(acl, bucketOwner);
+}
+
+/** BlockPublicAcls: nobody sets a public ACL. Only one that is public costs a read. */
+export async function refuseBlockedAcl(context: S3Context, acl: AccessControl): Promise<void> {
+  if (!isPublicAcl(acl)) return;
+  if ((await publicAccessBlock(context.parts.objects, bucketOf(context))).BlockPublicAcls)
+    throw new S3Error('AccessDenied');
 }
 
 function isGivenAway({ parts, bucket }: S3Context, wish: AclWish | undefined): boolean {

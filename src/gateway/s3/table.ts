@@ -1,6 +1,12 @@
 import type { Operation } from './operation.ts';
 import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './operations/bucket-policy.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -28,6 +34,11 @@ import {
   getBucketOwnershipControls,
   putBucketOwnershipControls,
 } from './operations/ownership-controls.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
@@ -41,18 +52,23 @@ export const operations: readonly Operation[] = [
   deleteBucket,
   deleteBucketCors,
   deleteBucketOwnershipControls,
+  deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
+  deletePublicAccessBlock,
   getBucketAcl,
   getBucketCors,
   getBucketLocation,
   getBucketOwnershipControls,
+  getBucketPolicy,
+  getBucketPolicyStatus,
   getBucketTagging,
   getObject,
   getObjectAcl,
   getObjectTagging,
+  getPublicAccessBlock,
   headBucket,
   headObject,
   listBuckets,
@@ -64,10 +80,12 @@ export const operations: readonly Operation[] = [
   putBucketAcl,
   putBucketCors,
   putBucketOwnershipControls,
+  putBucketPolicy,
   putBucketTagging,
   putObject,
   putObjectAcl,
   putObjectTagging,
+  putPublicAccessBlock,
   uploadPart,
   uploadPartCopy,
   ...unsetConfigurations,

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { groups } from '../../../src/gateway/s3/acl.ts';
 import { openLiveDoor, type LiveDoor } from './live-door.ts';
-import { personOf, type Person } from './people.ts';
+import { personOf, type Person } from './town.ts';
 import { codeOf, type RawAnswer, type RawRequest } from './signed-request.ts';
 
 const Bucket = 'acl-bucket';

@@ -20,7 +20,7 @@ import {
   type ObjectOwnership,
 } from '@aws-sdk/client-s3';
 import { liveDoor, type LiveDoor } from './live-door.ts';
-import { personOf, type Person } from './people.ts';
+import { personOf, type Person } from './town.ts';
 import { codeOf } from './signed-request.ts';
 
 const Bucket = 'hers';

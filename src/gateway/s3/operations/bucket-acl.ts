@@ -5,7 +5,14 @@ import { privateAcl } from '../acl.ts';
 import { S3Error } from '../errors.ts';
 import { aclMembers, bucketMembers, bucketOf, ownerOf } from '../members.ts';
 import { operation } from '../operation.ts';
-import { bucketAcl, bucketOwners, isEnforced, putBucketAclDocument, saysFullControl } from '../ownership.ts';
+import {
+  bucketAcl,
+  bucketOwners,
+  isEnforced,
+  putBucketAclDocument,
+  refuseBlockedAcl,
+  saysFullControl,
+} from '../ownership.ts';
 
 /** AWS API reference, GetBucketAcl. */
 export const getBucketAcl = operation({
@@ -55,7 +62,9 @@ export const putBucketAcl = operation({
     }
     // An ACL cannot give its resource away.
     if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
-    await putBucketAclDocument(objects, bucket, wishedAcl(wish, bucketOwners(owner)));
+    const acl = wishedAcl(wish, bucketOwners(owner));
+    await refuseBlockedAcl(context, acl);
+    await putBucketAclDocument(objects, bucket, acl);
     return { headers: [] };
   },
 });

@@ -3,7 +3,7 @@ import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
 import type { AccessControl, Bucket, ObjectOwnership } from '../../../namespace/namespace.ts';
 import { headerWish, wishedAcl, type AclHeaders } from '../acl-request.ts';
-import { isPrivateAcl } from '../acl.ts';
+import { isPrivateAcl, isPublicAcl } from '../acl.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import {
@@ -25,6 +25,7 @@ import {
   isObjectOwnership,
   putBucketAclDocument,
 } from '../ownership.ts';
+import { publicAccessBlock } from '../public-access-block.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
 
@@ -125,12 +126,22 @@ export const createBucket = operation({
         throw new S3Error('BucketAlreadyExists', { members: { BucketName: bucket } });
       // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
       if (parts.region !== 'us-east-1') throw failure;
-      // AWS: it also gets the ACL that it would be made with.
-      if (!isEnforced(parts, there)) await putBucketAclDocument(parts.objects, there, acl);
+      if (!isEnforced(parts, there)) await resetAcl(parts, there, acl);
     }
     return { headers: ['Location', `/${bucket}`] };
   },
+  conditionValues({ configuration }) {
+    const constraint = configuration?.LocationConstraint;
+    return new Map(constraint === undefined ? [] : [['s3:locationconstraint', [constraint]]]);
+  },
 });
+
+/** AWS: a bucket that is made again gets the ACL that it would be made with. */
+async function resetAcl({ objects }: S3Parts, bucket: Bucket, acl: AccessControl): Promise<void> {
+  if (isPublicAcl(acl) && (await publicAccessBlock(objects, bucket)).BlockPublicAcls)
+    throw new S3Error('InvalidBucketAclWithBlockPublicAccessError');
+  await putBucketAclDocument(objects, bucket, acl);
+}
 
 function wantedOwnership(parts: S3Parts, header: string | undefined): ObjectOwnership {
   if (header === undefined) return parts.objectOwnership;

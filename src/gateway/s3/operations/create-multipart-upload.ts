@@ -27,7 +27,7 @@ export const createMultipartUpload = operation({
   success: 200,
   async handle(context, input) {
     const { objects } = context.parts;
-    const facet = { ...emptyFacet, ...facetOf(context, input) };
+    const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
     const upload = await objects.createUpload(context.principal.caller, {

@@ -5,7 +5,7 @@ import { wholeWish, wishedAcl } from '../acl-request.ts';
 import { S3Error } from '../errors.ts';
 import { aclMembers, bucketOf, keyBytes, objectMembers, ownerOf, query, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
-import { isEnforced, objectAcl, saysFullControl, storedAcl } from '../ownership.ts';
+import { isEnforced, objectAcl, refuseBlockedAcl, saysFullControl, storedAcl } from '../ownership.ts';
 import { noSuchKey } from '../publish.ts';
 import { checkVersion } from '../version.ts';
 
@@ -65,9 +65,13 @@ export const putObjectAcl = operation({
     const { owner } = objectAcl(parts, bucket, facet);
     // An ACL cannot give its resource away.
     if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
-    const acl = storedAcl(wishedAcl(wish, { owner, bucketOwner }), bucketOwner);
+    const acl = wishedAcl(wish, { owner, bucketOwner });
+    await refuseBlockedAcl(context, acl);
     // When the object was replaced meanwhile, it had this ACL for the moment before.
-    await parts.objects.setAcl({ bucket: bucket.ino, key: keyBytes(input.key), ino: attributes.ino }, acl);
+    await parts.objects.setAcl(
+      { bucket: bucket.ino, key: keyBytes(input.key), ino: attributes.ino },
+      storedAcl(acl, bucketOwner),
+    );
     return { headers: [] };
   },
 });

@@ -35,7 +35,7 @@ export const putObject = operation({
   },
   success: 200,
   async handle(context, input) {
-    const stored = facetOf(context, input);
+    const stored = await facetOf(context, input);
     const expect = writeExpectation(input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
