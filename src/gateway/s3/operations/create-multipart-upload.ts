@@ -26,6 +26,11 @@ export const createMultipartUpload = operation({
   },
   success: 200,
   async handle(context, input) {
+    // AWS API reference, CreateMultipartUpload: anonymous users cannot initiate multipart uploads.
+    if (context.principal.isAnonymous)
+      throw new S3Error('AccessDenied', {
+        message: 'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
+      });
     const { objects } = context.parts;
     const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
