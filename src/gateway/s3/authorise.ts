@@ -58,7 +58,7 @@ async function denial(
 }
 
 /** Whether a listing would show the key: only then its absence is told. */
-const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
+export const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
   access.may({ action: 's3:ListBucket', bucket, prefix: key });
 
 /** NoSuchKey becomes AccessDenied for readers who may not list. Any other failure stays what it is. */
@@ -73,10 +73,6 @@ export async function concealed(
   if (bucket === undefined || request.key === undefined) return failure;
   return (await mayList(access, bucket, request.key)) ? failure : new S3Error('AccessDenied');
 }
-
-/** What a reader is told of a key that is not there. */
-export const absence = async (access: Access, bucket: Bucket, key: string): Promise<S3Error> =>
-  (await mayList(access, bucket, key)) ? noSuchKey(key) : new S3Error('AccessDenied');
 
 export interface SourceAsked {
   readonly bucket: Bucket;

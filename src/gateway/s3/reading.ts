@@ -2,6 +2,9 @@ import { Type } from '@sinclair/typebox';
 import type { Found } from '../../namespace/namespace.ts';
 import { checkReadConditions, type ReadConditions } from './conditions.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
+import { lockHeaders } from './object-lock.ts';
+import type { S3Context } from './operation.ts';
+import { versionHeaders, versionMembers } from './version.ts';
 import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
 
 /** Members of GetObject and HeadObject alike. */
@@ -9,7 +12,7 @@ export const readMembers = {
   input: {
     ...objectMembers.input,
     ...readConditionMembers.input,
-    versionId: text,
+    ...versionMembers.input,
     range: text,
     ifRange: text,
     partNumber: Type.Optional(partNumber),
@@ -24,7 +27,7 @@ export const readMembers = {
   bindings: {
     ...objectMembers.bindings,
     ...readConditionMembers.bindings,
-    versionId: query('versionId'),
+    ...versionMembers.bindings,
     range: header('range'),
     ifRange: header('if-range'),
     partNumber: query('partNumber'),
@@ -44,9 +47,10 @@ export interface Reading extends Selection {
 }
 
 /** Throws what a read of the object is refused with: its conditions, its range. */
-export function readingOf(found: Found, input: ReadInput & ReadConditions): Reading {
+export function readingOf(context: S3Context, found: Found, input: ReadInput & ReadConditions): Reading {
   const headers = objectHeaders(found, input);
   checkReadConditions(input, found, headers.validators);
   const selection = selectRange(found, input);
-  return { ...selection, headers: headers.all(selection) };
+  const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
+  return { ...selection, headers: [...headers.all(selection), ...ofVersion] };
 }

@@ -15,6 +15,7 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
@@ -28,6 +29,14 @@ import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
 import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import {
   deleteBucketOwnershipControls,
@@ -65,8 +74,12 @@ export const operations: readonly Operation[] = [
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
+  getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
   getObjectTagging,
   getPublicAccessBlock,
   headBucket,
@@ -82,8 +95,12 @@ export const operations: readonly Operation[] = [
   putBucketOwnershipControls,
   putBucketPolicy,
   putBucketTagging,
+  putBucketVersioning,
   putObject,
   putObjectAcl,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
   putObjectTagging,
   putPublicAccessBlock,
   uploadPart,

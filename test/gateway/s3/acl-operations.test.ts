@@ -7,6 +7,7 @@ import {
   GetObjectAclCommand,
   GetObjectCommand,
   PutBucketAclCommand,
+  PutBucketVersioningCommand,
   PutObjectAclCommand,
   PutObjectCommand,
   type Grant,
@@ -223,4 +224,28 @@ test('making a bucket again gives it the ACL that it would be made with', async 
   const second = await alice.s3.send(new GetBucketAclCommand(again));
   assert.deepEqual(short(second.Grants), [['alice', 'FULL_CONTROL']]);
   await alice.s3.send(new DeleteBucketCommand(again));
+});
+
+test('each version has an ACL of its own', async () => {
+  const at = { Bucket: 'versioned', Key };
+  await alice.s3.send(new CreateBucketCommand({ Bucket: at.Bucket }));
+  const VersioningConfiguration = { Status: 'Enabled' as const };
+  await alice.s3.send(new PutBucketVersioningCommand({ Bucket: at.Bucket, VersioningConfiguration }));
+  const { VersionId: first } = await alice.s3.send(new PutObjectCommand({ ...at, Body: '1' }));
+  const { VersionId: second } = await alice.s3.send(new PutObjectCommand({ ...at, Body: '2' }));
+  await alice.s3.send(new PutObjectAclCommand({ ...at, VersionId: first, ACL: 'authenticated-read' }));
+  const grantsOf = async (VersionId: string | undefined): Promise<unknown> =>
+    short((await alice.s3.send(new GetObjectAclCommand({ ...at, VersionId }))).Grants);
+  const opened = [
+    [groups.AuthenticatedUsers, 'READ'],
+    ['alice', 'FULL_CONTROL'],
+  ];
+  const closed = [['alice', 'FULL_CONTROL']];
+  assert.deepEqual(await Promise.all([first, second, undefined].map(grantsOf)), [opened, closed, closed]);
+  const got = await bob.s3.send(new GetObjectCommand({ ...at, VersionId: first }));
+  assert.equal(await got.Body?.transformToString(), '1');
+  for (const VersionId of [second, undefined])
+    await assert.rejects(bob.s3.send(new GetObjectCommand({ ...at, VersionId })), { name: 'AccessDenied' });
+  const gone = new GetObjectAclCommand({ ...at, VersionId: '0123456789abcdef' });
+  await assert.rejects(alice.s3.send(gone), { name: 'NoSuchVersion' });
 });

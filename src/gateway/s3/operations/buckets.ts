@@ -16,6 +16,7 @@ import {
   ownerElement,
   query,
   text,
+  isTrue,
 } from '../members.ts';
 import { operation, type S3Parts } from '../operation.ts';
 import {
@@ -101,12 +102,14 @@ export const createBucket = operation({
     ...bucketMembers.input,
     ...aclMembers.input,
     objectOwnership: text,
+    objectLockEnabled: text,
     configuration: Type.Optional(bucketConfiguration),
   }),
   bindings: {
     ...bucketMembers.bindings,
     ...aclMembers.bindings,
     objectOwnership: header('x-amz-object-ownership'),
+    objectLockEnabled: header('x-amz-bucket-object-lock-enabled'),
     configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
   },
   success: 200,
@@ -116,9 +119,13 @@ export const createBucket = operation({
     const acl = wantedAcl(parts, { owner: principal.account.id, objectOwnership, headers: input });
     checkConfiguration(input.configuration ?? {}, parts.region);
     const owner = principal.account.id;
+    const rules = isTrue(input.objectLockEnabled) ? { rules: withObjectLock } : {};
     const documents = new Map(isPrivateAcl(acl) ? [] : [['acl', bucketAclBytes(acl)] as const]);
     try {
-      await parts.objects.createBucket(principal.caller, bucket, { owner, objectOwnership, documents });
+      await parts.objects.createBucket(principal.caller, bucket, {
+        ...{ owner, objectOwnership, documents },
+        ...rules,
+      });
     } catch (failure) {
       if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
       const there = await parts.objects.bucket(bucket);
@@ -162,6 +169,8 @@ function wantedAcl(
     throw new S3Error('InvalidBucketAclWithObjectOwnership');
   return acl;
 }
+/** Object lock needs versioning, and brings it. AWS API reference, CreateBucket. */
+const withObjectLock = { versioning: 'enabled', objectLock: { defaultRetention: undefined } } as const;
 
 function checkConfiguration(
   {

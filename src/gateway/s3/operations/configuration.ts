@@ -53,22 +53,10 @@ const unset: readonly {
       `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
   {
-    name: 'GetBucketVersioning',
-    subresource: 'versioning',
-    action: 's3:GetBucketVersioning',
-    answer: () => `<VersioningConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketWebsite',
     subresource: 'website',
     action: 's3:GetBucketWebsite',
     answer: 'NoSuchWebsiteConfiguration',
-  },
-  {
-    name: 'GetObjectLockConfiguration',
-    subresource: 'object-lock',
-    action: 's3:GetBucketObjectLockConfiguration',
-    answer: 'ObjectLockConfigurationNotFoundError',
   },
 ];
 

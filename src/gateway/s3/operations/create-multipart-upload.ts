@@ -4,6 +4,7 @@ import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -15,12 +16,14 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
@@ -41,6 +44,7 @@ export const createMultipartUpload = operation({
       facet,
       checksum,
       initiator: context.principal.account.id,
+      lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +

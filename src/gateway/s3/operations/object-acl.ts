@@ -3,15 +3,14 @@ import type { Found } from '../../../namespace/namespace.ts';
 import { accessControlPolicy, aclDocument } from '../acl-document.ts';
 import { wholeWish, wishedAcl } from '../acl-request.ts';
 import { S3Error } from '../errors.ts';
-import { aclMembers, bucketOf, keyBytes, objectMembers, ownerOf, query, text } from '../members.ts';
+import { aclMembers, bucketOf, objectMembers, ownerOf } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { isEnforced, objectAcl, refuseBlockedAcl, saysFullControl, storedAcl } from '../ownership.ts';
-import { noSuchKey } from '../publish.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
 
 const members = {
-  input: { ...objectMembers.input, versionId: text },
-  bindings: { ...objectMembers.bindings, versionId: query('versionId') },
+  input: { ...objectMembers.input, ...versionMembers.input },
+  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
 } as const;
 
 /** AWS API reference, GetObjectAcl. */
@@ -22,11 +21,11 @@ export const getObjectAcl = operation({
   input: Type.Object(members.input),
   bindings: members.bindings,
   success: 200,
-  async handle(context, { key, versionId }) {
-    checkVersion(versionId);
-    const { facet } = await existing(context, key);
+  async handle(context, input) {
+    const { facet, versionId } = await existing(context, input);
     const acl = objectAcl(context.parts, bucketOf(context), facet);
-    return { headers: [], body: aclDocument(context.parts.accounts, acl) };
+    const body = aclDocument(context.parts.accounts, acl);
+    return { headers: versionHeaders(context, versionId), body };
   },
 });
 
@@ -52,32 +51,33 @@ export const putObjectAcl = operation({
   },
   success: 200,
   async handle(context, input) {
-    checkVersion(input.versionId);
     const { parts } = context;
     const bucket = bucketOf(context);
     const bucketOwner = ownerOf(context).id;
     const wish = wholeWish(parts.accounts, input, input.policy);
-    const { attributes, facet } = await existing(context, input.key);
+    const { attributes, facet, versionId } = await existing(context, input);
+    const headers = versionHeaders(context, versionId);
     if (isEnforced(parts, bucket)) {
       if (!saysFullControl(wish, bucketOwner)) throw new S3Error('AccessControlListNotSupported');
-      return { headers: [] };
+      return { headers };
     }
     const { owner } = objectAcl(parts, bucket, facet);
     // An ACL cannot give its resource away.
     if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
     const acl = wishedAcl(wish, { owner, bucketOwner });
     await refuseBlockedAcl(context, acl);
-    // When the object was replaced meanwhile, it had this ACL for the moment before.
-    await parts.objects.setAcl(
-      { bucket: bucket.ino, key: keyBytes(input.key), ino: attributes.ino },
-      storedAcl(acl, bucketOwner),
-    );
-    return { headers: [] };
+    // The version that was looked at. When it was replaced meanwhile, it had this ACL for the moment before.
+    const at = { ...versionAt(context, input), versionId, ino: attributes.ino };
+    await parts.objects.setAcl(at, storedAcl(acl, bucketOwner));
+    return { headers };
   },
 });
 
-async function existing(context: S3Context, key: string): Promise<Found> {
-  const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
-  if (found === undefined) throw noSuchKey(key);
+async function existing(
+  context: S3Context,
+  input: { readonly key: string; readonly versionId?: string },
+): Promise<Found> {
+  const found = await context.parts.objects.head(versionAt(context, input));
+  if (found === undefined) throw await missing(context, input);
   return found;
 }
