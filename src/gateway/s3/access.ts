@@ -12,6 +12,7 @@ import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
 import { headerTags } from './tags.ts';
+import { versionOf } from './version.ts';
 
 /** One thing that a principal wants to do. */
 export interface Wish {
@@ -95,7 +96,15 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
+  /** The usual case, known without a look at anything: no policy has a say, and the bucket is the principal's. */
+  isUndisputed(bucket: Bucket | undefined): boolean {
+    const { isRoot, policies, sessionPolicies } = this.#asker.principal;
+    if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;
+    return !bucket.configurations.includes('policy') && (isRoot || this.isOwn(bucket));
+  }
+
   async may(wish: Wish): Promise<boolean> {
+    if (this.isUndisputed(wish.bucket)) return true;
     const { principal } = this.#asker;
     const { policies, sessionPolicies } = principal;
     const stored = wish.bucket && (await this.#parts.policies.of(wish.bucket));
@@ -185,6 +194,7 @@ export class Access {
       now: this.#parts.clock.wall(),
       resourceAccount: bucket && this.#parts.accounts.account(bucket.owner).id,
       prefix: wish.prefix,
+      versionId: wish.versionId,
       requestTags: headerTags(request.headers['x-amz-tagging']),
       existingTags: mentions((key) => key.startsWith(existingTagPrefix))
         ? await this.#existingTags(wish)
@@ -193,9 +203,10 @@ export class Access {
     };
   }
 
-  async #existingTags({ action, bucket, key }: Wish): Promise<readonly Tag[]> {
+  async #existingTags({ action, bucket, key, versionId }: Wish): Promise<readonly Tag[]> {
     if (bucket === undefined || key === undefined || withoutObject.has(action)) return [];
-    const found = await this.#parts.objects.head({ bucket: bucket.ino, key: keyBytes(key) });
+    const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
+    const found = await this.#parts.objects.head(at);
     return found?.facet.tags ?? [];
   }
 }
