@@ -152,6 +152,27 @@ export const POLICY_STATEMENTS_MAX = 512;
 /** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
 export const POLICIES_CACHED_MAX = 1_024;
 
+// Lifecycle of objects.
+
+/** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
+export const SECONDS_PER_DAY = 86_400;
+/** AWS: rules of one bucket. */
+export const LIFECYCLE_RULES_MAX = 1_000;
+/** AWS: the id of a rule, in UTF-16. */
+export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
+/** AWS: sizes that a filter compares with. */
+export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
+/** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
+export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Objects, versions or uploads that a step of the executor looks at. */
+export const LIFECYCLE_STEP_ENTRIES = 256;
+/** Changes that such a step makes at a time: they share durable writes. */
+export const LIFECYCLE_PARALLEL_MAX = 16;
+/** Passes over all buckets with rules that fit into a day of the rules. */
+export const LIFECYCLE_PASSES_PER_DAY = 24;
+/** Between two passes, however short the days are. */
+export const LIFECYCLE_PASS_SECONDS_MIN = 1;
+
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 /** Export rules are tried one after the other for each mount. */

@@ -155,6 +155,8 @@ export interface Expectation {
   readonly ifSize?: number;
   /** Whole seconds since the epoch. Does not hold when there is no object. */
   readonly ifModifiedSince?: number;
+  /** As it was seen: still the same inode, current or an old version as then, and nothing of it has changed since. */
+  readonly ifUnchanged?: Pick<Attributes, 'ino' | 'linkCount' | 'contentGeneration' | 'ctime'>;
 }
 
 export interface Bucket {
@@ -174,7 +176,8 @@ export interface Bucket {
 export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'acl' | 'cors' | 'policy' | 'public-access-block' | 'tagging';
+export type BucketConfigurationName =
+  'acl' | 'cors' | 'lifecycle' | 'policy' | 'public-access-block' | 'tagging';
 
 /** How a bucket begins. */
 export interface NewBucket {
@@ -426,6 +429,8 @@ export interface ObjectStore {
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
   /** The same for the ACL of that very inode: `undefined` also when the key leads to another one by now. */
   setAcl(at: VersionAt & Pick<Attributes, 'ino'>, acl: AccessControl | undefined): Promise<Found | undefined>;
+  /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
+  setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
   /**
    * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
    * when that would loosen a lock that holds. What is written over NFS afterwards is another version.

@@ -1,6 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
+import type { Calendar } from '../../lifecycle/calendar.ts';
 import type { Bucket, Caller, ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
@@ -61,6 +62,13 @@ export interface Principal {
   readonly caller: Caller;
 }
 
+/** What the door and the job that carries out lifecycle rules have in common. */
+export interface LifecycleHook {
+  readonly calendar: Calendar;
+  /** The rules of some bucket are others now. */
+  readonly changed: () => void;
+}
+
 /** What every handler may use. */
 export interface S3Parts {
   readonly objects: ObjectStore;
@@ -70,6 +78,7 @@ export interface S3Parts {
   readonly accounts: Pick<Accounts, 'account' | 'accountOfCanonicalId'>;
   /** Of new buckets, and of those that never set any. */
   readonly objectOwnership: ObjectOwnership;
+  readonly lifecycle: LifecycleHook;
 }
 
 export interface S3Context {

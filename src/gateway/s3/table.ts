@@ -2,6 +2,11 @@ import type { Operation } from './operation.ts';
 import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
 import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
+import {
   deleteBucketPolicy,
   getBucketPolicy,
   getBucketPolicyStatus,
@@ -60,6 +65,7 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketLifecycle,
   deleteBucketOwnershipControls,
   deleteBucketPolicy,
   deleteBucketTagging,
@@ -69,6 +75,7 @@ export const operations: readonly Operation[] = [
   deletePublicAccessBlock,
   getBucketAcl,
   getBucketCors,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketOwnershipControls,
   getBucketPolicy,
@@ -92,6 +99,7 @@ export const operations: readonly Operation[] = [
   listParts,
   putBucketAcl,
   putBucketCors,
+  putBucketLifecycleConfiguration,
   putBucketOwnershipControls,
   putBucketPolicy,
   putBucketTagging,

@@ -1,4 +1,3 @@
-import type { Found } from '../../namespace/namespace.ts';
 import { NULL_VERSION, type VersionAt, type VersionId } from '../../namespace/version.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { bucketOf, keyBytes, query, text } from './members.ts';
@@ -49,10 +48,6 @@ export const versionHeaders = (
   versionId === undefined || bucket === undefined || bucket.rules.versioning === 'off'
     ? []
     : ['x-amz-version-id', versionText(versionId)];
-
-/** Of a write. AWS names the version only where versioning is on, not where it is suspended. */
-export const writtenVersion = (context: S3Context, { versionId }: Found): readonly string[] =>
-  bucketOf(context).rules.versioning === 'enabled' ? versionHeaders(context, versionId) : [];
 
 /** Why there is no such object: a delete marker stands there, the version is gone, or the key never was. */
 export async function missing(

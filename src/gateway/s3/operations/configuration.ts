@@ -22,12 +22,6 @@ const unset: readonly {
     answer: () => `<AccelerateConfiguration${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketLifecycleConfiguration',
-    subresource: 'lifecycle',
-    action: 's3:GetLifecycleConfiguration',
-    answer: 'NoSuchLifecycleConfiguration',
-  },
-  {
     name: 'GetBucketLogging',
     subresource: 'logging',
     action: 's3:GetBucketLogging',

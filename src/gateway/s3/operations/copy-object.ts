@@ -23,7 +23,7 @@ import {
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { writtenVersion } from '../version.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -87,7 +87,7 @@ export const copyObject = operation({
       const found = isInPlace
         ? await changeInPlace(context, { wish, change, expect })
         : await spliceWhole(context, { wish, object, change, expect, lock });
-      const answered = [...source.headers, ...writtenVersion(context, found)];
+      const answered = [...source.headers, ...(await writtenHeaders(context, wish.key, found))];
       return { headers: answered, body: resultDocument(found) };
     });
   },

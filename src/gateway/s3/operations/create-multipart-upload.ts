@@ -3,6 +3,7 @@ import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
 import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
@@ -49,7 +50,8 @@ export const createMultipartUpload = operation({
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
-    return { headers: checksum === undefined ? [] : checksumChoice(checksum), body };
+    const abort = await abortHeaders(context, input.key, upload);
+    return { headers: [...(checksum === undefined ? [] : checksumChoice(checksum)), ...abort], body };
   },
 });
 

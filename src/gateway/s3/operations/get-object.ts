@@ -21,7 +21,7 @@ export const getObject = operation({
     const object = await context.parts.objects.open(versionAt(context, input));
     if (object === undefined) throw await missing(context, input);
     try {
-      return await answer(object, readingOf(context, object.found, input));
+      return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();
       throw failure;

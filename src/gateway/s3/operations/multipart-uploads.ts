@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
 import { checksumValueElements } from '../checksums.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
 import {
   bucketMembers,
@@ -72,7 +73,8 @@ export const listParts = operation({
             { afterNumber: input.partNumberMarker ?? 0, partsMax },
           );
     const people = peopleXml(context, upload);
-    return { headers: [], body: partsDocument({ input, upload, people, partsMax, ...page }) };
+    const headers = await abortHeaders(context, input.key, upload);
+    return { headers, body: partsDocument({ input, upload, people, partsMax, ...page }) };
   },
 });
 

@@ -17,7 +17,7 @@ import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { publishing } from '../publish.ts';
-import { writtenVersion } from '../version.ts';
+import { writtenHeaders } from '../written.ts';
 
 /** AWS API reference, PutObject. */
 export const putObject = operation({
@@ -48,8 +48,8 @@ export const putObject = operation({
       const etag = Buffer.from(md5).toString('hex');
       const facet = { etag, ...stored, checksums, parts: [] };
       const found = await attach(context, { key: input.key, draft, facet, expect, lock });
-      const version = writtenVersion(context, found);
-      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...version] };
+      const written = await writtenHeaders(context, input.key, found);
+      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...written] };
     });
   },
 });

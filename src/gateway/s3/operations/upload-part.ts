@@ -12,6 +12,7 @@ import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { S3Error } from '../errors.ts';
 import { digestsOfRange } from '../hash-range.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -51,7 +52,8 @@ export const uploadPart = operation({
     return receive(context, body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
-      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1))] };
+      const abort = await abortHeaders(context, key, upload);
+      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1)), ...abort] };
     });
   },
 });
