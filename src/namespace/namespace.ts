@@ -1,5 +1,7 @@
 import type { Time } from '../environment.ts';
 import type { Closable } from '../scope.ts';
+import type { AccessControl, ObjectOwnership } from './access-control.ts';
+import type { NewBucket } from './new-bucket.ts';
 import type {
   BucketRules,
   DeleteMarker,
@@ -75,23 +77,6 @@ export interface Checksum {
 export interface Tag {
   readonly key: string;
   readonly value: string;
-}
-
-/** S3's word for what a grant allows. */
-export type Permission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP' | 'FULL_CONTROL';
-
-/** The grantee is an account or a group, in words of the door. */
-export interface Grant {
-  readonly grantee: string;
-  readonly permission: Permission;
-}
-
-/** To whom an object belongs and what others may do with it. The namespace keeps it, the doors give it meaning. */
-export interface AccessControl {
-  /** Id of an account. */
-  readonly owner: string;
-  /** At most ACL_GRANTS_MAX. */
-  readonly grants: readonly Grant[];
 }
 
 /** One part of a multipart object, as it was uploaded. */
@@ -172,21 +157,22 @@ export interface Bucket {
   readonly objectOwnership: ObjectOwnership | undefined;
 }
 
-/** AWS API reference, OwnershipControlsRule. The namespace keeps it, the doors give it meaning. */
-export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
-
 /** The configuration documents that a bucket may have. */
 export type BucketConfigurationName =
-  'acl' | 'cors' | 'lifecycle' | 'policy' | 'public-access-block' | 'tagging';
-
-/** How a bucket begins. */
-export interface NewBucket {
-  readonly owner?: Bucket['owner'];
-  readonly objectOwnership?: Bucket['objectOwnership'];
-  readonly rules?: BucketRules;
-  /** As putBucketConfiguration takes them. */
-  readonly documents?: ReadonlyMap<BucketConfigurationName, Uint8Array>;
-}
+  | 'accelerate'
+  | 'acl'
+  | 'analytics'
+  | 'cors'
+  | 'intelligent-tiering'
+  | 'inventory'
+  | 'lifecycle'
+  | 'metrics'
+  | 'notification'
+  | 'policy'
+  | 'public-access-block'
+  | 'replication'
+  | 'requestPayment'
+  | 'tagging';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -388,6 +374,12 @@ export interface ObjectStore {
     name: BucketConfigurationName,
     document: Uint8Array,
   ): Promise<void>;
+  /** The same when the document is still `from` (`undefined`: there is none), and nothing, which is `false`, when it is not. */
+  replaceBucketConfiguration(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    name: BucketConfigurationName,
+    change: { readonly from: Uint8Array | undefined; readonly to: Uint8Array | undefined },
+  ): Promise<boolean>;
   /** Absent is success. */
   deleteBucketConfiguration(
     bucket: Pick<Bucket, 'ino' | 'name'>,
@@ -447,8 +439,8 @@ export interface ObjectStore {
   /**
    * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
    * directories come and go as for a PUT and a DELETE; so do versions, where there are any. A key renamed to itself stays
-   * as it is. Fault('not-found', 'object') when there is no source; `from.expect` speaks of the source, `to.expect` of
-   * what the target was.
+   * as it is. Fault('not-found', 'object') when there is no source, unless `token` (1..64 bytes) is that of the rename
+   * that made the target: a retry.
    */
   renameKey(
     caller: Caller,
@@ -456,6 +448,7 @@ export interface ObjectStore {
     keys: {
       readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
       readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+      readonly token?: string | undefined;
     },
   ): Promise<Found>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;

@@ -3,6 +3,7 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { readAcl, writeAcl } from './acl-record.ts';
+import type { ObjectOwnership } from './access-control.ts';
 import type {
   Attributes,
   BucketConfigurationName,
@@ -11,7 +12,6 @@ import type {
   Kind,
   Name,
   ObjectFacet,
-  ObjectOwnership,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
@@ -61,7 +61,7 @@ export interface Inode {
   readonly names: readonly EntryName[];
   /** Symlinks only. */
   readonly target: Uint8Array;
-  /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
+  /** Makes a retry succeed: of an exclusive create (RFC 1813 §3.3.8) or a rename with a token (API_RenameObject). */
   readonly createVerifier: Uint8Array;
   /** `undefined`: the extents have rows of their own, under `contentId`. Ascending, without overlap. */
   readonly extents: readonly Extent[] | undefined;

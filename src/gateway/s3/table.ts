@@ -1,18 +1,27 @@
 import type { Operation } from './operation.ts';
 import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketLifecycle,
   getBucketLifecycleConfiguration,
   putBucketLifecycleConfiguration,
 } from './operations/bucket-lifecycle.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
   getBucketPolicyStatus,
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -20,13 +29,13 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
-import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
@@ -54,6 +63,8 @@ import {
   putPublicAccessBlock,
 } from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -64,7 +75,6 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
   deleteBucketLifecycle,
   deleteBucketOwnershipControls,
   deleteBucketPolicy,
@@ -74,7 +84,6 @@ export const operations: readonly Operation[] = [
   deleteObjectTagging,
   deletePublicAccessBlock,
   getBucketAcl,
-  getBucketCors,
   getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketOwnershipControls,
@@ -84,6 +93,7 @@ export const operations: readonly Operation[] = [
   getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
   getObjectLegalHold,
   getObjectLockConfiguration,
   getObjectRetention,
@@ -94,11 +104,10 @@ export const operations: readonly Operation[] = [
   listBuckets,
   listMultipartUploads,
   listObjects,
-  listObjectVersions,
   listObjectsV2,
+  listObjectVersions,
   listParts,
   putBucketAcl,
-  putBucketCors,
   putBucketLifecycleConfiguration,
   putBucketOwnershipControls,
   putBucketPolicy,
@@ -111,7 +120,17 @@ export const operations: readonly Operation[] = [
   putObjectRetention,
   putObjectTagging,
   putPublicAccessBlock,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

@@ -3,7 +3,6 @@ import { S3Error } from '../errors.ts';
 import type { S3ErrorCode } from '../error-codes.ts';
 import { bucketMembers, bucketOf } from '../members.ts';
 import { operation, type Operation } from '../operation.ts';
-import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 /**
  * Configuration that no bucket has yet. Clients read it before they do anything; the answers are what AWS gives for a
@@ -16,35 +15,16 @@ const unset: readonly {
   readonly answer: S3ErrorCode | (() => string);
 }[] = [
   {
-    name: 'GetBucketAccelerateConfiguration',
-    subresource: 'accelerate',
-    action: 's3:GetAccelerateConfiguration',
-    answer: () => `<AccelerateConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketLogging',
     subresource: 'logging',
     action: 's3:GetBucketLogging',
     answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketNotificationConfiguration',
-    subresource: 'notification',
-    action: 's3:GetBucketNotification',
-    answer: () => `<NotificationConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketReplication',
     subresource: 'replication',
     action: 's3:GetReplicationConfiguration',
     answer: 'ReplicationConfigurationNotFoundError',
-  },
-  {
-    name: 'GetBucketRequestPayment',
-    subresource: 'requestPayment',
-    action: 's3:GetBucketRequestPayment',
-    answer: () =>
-      `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
   {
     name: 'GetBucketWebsite',
