@@ -8,10 +8,12 @@ import { existingTagPrefix, isOfBody, lookupIn, type Circumstances } from './con
 import { S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { Action, ConditionValues, Principal } from './operation.ts';
+import { isEnforced } from './ownership.ts';
 import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
 import { headerTags } from './tags.ts';
+import { versionOf } from './version.ts';
 
 /** One thing that a principal wants to do. */
 export interface Wish {
@@ -22,10 +24,10 @@ export interface Wish {
   readonly bucketName?: string | undefined;
   /** Of the object; absent: the bucket itself. */
   readonly key?: string | undefined;
+  /** As the client named it. */
+  readonly versionId?: string | undefined;
   /** What `s3:prefix` is, when it is not the request's parameter. */
   readonly prefix?: string | undefined;
-  /** Of the version that is named; absent: the latest one is meant. */
-  readonly versionId?: string | undefined;
   /** See NeededAction. */
   readonly isOwnersRight?: boolean;
 }
@@ -95,7 +97,16 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
+  /** The usual case, known without a look at anything: no policy has a say, and the bucket and all in it is the principal's. */
+  isUndisputed(bucket: Bucket | undefined): boolean {
+    const { isRoot, policies, sessionPolicies } = this.#asker.principal;
+    if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;
+    if (bucket.configurations.includes('policy')) return false;
+    return isRoot || (this.isOwn(bucket) && isEnforced(this.#parts, bucket));
+  }
+
   async may(wish: Wish): Promise<boolean> {
+    if (this.isUndisputed(wish.bucket)) return true;
     const { principal } = this.#asker;
     const { policies, sessionPolicies } = principal;
     const stored = wish.bucket && (await this.#parts.policies.of(wish.bucket));
@@ -185,6 +196,7 @@ export class Access {
       now: this.#parts.clock.wall(),
       resourceAccount: bucket && this.#parts.accounts.account(bucket.owner).id,
       prefix: wish.prefix,
+      versionId: wish.versionId,
       requestTags: headerTags(request.headers['x-amz-tagging']),
       existingTags: mentions((key) => key.startsWith(existingTagPrefix))
         ? await this.#existingTags(wish)
@@ -193,9 +205,10 @@ export class Access {
     };
   }
 
-  async #existingTags({ action, bucket, key }: Wish): Promise<readonly Tag[]> {
+  async #existingTags({ action, bucket, key, versionId }: Wish): Promise<readonly Tag[]> {
     if (bucket === undefined || key === undefined || withoutObject.has(action)) return [];
-    const found = await this.#parts.objects.head({ bucket: bucket.ino, key: keyBytes(key) });
+    const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
+    const found = await this.#parts.objects.head(at);
     return found?.facet.tags ?? [];
   }
 }

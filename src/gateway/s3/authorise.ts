@@ -30,15 +30,10 @@ export async function authorise(
       bucket === undefined ? principal.account.id : parts.accounts.account(bucket.owner).id,
       expected,
     );
-  if (askedByHandler.has(operation.name)) return;
+  if (askedByHandler.has(operation.name) || access.isUndisputed(bucket)) return;
   for (const needed of actionsOf(operation, request)) {
-    const about = {
-      bucket,
-      bucketName: request.bucket,
-      key: request.key,
-      versionId: request.query['versionId'],
-    };
-    if (await access.may({ ...needed, ...about })) continue;
+    const { bucket: bucketName, key, query } = request;
+    if (await access.may({ ...needed, bucket, bucketName, key, versionId: query['versionId'] })) continue;
     throw await denial(parts, access, { operation, request, bucket });
   }
 }
@@ -58,7 +53,7 @@ async function denial(
 }
 
 /** Whether a listing would show the key: only then its absence is told. */
-export const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
+const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
   access.may({ action: 's3:ListBucket', bucket, prefix: key });
 
 /** NoSuchKey becomes AccessDenied for readers who may not list. Any other failure stays what it is. */
@@ -67,12 +62,29 @@ export async function concealed(
   access: Access,
   { operation, request, bucket }: Resource,
 ): Promise<unknown> {
-  if (!(failure instanceof S3Error) || failure.code !== 'NoSuchKey') return failure;
+  if (!(failure instanceof S3Error)) return failure;
   const { method, level } = operation.route;
   if (level !== 'object' || (method !== 'GET' && method !== 'HEAD')) return failure;
-  if (bucket === undefined || request.key === undefined) return failure;
-  return (await mayList(access, bucket, request.key)) ? failure : new S3Error('AccessDenied');
+  const { key } = request;
+  return bucket === undefined || key === undefined ? failure : told(access, { bucket, key }, failure);
 }
+
+/** What who wants to read a key is told of its absence. */
+export async function told(
+  access: Access,
+  { bucket, key }: { readonly bucket: Bucket; readonly key: string },
+  failure: S3Error,
+): Promise<S3Error> {
+  const isTold = failure.code !== 'NoSuchKey' || (await mayList(access, bucket, key));
+  return isTold ? failure : new S3Error('AccessDenied');
+}
+
+/** Whether x-amz-bypass-governance-retention counts: for who has the right to it. */
+export const mayBypass = (
+  { access, bucket }: Pick<S3Context, 'access' | 'bucket'>,
+  at: { readonly key: string; readonly versionId?: string },
+): Promise<boolean> =>
+  access.may({ action: 's3:BypassGovernanceRetention', bucket, key: at.key, versionId: at.versionId });
 
 export interface SourceAsked {
   readonly bucket: Bucket;
@@ -97,8 +109,7 @@ export async function authoriseTagCopy(
 ): Promise<void> {
   const { access, bucket } = context;
   const action = actionFor('s3:GetObjectTagging', source.versionId);
-  const { bucket: from, key: sourceKey, versionId } = source;
-  await access.require({ action, bucket: from, key: sourceKey, versionId });
+  await access.require({ action, ...source });
   await access.require({ action: 's3:PutObjectTagging', bucket, key });
 }
 

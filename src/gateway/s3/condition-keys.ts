@@ -17,6 +17,8 @@ export interface Circumstances {
   readonly resourceAccount: string | undefined;
   /** Instead of the parameter, where a key is looked for as a listing would show it. */
   readonly prefix: string | undefined;
+  /** Of the object that is meant, as the client named it. */
+  readonly versionId: string | undefined;
   /** Of the request's header; body values take its place. */
   readonly requestTags: readonly Tag[];
   readonly existingTags: readonly Tag[];
@@ -31,10 +33,6 @@ const header =
     const value = request.headers[name];
     return value === undefined ? undefined : Buffer.from(value, 'latin1').toString('utf8');
   };
-const query =
-  (name: string): Value =>
-  ({ request }) =>
-    request.query[name];
 
 /** Keys of a listing mean nothing where a single key is looked for. */
 const listing =
@@ -94,7 +92,7 @@ const values: Readonly<Record<string, Value>> = {
   's3:resourceaccount': ({ resourceAccount }) => resourceAccount,
   's3:signatureage': signatureAge,
   's3:signatureversion': ({ request }) => signingOf(request)?.version,
-  's3:versionid': query('versionId'),
+  's3:versionid': ({ versionId }) => versionId,
   's3:x-amz-copy-source': copySource,
   ...Object.fromEntries(headerKeys.map((name) => [`s3:${name}`, header(name)])),
 };

@@ -54,12 +54,12 @@ export const credentialsOf = (accounts: Pick<Accounts, 'find'>): Credentials => 
   find(accessKey) {
     const found = accounts.find(accessKey);
     if (found === undefined) return undefined;
-    const { account, isRoot, uid, gid } = found;
+    const { account, isRoot, uid, gid, policies } = found;
     const caller = { uid, gid, groups: [], bypassesModes: true };
-    const principal = { account, isRoot, isAnonymous: false, accessKey, caller };
+    const principal = { account, isRoot, isAnonymous: false, accessKey, caller, policies };
     return {
       secret: found.secretKey,
-      principal: { ...principal, policies: undefined, sessionPolicies: undefined },
+      principal: { ...principal, sessionPolicies: undefined },
     };
   },
 });

@@ -1,8 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
-import { authoriseTagCopy } from '../authorise.ts';
 import type { ObjectLock } from '../../../namespace/version.ts';
+import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
