@@ -10,7 +10,8 @@ import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
+import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
+import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -72,8 +73,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
-    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
     objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
+    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
