@@ -375,7 +375,7 @@ export interface ObjectStore {
   draft(caller: Caller): Promise<Draft>;
   /**
    * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
-   * directories. A version without a `lock` of its own gets the bucket's default retention.
+   * directories. A version without a retention of its own gets the bucket's default.
    */
   attach(
     caller: Caller,

@@ -3,6 +3,8 @@ import type { Found } from '../../namespace/namespace.ts';
 import { checkReadConditions, type ReadConditions } from './conditions.ts';
 import { expirationHeaders } from './lifecycle-headers.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
+import { lockHeaders } from './object-lock.ts';
+import { versionHeaders, versionMembers } from './version.ts';
 import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
 import type { S3Context } from './operation.ts';
 
@@ -11,7 +13,7 @@ export const readMembers = {
   input: {
     ...objectMembers.input,
     ...readConditionMembers.input,
-    versionId: text,
+    ...versionMembers.input,
     range: text,
     ifRange: text,
     partNumber: Type.Optional(partNumber),
@@ -26,7 +28,7 @@ export const readMembers = {
   bindings: {
     ...objectMembers.bindings,
     ...readConditionMembers.bindings,
-    versionId: query('versionId'),
+    ...versionMembers.bindings,
     range: header('range'),
     ifRange: header('if-range'),
     partNumber: query('partNumber'),
@@ -56,5 +58,6 @@ export async function readingOf(
   const selection = selectRange(found, input);
   // Rules are about what the key leads to, and S3 does not say when a version would expire.
   const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
-  return { ...selection, headers: [...headers.all(selection), ...expiration] };
+  const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
+  return { ...selection, headers: [...headers.all(selection), ...ofVersion, ...expiration] };
 }

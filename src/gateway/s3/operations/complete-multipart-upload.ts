@@ -24,7 +24,6 @@ import {
 } from '../checksums.ts';
 import { etagsOf, writeExpectation } from '../conditions.ts';
 import { S3Error } from '../errors.ts';
-import { expirationHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   emptyFacet,
@@ -38,6 +37,7 @@ import {
 } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 /** One member for each algorithm. */
@@ -93,8 +93,7 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    const expiration = await expirationHeaders(context, wish.key, found);
-    return { headers: expiration, body: resultDocument(wish, found) };
+    return { headers: await writtenHeaders(context, wish.key, found), body: resultDocument(wish, found) };
   },
 });
 

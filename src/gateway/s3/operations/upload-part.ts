@@ -96,7 +96,7 @@ export const uploadPartCopy = operation({
       key: keyBytes(input.key),
       uploadId: input.uploadId,
     });
-    const part = await withCopySource(context, input, async (source, object) => {
+    return withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
       const range =
@@ -105,9 +105,10 @@ export const uploadPartCopy = operation({
         throw new S3Error('EntityTooLarge', {
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
-      return splicePart(context, { input, object, range, rows: partChecksums(upload, undefined) });
+      const rows = partChecksums(upload, undefined);
+      const part = await splicePart(context, { input, object, range, rows });
+      return { headers: source.headers, body: partDocument(part) };
     });
-    return { headers: [], body: partDocument(part) };
   },
 });
 
