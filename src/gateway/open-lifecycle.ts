@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { LifecycleJob, type LifecycleStatus } from '../lifecycle/job.ts';
+import { RuleBook } from '../lifecycle/rule-book.ts';
 import { outcomes } from '../lifecycle/sweep-unit.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
@@ -31,10 +32,11 @@ export function startLifecycle(
     labels: { outcome: outcomes },
   });
   const { secondsPerDay } = config.lifecycle;
+  const rules = new RuleBook(objects, { secondsPerDay });
   const job = new LifecycleJob({
     objects,
     environment,
-    calendar: { secondsPerDay },
+    rules,
     count: (outcome) => actions.add({ outcome }, 1),
   });
   scheduler.start(stepName, () => job.step());
@@ -42,5 +44,5 @@ export function startLifecycle(
     job.changed();
     scheduler.wake(stepName);
   };
-  return { hook: { calendar: job.calendar, changed }, status: () => job.status() };
+  return { hook: { rules, changed }, status: () => job.status() };
 }

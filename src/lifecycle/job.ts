@@ -1,14 +1,14 @@
 import type { Environment } from '../environment.ts';
 import { LIFECYCLE_PASS_SECONDS_MIN, LIFECYCLE_PASSES_PER_DAY } from '../limits.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
-import type { Calendar } from './calendar.ts';
+import type { RuleBook } from './rule-book.ts';
 import { outcomes, type Outcome } from './sweep-unit.ts';
 import { sweep } from './sweep.ts';
 
 export interface LifecycleJobParts {
   readonly objects: ObjectStore;
   readonly environment: Environment;
-  readonly calendar: Calendar;
+  readonly rules: RuleBook;
   /** Hears of each thing that was done or refused. */
   readonly count: (outcome: Outcome) => void;
 }
@@ -38,10 +38,6 @@ export class LifecycleJob {
     this.#counts = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   }
 
-  get calendar(): Calendar {
-    return this.#parts.calendar;
-  }
-
   /** There is to be a pass with the rules as they are now. */
   changed(): void {
     this.#isDue = true;
@@ -50,7 +46,7 @@ export class LifecycleJob {
   /** One bounded unit. A pass that failed begins again at the next call. */
   async step(): Promise<'busy' | 'idle'> {
     const { clock } = this.#parts.environment;
-    const { secondsPerDay } = this.#parts.calendar;
+    const { secondsPerDay } = this.#parts.rules.calendar;
     if (this.#pass === undefined) {
       const pauseSeconds = Math.max(secondsPerDay / LIFECYCLE_PASSES_PER_DAY, LIFECYCLE_PASS_SECONDS_MIN);
       if (!this.#isDue && clock.monotonic() - this.#endedAtMs < pauseSeconds * 1000) return 'idle';
@@ -72,7 +68,7 @@ export class LifecycleJob {
   }
 
   status(): LifecycleStatus {
-    const { secondsPerDay } = this.#parts.calendar;
+    const { secondsPerDay } = this.#parts.rules.calendar;
     return { secondsPerDay, passes: this.#passes, counts: { ...this.#counts } };
   }
 

@@ -1,5 +1,6 @@
 import type { LifecycleDocument, RuleElement } from '../../src/lifecycle/document.ts';
 import { LifecycleJob } from '../../src/lifecycle/job.ts';
+import { RuleBook } from '../../src/lifecycle/rule-book.ts';
 import type { Bucket, ObjectStore } from '../../src/namespace/namespace.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { bytes, listed, openWorld, s3, silent, type World } from '../namespace/world.ts';
@@ -30,7 +31,7 @@ export async function openAgeing(
   const job = new LifecycleJob({
     objects: wrapped(objects),
     environment: { clock: world.clock, random: seededRandom(1), log: silent },
-    calendar: { secondsPerDay: SECONDS_PER_DAY },
+    rules: new RuleBook(wrapped(objects), { secondsPerDay: SECONDS_PER_DAY }),
     count: (outcome) => void outcomes.push(outcome),
   });
   return {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Time } from '../../src/environment.ts';
 import { dayAfter } from '../../src/lifecycle/calendar.ts';
 import { LifecycleJob } from '../../src/lifecycle/job.ts';
+import { RuleBook } from '../../src/lifecycle/rule-book.ts';
 import type { Bucket } from '../../src/namespace/namespace.ts';
 import { bytes, put, s3, silent, type Stack } from '../namespace/world.ts';
 import { underSchedules, type Simulation } from '../simulation/simulation.ts';
@@ -51,7 +52,7 @@ test('whatever the timing, no write is removed before its own days are over, and
     const job = new LifecycleJob({
       objects,
       environment: { clock: simulation.clock, random: simulation.random, log: silent },
-      calendar: { secondsPerDay: SECONDS_PER_DAY },
+      rules: new RuleBook(objects, { secondsPerDay: SECONDS_PER_DAY }),
       count: () => undefined,
     });
     let isWriting = true;
