@@ -159,7 +159,7 @@ export const LIFECYCLE_STEP_ENTRIES = 256;
 export const LIFECYCLE_PARALLEL_MAX = 16;
 /** Passes over all buckets with rules that fit into a day of the rules. */
 export const LIFECYCLE_PASSES_PER_DAY = 24;
-/** Between two passes, however short the days are. */
+/** Between two passes, however short the days are, and between a change of rules and the pass for it. */
 export const LIFECYCLE_PASS_SECONDS_MIN = 1;
 
 /* Configuration, command line and admin door. */

@@ -14,8 +14,6 @@ export interface RunningLifecycle {
   readonly status: () => LifecycleStatus;
 }
 
-const stepName = 'lifecycle';
-
 /** Starts the job; it stops with the scheduler. */
 export function startLifecycle(
   config: Pick<Config, 'lifecycle'>,
@@ -39,10 +37,6 @@ export function startLifecycle(
     rules,
     count: (outcome) => actions.add({ outcome }, 1),
   });
-  scheduler.start(stepName, () => job.step());
-  const changed = (): void => {
-    job.changed();
-    scheduler.wake(stepName);
-  };
-  return { hook: { rules, changed }, status: () => job.status() };
+  scheduler.start('lifecycle', () => job.step());
+  return { hook: { rules, changed: () => job.changed() }, status: () => job.status() };
 }
