@@ -1,11 +1,20 @@
 import type { Operation } from './operation.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketLifecycle,
   getBucketLifecycleConfiguration,
   putBucketLifecycleConfiguration,
 } from './operations/bucket-lifecycle.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -13,13 +22,13 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
-import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
@@ -36,6 +45,8 @@ import {
 } from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -46,19 +57,18 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
   deleteBucketLifecycle,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
-  getBucketCors,
   getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketTagging,
   getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
   getObjectLegalHold,
   getObjectLockConfiguration,
   getObjectRetention,
@@ -69,9 +79,7 @@ export const operations: readonly Operation[] = [
   listMultipartUploads,
   listObjects,
   listObjectVersions,
-  listObjectsV2,
   listParts,
-  putBucketCors,
   putBucketLifecycleConfiguration,
   putBucketTagging,
   putBucketVersioning,
@@ -80,7 +88,17 @@ export const operations: readonly Operation[] = [
   putObjectLockConfiguration,
   putObjectRetention,
   putObjectTagging,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

@@ -18,12 +18,6 @@ const unset: readonly {
   readonly answer: S3ErrorCode | ((owner: Account) => string);
 }[] = [
   {
-    name: 'GetBucketAccelerateConfiguration',
-    subresource: 'accelerate',
-    action: 's3:GetAccelerateConfiguration',
-    answer: () => `<AccelerateConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketAcl',
     subresource: 'acl',
     action: 's3:GetBucketAcl',
@@ -36,12 +30,6 @@ const unset: readonly {
     answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketNotificationConfiguration',
-    subresource: 'notification',
-    action: 's3:GetBucketNotification',
-    answer: () => `<NotificationConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketPolicy',
     subresource: 'policy',
     action: 's3:GetBucketPolicy',
@@ -52,13 +40,6 @@ const unset: readonly {
     subresource: 'replication',
     action: 's3:GetReplicationConfiguration',
     answer: 'ReplicationConfigurationNotFoundError',
-  },
-  {
-    name: 'GetBucketRequestPayment',
-    subresource: 'requestPayment',
-    action: 's3:GetBucketRequestPayment',
-    answer: () =>
-      `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
   {
     name: 'GetBucketWebsite',
