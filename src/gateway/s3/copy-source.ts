@@ -1,7 +1,7 @@
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
 import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
-import { authoriseCopySource } from './authorise.ts';
+import { authoriseCopySource, mayList } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
@@ -20,6 +20,7 @@ export interface CopySourceInput {
 }
 
 export interface CopySource {
+  readonly bucket: Bucket;
   readonly bucketName: string;
   readonly key: string;
   readonly versionId: string | undefined;
@@ -57,14 +58,17 @@ export async function withCopySource<Result>(
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
-  authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
+  await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
   const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
   const object = await objects.open(at);
-  if (object === undefined) throw await missingSource(context, bucket, { at, key, versionId });
+  if (object === undefined) {
+    const told = await missingSource(context, bucket, { at, key, versionId });
+    throw (await mayList(context.access, bucket, key)) ? told : new S3Error('AccessDenied');
+  }
   const hasVersions = bucket.rules.versioning !== 'off';
   const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
   const source = {
-    ...{ bucketName, key, versionId, conditions: conditionsOf(input) },
+    ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
     headers: hasVersions ? versionHeader : [],
   };
   try {

@@ -11,7 +11,7 @@ import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -38,6 +38,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Of lifecycle rules. */
@@ -76,6 +77,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
       changed: () => void (lifecycleChanges.count += 1),
     },
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({

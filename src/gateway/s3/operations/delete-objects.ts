@@ -1,10 +1,11 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
+import { actionFor } from '../actions.ts';
 import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import type { Removal } from '../../../namespace/version.ts';
-import { bucketMembers, header, isTrue, text } from '../members.ts';
+import { bucketMembers, bucketOf, header, isTrue, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
 import { versionAt, versionText } from '../version.ts';
@@ -67,6 +68,11 @@ async function remove(
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
     const { ETag: ifMatch, LastModifiedTime: lastModified, Size: size } = wish;
     const expect = deleteExpectation({ ifMatch, lastModified, size });
+    await context.access.require({
+      action: actionFor('s3:DeleteObject', wish.VersionId),
+      bucket: bucketOf(context),
+      key: wish.Key,
+    });
     const at = versionAt(context, {
       key: wish.Key,
       ...(wish.VersionId === undefined ? {} : { versionId: wish.VersionId }),
