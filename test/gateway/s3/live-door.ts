@@ -9,6 +9,7 @@ import { realClock, realRandom } from '../../../src/environment-real.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
@@ -73,8 +74,11 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
+    lifecycle: {
+      rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
+      changed: () => void (lifecycleChanges.count += 1),
+    },
     objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
-    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
