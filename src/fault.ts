@@ -42,6 +42,8 @@ export type FaultSubject =
   | 'store'
   | 'user'
   | 'access-key'
+  | 'policy'
+  | 'role'
   | 'request';
 
 /** One failure for all layers; each protocol has one total table from `code` and `subject` to its own errors. */

@@ -134,6 +134,50 @@ export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
 
+// Policies.
+
+/** Owner and group, in the tree, of what anonymous callers make: nobody. */
+export const ANONYMOUS_ID = 65_534;
+/** AWS: a bucket policy, counted without white space. */
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** The same as it is written: generously indented. */
+export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
+/** The shortest statement has about 40 bytes. */
+export const POLICY_STATEMENTS_MAX = 512;
+/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
+export const POLICIES_CACHED_MAX = 1_024;
+
+// Roles and temporary keys.
+
+/** AWS: roles of one account. All are held in memory, with their policies. */
+export const ROLES_MAX = 1_000;
+export const ROLES_DECLARED_MAX = 1_000;
+/** AWS: managed policies attached to one role. */
+export const ROLE_POLICIES_MAX = 10;
+/** AWS: all inline policies of one role together. */
+export const ROLE_POLICY_CHARS_MAX = 10_240;
+/** AWS: trust policy of a role, at its most. */
+export const ROLE_TRUST_CHARS_MAX = 8_192;
+/** AWS: shortest session of all. */
+export const SESSION_SECONDS_MIN = 900;
+/** AWS: longest session of a role. */
+export const ROLE_SESSION_SECONDS_MAX = 43_200;
+/** AWS: longest session of a role that was assumed by a session of another role. */
+export const CHAINED_SESSION_SECONDS_MAX = 3_600;
+/** AWS: longest session of a user. */
+export const USER_SESSION_SECONDS_MAX = 129_600;
+/** AWS: longest session of who owns an account as a whole. */
+export const ROOT_SESSION_SECONDS_MAX = 3_600;
+/** AWS: inline session policy. */
+export const SESSION_POLICY_CHARS_MAX = 2_048;
+/** A session policy of the longest kind is 4,096 bytes of UTF-8; names and keys are some 500. */
+export const SESSION_TOKEN_CHARS_MAX = 8_192;
+/** Opened tokens kept, with their policies: 16 KiB each at most, mostly 1. */
+export const SESSIONS_CACHED_MAX = 1_024;
+/** Parameters of an STS call: a session policy with every byte encoded, and names. */
+export const STS_FORM_BYTES_MAX = 65_536;
+export const STS_PARAMETERS_MAX = 128;
+
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
 /** Export rules are tried one after the other for each mount. */

@@ -34,15 +34,16 @@ export interface User {
   readonly accessKeys: readonly AccessKey[];
 }
 
-/** What a request needs to know about its key. The same object as long as neither key nor user changes. */
-export interface Credential {
-  readonly accessKey: string;
-  readonly secretKey: string;
+/** Who has an account: its user, or root. */
+export interface Holder {
   readonly account: Account;
   readonly uid: number;
   readonly gid: number;
   readonly isRoot: boolean;
 }
+
+/** What a request needs to know about its key. The same object as long as neither key nor user changes. */
+export interface Credential extends KeyPair, Holder {}
 
 export interface NewUser {
   readonly name: string;
@@ -62,6 +63,10 @@ export interface Accounts {
   find(accessKey: string): Credential | undefined;
   /** The account with that id, also when its user is gone; `undefined` means root. */
   account(id: string | undefined): Account;
+  /** By the account's id; `undefined` when its user is gone. */
+  holder(accountId: string): Holder | undefined;
+  /** The account of `root` or of the user with that name; `undefined` when there is none. */
+  accountNamed(name: string): Account | undefined;
   /** Without root, by name. */
   list(): readonly User[];
   /** Fault('exists') when the name or the access key is taken. */

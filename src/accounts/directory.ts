@@ -1,7 +1,7 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { accountOf, rootAccount } from './account-id.ts';
-import type { Account, Credential, KeyPair, User } from './accounts.ts';
+import type { Account, Credential, Holder, KeyPair, User } from './accounts.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
 
@@ -21,6 +21,7 @@ export interface Root extends KeyPair {
 export class Directory {
   readonly #box: SecretBox;
   readonly #declared: ReadonlyMap<string, DeclaredUser>;
+  readonly #root: Credential;
   readonly #rows = new Map<string, UserRow>();
   readonly #accounts = new Map<string, Account>([[rootAccount.id, rootAccount]]);
   readonly #credentials = new Map<string, Credential>();
@@ -28,7 +29,8 @@ export class Directory {
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
     this.#box = box;
     this.#declared = new Map(declared.map((user) => [user.name, user]));
-    this.#credentials.set(root.accessKey, { ...root, account: rootAccount, isRoot: true });
+    this.#root = { ...root, account: rootAccount, isRoot: true };
+    this.#credentials.set(root.accessKey, this.#root);
   }
 
   get size(): number {
@@ -41,6 +43,17 @@ export class Directory {
 
   account(id: string | undefined): Account {
     return id === undefined ? rootAccount : (this.#accounts.get(id) ?? accountOf(id, id));
+  }
+
+  holder(accountId: string): Holder | undefined {
+    if (accountId === rootAccount.id) return this.#root;
+    const account = this.#accounts.get(accountId);
+    const row = account && this.#rows.get(account.displayName);
+    return row && account && { account, uid: row.uid, gid: row.gid, isRoot: false };
+  }
+
+  accountNamed(name: string): Account | undefined {
+    return name === rootAccount.displayName ? rootAccount : this.user(name)?.account;
   }
 
   declares(name: string): boolean {

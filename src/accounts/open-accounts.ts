@@ -48,6 +48,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   return {
     find: (accessKey) => directory.find(accessKey),
     account: (id) => directory.account(id),
+    holder: (accountId) => directory.holder(accountId),
+    accountNamed: (name) => directory.accountNamed(name),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),
     remove: (name) => store.remove(name),
