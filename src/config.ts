@@ -1,6 +1,15 @@
 import { Type } from '@sinclair/typebox';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
-import { address, bytesOrAuto, choice, duration, group, text, type Decoded } from './config/leaf.ts';
+import {
+  address,
+  bytesOrAuto,
+  choice,
+  duration,
+  group,
+  text,
+  trueOrFalse,
+  type Decoded,
+} from './config/leaf.ts';
 import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
 
 const noId = 4_294_967_295;
@@ -69,6 +78,11 @@ export const configSchema = group({
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
+    }),
+    signatureV2: trueOrFalse({
+      default: 'true',
+      description:
+        'Take requests and URLs signed by AWS signature version 2 too, as older clients make them.',
     }),
   }),
   nfs: group({

@@ -31,6 +31,7 @@ export async function openS3Door(
     accounts,
     region: config.region,
     domains: config.s3.baseDomains,
+    signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
     compute: nativeCompute(loadNative()),

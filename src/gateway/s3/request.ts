@@ -18,6 +18,8 @@ export interface S3Request {
   readonly bucket: string | undefined;
   /** Decoded text of the key. */
   readonly key: string | undefined;
+  /** The bucket stood in the Host header. */
+  readonly isVirtualHosted: boolean;
   readonly body: RequestBody;
 }
 
@@ -33,8 +35,9 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const path = mark < 0 ? target : target.slice(0, mark);
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
-  const { bucket, key } = place(path, hostBucket(headers['host'], domains));
-  return { method: http.method, path, rawQuery, query, headers, bucket, key, body: http.body };
+  const host = hostBucket(headers['host'], domains);
+  const at = { ...place(path, host), isVirtualHosted: host !== undefined };
+  return { method: http.method, path, rawQuery, query, headers, ...at, body: http.body };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */

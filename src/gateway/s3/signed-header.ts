@@ -4,6 +4,7 @@ import { secondsOfTimestamp, timestampOfHttpDate } from '../../signing/timestamp
 import type { Claim } from './authenticate.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
+import { noValidDate } from './signature-time.ts';
 
 const malformed = (detail: string, members: Readonly<Record<string, string>> = {}): S3Error =>
   new S3Error('AuthorizationHeaderMalformed', {
@@ -43,10 +44,7 @@ function timestampOf(request: S3Request): string {
   const date = request.headers['x-amz-date'] ?? request.headers['date'];
   const timestamp =
     date === undefined || !Number.isNaN(secondsOfTimestamp(date)) ? date : timestampOfHttpDate(date);
-  if (timestamp === undefined)
-    throw new S3Error('AccessDenied', {
-      message: 'AWS authentication requires a valid Date or x-amz-date header',
-    });
+  if (timestamp === undefined) throw noValidDate();
   return timestamp;
 }
 

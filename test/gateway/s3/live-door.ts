@@ -35,6 +35,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
@@ -42,7 +43,7 @@ export interface LiveDoorOptions {
 
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
-  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it } = options;
+  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -69,7 +70,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, observe }),
+    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,

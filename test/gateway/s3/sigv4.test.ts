@@ -26,6 +26,7 @@ function authentication(seconds = signedAt): Authentication {
     keys: new SigningKeys(),
     clock,
     region: 'us-east-1',
+    signatureV2: true,
   };
 }
 
