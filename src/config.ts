@@ -10,7 +10,16 @@ import {
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
-import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
+import {
+  BASE_DOMAINS_MAX,
+  EXPORT_CLIENTS_MAX,
+  EXPORT_RULES_MAX,
+  ROLE_POLICIES_MAX,
+  ROLE_POLICY_CHARS_MAX,
+  ROLE_TRUST_CHARS_MAX,
+  ROLES_DECLARED_MAX,
+  USERS_DECLARED_MAX,
+} from './limits.ts';
 
 const noId = 4_294_967_295;
 const userId = (description: string) =>
@@ -48,6 +57,24 @@ const declaredUser = group({
   secretKey: secretKey({ secret: true, description: 'Secret key.' }),
   uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
   gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
+});
+
+/** What users may become for a time. */
+const declaredRole = group({
+  name: userName({
+    description: 'Name of the role; its sessions outlive a restart as long as name and user stay.',
+  }),
+  user: userName({ default: 'root', description: 'User whose account it belongs to, or root.' }),
+  trust: Type.String({
+    minLength: 2,
+    maxLength: ROLE_TRUST_CHARS_MAX,
+    description: 'Policy document, in JSON, that names who may assume it.',
+  }),
+  policies: Type.Array(Type.String({ minLength: 2, maxLength: ROLE_POLICY_CHARS_MAX }), {
+    default: [],
+    maxItems: ROLE_POLICIES_MAX,
+    description: 'Policy documents, in JSON, of what it may do; without any, nothing.',
+  }),
 });
 
 /**
@@ -127,6 +154,12 @@ export const configSchema = group({
     maxItems: USERS_DECLARED_MAX,
     flag: false,
     description: 'Users beside root, each with its own buckets. Others are made with terrace user create.',
+  }),
+  roles: Type.Array(declaredRole, {
+    default: [],
+    maxItems: ROLES_DECLARED_MAX,
+    flag: false,
+    description: 'Roles that users may assume for temporary keys. Others are made with terrace role create.',
   }),
   hot: group({
     path: Type.Optional(

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import type { Accounts, Credential } from '../../accounts/accounts.ts';
+import type { Session, Sessions } from '../../accounts/sessions.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { Clock } from '../../environment.ts';
 import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
-import { verifySignature } from '../../signing/verify.ts';
+import { verifySignature, type KeyRefusal } from '../../signing/verify.ts';
 
 /** Name of the service in the credential scope: a request that is signed for S3 is none for the admin API. */
 export const adminService = 'terrace-admin';
@@ -41,6 +42,7 @@ export interface AdminSigning {
   readonly clock: Clock;
   readonly keys: SigningKeys;
   readonly accounts: Pick<Accounts, 'find'>;
+  readonly sessions: Pick<Sessions, 'find'>;
 }
 
 /** Why a caller may not call. */
@@ -56,22 +58,20 @@ export const unsigned: AdminRefusal = {
 
 /** Why the signer of a request with this body may not make it; `undefined`: it may. */
 export function refusalOf(
-  { clock, keys, accounts }: AdminSigning,
+  { clock, keys, accounts, sessions }: AdminSigning,
   request: SignedRequest,
   body: Uint8Array,
 ): AdminRefusal | undefined {
-  const find = (
-    accessKey: string,
-    token: string | undefined,
-  ): Credential | 'unknown-key' | 'invalid-token' => {
-    const found = accounts.find(accessKey);
-    if (found === undefined) return 'unknown-key';
-    return token === undefined ? found : 'invalid-token';
-  };
+  const find = (accessKey: string, token: string | undefined): Credential | Session | KeyRefusal =>
+    token === undefined ? (accounts.find(accessKey) ?? 'unknown-key') : sessions.find(accessKey, token);
   // A client of one gateway need not know its region; the signature covers whichever it says.
   const rules = { clock, keys, service: adminService, region: undefined, find };
   const verdict = verifySignature(rules, request, body);
   if ('refusal' in verdict) return { status: 401, message: verdict.refusal.message };
-  if (verdict.signer.isRoot) return undefined;
+  if (isUncutRoot(verdict.signer)) return undefined;
   return { status: 403, message: 'only the root keys may make this call' };
 }
+
+/** Root's keys, permanent or not; a session that was cut down by a policy is no longer root here. */
+const isUncutRoot = (signer: Credential | Session): boolean =>
+  signer.isRoot && !('sessionPolicies' in signer && signer.sessionPolicies !== undefined);

@@ -1,5 +1,8 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Roles } from '../../accounts/roles.ts';
+import type { Sessions } from '../../accounts/sessions.ts';
+import type { Time } from '../../environment.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
 import type { Status } from './status.ts';
@@ -11,6 +14,8 @@ export interface AdminSources {
   /** Why the gateway is not ready, one sentence a reason; empty when all doors answer. */
   readonly unready: () => Promise<readonly string[]>;
   readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
 }
@@ -33,6 +38,12 @@ export const json = (status: number, body: unknown): AdminAnswer => ({
   contentType: 'application/json; charset=utf-8',
   body,
 });
+
+/** The answer of what was deleted. */
+export const nothing: AdminAnswer = { status: 204, contentType: '', body: undefined };
+
+export const isoTime = ({ seconds, nanoseconds }: Time): string =>
+  new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString();
 
 /** One operation of the admin API. Routing, access, documents and tests iterate over rows. */
 export interface AdminRow {

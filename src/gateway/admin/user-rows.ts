@@ -1,8 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { KeyPair, User } from '../../accounts/accounts.ts';
-import type { Time } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
-import { json, type AdminAnswer, type AdminRow } from './row.ts';
+import { isoTime, json, nothing, type AdminRow } from './row.ts';
 import {
   createdUserSchema,
   keyPairSchema,
@@ -13,11 +12,6 @@ import {
   userWish,
   type UserAnswer,
 } from './users.ts';
-
-const nothing: AdminAnswer = { status: 204, contentType: '', body: undefined };
-
-const isoTime = ({ seconds, nanoseconds }: Time): string =>
-  new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString();
 
 const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): UserAnswer => ({
   name,
@@ -80,7 +74,7 @@ const deleteUser: AdminRow = {
   access: 'root',
   params: userPath,
   response: {},
-  handle: async ({ accounts, bucketsOf }, { params }) => {
+  handle: async ({ accounts, roles, bucketsOf }, { params }) => {
     const { name } = params as Static<typeof userPath>;
     const user = accounts.list().find((it) => it.name === name);
     const owned = user === undefined ? [] : await bucketsOf(user.account.id);
@@ -89,6 +83,13 @@ const deleteUser: AdminRow = {
         owned.length === 1 ? `the bucket ${owned[0]}` : `${owned.length} buckets, ${owned[0]} first`;
       throw new Fault('not-empty', 'user', `The user ${name} owns ${what}: delete what it owns before.`);
     }
+    const role = roles.list().find(({ account }) => account.id === user?.account.id);
+    if (role !== undefined)
+      throw new Fault(
+        'not-empty',
+        'user',
+        `The user ${name} owns the role ${role.name}: delete what it owns before.`,
+      );
     await accounts.remove(name);
     return nothing;
   },

@@ -1,4 +1,6 @@
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Roles } from '../../accounts/roles.ts';
+import type { Sessions } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
@@ -10,6 +12,8 @@ export interface S3Options {
   /** Port 0 takes a free one. */
   readonly address: { readonly host: string; readonly port: number };
   readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
