@@ -37,7 +37,7 @@ const facet = fc.record({
   parts: fc.array(fc.record({ length: number, checksums: fc.array(checksum, { maxLength: 2 }) }), {
     maxLength: 5,
   }),
-  storageClass: fc.constantFrom('STANDARD', 'GLACIER', ''),
+  storageClass: fc.constantFrom('STANDARD', 'GLACIER'),
   tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
   contentGeneration: number,
 });
