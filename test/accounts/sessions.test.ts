@@ -34,8 +34,8 @@ const ofAlice = (accountId: string, federatedName?: string): SessionClaims['subj
 });
 
 const sessionOf = (found: Session | string): Session => {
-  assert(typeof found !== 'string', String(found));
-  return found;
+  assert.notEqual(typeof found, 'string');
+  return found as Session;
 };
 
 test('temporary keys of a user stand for the user, until they expire', async () => {
@@ -140,27 +140,38 @@ test('a token is good at the next start, and at no gateway with another key of s
 
 const tokens = new SessionTokens(new Uint8Array(SECRETS_KEY_BYTES).fill(3), seededRandom(1));
 
-const claims: fc.Arbitrary<SessionClaims> = fc.record({
-  accessKey: fc.string(),
-  secretKey: fc.string({ unit: 'grapheme' }),
-  issuedAt: fc.nat(),
-  expiresAt: fc.nat(),
-  policy: fc.option(fc.string({ minLength: 1 }), { nil: undefined }),
-  subject: fc.oneof(
-    fc.record({
-      kind: fc.constant('user' as const),
-      accountId: fc.string(),
-      parentKey: fc.string(),
-      federatedName: fc.option(fc.string(), { nil: undefined }),
-    }),
-    fc.record({
-      kind: fc.constant('role' as const),
-      name: fc.string(),
-      id: fc.string(),
-      sessionName: fc.string(),
-    }),
-  ),
-});
+const plain = { noNullPrototype: true };
+
+const claims: fc.Arbitrary<SessionClaims> = fc.record(
+  {
+    accessKey: fc.string(),
+    secretKey: fc.string({ unit: 'grapheme' }),
+    issuedAt: fc.nat(),
+    expiresAt: fc.nat(),
+    policy: fc.option(fc.string({ minLength: 1 }), { nil: undefined }),
+    subject: fc.oneof(
+      fc.record(
+        {
+          kind: fc.constant('user' as const),
+          accountId: fc.string(),
+          parentKey: fc.string(),
+          federatedName: fc.option(fc.string(), { nil: undefined }),
+        },
+        plain,
+      ),
+      fc.record(
+        {
+          kind: fc.constant('role' as const),
+          name: fc.string(),
+          id: fc.string(),
+          sessionName: fc.string(),
+        },
+        plain,
+      ),
+    ),
+  },
+  plain,
+);
 
 test('what was sealed is what is opened, and nothing of it can be read in the token', () =>
   fc.assert(

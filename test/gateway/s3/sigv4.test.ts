@@ -20,9 +20,12 @@ function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();
   clock.ms = seconds * 1000;
   return {
-    credentials: credentialsOf({
-      find: (accessKey) => (accessKey === keys.accessKey ? credential : undefined),
-    }),
+    credentials: credentialsOf(
+      {
+        find: (accessKey) => (accessKey === keys.accessKey ? credential : undefined),
+      },
+      { find: () => 'invalid-token' },
+    ),
     keys: new SigningKeys(),
     clock,
     region: 'us-east-1',
@@ -32,9 +35,10 @@ function authentication(seconds = signedAt): Authentication {
 
 function request(method: string, target: string, headers: Readonly<Record<string, string>>): S3Request {
   const rawHeaders = Object.entries(headers).flat();
-  return parseRequest({ method, target, rawHeaders, body: { next: () => Promise.resolve(undefined) } }, [
-    's3.amazonaws.com',
-  ]);
+  return parseRequest(
+    { method, target, rawHeaders, body: { next: () => Promise.resolve(undefined) }, peer: '127.0.0.1' },
+    ['s3.amazonaws.com'],
+  );
 }
 
 const authorization = (signedHeaders: string, signature: string): string =>

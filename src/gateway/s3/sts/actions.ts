@@ -8,10 +8,10 @@ import {
   SESSION_SECONDS_MIN,
   USER_SESSION_SECONDS_MAX,
 } from '../../../limits.ts';
-import { evaluate } from '../../../policy/evaluate.ts';
+import { evaluate, type Question } from '../../../policy/evaluate.ts';
 import { parsePolicy } from '../../../policy/parse.ts';
 import { xmlElement } from '../xml.ts';
-import { callerIdentity, ownVerdict, questionOf, sessionOf, type StsCall } from './call.ts';
+import { callerIdentity, ownVerdicts, questionOf, sessionOf, type StsCall, type StsCaller } from './call.ts';
 import { ParameterReader, type TextRule } from './parameters.ts';
 import { StsError } from './sts-error.ts';
 
@@ -86,21 +86,24 @@ function assumable(call: StsCall, arn: string): ActiveRole {
   if (!arn.startsWith('arn:')) throw new StsError('ValidationError', `${arn} is invalid`);
   const role = roles.find(arnForm.exec(arn)?.[2] ?? '');
   const question = questionOf(call, { action: 'sts:AssumeRole', resource: arn });
-  if (role?.arn === arn) {
-    const trust = evaluate(role.trusting, question);
-    const own = ownVerdict(caller, question);
-    const isSameAccount = role.account.id === caller.account.id;
-    // IAM User Guide: in one account, a trust that names the caller itself is enough; else both sides must allow it.
-    const isAllowed =
-      trust === 'allow'
-        ? own === 'allow' || (isSameAccount && own === 'none')
-        : trust === 'delegate' && own === 'allow';
-    if (isAllowed) return role;
-  }
+  if (role?.arn === arn && isTrusted(role, caller, question)) return role;
   throw new StsError(
     'AccessDenied',
     `User: ${callerIdentity(caller).arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`,
   );
+}
+
+/**
+ * In one account, a trust that names the caller itself is enough; else both sides must allow it. What cuts a session down
+ * counts in either case. AWS: sessions of federated users assume no roles.
+ */
+function isTrusted(role: ActiveRole, caller: StsCaller, question: Question): boolean {
+  const trust = evaluate(role.trusting, question);
+  const { identity, session } = ownVerdicts(caller, question);
+  if (session !== 'allow' || identity === 'deny' || sessionOf(caller)?.kind === 'federated') return false;
+  const isSameAccount = role.account.id === caller.account.id;
+  if (trust === 'allow') return identity === 'allow' || isSameAccount;
+  return trust === 'delegate' && identity === 'allow';
 }
 
 /** AWS STS API reference, GetSessionToken. */
@@ -139,7 +142,8 @@ const getFederationToken: StsAction = {
     reader.finish();
     const { id } = caller.account;
     const arn = `arn:aws:sts::${id}:federated-user/${federatedName}`;
-    if (ownVerdict(caller, questionOf(call, { action: 'sts:GetFederationToken', resource: arn })) !== 'allow')
+    const question = questionOf(call, { action: 'sts:GetFederationToken', resource: arn });
+    if (ownVerdicts(caller, question).identity !== 'allow')
       throw new StsError(
         'AccessDenied',
         `User: ${callerIdentity(caller).arn} is not authorized to perform: sts:GetFederationToken on resource: ${arn}`,

@@ -2,7 +2,8 @@ import type { Accounts, Credential } from '../../../accounts/accounts.ts';
 import type { Roles } from '../../../accounts/roles.ts';
 import { identityOf, type Identity, type Session, type Sessions } from '../../../accounts/sessions.ts';
 import type { Time } from '../../../environment.ts';
-import { evaluateAll, type Question } from '../../../policy/evaluate.ts';
+import { evaluateAll, type Question, type Verdict } from '../../../policy/evaluate.ts';
+import type { Policy } from '../../../policy/policy.ts';
 import { accountArn, canonicalName } from '../../../policy/principal.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -30,13 +31,13 @@ export function questionOf(
   { action, resource }: { readonly action: string; readonly resource: string },
 ): Question {
   const { account } = caller;
-  const { arn, userId, names } = callerIdentity(caller);
+  const { userId, names } = callerIdentity(caller);
   const instant = new Date(now.seconds * 1000).toISOString();
   const values: Readonly<Record<string, string | undefined>> = {
     'aws:currenttime': instant,
     'aws:epochtime': String(now.seconds),
     'aws:principalaccount': account.id,
-    'aws:principalarn': arn,
+    'aws:principalarn': names.at(-1),
     'aws:userid': userId,
     'sts:externalid': parameters.get('ExternalId'),
     'sts:rolesessionname': parameters.get('RoleSessionName'),
@@ -49,12 +50,15 @@ export function questionOf(
   return { action, resource, requester: { names, accountNames }, lookup };
 }
 
-/** What the caller's own policies say: without any, it may do whatever its account may. */
-export function ownVerdict(caller: StsCaller, question: Question): 'allow' | 'deny' | 'none' {
+/** What the caller's own policies say of each kind; where there are none, it may do whatever its account may. */
+export interface OwnVerdicts {
+  readonly identity: Verdict;
+  readonly session: Verdict;
+}
+
+export function ownVerdicts(caller: StsCaller, question: Question): OwnVerdicts {
   const session = sessionOf(caller);
-  for (const policies of [session?.policies, session?.sessionPolicies]) {
-    const verdict = policies === undefined ? 'allow' : evaluateAll(policies, question);
-    if (verdict !== 'allow') return verdict === 'deny' ? 'deny' : 'none';
-  }
-  return 'allow';
+  const of = (policies: readonly Policy[] | undefined): Verdict =>
+    policies === undefined ? 'allow' : evaluateAll(policies, question);
+  return { identity: of(session?.policies), session: of(session?.sessionPolicies) };
 }

@@ -1,4 +1,4 @@
-import { Fault } from '../../../fault.ts';
+import type { Fault } from '../../../fault.ts';
 import type { Refusal } from '../../../signing/verify.ts';
 
 /** Status of each error. AWS STS API reference, "Common errors" and the errors of each action. */
