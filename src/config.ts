@@ -14,9 +14,8 @@ import {
   BASE_DOMAINS_MAX,
   EXPORT_CLIENTS_MAX,
   EXPORT_RULES_MAX,
+  POLICIES_PER_USER_MAX,
   ROLE_POLICIES_MAX,
-  ROLE_POLICY_CHARS_MAX,
-  ROLE_TRUST_CHARS_MAX,
   ROLES_DECLARED_MAX,
   USERS_DECLARED_MAX,
 } from './limits.ts';
@@ -50,6 +49,13 @@ const exportRule = group({
 });
 export type ExportRule = Decoded<typeof exportRule>;
 
+/** What it says is checked where it is parsed. */
+const policyDocument = (options: { readonly description?: string }) =>
+  Type.Unsafe<string | Readonly<Record<string, unknown>>>({
+    anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
+    ...options,
+  });
+
 /** A user that is there from the start. */
 const declaredUser = group({
   name: userName({ description: 'Name of the user; its account stays the same as long as the name does.' }),
@@ -57,6 +63,12 @@ const declaredUser = group({
   secretKey: secretKey({ secret: true, description: 'Secret key.' }),
   uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
   gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
+  policies: Type.Array(policyDocument({}), {
+    default: [],
+    maxItems: POLICIES_PER_USER_MAX,
+    description:
+      'Policy documents, as JSON text or as the same in YAML, of what it may do; without any: everything in its own buckets.',
+  }),
 });
 
 /** What users may become for a time. */
@@ -65,15 +77,11 @@ const declaredRole = group({
     description: 'Name of the role; its sessions outlive a restart as long as name and user stay.',
   }),
   user: userName({ default: 'root', description: 'User whose account it belongs to, or root.' }),
-  trust: Type.String({
-    minLength: 2,
-    maxLength: ROLE_TRUST_CHARS_MAX,
-    description: 'Policy document, in JSON, that names who may assume it.',
-  }),
-  policies: Type.Array(Type.String({ minLength: 2, maxLength: ROLE_POLICY_CHARS_MAX }), {
+  trust: policyDocument({ description: 'Policy document that names who may assume it.' }),
+  policies: Type.Array(policyDocument({}), {
     default: [],
     maxItems: ROLE_POLICIES_MAX,
-    description: 'Policy documents, in JSON, of what it may do; without any, nothing.',
+    description: 'Policy documents of what it may do; without any, nothing.',
   }),
 });
 

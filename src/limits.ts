@@ -129,6 +129,10 @@ export const USERS_DECLARED_MAX = 1_000;
 export const USER_NAME_CHARS_MAX = 64;
 /** AWS has two; more lets a fleet change keys machine by machine. */
 export const KEYS_PER_USER_MAX = 8;
+/** AWS bounds the bytes of all of a user's; ours have POLICY_BYTES_MAX each. */
+export const POLICIES_PER_USER_MAX = 10;
+/** AWS: names of inline policies. */
+export const POLICY_NAME_CHARS_MAX = 128;
 /** AWS account ids. */
 export const ACCOUNT_ID_DIGITS = 12;
 /** Random ids that are tried for a new account: with 10,000 taken each one is free but for 1 in 10⁸. */

@@ -1,4 +1,6 @@
 import type { Time } from '../environment.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { UserPolicy } from './user-policies.ts';
 
 /** Whom buckets belong to and what a request is done for. */
 export interface Account {
@@ -32,6 +34,8 @@ export interface User {
   readonly gid: number;
   readonly createdAt: Time;
   readonly accessKeys: readonly AccessKey[];
+  /** Without any it may do whatever its account may, with any only what they allow. */
+  readonly policies: readonly UserPolicy[];
 }
 
 /** Who has an account: its user, or root. */
@@ -43,7 +47,10 @@ export interface Holder {
 }
 
 /** What a request needs to know about its key. The same object as long as neither key nor user changes. */
-export interface Credential extends KeyPair, Holder {}
+export interface Credential extends KeyPair, Holder {
+  /** `undefined`: it may do whatever its account may. */
+  readonly policies: readonly Policy[] | undefined;
+}
 
 export interface NewUser {
   readonly name: string;
@@ -77,4 +84,11 @@ export interface Accounts {
   addKey(name: string, key: KeyPair | undefined): Promise<KeyPair>;
   /** Fault('not-found'); Fault('not-permitted') for one that the config declares. */
   removeKey(name: string, accessKey: string): Promise<void>;
+  /**
+   * Adds the policy or replaces the one of its name. Fault('not-found', 'user'), Fault('invalid-argument', 'policy'),
+   * Fault('quota-exceeded', 'policy'), Fault('not-permitted') for a name that the config has.
+   */
+  putPolicy(name: string, policy: Pick<UserPolicy, 'name' | 'text'>): Promise<void>;
+  /** Fault('not-found'); Fault('not-permitted') for one that the config declares. */
+  removePolicy(name: string, policyName: string): Promise<void>;
 }

@@ -4,12 +4,15 @@ import { accountOf, rootAccount } from './account-id.ts';
 import type { Account, Credential, Holder, KeyPair, User } from './accounts.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
+import { activePolicies, declaredPolicies, type UserPolicy } from './user-policies.ts';
 
 /** A user that the config declares; its key is never stored. */
 export interface DeclaredUser extends KeyPair {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  /** Documents, JSON. */
+  readonly policies?: readonly string[];
 }
 
 export interface Root extends KeyPair {
@@ -29,7 +32,7 @@ export class Directory {
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
     this.#box = box;
     this.#declared = new Map(declared.map((user) => [user.name, user]));
-    this.#root = { ...root, account: rootAccount, isRoot: true };
+    this.#root = { ...root, account: rootAccount, isRoot: true, policies: undefined };
     this.#credentials.set(root.accessKey, this.#root);
   }
 
@@ -77,9 +80,10 @@ export class Directory {
     this.#rows.set(name, row);
     this.#accounts.set(account.id, account);
     const { uid, gid } = row;
+    const policies = activePolicies(name, this.#policiesOf(name, row));
     for (const { accessKey, secretKey } of this.#pairsOf(name, row)) {
       if (this.#credentials.has(accessKey)) throw takenTwice(accessKey, name);
-      this.#credentials.set(accessKey, { accessKey, secretKey, account, uid, gid, isRoot: false });
+      this.#credentials.set(accessKey, { accessKey, secretKey, account, uid, gid, isRoot: false, policies });
     }
   }
 
@@ -99,7 +103,13 @@ export class Directory {
     }
   }
 
-  #userOf(name: string, { accountId, uid, gid, createdAt, keys }: UserRow): User {
+  #policiesOf(name: string, { policies }: UserRow): readonly UserPolicy[] {
+    const declared = declaredPolicies(this.#declared.get(name)?.policies ?? []);
+    return [...declared, ...policies.map((policy) => ({ ...policy, isDeclared: false }))];
+  }
+
+  #userOf(name: string, row: UserRow): User {
+    const { accountId, uid, gid, createdAt, keys } = row;
     const declared = this.#declared.get(name);
     const keyOf = (accessKey: string, at: Time, isDeclared: boolean): User['accessKeys'][number] => ({
       accessKey,
@@ -116,6 +126,7 @@ export class Directory {
         ...(declared === undefined ? [] : [keyOf(declared.accessKey, createdAt, true)]),
         ...keys.map((key) => keyOf(key.accessKey, key.createdAt, false)),
       ],
+      policies: this.#policiesOf(name, row),
     };
   }
 }

@@ -23,12 +23,20 @@ export function identityOf({ account, isRoot }: Pick<Holder, 'account' | 'isRoot
   return { arn, userId: account.id, names: [arn] };
 }
 
+/** IAM User Guide, "Principal key values". */
+export function principalTypeOf(
+  { isRoot }: Pick<Holder, 'isRoot'>,
+  session: Pick<Session, 'kind'> | undefined,
+): 'Account' | 'AssumedRole' | 'FederatedUser' | 'User' {
+  if (session?.kind === 'role') return 'AssumedRole';
+  if (session?.kind === 'federated') return 'FederatedUser';
+  return isRoot ? 'Account' : 'User';
+}
+
 /** What temporary keys stand for at this moment. */
 export interface Session extends Credential {
   readonly kind: 'user' | 'federated' | 'role';
   readonly identity: Identity;
-  /** Of its role; `undefined`: it may do whatever its account may. */
-  readonly policies: readonly Policy[] | undefined;
   /** What it is cut down to, besides; `undefined`: to nothing. */
   readonly sessionPolicies: readonly Policy[] | undefined;
   /** Seconds since the epoch. */
@@ -129,7 +137,6 @@ export class Sessions {
       identity: isFederated
         ? { arn, userId: `${account.id}:${federatedName}`, names: [arn] }
         : identityOf(parent),
-      policies: undefined,
       // AWS: without a policy, a federated user may do nothing.
       sessionPolicies: policy === undefined ? (isFederated ? [] : undefined) : [policy],
     };

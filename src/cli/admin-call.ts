@@ -17,7 +17,7 @@ export const adminFlag: Flag = {
 };
 
 export interface AdminRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
   /** What an answer has at most. */

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { roleListSchema, roleSchema } from '../gateway/admin/roles.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
 import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
 import type { Command, Flag } from './command.ts';
+import { policyDocumentOf } from './policy-document.ts';
 
 const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
 const keysNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
@@ -29,8 +29,8 @@ const create: Command = {
     const user = flags.get('--user');
     const body = {
       name,
-      trust: await documentOf('--trust', trust),
-      ...(policy !== undefined && { policies: [await documentOf('--policy', policy)] }),
+      trust: await policyDocumentOf(trust),
+      ...(policy !== undefined && { policies: [await policyDocumentOf(policy)] }),
       ...(user !== undefined && { user }),
     };
     const request = { method: 'POST', path: '/v1/roles', body, bytesMax: USERS_BYTES_MAX } as const;
@@ -74,24 +74,3 @@ const remove: Command = {
 };
 
 export const roleCommands: readonly Command[] = [create, list, remove];
-
-/** A file with a JSON object, or the object itself. */
-async function documentOf(flag: string, given: string): Promise<object> {
-  const isDocument = given.trimStart().startsWith('{');
-  const text = isDocument
-    ? given
-    : await readFile(given, 'utf8').catch((cause: Error) => {
-        throw new UsageError(`${flag}: the file ${given} cannot be read: ${cause.message}`, { cause });
-      });
-  const parsed = jsonOf(text);
-  if (typeof parsed === 'object' && parsed !== null) return parsed;
-  throw new UsageError(`${flag}: ${isDocument ? 'what is given' : given} is no JSON object`);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // The caller says so.
-  }
-}

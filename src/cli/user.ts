@@ -7,13 +7,13 @@ import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
 import type { Command, Flag } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
-const bytesMax = USERS_BYTES_MAX;
 
 const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
 const keyFlags: readonly Flag[] = [
   { name: '--access-key', placeholder: 'K', description: 'Access key; absent: both keys are made at random' },
   { name: '--secret-key', placeholder: 'S', description: 'Secret key; goes with --access-key' },
 ];
+const bytesMax = USERS_BYTES_MAX;
 const rootNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 
 const create: Command = {

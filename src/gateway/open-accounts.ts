@@ -37,12 +37,21 @@ export async function openGatewayAccounts(
     kv,
     environment,
     root: { accessKey, secretKey, uid, gid },
-    declared: config.users.map((user) => ({ uid, gid, ...user })),
+    declared: config.users.map((user) => ({ uid, gid, ...user, policies: user.policies.map(documentText) })),
     secretsKey,
   });
-  const roles = await openRoles({ kv, environment, accounts, declared: config.roles });
+  const declared = config.roles.map((role) => ({
+    ...role,
+    trust: documentText(role.trust),
+    policies: role.policies.map(documentText),
+  }));
+  const roles = await openRoles({ kv, environment, accounts, declared });
   return { accounts, roles, sessions: new Sessions({ environment, accounts, roles, secretsKey }) };
 }
+
+/** Policies of the config are JSON, or the same written as YAML. */
+const documentText = (document: string | object): string =>
+  typeof document === 'string' ? document : JSON.stringify(document);
 
 /** Made at the first start and kept durably before anything is sealed with it. */
 export async function openSecretsKey(random: Random, file: string): Promise<Uint8Array> {

@@ -11,6 +11,9 @@ import { parsePrincipals } from './principal.ts';
  */
 export type PolicyKind = 'resource' | 'identity' | 'trust';
 
+/** `service:Name`, with wildcards, or all there are. */
+const actionForm = /^(?:\*+|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/;
+
 type Members = Readonly<Record<string, unknown>>;
 
 /** With variables; the version before it has none. */
@@ -100,14 +103,19 @@ function statementOf(element: unknown, { kind, hasVariables }: Rules): Statement
   if (effect !== 'Allow' && effect !== 'Deny') throw malformed(`Invalid effect: ${shown(effect)}`);
   if (typeof (members['Sid'] ?? '') !== 'string') throw malformed('Invalid policy syntax.');
   const principals = principalsOf(members, kind, effect);
-  const actions = patternsOf(members, 'Action', (text) =>
-    compilePattern(text.toLowerCase(), { hasWildcards: true, hasVariables: false }),
-  );
+  const actions = patternsOf(members, 'Action', (text) => {
+    if (!actionForm.test(text)) throw malformed('Policy has invalid action');
+    return compilePattern(text.toLowerCase(), { hasWildcards: true, hasVariables: false });
+  });
   const rules = { hasWildcards: true, hasVariables };
   const resources =
     kind === 'trust'
       ? itself(members)
-      : patternsOf(members, 'Resource', (text) => compilePattern(text, rules));
+      : patternsOf(members, 'Resource', (text) => {
+          if (kind === 'identity' && text !== '*' && !text.startsWith('arn:'))
+            throw malformed(`Resource ${text.slice(0, 64)} must be in ARN format or "*".`);
+          return compilePattern(text, rules);
+        });
   const block = members['Condition'];
   const conditions = block === undefined ? [] : parseConditions(block, rules);
   return { effect, principals, actions, resources, conditions };

@@ -1,8 +1,10 @@
 import { isIP } from 'node:net';
 import type { Accounts, Credential } from '../../accounts/accounts.ts';
-import type { Session, Sessions } from '../../accounts/sessions.ts';
+import { identityOf, principalTypeOf, type Session, type Sessions } from '../../accounts/sessions.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { Clock } from '../../environment.ts';
+import { plainAddress } from '../../policy/address-range.ts';
+import { evaluateAll } from '../../policy/evaluate.ts';
 import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
 import { verifySignature, type KeyRefusal } from '../../signing/verify.ts';
 
@@ -28,15 +30,15 @@ export function isLocal({ peer, headers }: AdminCaller): boolean {
 }
 
 /** What a row asks of its caller. */
-export type Access = 'open' | 'local' | 'root';
+export type Access = 'open' | 'local' | 'granted';
 
 /**
  * Whether a call must be signed. `open`: anyone who reaches the address may make it. `local`: programs of this machine,
- * which could look into the process anyway, and others with the root keys. `root`: whoever has the root keys, from this
- * machine as well.
+ * which could look into the process anyway, and others like `granted`. `granted`: whoever has the root keys or is a user
+ * with an identity policy that allows it, from this machine as well.
  */
 export const needsSignature = (access: Access, caller: AdminCaller): boolean =>
-  access === 'root' || (access === 'local' && !isLocal(caller));
+  access === 'granted' || (access === 'local' && !isLocal(caller));
 
 export interface AdminSigning {
   readonly clock: Clock;
@@ -53,14 +55,29 @@ export interface AdminRefusal {
 
 export const unsigned: AdminRefusal = {
   status: 401,
-  message: `this call must be signed with the root keys: AWS Signature Version 4, service ${adminService}`,
+  message: `this call must be signed with the root keys or those of a user who may make it: AWS Signature Version 4, service ${adminService}`,
+};
+
+/** What a call does, in the words of policies. */
+export interface AdminQuestion {
+  /** `terrace:` and the name of the row. */
+  readonly action: string;
+  readonly resource: string;
+  readonly peer: string;
+}
+
+/** Of a call about a user or a role; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
+export const resourceOf = (params: unknown): string => {
+  const { name, role } = (params ?? {}) as { readonly name?: string; readonly role?: string };
+  const about = role === undefined ? name && `user/${name}` : `role/${role}`;
+  return `arn:aws:terrace:::${about ?? '*'}`;
 };
 
 /** Why the signer of a request with this body may not make it; `undefined`: it may. */
 export function refusalOf(
   { clock, keys, accounts, sessions }: AdminSigning,
-  request: SignedRequest,
-  body: Uint8Array,
+  { request, body }: { readonly request: SignedRequest; readonly body: Uint8Array },
+  question: AdminQuestion,
 ): AdminRefusal | undefined {
   const find = (accessKey: string, token: string | undefined): Credential | Session | KeyRefusal =>
     token === undefined ? (accounts.find(accessKey) ?? 'unknown-key') : sessions.find(accessKey, token);
@@ -68,10 +85,43 @@ export function refusalOf(
   const rules = { clock, keys, service: adminService, region: undefined, find };
   const verdict = verifySignature(rules, request, body);
   if ('refusal' in verdict) return { status: 401, message: verdict.refusal.message };
-  if (isUncutRoot(verdict.signer)) return undefined;
-  return { status: 403, message: 'only the root keys may make this call' };
+  if (mayCall(verdict.signer, question, clock)) return undefined;
+  return {
+    status: 403,
+    message: `only the root keys and users with a policy that allows ${question.action} may make this call`,
+  };
 }
 
-/** Root's keys, permanent or not; a session that was cut down by a policy is no longer root here. */
-const isUncutRoot = (signer: Credential | Session): boolean =>
-  signer.isRoot && !('sessionPolicies' in signer && signer.sessionPolicies !== undefined);
+/**
+ * Root may call everything; others only what their identity policies allow: nothing here belongs to their accounts. A
+ * session may do no more than its own policy says.
+ */
+function mayCall(
+  signer: Credential | Session,
+  { action, resource, peer }: AdminQuestion,
+  clock: Clock,
+): boolean {
+  const { isRoot, policies, account } = signer;
+  const session = 'kind' in signer ? signer : undefined;
+  const { names, userId } = session?.identity ?? identityOf(signer);
+  const { seconds } = clock.wall();
+  const values: Readonly<Record<string, string | undefined>> = {
+    'aws:currenttime': `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`,
+    'aws:epochtime': String(seconds),
+    'aws:principalaccount': account.id,
+    'aws:principalarn': names.at(-1),
+    'aws:principaltype': principalTypeOf(signer, session),
+    'aws:securetransport': 'false',
+    'aws:sourceip': plainAddress(peer),
+    'aws:userid': userId,
+    'aws:username': principalTypeOf(signer, session) === 'User' ? account.displayName : undefined,
+  };
+  const lookup = (key: string): readonly string[] | undefined => {
+    const value = Object.hasOwn(values, key) ? values[key] : undefined;
+    return value === undefined ? undefined : [value];
+  };
+  const question = { action, resource, requester: { names, accountNames: [] }, lookup };
+  const isGranted = isRoot || evaluateAll(policies ?? [], question) === 'allow';
+  const cut = session?.sessionPolicies;
+  return isGranted && (cut === undefined || evaluateAll(cut, question) === 'allow');
+}

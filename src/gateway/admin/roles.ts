@@ -1,12 +1,7 @@
-import { Type, type Static, type TUnsafe } from '@sinclair/typebox';
+import { Type, type Static } from '@sinclair/typebox';
 import { userName } from '../../config/credentials.ts';
 import { ROLE_POLICIES_MAX } from '../../limits.ts';
-
-/** A policy document as JSON. What it says is checked where it is parsed. */
-export const policyDocument: TUnsafe<object> = Type.Unsafe<object>({
-  type: 'object',
-  additionalProperties: true,
-});
+import { policyDocument } from './users.ts';
 
 export const roleSchema = Type.Object({
   name: Type.String(),
@@ -34,4 +29,4 @@ export const roleWish = Type.Object(
   },
   { additionalProperties: false },
 );
-export const rolePath = Type.Object({ name: Type.String() });
+export const rolePath = Type.Object({ role: Type.String() });

@@ -47,8 +47,9 @@ export const isoTime = ({ seconds, nanoseconds }: Time): string =>
 
 /** One operation of the admin API. Routing, access, documents and tests iterate over rows. */
 export interface AdminRow {
+  /** Policies name it `terrace:…`. */
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `:name` for a parameter. */
   readonly path: string;
   readonly access: Access;

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
+import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
 
@@ -55,5 +56,6 @@ export const adminRows: readonly AdminRow[] = [
   metricsRow,
   getStatus,
   ...userRows,
+  ...policyRows,
   ...roleRows,
 ];

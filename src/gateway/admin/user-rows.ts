@@ -13,7 +13,7 @@ import {
   type UserAnswer,
 } from './users.ts';
 
-const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): UserAnswer => ({
+const answerOf = ({ name, account, uid, gid, createdAt, accessKeys, policies }: User): UserAnswer => ({
   name,
   accountId: account.id,
   canonicalId: account.canonicalId,
@@ -25,6 +25,7 @@ const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): Use
     createdAt: isoTime(key.createdAt),
     declared: key.isDeclared,
   })),
+  policies: policies.map((policy) => policy.name),
 });
 
 /** Both or none; `undefined` asks for a pair made at random. */
@@ -42,7 +43,7 @@ const listUsers: AdminRow = {
   name: 'ListUsers',
   method: 'GET',
   path: '/v1/users',
-  access: 'root',
+  access: 'granted',
   response: { 200: userListSchema },
   handle: async ({ accounts }) => json(200, { users: accounts.list().map(answerOf) }),
 };
@@ -51,7 +52,7 @@ const createUser: AdminRow = {
   name: 'CreateUser',
   method: 'POST',
   path: '/v1/users',
-  access: 'root',
+  access: 'granted',
   body: userWish,
   response: { 201: createdUserSchema },
   handle: async ({ accounts }, { body }) => {
@@ -71,7 +72,7 @@ const deleteUser: AdminRow = {
   name: 'DeleteUser',
   method: 'DELETE',
   path: '/v1/users/:name',
-  access: 'root',
+  access: 'granted',
   params: userPath,
   response: {},
   handle: async ({ accounts, roles, bucketsOf }, { params }) => {
@@ -99,7 +100,7 @@ const createUserKey: AdminRow = {
   name: 'CreateUserKey',
   method: 'POST',
   path: '/v1/users/:name/keys',
-  access: 'root',
+  access: 'granted',
   params: userPath,
   body: keyWish,
   response: { 201: keyPairSchema },
@@ -114,7 +115,7 @@ const deleteUserKey: AdminRow = {
   name: 'DeleteUserKey',
   method: 'DELETE',
   path: '/v1/users/:name/keys/:accessKey',
-  access: 'root',
+  access: 'granted',
   params: keyPath,
   response: {},
   handle: async ({ accounts }, { params }) => {
@@ -124,7 +125,7 @@ const deleteUserKey: AdminRow = {
   },
 };
 
-/** Users and their keys, for root only. */
+/** Users and their keys. */
 export const userRows: readonly AdminRow[] = [
   listUsers,
   createUser,

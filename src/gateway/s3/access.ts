@@ -12,6 +12,7 @@ import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
 import { headerTags } from './tags.ts';
+import { versionOf } from './version.ts';
 
 /** One thing that a principal wants to do. */
 export interface Wish {
@@ -22,6 +23,8 @@ export interface Wish {
   readonly bucketName?: string | undefined;
   /** Of the object; absent: the bucket itself. */
   readonly key?: string | undefined;
+  /** As the client named it. */
+  readonly versionId?: string | undefined;
   /** What `s3:prefix` is, when it is not the request's parameter. */
   readonly prefix?: string | undefined;
   /** See NeededAction. */
@@ -95,7 +98,15 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
+  /** The usual case, known without a look at anything: no policy has a say, and the bucket is the principal's. */
+  isUndisputed(bucket: Bucket | undefined): boolean {
+    const { isRoot, policies, sessionPolicies } = this.#asker.principal;
+    if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;
+    return !bucket.configurations.includes('policy') && (isRoot || this.isOwn(bucket));
+  }
+
   async may(wish: Wish): Promise<boolean> {
+    if (this.isUndisputed(wish.bucket)) return true;
     const { principal } = this.#asker;
     const { policies, sessionPolicies } = principal;
     const stored = wish.bucket && (await this.#parts.policies.of(wish.bucket));
@@ -173,6 +184,7 @@ export class Access {
       now: this.#parts.clock.wall(),
       resourceAccount: bucket && this.#parts.accounts.account(bucket.owner).id,
       prefix: wish.prefix,
+      versionId: wish.versionId,
       requestTags: headerTags(request.headers['x-amz-tagging']),
       existingTags: mentions((key) => key.startsWith(existingTagPrefix))
         ? await this.#existingTags(wish)
@@ -181,9 +193,11 @@ export class Access {
     };
   }
 
-  async #existingTags({ action, bucket, key }: Wish): Promise<readonly Tag[]> {
+  async #existingTags({ action, bucket, key, versionId }: Wish): Promise<readonly Tag[]> {
     if (bucket === undefined || key === undefined || withoutObject.has(action)) return [];
-    const found = await this.#parts.objects.head({ bucket: bucket.ino, key: keyBytes(key) });
+    const version = versionOf(versionId);
+    const at = { bucket: bucket.ino, key: keyBytes(key), ...(version === undefined ? {} : { version }) };
+    const found = await this.#parts.objects.head(at);
     return found?.facet.tags ?? [];
   }
 }

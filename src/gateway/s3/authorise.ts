@@ -30,9 +30,10 @@ export async function authorise(
       bucket === undefined ? principal.account.id : parts.accounts.account(bucket.owner).id,
       expected,
     );
-  if (askedByHandler.has(operation.name)) return;
+  if (askedByHandler.has(operation.name) || access.isUndisputed(bucket)) return;
   for (const needed of actionsOf(operation, request)) {
-    if (await access.may({ ...needed, bucket, bucketName: request.bucket, key: request.key })) continue;
+    const { bucket: bucketName, key, query } = request;
+    if (await access.may({ ...needed, bucket, bucketName, key, versionId: query['versionId'] })) continue;
     throw await denial(parts, access, { operation, request, bucket });
   }
 }
@@ -85,7 +86,7 @@ export async function authoriseCopySource(
   { bucket, key, versionId, expectedOwner }: SourceAsked,
 ): Promise<void> {
   if (expectedOwner !== undefined) checkOwner(parts.accounts.account(bucket.owner).id, expectedOwner);
-  await access.require({ action: actionFor('s3:GetObject', versionId), bucket, key });
+  await access.require({ action: actionFor('s3:GetObject', versionId), bucket, key, versionId });
 }
 
 /** Tags that are copied are read from the source and written to the target. AWS API reference, CopyObject. */
@@ -95,7 +96,7 @@ export async function authoriseTagCopy(
 ): Promise<void> {
   const { access, bucket } = context;
   const action = actionFor('s3:GetObjectTagging', source.versionId);
-  await access.require({ action, bucket: source.bucket, key: source.key });
+  await access.require({ action, ...source });
   await access.require({ action: 's3:PutObjectTagging', bucket, key });
 }
 

@@ -6,6 +6,7 @@ import { decodePercent } from '../../signing/percent.ts';
 import { secondsOfTimestamp } from '../../signing/timestamp.ts';
 import type { ConditionValues, Principal } from './operation.ts';
 import type { S3Request } from './request.ts';
+import { principalTypeOf } from '../../accounts/sessions.ts';
 import { identityOfPrincipal, principalArn } from './requester.ts';
 
 /** All that conditions may ask about. */
@@ -17,6 +18,8 @@ export interface Circumstances {
   readonly resourceAccount: string | undefined;
   /** Instead of the parameter, where a key is looked for as a listing would show it. */
   readonly prefix: string | undefined;
+  /** Of the object that is meant, as the client named it. */
+  readonly versionId: string | undefined;
   /** Of the request's header; body values take its place. */
   readonly requestTags: readonly Tag[];
   readonly existingTags: readonly Tag[];
@@ -31,10 +34,6 @@ const header =
     const value = request.headers[name];
     return value === undefined ? undefined : Buffer.from(value, 'latin1').toString('utf8');
   };
-const query =
-  (name: string): Value =>
-  ({ request }) =>
-    request.query[name];
 
 /** Keys of a listing mean nothing where a single key is looked for. */
 const listing =
@@ -65,10 +64,7 @@ const headerKeys = [
 
 /** IAM User Guide, "Principal key values". */
 function principalType({ isAnonymous, isRoot, session }: Principal): string {
-  if (isAnonymous) return 'Anonymous';
-  if (session?.kind === 'role') return 'AssumedRole';
-  if (session?.kind === 'federated') return 'FederatedUser';
-  return isRoot ? 'Account' : 'User';
+  return isAnonymous ? 'Anonymous' : principalTypeOf({ isRoot }, session);
 }
 
 /** By key in lower case. IAM User Guide, "AWS global condition context keys", and the S3 keys as above. */
@@ -103,7 +99,7 @@ const values: Readonly<Record<string, Value>> = {
   's3:resourceaccount': ({ resourceAccount }) => resourceAccount,
   's3:signatureage': signatureAge,
   's3:signatureversion': ({ request }) => signingOf(request)?.version,
-  's3:versionid': query('versionId'),
+  's3:versionid': ({ versionId }) => versionId,
   's3:x-amz-copy-source': copySource,
   ...Object.fromEntries(headerKeys.map((name) => [`s3:${name}`, header(name)])),
 };

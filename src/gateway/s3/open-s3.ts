@@ -78,7 +78,7 @@ export const credentialsOf = (
 });
 
 const credentialOf = (
-  { secretKey, accessKey, account, isRoot, uid, gid }: AccountCredential,
+  { secretKey, accessKey, account, isRoot, uid, gid, policies }: AccountCredential,
   session: Session | undefined,
 ): Credential => ({
   secret: secretKey,
@@ -88,7 +88,7 @@ const credentialOf = (
     isAnonymous: false,
     accessKey,
     caller: { uid, gid, groups: [], bypassesModes: true },
-    policies: session?.policies,
+    policies,
     sessionPolicies: session?.sessionPolicies,
     session,
   },

@@ -14,7 +14,7 @@ import { keys } from './live-door.ts';
 
 const signedAt = secondsOfTimestamp('20130524T000000Z');
 
-const credential = { ...keys, account: rootAccount, uid: 0, gid: 0, isRoot: true };
+const credential = { ...keys, account: rootAccount, uid: 0, gid: 0, isRoot: true, policies: undefined };
 
 function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();

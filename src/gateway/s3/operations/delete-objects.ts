@@ -62,6 +62,7 @@ async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Pro
       action: actionFor('s3:DeleteObject', wish.VersionId),
       bucket: bucketOf(context),
       key: wish.Key,
+      versionId: wish.VersionId,
     });
     await publishing(context, { key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(wish.Key), expect }),

@@ -60,5 +60,5 @@ export function ownVerdicts(caller: StsCaller, question: Question): OwnVerdicts 
   const session = sessionOf(caller);
   const of = (policies: readonly Policy[] | undefined): Verdict =>
     policies === undefined ? 'allow' : evaluateAll(policies, question);
-  return { identity: of(session?.policies), session: of(session?.sessionPolicies) };
+  return { identity: of(caller.policies), session: of(session?.sessionPolicies) };
 }
