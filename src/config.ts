@@ -17,6 +17,7 @@ import {
   POLICIES_PER_USER_MAX,
   ROLE_POLICIES_MAX,
   ROLES_DECLARED_MAX,
+  SECONDS_PER_DAY,
   USERS_DECLARED_MAX,
 } from './limits.ts';
 
@@ -182,6 +183,15 @@ export const configSchema = group({
       default: 'auto',
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  lifecycle: group({
+    secondsPerDay: Type.Integer({
+      minimum: 1,
+      maximum: SECONDS_PER_DAY,
+      default: SECONDS_PER_DAY,
+      placeholder: 'SECONDS',
+      description: 'How long a day of lifecycle rules lasts; fewer than 86400 to try rules in seconds.',
     }),
   }),
   log: group({

@@ -11,6 +11,7 @@ import type { Identities } from './open-accounts.ts';
 import type { Layers } from './open-layers.ts';
 import type { Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
+import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
 import { stsActions } from './s3/sts/actions.ts';
 import { operations } from './s3/table.ts';
@@ -19,13 +20,14 @@ export interface DoorParts {
   readonly layers: Layers;
   readonly environment: Environment;
   readonly metrics: Metrics;
+  readonly lifecycle: LifecycleHook;
 }
 
 /** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
   identities: Identities,
-  { layers, environment, metrics }: DoorParts,
+  { layers, environment, metrics, lifecycle }: DoorParts,
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
@@ -37,6 +39,7 @@ export async function openS3Door(
     objects: layers.namespace.objects,
     compute: nativeCompute(loadNative()),
     environment,
+    lifecycle,
     observe: s3Observer(metrics),
   });
 }

@@ -195,8 +195,7 @@ export class Access {
 
   async #existingTags({ action, bucket, key, versionId }: Wish): Promise<readonly Tag[]> {
     if (bucket === undefined || key === undefined || withoutObject.has(action)) return [];
-    const version = versionOf(versionId);
-    const at = { bucket: bucket.ino, key: keyBytes(key), ...(version === undefined ? {} : { version }) };
+    const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
     const found = await this.#parts.objects.head(at);
     return found?.facet.tags ?? [];
   }

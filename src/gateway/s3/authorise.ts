@@ -62,16 +62,29 @@ export async function concealed(
   access: Access,
   { operation, request, bucket }: Resource,
 ): Promise<unknown> {
-  if (!(failure instanceof S3Error) || failure.code !== 'NoSuchKey') return failure;
+  if (!(failure instanceof S3Error)) return failure;
   const { method, level } = operation.route;
   if (level !== 'object' || (method !== 'GET' && method !== 'HEAD')) return failure;
-  if (bucket === undefined || request.key === undefined) return failure;
-  return (await mayList(access, bucket, request.key)) ? failure : new S3Error('AccessDenied');
+  const { key } = request;
+  return bucket === undefined || key === undefined ? failure : told(access, { bucket, key }, failure);
 }
 
-/** What a reader is told of a key that is not there. */
-export const absence = async (access: Access, bucket: Bucket, key: string): Promise<S3Error> =>
-  (await mayList(access, bucket, key)) ? noSuchKey(key) : new S3Error('AccessDenied');
+/** What who wants to read a key is told of its absence. */
+export async function told(
+  access: Access,
+  { bucket, key }: { readonly bucket: Bucket; readonly key: string },
+  failure: S3Error,
+): Promise<S3Error> {
+  const isTold = failure.code !== 'NoSuchKey' || (await mayList(access, bucket, key));
+  return isTold ? failure : new S3Error('AccessDenied');
+}
+
+/** Whether x-amz-bypass-governance-retention counts: for who has the right to it. */
+export const mayBypass = (
+  { access, bucket }: Pick<S3Context, 'access' | 'bucket'>,
+  at: { readonly key: string; readonly versionId?: string },
+): Promise<boolean> =>
+  access.may({ action: 's3:BypassGovernanceRetention', bucket, key: at.key, versionId: at.versionId });
 
 export interface SourceAsked {
   readonly bucket: Bucket;

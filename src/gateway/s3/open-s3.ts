@@ -5,6 +5,7 @@ import type { Environment } from '../../environment.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credential, Credentials } from './authenticate.ts';
+import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
 import type { HttpHandler } from './http.ts';
 import { serve, type Serving } from './serve.ts';
@@ -22,6 +23,7 @@ export interface S3HandlerOptions {
   readonly objects: ObjectStore;
   readonly compute: Compute;
   readonly environment: Environment;
+  readonly lifecycle: LifecycleHook;
   readonly observe: (observation: Observation) => void;
 }
 
@@ -54,8 +56,8 @@ export async function openS3(options: S3Options): Promise<Serving> {
 /** What answers at the S3 address. */
 export function s3Handler(options: S3HandlerOptions): HttpHandler {
   const { accounts, roles, sessions, region, environment, objects, compute } = options;
-  const { domains, signatureV2, observe } = options;
-  const parts = { objects, compute, environment, region, accounts };
+  const { domains, signatureV2, lifecycle, observe } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle };
   const credentials = credentialsOf(accounts, sessions);
   const s3 = s3Door({ parts, credentials, domains, signatureV2, observe });
   const sts = stsDoor({ environment, accounts, roles, sessions, observe });

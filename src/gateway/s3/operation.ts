@@ -2,6 +2,7 @@ import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Session } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
+import type { Calendar } from '../../lifecycle/calendar.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
@@ -57,6 +58,13 @@ export interface Principal {
   readonly caller: Caller;
 }
 
+/** What the door and the job that carries out lifecycle rules have in common. */
+export interface LifecycleHook {
+  readonly calendar: Calendar;
+  /** The rules of some bucket are others now. */
+  readonly changed: () => void;
+}
+
 /** What every handler may use. */
 export interface S3Parts {
   readonly objects: ObjectStore;
@@ -64,6 +72,7 @@ export interface S3Parts {
   readonly environment: Environment;
   readonly region: string;
   readonly accounts: Pick<Accounts, 'account'>;
+  readonly lifecycle: LifecycleHook;
 }
 
 export interface S3Context {

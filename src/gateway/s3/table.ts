@@ -1,6 +1,11 @@
 import type { Operation } from './operation.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
 import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
+import {
   deleteBucketPolicy,
   getBucketPolicy,
   getBucketPolicyStatus,
@@ -14,6 +19,7 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
@@ -26,6 +32,14 @@ import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import {
   deletePublicAccessBlock,
@@ -44,6 +58,7 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketLifecycle,
   deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
@@ -51,12 +66,17 @@ export const operations: readonly Operation[] = [
   deleteObjectTagging,
   deletePublicAccessBlock,
   getBucketCors,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
+  getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
   getObjectTagging,
   getPublicAccessBlock,
   headBucket,
@@ -68,9 +88,14 @@ export const operations: readonly Operation[] = [
   listObjectsV2,
   listParts,
   putBucketCors,
+  putBucketLifecycleConfiguration,
   putBucketPolicy,
   putBucketTagging,
+  putBucketVersioning,
   putObject,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
   putObjectTagging,
   putPublicAccessBlock,
   uploadPart,

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
 import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
@@ -19,8 +20,10 @@ import {
   text,
   writeConditionMembers,
 } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -28,6 +31,7 @@ const input = Type.Object({
   ...objectMembers.input,
   ...facetMembers.input,
   ...writeConditionMembers.input,
+  ...lockMembers.input,
   ...copySourceMembers.input,
   metadataDirective: text,
   taggingDirective: text,
@@ -50,6 +54,7 @@ export const copyObject = operation({
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     ...copySourceMembers.bindings,
     metadataDirective: header('x-amz-metadata-directive'),
     taggingDirective: header('x-amz-tagging-directive'),
@@ -60,10 +65,12 @@ export const copyObject = operation({
     checkDirectives(wish);
     const expect = writeExpectation(wish);
     const stored = facetOf(wish);
-    const found = await withCopySource(context, wish, async (source, object) => {
+    const lock = lockOf(context, wish);
+    return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       checkSourceSize(object.found);
-      const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
+      const isSelf =
+        source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
@@ -72,11 +79,17 @@ export const copyObject = operation({
       const { headers, metadata } = given;
       // AWS API reference, CopyObject: the class of the source does not go with the copy.
       const change = { headers, metadata, tags, storageClass: stored.storageClass };
-      if (isSelf && wish.checksumAlgorithm === undefined && object.found.facet.parts.length === 0)
-        return changeInPlace(context, { wish, change, expect });
-      return spliceWhole(context, { wish, object, change, expect });
+      const isInPlace =
+        isSelf &&
+        bucketOf(context).rules.versioning === 'off' &&
+        wish.checksumAlgorithm === undefined &&
+        object.found.facet.parts.length === 0;
+      const found = isInPlace
+        ? await changeInPlace(context, { wish, change, expect })
+        : await spliceWhole(context, { wish, object, change, expect, lock });
+      const answered = [...source.headers, ...(await writtenHeaders(context, wish.key, found))];
+      return { headers: answered, body: resultDocument(found) };
     });
-    return { headers: [], body: resultDocument(found) };
   },
 });
 
@@ -125,7 +138,13 @@ async function changeInPlace(context: S3Context, { wish, change, expect }: Chang
 
 async function spliceWhole(
   context: S3Context,
-  { wish, object, change, expect }: Change & { readonly object: OpenObject },
+  {
+    wish,
+    object,
+    change,
+    expect,
+    lock,
+  }: Change & { readonly object: OpenObject; readonly lock: ObjectLock | undefined },
 ): Promise<Found> {
   const { objects } = context.parts;
   const { attributes, facet: source } = object.found;
@@ -143,6 +162,7 @@ async function spliceWhole(
         key: keyBytes(wish.key),
         facet,
         expect,
+        lock,
       }),
     );
   } catch (failure) {
