@@ -56,6 +56,16 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+/** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
+export const NAMED_CONFIGURATIONS_MAX = 1_000;
+/** AWS: of those, how many a page of their list has. */
+export const NAMED_CONFIGURATIONS_PAGE = 100;
+/** How often a change of them starts again because another one was faster. */
+export const NAMED_CONFIGURATIONS_ATTEMPTS_MAX = 16;
+/** AWS: rules of a replication configuration. */
+export const REPLICATION_RULES_MAX = 1_000;
+/** AWS: configurations of a bucket's notifications. */
+export const NOTIFICATIONS_MAX = 100;
 /** One configuration document of a bucket: 1,000 rules of 1 KiB. */
 export const BUCKET_CONFIGURATION_BYTES_MAX = 1 << 20;
 

@@ -152,7 +152,20 @@ export interface Bucket {
 }
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'lifecycle' | 'policy' | 'public-access-block' | 'tagging';
+export type BucketConfigurationName =
+  | 'accelerate'
+  | 'analytics'
+  | 'cors'
+  | 'intelligent-tiering'
+  | 'inventory'
+  | 'lifecycle'
+  | 'metrics'
+  | 'notification'
+  | 'policy'
+  | 'public-access-block'
+  | 'replication'
+  | 'requestPayment'
+  | 'tagging';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -356,6 +369,12 @@ export interface ObjectStore {
     name: BucketConfigurationName,
     document: Uint8Array,
   ): Promise<void>;
+  /** The same when the document is still `from` (`undefined`: there is none), and nothing, which is `false`, when it is not. */
+  replaceBucketConfiguration(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    name: BucketConfigurationName,
+    change: { readonly from: Uint8Array | undefined; readonly to: Uint8Array | undefined },
+  ): Promise<boolean>;
   /** Absent is success. */
   deleteBucketConfiguration(
     bucket: Pick<Bucket, 'ino' | 'name'>,
@@ -408,8 +427,8 @@ export interface ObjectStore {
   /**
    * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
    * directories come and go as for a PUT and a DELETE; so do versions, where there are any. A key renamed to itself stays
-   * as it is. Fault('not-found', 'object') when there is no source; `from.expect` speaks of the source, `to.expect` of
-   * what the target was.
+   * as it is. Fault('not-found', 'object') when there is no source, unless `token` (1..64 bytes) is that of the rename
+   * that made the target: a retry.
    */
   renameKey(
     caller: Caller,
@@ -417,6 +436,7 @@ export interface ObjectStore {
     keys: {
       readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
       readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+      readonly token?: string | undefined;
     },
   ): Promise<Found>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;

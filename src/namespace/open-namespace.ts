@@ -104,10 +104,14 @@ function objectStore(parts: Parts): ObjectStore {
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
     bucketConfiguration: (ino, name) => bucketConfiguration(parts, ino, name),
-    putBucketConfiguration: (which, name, document) =>
-      changeBucketConfiguration(parts, which, { name, document }),
-    deleteBucketConfiguration: (which, name) =>
-      changeBucketConfiguration(parts, which, { name, document: undefined }),
+    putBucketConfiguration: async (which, name, document) => {
+      await changeBucketConfiguration(parts, which, { name, document });
+    },
+    replaceBucketConfiguration: (which, name, { from, to }) =>
+      changeBucketConfiguration(parts, which, { name, document: to, from: { document: from } }),
+    deleteBucketConfiguration: async (which, name) => {
+      await changeBucketConfiguration(parts, which, { name, document: undefined });
+    },
     changeBucketRules: (which, change) => changeBucketRules(parts, which, change),
     head: (at) => head(parts, at),
     open: (at) => open(parts, at),

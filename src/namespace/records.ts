@@ -59,7 +59,7 @@ export interface Inode {
   readonly names: readonly EntryName[];
   /** Symlinks only. */
   readonly target: Uint8Array;
-  /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
+  /** Makes a retry succeed: of an exclusive create (RFC 1813 §3.3.8) or a rename with a token (API_RenameObject). */
   readonly createVerifier: Uint8Array;
   /** `undefined`: the extents have rows of their own, under `contentId`. Ascending, without overlap. */
   readonly extents: readonly Extent[] | undefined;

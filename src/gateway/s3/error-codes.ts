@@ -78,6 +78,7 @@ export const errorCodes = {
   NoSuchBucket: [404, 'The specified bucket does not exist'],
   NoSuchBucketPolicy: [404, 'The bucket policy does not exist'],
   NoSuchCORSConfiguration: [404, 'The CORS configuration does not exist'],
+  NoSuchConfiguration: [404, 'The specified configuration does not exist.'],
   NoSuchKey: [404, 'The specified key does not exist.'],
   NoSuchLifecycleConfiguration: [404, 'The lifecycle configuration does not exist'],
   NoSuchPublicAccessBlockConfiguration: [404, 'The public access block configuration was not found'],
@@ -98,6 +99,10 @@ export const errorCodes = {
   InvalidRetentionPeriod: [400, 'The retention period specified is too large.'],
   NoSuchObjectLockConfiguration: [404, 'The specified object does not have a ObjectLock configuration'],
   ObjectLockConfigurationNotFoundError: [404, 'Object Lock configuration does not exist for this bucket'],
+  OperationAborted: [
+    409,
+    'A conflicting conditional operation is currently in progress against this resource. Please try again.',
+  ],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold'],
   QuotaExceeded: [403, 'The quota of the bucket has been exceeded.'],
   ReplicationConfigurationNotFoundError: [404, 'The replication configuration was not found'],
@@ -117,6 +122,10 @@ export const errorCodes = {
   ],
   SlowDown: [503, 'Please reduce your request rate.'],
   StorageFull: [507, 'The storage has no free space left for the request.'],
+  TooManyConfigurations: [
+    400,
+    'You are attempting to create a new configuration but have already reached the 1,000-configuration limit.',
+  ],
   XAmzContentSHA256Mismatch: [
     400,
     "The provided 'x-amz-content-sha256' header does not match what was computed.",

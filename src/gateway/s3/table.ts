@@ -1,5 +1,5 @@
 import type { Operation } from './operation.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketLifecycle,
   getBucketLifecycleConfiguration,
@@ -11,7 +11,16 @@ import {
   getBucketPolicyStatus,
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -19,13 +28,13 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
-import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
@@ -47,6 +56,8 @@ import {
   putPublicAccessBlock,
 } from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -57,7 +68,6 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
   deleteBucketLifecycle,
   deleteBucketPolicy,
   deleteBucketTagging,
@@ -65,7 +75,6 @@ export const operations: readonly Operation[] = [
   deleteObjects,
   deleteObjectTagging,
   deletePublicAccessBlock,
-  getBucketCors,
   getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketPolicy,
@@ -74,6 +83,7 @@ export const operations: readonly Operation[] = [
   getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
   getObjectLegalHold,
   getObjectLockConfiguration,
   getObjectRetention,
@@ -84,10 +94,9 @@ export const operations: readonly Operation[] = [
   listBuckets,
   listMultipartUploads,
   listObjects,
-  listObjectVersions,
   listObjectsV2,
+  listObjectVersions,
   listParts,
-  putBucketCors,
   putBucketLifecycleConfiguration,
   putBucketPolicy,
   putBucketTagging,
@@ -98,7 +107,17 @@ export const operations: readonly Operation[] = [
   putObjectRetention,
   putObjectTagging,
   putPublicAccessBlock,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

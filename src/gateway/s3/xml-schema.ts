@@ -1,6 +1,6 @@
 import { Kind, OptionalKind, type TArray, type TObject, type TSchema } from '@sinclair/typebox';
 import { S3Error } from './errors.ts';
-import type { XmlNode } from './xml.ts';
+import { xmlElement, type XmlNode } from './xml.ts';
 
 /**
  * A value in the shape of `schema` from an element, member names being element names: object → child elements, array →
@@ -49,4 +49,19 @@ function booleanFrom(text: string): boolean | string {
   if (text === 'true' || text === 'TRUE') return true;
   if (text === 'false' || text === 'FALSE') return false;
   return text;
+}
+
+/** The element that `fromXml` reads `value` from, members in the order of the schema. */
+export function toXml(schema: TSchema, name: string, value: unknown, attributes = ''): string {
+  if (schema[Kind] !== 'Object') return xmlElement(name, value as string | number | boolean);
+  const members = value as Readonly<Record<string, unknown>>;
+  let content = '';
+  for (const [member, memberSchema] of Object.entries((schema as TObject).properties)) {
+    const given = members[member];
+    if (memberSchema[Kind] === 'Array')
+      for (const item of (given ?? []) as readonly unknown[])
+        content += toXml((memberSchema as TArray).items, member, item);
+    else if (given !== undefined) content += toXml(memberSchema, member, given);
+  }
+  return content === '' ? `<${name}${attributes}/>` : `<${name}${attributes}>${content}</${name}>`;
 }

@@ -129,7 +129,7 @@ async function complete(
     number: part.PartNumber,
     etag: etagsOf(part.ETag)[0] ?? '',
   }));
-  return publishing(context, { key: wish.key, expect }, () =>
+  return publishing({ key: wish.key, expect }, () =>
     context.parts.objects.completeUpload(context.principal.caller, {
       bucket: bucketOf(context).ino,
       key: keyBytes(wish.key),

@@ -18,12 +18,6 @@ const unset: readonly {
   readonly answer: S3ErrorCode | ((owner: Account) => string);
 }[] = [
   {
-    name: 'GetBucketAccelerateConfiguration',
-    subresource: 'accelerate',
-    action: 's3:GetAccelerateConfiguration',
-    answer: () => `<AccelerateConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketAcl',
     subresource: 'acl',
     action: 's3:GetBucketAcl',
@@ -36,23 +30,10 @@ const unset: readonly {
     answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketNotificationConfiguration',
-    subresource: 'notification',
-    action: 's3:GetBucketNotification',
-    answer: () => `<NotificationConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketReplication',
     subresource: 'replication',
     action: 's3:GetReplicationConfiguration',
     answer: 'ReplicationConfigurationNotFoundError',
-  },
-  {
-    name: 'GetBucketRequestPayment',
-    subresource: 'requestPayment',
-    action: 's3:GetBucketRequestPayment',
-    answer: () =>
-      `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
   {
     name: 'GetBucketWebsite',

@@ -131,7 +131,7 @@ interface Change {
 
 async function changeInPlace(context: S3Context, { wish, change, expect }: Change): Promise<Found> {
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key: wish.key, expect }, () =>
+  return publishing({ key: wish.key, expect }, () =>
     context.parts.objects.changeFacet({ bucket, key: keyBytes(wish.key), expect }, change),
   );
 }
@@ -156,7 +156,7 @@ async function spliceWhole(
   const draft = await objects.draft(context.principal.caller);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
-    return await publishing(context, { key: wish.key, expect }, () =>
+    return await publishing({ key: wish.key, expect }, () =>
       objects.attach(context.principal.caller, draft, {
         bucket: bucketOf(context).ino,
         key: keyBytes(wish.key),

@@ -3,7 +3,7 @@ import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
 import { actionFor } from '../actions.ts';
 import { mayBypass } from '../authorise.ts';
-import { etagsOf } from '../conditions.ts';
+import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import type { Removal } from '../../../namespace/version.ts';
 import { bucketMembers, header, isTrue, text } from '../members.ts';
@@ -16,6 +16,8 @@ const deletion = Type.Object({
   Key: Type.String({ minLength: 1 }),
   VersionId: Type.Optional(Type.String()),
   ETag: Type.Optional(Type.String()),
+  LastModifiedTime: Type.Optional(Type.String()),
+  Size: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /** AWS API reference, DeleteObjects. */
@@ -65,7 +67,8 @@ async function remove(
   const version = wish.VersionId === undefined ? '' : xmlElement('VersionId', wish.VersionId);
   try {
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
-    const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
+    const { ETag: ifMatch, LastModifiedTime: lastModified, Size: size } = wish;
+    const expect = deleteExpectation({ ifMatch, lastModified, size });
     const named = {
       key: wish.Key,
       ...(wish.VersionId === undefined ? {} : { versionId: wish.VersionId }),
@@ -74,7 +77,7 @@ async function remove(
     await context.access.require({ action, bucket: context.bucket, ...named });
     const bypassesGovernance = wantsBypass && (await mayBypass(context, named));
     const at = versionAt(context, named);
-    const removal = await publishing(context, { key: wish.Key, expect }, () =>
+    const removal = await publishing({ key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ ...at, expect, bypassesGovernance }),
     );
     if (isQuiet) return '';

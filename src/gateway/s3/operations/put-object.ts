@@ -66,7 +66,7 @@ const attach = async (
 ): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key, expect: rest.expect }, () =>
+  return publishing({ key, expect: rest.expect }, () =>
     objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), ...rest }),
   );
 };
