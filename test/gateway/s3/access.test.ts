@@ -303,6 +303,22 @@ test('tags that an object has, and tags that a request brings, decide', async (c
   assert.equal(await get(), 403);
 });
 
+test('a renamed key must be one that may be read and deleted', async (context) => {
+  const { bob } = await townWith(
+    context,
+    { Action: ['s3:PutObject', 's3:GetObject'] },
+    { Action: 's3:DeleteObject', Resource: `${ofBucket}/tmp/*` },
+  );
+  await bob.send({ ...request('PUT', 'tmp/a'), body: 'x' });
+  const rename = async (from: string, to: string): Promise<number> => {
+    const headers = { 'x-amz-rename-source': from };
+    return (await bob.send({ ...request('PUT', to, { renameObject: '' }), headers })).status;
+  };
+  assert.equal(await rename('k', 'tmp/k'), 403);
+  assert.equal(await rename('tmp/a', 'b'), 200);
+  assert.equal(await rename('b', 'tmp/a'), 403);
+});
+
 test('a copy needs the right to its source, and to its tags when it has any', async (context) => {
   const { alice, bob } = await townWith(context, { Resource: `${ofBucket}/k` });
   const copy = (source: string, TaggingDirective?: 'REPLACE'): Promise<unknown> =>

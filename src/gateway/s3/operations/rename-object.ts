@@ -46,9 +46,13 @@ export const renameObject = operation({
   success: 200,
   async handle(context, wish) {
     const from = sourceKey(wish);
+    const bucket = bucketOf(context);
+    // Under its new key it is there for others to read, and under the old one it is gone.
+    await context.access.require({ action: 's3:GetObject', bucket, key: from });
+    await context.access.require({ action: 's3:DeleteObject', bucket, key: from });
     const { objects } = context.parts;
     try {
-      await objects.renameKey(context.principal.caller, bucketOf(context).ino, {
+      await objects.renameKey(context.principal.caller, bucket.ino, {
         from: { key: keyBytes(from), expect: sourceExpectation(wish) },
         to: { key: keyBytes(wish.key), expect: expectation(wish) },
         token: wish.clientToken,
