@@ -12,6 +12,7 @@ import { authorise, requirePrincipal } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
+import type { S3ErrorCode } from './error-codes.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
@@ -195,8 +196,7 @@ class Door {
 
   #translate(failure: unknown, passage: Passage): S3Error {
     if (failure instanceof S3Error) return failure;
-    if (failure instanceof BodyBroken)
-      return new S3Error(failure.how === 'idle' ? 'RequestTimeout' : 'IncompleteBody');
+    if (failure instanceof BodyBroken) return new S3Error(brokenCodes[failure.how]);
     const { log } = this.#options.parts.environment;
     const { requestId, operation } = passage;
     if (!(failure instanceof Fault)) {
@@ -208,6 +208,14 @@ class Door {
     return new S3Error(code);
   }
 }
+
+/** Nobody hears the answer to a client that is gone; it counts. */
+const brokenCodes = {
+  idle: 'RequestTimeout',
+  incomplete: 'IncompleteBody',
+  malformed: 'BadRequest',
+  gone: 'IncompleteBody',
+} as const satisfies Readonly<Record<BodyBroken['how'], S3ErrorCode>>;
 
 const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);
 

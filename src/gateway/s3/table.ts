@@ -1,6 +1,7 @@
 import type { Operation } from './operation.ts';
 import { corsOperations } from './operations/bucket-cors.ts';
 import { notificationOperations } from './operations/bucket-notification.ts';
+import { replicationOperations } from './operations/bucket-replication.ts';
 import {
   analyticsOperations,
   intelligentTieringOperations,
@@ -75,6 +76,7 @@ export const operations: readonly Operation[] = [
   ...inventoryOperations,
   ...metricsOperations,
   ...notificationOperations,
+  ...replicationOperations,
   ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

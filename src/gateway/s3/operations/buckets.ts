@@ -2,10 +2,12 @@ import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
 import type { Bucket } from '../../../namespace/namespace.ts';
+import { putBucketDocument } from '../bucket-document.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
 import { S3Error } from '../errors.ts';
 import { bucketMembers, bucketOf, header, keyBytes, keyText, ownerElement, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
+import { bucketTags, tagging } from '../tags.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
 
@@ -69,7 +71,7 @@ const bucketConfiguration = Type.Object({
   LocationConstraint: Type.Optional(Type.String()),
   Location: Type.Optional(Type.Object({})),
   Bucket: Type.Optional(Type.Object({})),
-  Tags: Type.Optional(Type.Object({})),
+  Tags: Type.Optional(tagging.properties.TagSet),
 });
 
 /** AWS API reference, CreateBucket. */
@@ -95,8 +97,12 @@ export const createBucket = operation({
       throw new S3Error('NotImplemented', { members: { Header: 'x-amz-object-ownership' } });
     if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
     checkConfiguration(configuration ?? {}, parts.region);
+    const tags = configuration?.Tags === undefined ? [] : bucketTags({ TagSet: configuration.Tags });
     try {
-      await parts.objects.createBucket(principal.caller, bucket, { owner: principal.account.id });
+      const made = await parts.objects.createBucket(principal.caller, bucket, {
+        owner: principal.account.id,
+      });
+      if (tags.length > 0) await putBucketDocument(parts.objects, made, { name: 'tagging', document: tags });
     } catch (failure) {
       if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
       const there = await parts.objects.bucket(bucket);
@@ -110,15 +116,10 @@ export const createBucket = operation({
 });
 
 function checkConfiguration(
-  {
-    LocationConstraint: wanted,
-    Location: location,
-    Bucket: kind,
-    Tags: tags,
-  }: Static<typeof bucketConfiguration>,
+  { LocationConstraint: wanted, Location: location, Bucket: kind }: Static<typeof bucketConfiguration>,
   region: string,
 ): void {
-  if (location !== undefined || kind !== undefined || tags !== undefined)
+  if (location !== undefined || kind !== undefined)
     throw new S3Error('NotImplemented', {
       message: 'A member of CreateBucketConfiguration implies functionality that is not implemented.',
     });

@@ -52,12 +52,6 @@ const unset: readonly {
     answer: 'NoSuchBucketPolicy',
   },
   {
-    name: 'GetBucketReplication',
-    subresource: 'replication',
-    action: 's3:GetReplicationConfiguration',
-    answer: 'ReplicationConfigurationNotFoundError',
-  },
-  {
     name: 'GetBucketVersioning',
     subresource: 'versioning',
     action: 's3:GetBucketVersioning',
