@@ -16,6 +16,9 @@ export const SEQUENCE_LEASE = 1 << 20;
 export const FILE_BYTES_MAX = 2 ** 52;
 /** RFC 1813 leaves it to the server; ext4 has 65,000. */
 export const LINKS_MAX = 65_000;
+/** AWS: a default retention is at most 100 years long. */
+export const RETENTION_DAYS_MAX = 36_500;
+export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
@@ -145,6 +148,27 @@ export const ACCOUNT_ID_DIGITS = 12;
 export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
+
+// Lifecycle of objects.
+
+/** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
+export const SECONDS_PER_DAY = 86_400;
+/** AWS: rules of one bucket. */
+export const LIFECYCLE_RULES_MAX = 1_000;
+/** AWS: the id of a rule, in UTF-16. */
+export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
+/** AWS: sizes that a filter compares with. */
+export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
+/** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
+export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Objects, versions or uploads that a step of the executor looks at. */
+export const LIFECYCLE_STEP_ENTRIES = 256;
+/** Changes that such a step makes at a time: they share durable writes. */
+export const LIFECYCLE_PARALLEL_MAX = 16;
+/** Passes over all buckets with rules that fit into a day of the rules. */
+export const LIFECYCLE_PASSES_PER_DAY = 24;
+/** Between two passes, however short the days are. */
+export const LIFECYCLE_PASS_SECONDS_MIN = 1;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;

@@ -18,7 +18,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'kv', 'workers'],
-  'gateway/s3': ['namespace', 'accounts', 'signing', 'workers', 'config'],
+  lifecycle: ['namespace'],
+  'gateway/s3': ['namespace', 'lifecycle', 'accounts', 'signing', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
   'gateway/admin': ['namespace', 'accounts', 'signing', 'tiering', 'config', 'scheduler'],
   gateway: [
@@ -28,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'gateway/nfs',
     'gateway/admin',
     'namespace',
+    'lifecycle',
     'accounts',
     'tiering',
     'workers',

@@ -6,7 +6,7 @@ import {
   currentInode,
   directoryAttributes,
   loadDirectory,
-  loadInode,
+  loadNamed,
   loadWholeDirectory,
   nextCtime,
 } from './attributes.ts';
@@ -275,7 +275,7 @@ export async function link(
 ): Promise<{ directory: Change; attributes: Attributes }> {
   const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
     if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');

@@ -136,6 +136,8 @@ export interface Expectation {
   readonly ifSize?: number;
   /** Whole seconds since the epoch. Does not hold when there is no object. */
   readonly ifModifiedSince?: number;
+  /** As it was seen: still the same inode, current or an old version as then, and nothing of it has changed since. */
+  readonly ifUnchanged?: Pick<Attributes, 'ino' | 'linkCount' | 'contentGeneration' | 'ctime'>;
 }
 
 export interface Bucket {
@@ -156,6 +158,7 @@ export type BucketConfigurationName =
   | 'cors'
   | 'intelligent-tiering'
   | 'inventory'
+  | 'lifecycle'
   | 'metrics'
   | 'notification'
   | 'replication'
@@ -389,7 +392,7 @@ export interface ObjectStore {
   draft(caller: Caller): Promise<Draft>;
   /**
    * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
-   * directories. A version without a `lock` of its own gets the bucket's default retention.
+   * directories. A version without a retention of its own gets the bucket's default.
    */
   attach(
     caller: Caller,
@@ -404,6 +407,8 @@ export interface ObjectStore {
   changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
+  setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
   /**
    * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
    * when that would loosen a lock that holds. What is written over NFS afterwards is another version.

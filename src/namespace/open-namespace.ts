@@ -27,6 +27,7 @@ import { rename } from './rename.ts';
 import { renameKey } from './rename-key.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
+import { setStorageClass } from './set-storage-class.ts';
 import { setTags } from './set-tags.ts';
 import {
   abortUpload,
@@ -119,6 +120,7 @@ function objectStore(parts: Parts): ObjectStore {
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setTags: (at, tags) => setTags(parts, at, tags),
+    setStorageClass: (at, storageClass) => setStorageClass(parts, at, storageClass),
     setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),

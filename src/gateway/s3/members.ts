@@ -19,6 +19,9 @@ export const query = <Name extends string>(name: Name): { readonly in: 'query'; 
   name,
 });
 
+/** AWS takes `true` in any case; everything else is no. */
+export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true';
+
 export const text = Type.Optional(Type.String());
 
 export const bucketMembers = {

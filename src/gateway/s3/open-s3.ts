@@ -3,6 +3,7 @@ import type { Environment } from '../../environment.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
+import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
 import { serve, type Serving } from './serve.ts';
 
@@ -25,14 +26,15 @@ export interface S3Options {
   readonly objects: ObjectStore;
   readonly compute: Compute;
   readonly environment: Environment;
+  readonly lifecycle: LifecycleHook;
   readonly observe: (observation: Observation) => void;
 }
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
   const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute } = options;
-  const parts = { objects, compute, environment, region, accounts };
+  const { objects, compute, lifecycle } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,

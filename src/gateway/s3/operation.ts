@@ -1,6 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
+import type { Calendar } from '../../lifecycle/calendar.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { AnswerStream } from './http.ts';
@@ -39,6 +40,13 @@ export interface Principal {
   readonly caller: Caller;
 }
 
+/** What the door and the job that carries out lifecycle rules have in common. */
+export interface LifecycleHook {
+  readonly calendar: Calendar;
+  /** The rules of some bucket are others now. */
+  readonly changed: () => void;
+}
+
 /** What every handler may use. */
 export interface S3Parts {
   readonly objects: ObjectStore;
@@ -46,6 +54,7 @@ export interface S3Parts {
   readonly environment: Environment;
   readonly region: string;
   readonly accounts: Pick<Accounts, 'account'>;
+  readonly lifecycle: LifecycleHook;
 }
 
 export interface S3Context {

@@ -9,6 +9,11 @@ import {
   metricsOperations,
 } from './operations/bucket-reports.ts';
 import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -17,6 +22,7 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
@@ -30,6 +36,14 @@ import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { putObject } from './operations/put-object.ts';
 import { renameObject } from './operations/rename-object.ts';
@@ -44,15 +58,21 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
+  deleteBucketLifecycle,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketTagging,
+  getBucketVersioning,
   getObject,
   getObjectAcl,
   getObjectAttributes,
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
   getObjectTagging,
   headBucket,
   headObject,
@@ -62,8 +82,13 @@ export const operations: readonly Operation[] = [
   listObjectVersions,
   listObjectsV2,
   listParts,
+  putBucketLifecycleConfiguration,
   putBucketTagging,
+  putBucketVersioning,
   putObject,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
   putObjectTagging,
   renameObject,
   restoreObject,

@@ -12,7 +12,7 @@ export function fromXml(schema: TSchema, node: XmlNode): unknown {
     case 'Object':
       return objectFrom(schema as TObject, node);
     case 'Integer':
-      return /^\s*-?\d{1,15}\s*$/.test(node.text) ? Number(node.text) : node.text;
+      return /^\s*-?\d{1,16}\s*$/.test(node.text) ? Number(node.text) : node.text;
     case 'Boolean':
       return booleanFrom(node.text.trim());
     default:

@@ -9,7 +9,7 @@ import { realClock, realRandom } from '../../../src/environment-real.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
-import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
+import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
@@ -28,6 +28,8 @@ export interface LiveDoor {
   readonly observations: Observation[];
   /** What the door logged as its own failure. */
   readonly errors: unknown[];
+  /** How often the door said that some lifecycle rules are others now. */
+  readonly lifecycleChanges: { readonly count: number };
   client(config: S3ClientConfig): S3Client;
   close(): Promise<void>;
 }
@@ -37,6 +39,8 @@ export interface LiveDoorOptions {
   readonly domains?: readonly string[];
   readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  /** Of lifecycle rules. */
+  readonly secondsPerDay?: number;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
 }
@@ -44,6 +48,8 @@ export interface LiveDoorOptions {
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
+  const { secondsPerDay = SECONDS_PER_DAY } = options;
+  const lifecycleChanges = { count: 0 };
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -65,6 +71,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
+    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
@@ -99,6 +106,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     s3: client({}),
     observations,
     errors,
+    lifecycleChanges,
     client,
     close: once(async () => {
       for (const one of clients) one.destroy();

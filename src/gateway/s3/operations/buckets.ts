@@ -5,7 +5,17 @@ import type { Bucket } from '../../../namespace/namespace.ts';
 import { putBucketDocument } from '../bucket-document.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
 import { S3Error } from '../errors.ts';
-import { bucketMembers, bucketOf, header, keyBytes, keyText, ownerElement, query, text } from '../members.ts';
+import {
+  bucketMembers,
+  bucketOf,
+  header,
+  keyBytes,
+  keyText,
+  ownerElement,
+  query,
+  text,
+  isTrue,
+} from '../members.ts';
 import { operation } from '../operation.ts';
 import { bucketTags, tagging } from '../tags.ts';
 import { xmlDate } from '../timestamp.ts';
@@ -83,24 +93,28 @@ export const createBucket = operation({
     ...bucketMembers.input,
     acl: text,
     objectOwnership: text,
+    objectLockEnabled: text,
     configuration: Type.Optional(bucketConfiguration),
   }),
   bindings: {
     ...bucketMembers.bindings,
     acl: header('x-amz-acl'),
     objectOwnership: header('x-amz-object-ownership'),
+    objectLockEnabled: header('x-amz-bucket-object-lock-enabled'),
     configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
   },
   success: 200,
-  async handle({ parts, principal }, { bucket, acl, objectOwnership, configuration }) {
+  async handle({ parts, principal }, { bucket, acl, objectOwnership, objectLockEnabled, configuration }) {
     if (objectOwnership !== undefined && objectOwnership !== 'BucketOwnerEnforced')
       throw new S3Error('NotImplemented', { members: { Header: 'x-amz-object-ownership' } });
     if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
     checkConfiguration(configuration ?? {}, parts.region);
     const tags = configuration?.Tags === undefined ? [] : bucketTags({ TagSet: configuration.Tags });
     try {
+      const rules = isTrue(objectLockEnabled) ? { rules: withObjectLock } : {};
       const made = await parts.objects.createBucket(principal.caller, bucket, {
         owner: principal.account.id,
+        ...rules,
       });
       if (tags.length > 0) await putBucketDocument(parts.objects, made, { name: 'tagging', document: tags });
     } catch (failure) {
@@ -114,6 +128,9 @@ export const createBucket = operation({
     return { headers: ['Location', `/${bucket}`] };
   },
 });
+
+/** Object lock needs versioning, and brings it. AWS API reference, CreateBucket. */
+const withObjectLock = { versioning: 'enabled', objectLock: { defaultRetention: undefined } } as const;
 
 function checkConfiguration(
   { LocationConstraint: wanted, Location: location, Bucket: kind }: Static<typeof bucketConfiguration>,

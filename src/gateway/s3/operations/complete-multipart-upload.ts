@@ -37,6 +37,7 @@ import {
 } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 /** One member for each algorithm. */
@@ -92,7 +93,7 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    return { headers: [], body: resultDocument(wish, found) };
+    return { headers: await writtenHeaders(context, wish.key, found), body: resultDocument(wish, found) };
   },
 });
 

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -18,8 +19,10 @@ import {
   text,
   writeConditionMembers,
 } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -27,6 +30,7 @@ const input = Type.Object({
   ...objectMembers.input,
   ...facetMembers.input,
   ...writeConditionMembers.input,
+  ...lockMembers.input,
   ...copySourceMembers.input,
   metadataDirective: text,
   taggingDirective: text,
@@ -49,6 +53,7 @@ export const copyObject = operation({
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     ...copySourceMembers.bindings,
     metadataDirective: header('x-amz-metadata-directive'),
     taggingDirective: header('x-amz-tagging-directive'),
@@ -59,21 +64,29 @@ export const copyObject = operation({
     checkDirectives(wish);
     const expect = writeExpectation(wish);
     const stored = facetOf(wish);
-    const found = await withCopySource(context, wish, async (source, object) => {
+    const lock = lockOf(context, wish);
+    return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       checkSourceSize(object.found);
-      const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
+      const isSelf =
+        source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { headers, metadata } = given;
       // AWS API reference, CopyObject: the class of the source does not go with the copy.
       const change = { headers, metadata, tags, storageClass: stored.storageClass };
-      if (isSelf && wish.checksumAlgorithm === undefined && object.found.facet.parts.length === 0)
-        return changeInPlace(context, { wish, change, expect });
-      return spliceWhole(context, { wish, object, change, expect });
+      const isInPlace =
+        isSelf &&
+        bucketOf(context).rules.versioning === 'off' &&
+        wish.checksumAlgorithm === undefined &&
+        object.found.facet.parts.length === 0;
+      const found = isInPlace
+        ? await changeInPlace(context, { wish, change, expect })
+        : await spliceWhole(context, { wish, object, change, expect, lock });
+      const answered = [...source.headers, ...(await writtenHeaders(context, wish.key, found))];
+      return { headers: answered, body: resultDocument(found) };
     });
-    return { headers: [], body: resultDocument(found) };
   },
 });
 
@@ -122,7 +135,13 @@ async function changeInPlace(context: S3Context, { wish, change, expect }: Chang
 
 async function spliceWhole(
   context: S3Context,
-  { wish, object, change, expect }: Change & { readonly object: OpenObject },
+  {
+    wish,
+    object,
+    change,
+    expect,
+    lock,
+  }: Change & { readonly object: OpenObject; readonly lock: ObjectLock | undefined },
 ): Promise<Found> {
   const { objects } = context.parts;
   const { attributes, facet: source } = object.found;
@@ -140,6 +159,7 @@ async function spliceWhole(
         key: keyBytes(wish.key),
         facet,
         expect,
+        lock,
       }),
     );
   } catch (failure) {

@@ -3,7 +3,9 @@ import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
 import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -15,12 +17,14 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
@@ -35,11 +39,13 @@ export const createMultipartUpload = operation({
       key: keyBytes(input.key),
       facet,
       checksum,
+      lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
-    return { headers: checksum === undefined ? [] : checksumChoice(checksum), body };
+    const abort = await abortHeaders(context, input.key, upload);
+    return { headers: [...(checksum === undefined ? [] : checksumChoice(checksum)), ...abort], body };
   },
 });
 

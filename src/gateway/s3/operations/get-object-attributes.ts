@@ -3,16 +3,15 @@ import type { Found, ObjectPart } from '../../../namespace/namespace.ts';
 import { checksumElements, checksumValueElements } from '../checksums.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { pageSize } from '../listing.ts';
-import { bucketOf, count, header, keyBytes, objectMembers, query, text } from '../members.ts';
+import { count, header, objectMembers, text } from '../members.ts';
 import { operation } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
 import { httpDate } from '../timestamp.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 const input = Type.Object({
   ...objectMembers.input,
-  versionId: text,
+  ...versionMembers.input,
   attributes: text,
   maxParts: Type.Optional(count('x-amz-max-parts')),
   partNumberMarker: Type.Optional(count('x-amz-part-number-marker')),
@@ -28,7 +27,7 @@ export const getObjectAttributes = operation({
   input,
   bindings: {
     ...objectMembers.bindings,
-    versionId: query('versionId'),
+    ...versionMembers.bindings,
     attributes: header('x-amz-object-attributes'),
     maxParts: header('x-amz-max-parts'),
     partNumberMarker: header('x-amz-part-number-marker'),
@@ -36,17 +35,18 @@ export const getObjectAttributes = operation({
   success: 200,
   async handle(context, wish) {
     const wanted = attributesOf(wish.attributes);
-    checkVersion(wish.versionId);
-    const found = await context.parts.objects.head({
-      bucket: bucketOf(context).ino,
-      key: keyBytes(wish.key),
-    });
-    if (found === undefined) throw noSuchKey(wish.key);
+    const found = await context.parts.objects.head(versionAt(context, wish));
+    if (found === undefined) throw await missing(context, wish);
     const elements = attributeNames
       .filter((name) => wanted.has(name))
       .map((name) => element[name](found, wish));
     const body = `${xmlHead}<GetObjectAttributesResponse${xmlNamespace}>${elements.join('')}</GetObjectAttributesResponse>`;
-    return { headers: ['Last-Modified', httpDate(found.attributes.mtime)], body };
+    const headers = [
+      'Last-Modified',
+      httpDate(found.attributes.mtime),
+      ...versionHeaders(context, found.versionId),
+    ];
+    return { headers, body };
   },
 });
 

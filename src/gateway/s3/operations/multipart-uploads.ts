@@ -3,6 +3,7 @@ import type { Account } from '../../../accounts/accounts.ts';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
 import { checksumValueElements } from '../checksums.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
 import {
   bucketMembers,
@@ -73,7 +74,8 @@ export const listParts = operation({
             { bucket, key, uploadId: input.uploadId },
             { afterNumber: input.partNumberMarker ?? 0, partsMax },
           );
-    return { headers: [], body: partsDocument({ input, upload, owner, partsMax, ...page }) };
+    const headers = await abortHeaders(context, input.key, upload);
+    return { headers, body: partsDocument({ input, upload, owner, partsMax, ...page }) };
   },
 });
 

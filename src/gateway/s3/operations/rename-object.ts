@@ -7,6 +7,7 @@ import { bucketOf, header, keyBytes, objectMembers, readConditionMembers, text }
 import { operation } from '../operation.ts';
 import { decodePercent } from '../../../signing/percent.ts';
 import { failedCondition, noSuchKey } from '../publish.ts';
+import { versionHeaders } from '../version.ts';
 
 const input = Type.Object({
   ...objectMembers.input,
@@ -48,15 +49,15 @@ export const renameObject = operation({
     const from = sourceKey(wish);
     const { objects } = context.parts;
     try {
-      await objects.renameKey(context.principal.caller, bucketOf(context).ino, {
+      const found = await objects.renameKey(context.principal.caller, bucketOf(context).ino, {
         from: { key: keyBytes(from), expect: sourceExpectation(wish) },
         to: { key: keyBytes(wish.key), expect: expectation(wish) },
         token: wish.clientToken,
       });
+      return { headers: versionHeaders(context, found.versionId) };
     } catch (failure) {
       throw refusal(failure, from);
     }
-    return { headers: [] };
   },
 });
 

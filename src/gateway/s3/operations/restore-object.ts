@@ -1,10 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { S3Error } from '../errors.ts';
-import { bucketOf, keyBytes, objectMembers, query, text } from '../members.ts';
+import { objectMembers } from '../members.ts';
 import { operation } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
 import { isArchived } from '../storage-class.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt, versionMembers } from '../version.ts';
 
 const tier = Type.Optional(Type.String({ enum: ['Standard', 'Bulk', 'Expedited'] }));
 
@@ -18,7 +17,7 @@ export const restoreObject = operation({
   action: 's3:RestoreObject',
   input: Type.Object({
     ...objectMembers.input,
-    versionId: text,
+    ...versionMembers.input,
     request: Type.Object({
       Days: Type.Optional(Type.Integer({ minimum: 1 })),
       GlacierJobParameters: Type.Optional(Type.Object({ Tier: tier })),
@@ -30,19 +29,19 @@ export const restoreObject = operation({
   }),
   bindings: {
     ...objectMembers.bindings,
-    versionId: query('versionId'),
+    ...versionMembers.bindings,
     request: { in: 'xml', root: 'RestoreRequest', integrity: 'optional' },
   },
   success: 200,
-  async handle(context, { key, versionId, request }) {
-    checkVersion(versionId);
+  async handle(context, input) {
+    const { request } = input;
     if (request.Type ?? request.SelectParameters ?? request.OutputLocation)
       throw new S3Error('NotImplemented', {
         message: 'A restore request with a query (SELECT) implies functionality that is not implemented.',
       });
     if (request.Days === undefined) throw new S3Error('MalformedXML');
-    const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
-    if (found === undefined) throw noSuchKey(key);
+    const found = await context.parts.objects.head(versionAt(context, input));
+    if (found === undefined) throw await missing(context, input);
     const { storageClass } = found.facet;
     if (!isArchived(storageClass))
       throw new S3Error('InvalidObjectState', {

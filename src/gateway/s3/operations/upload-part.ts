@@ -12,6 +12,7 @@ import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { S3Error } from '../errors.ts';
 import { digestsOfRange } from '../hash-range.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -51,7 +52,8 @@ export const uploadPart = operation({
     return receive(context, body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
-      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1))] };
+      const abort = await abortHeaders(context, key, upload);
+      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1)), ...abort] };
     });
   },
 });
@@ -94,7 +96,7 @@ export const uploadPartCopy = operation({
       key: keyBytes(input.key),
       uploadId: input.uploadId,
     });
-    const part = await withCopySource(context, input, async (source, object) => {
+    return withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
       const range =
@@ -103,9 +105,10 @@ export const uploadPartCopy = operation({
         throw new S3Error('EntityTooLarge', {
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
-      return splicePart(context, { input, object, range, rows: partChecksums(upload, undefined) });
+      const rows = partChecksums(upload, undefined);
+      const part = await splicePart(context, { input, object, range, rows });
+      return { headers: source.headers, body: partDocument(part) };
     });
-    return { headers: [], body: partDocument(part) };
   },
 });
 
