@@ -15,6 +15,7 @@ import {
   UploadPartCopyCommand,
   type CompletedPart,
 } from '@aws-sdk/client-s3';
+import type { DigestAlgorithm } from '../../../src/workers/compute.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { uploadInParts } from './multipart.ts';
 import { openLiveDoor, type LiveDoor } from './live-door.ts';
@@ -92,10 +93,8 @@ test('partNumber reads the parts as they were uploaded', async () => {
 });
 
 /** Base64 of a digest by the reference. */
-const digest = (
-  algorithm: 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256',
-  parts: readonly Uint8Array[],
-): Buffer => Buffer.from(referenceCompute().digest([algorithm], parts)[algorithm]!);
+const digest = (algorithm: DigestAlgorithm, parts: readonly Uint8Array[]): Buffer =>
+  Buffer.from(referenceCompute().digest([algorithm], parts)[algorithm]!);
 
 const checksums = [
   { algorithm: 'CRC32', type: undefined, want: 'COMPOSITE' },
