@@ -1,5 +1,10 @@
 import type { Operation } from './operation.ts';
 import { corsOperations } from './operations/bucket-cors.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
 import { notificationOperations } from './operations/bucket-notification.ts';
 import { replicationOperations } from './operations/bucket-replication.ts';
 import {
@@ -9,12 +14,8 @@ import {
   metricsOperations,
 } from './operations/bucket-reports.ts';
 import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
-import {
-  deleteBucketLifecycle,
-  getBucketLifecycleConfiguration,
-  putBucketLifecycleConfiguration,
-} from './operations/bucket-lifecycle.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -22,7 +23,6 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
-import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';

@@ -28,9 +28,10 @@ export const deleteObject = operation({
   },
   success: 204,
   async handle(context, input) {
-    const expect = deleteExpectation(input);
+    const { key, ifMatch, lastModified, size } = input;
+    const expect = deleteExpectation({ ifMatch, lastModified, size });
     const bypassesGovernance = isTrue(input.bypassGovernance);
-    const removal = await publishing({ key: input.key, expect }, () =>
+    const removal = await publishing({ key, expect }, () =>
       context.parts.objects.removeKey({ ...versionAt(context, input), expect, bypassesGovernance }),
     );
     const marker = removal.isDeleteMarker ? ['x-amz-delete-marker', 'true'] : [];

@@ -41,12 +41,8 @@ export const getObjectAttributes = operation({
       .filter((name) => wanted.has(name))
       .map((name) => element[name](found, wish));
     const body = `${xmlHead}<GetObjectAttributesResponse${xmlNamespace}>${elements.join('')}</GetObjectAttributesResponse>`;
-    const headers = [
-      'Last-Modified',
-      httpDate(found.attributes.mtime),
-      ...versionHeaders(context, found.versionId),
-    ];
-    return { headers, body };
+    const headers = ['Last-Modified', httpDate(found.attributes.mtime)];
+    return { headers: [...headers, ...versionHeaders(context, found.versionId)], body };
   },
 });
 

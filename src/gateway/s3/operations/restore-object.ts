@@ -33,15 +33,15 @@ export const restoreObject = operation({
     request: { in: 'xml', root: 'RestoreRequest', integrity: 'optional' },
   },
   success: 200,
-  async handle(context, input) {
-    const { request } = input;
+  async handle(context, wish) {
+    const { request } = wish;
     if (request.Type ?? request.SelectParameters ?? request.OutputLocation)
       throw new S3Error('NotImplemented', {
         message: 'A restore request with a query (SELECT) implies functionality that is not implemented.',
       });
     if (request.Days === undefined) throw new S3Error('MalformedXML');
-    const found = await context.parts.objects.head(versionAt(context, input));
-    if (found === undefined) throw await missing(context, input);
+    const found = await context.parts.objects.head(versionAt(context, wish));
+    if (found === undefined) throw await missing(context, wish);
     const { storageClass } = found.facet;
     if (!isArchived(storageClass))
       throw new S3Error('InvalidObjectState', {
