@@ -158,6 +158,14 @@ export function checksumClaim(headers: Readonly<Record<string, string>>): Checks
   return claim;
 }
 
+/** The headers without those that promise something about a body. */
+export const withoutChecksums = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith(prefix) && name !== 'x-amz-sdk-checksum-algorithm',
+    ),
+  );
+
 function headerClaim(headers: Readonly<Record<string, string>>): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;
   for (const name in headers) {

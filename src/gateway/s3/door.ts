@@ -10,6 +10,7 @@ import {
 } from './authenticate.ts';
 import { authorise, requirePrincipal } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
+import { withoutChecksums } from './checksums.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { S3ErrorCode } from './error-codes.ts';
@@ -157,7 +158,9 @@ class Door {
   ): Promise<Record<string, unknown>> {
     const { compute } = this.#options.parts;
     const reader = this.#readers.get(operation) as InputReader;
-    const payload = (): Payload => payloadOf(request, signing, compute);
+    const isClaimed = reader.document?.integrity !== 'none';
+    const sent = isClaimed ? request : { ...request, headers: withoutChecksums(request.headers) };
+    const payload = (): Payload => payloadOf(sent, signing, compute);
     if (reader.document === undefined) return reader.read(request, payload, undefined);
     const body = payload();
     if (reader.document.integrity === 'required') requireIntegrity(body);

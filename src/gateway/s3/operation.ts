@@ -15,8 +15,11 @@ export type Binding =
   | { readonly in: 'query' | 'header'; readonly name: string }
   /** All headers that start with the prefix, as a record without it. */
   | { readonly in: 'headers'; readonly prefix: string }
-  /** The whole body, converted by the member's schema. Read and verified before the handler runs. */
-  | { readonly in: 'xml'; readonly root: string; readonly integrity: 'required' | 'optional' }
+  /**
+   * The whole body, converted by the member's schema. Read and verified before the handler runs. Integrity 'none': checksum
+   * headers speak of an object and not of this body.
+   */
+  | { readonly in: 'xml'; readonly root: string; readonly integrity: 'required' | 'optional' | 'none' }
   /** The body as a Payload that the handler reads. */
   | { readonly in: 'stream' };
 

@@ -71,6 +71,10 @@ class Front {
     server.on('checkContinue', (request, response) =>
       this.#arrived(request, new NodeBody(request, response), response),
     );
+    // RFC 9110 §10.1.1: what is expected besides `100-continue` may be ignored.
+    server.on('checkExpectation', (request, response) =>
+      this.#arrived(request, new NodeBody(request, undefined), response),
+    );
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

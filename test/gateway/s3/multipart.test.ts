@@ -128,6 +128,30 @@ for (const { algorithm, type, want } of checksums) {
   });
 }
 
+for (const { algorithm, type, want } of checksums) {
+  test(`a ${want} ${algorithm} (${type ?? 'left open'}) of the whole may be promised at completion`, async () => {
+    const at = { Bucket, Key: `promised-${algorithm}-${want}` };
+    const choice = { ChecksumAlgorithm: algorithm, ChecksumType: want } as const;
+    const { UploadId } = await door.s3.send(new CreateMultipartUploadCommand({ ...at, ...choice }));
+    const part = { ...at, UploadId, PartNumber: 1, Body: small, ChecksumAlgorithm: algorithm };
+    const sent = await door.s3.send(new UploadPartCommand(part));
+    const member = `Checksum${algorithm}` as const;
+    const name = algorithm.toLowerCase() as Parameters<typeof digest>[0];
+    const expected =
+      want === 'FULL_OBJECT'
+        ? digest(name, [small]).toString('base64')
+        : `${digest(name, [digest(name, [small])]).toString('base64')}-1`;
+    const Parts = [{ PartNumber: 1, ETag: sent.ETag, [member]: sent[member] }];
+    const complete = { ...at, UploadId, MultipartUpload: { Parts } };
+    const wrong = want === 'FULL_OBJECT' ? digest(name, [large]).toString('base64') : `${expected}1`;
+    await assert.rejects(door.s3.send(new CompleteMultipartUploadCommand({ ...complete, [member]: wrong })), {
+      name: 'BadDigest',
+    });
+    const done = await door.s3.send(new CompleteMultipartUploadCommand({ ...complete, [member]: expected }));
+    assert.equal(done[member], expected);
+  });
+}
+
 test('without a choice the whole object gets CRC64NVME', async () => {
   const Key = 'plain-upload';
   const query = { uploads: '' };

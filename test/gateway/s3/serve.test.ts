@@ -219,6 +219,15 @@ test('a body whose HTTP chunks are no chunks is answered BadRequest, and the con
   assert.deepEqual(answers(behind), ['200']);
 });
 
+test('an expectation that is none is ignored', async (context) => {
+  const door = await liveDoor(context);
+  await makeBucket(door);
+  for (const expect of ['200', '']) {
+    const request = raw(door, { method: 'PUT', bucket, key: 'k', body: 'hello' }, { ...close, expect });
+    assert.deepEqual(answers(await exchangeRaw(door.port, `${request}hello`)), ['200']);
+  }
+});
+
 /** The store with one operation replaced. */
 function replacing<Name extends keyof ObjectStore>(
   objects: ObjectStore,
