@@ -14,6 +14,7 @@ import {
   BASE_DOMAINS_MAX,
   EXPORT_CLIENTS_MAX,
   EXPORT_RULES_MAX,
+  POLICIES_PER_USER_MAX,
   SECONDS_PER_DAY,
   USERS_DECLARED_MAX,
 } from './limits.ts';
@@ -47,6 +48,11 @@ const exportRule = group({
 });
 export type ExportRule = Decoded<typeof exportRule>;
 
+/** What it says is checked where it is parsed. */
+const policyDocument = Type.Unsafe<string | Readonly<Record<string, unknown>>>({
+  anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
+});
+
 /** A user that is there from the start. */
 const declaredUser = group({
   name: userName({ description: 'Name of the user; its account stays the same as long as the name does.' }),
@@ -54,6 +60,12 @@ const declaredUser = group({
   secretKey: secretKey({ secret: true, description: 'Secret key.' }),
   uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
   gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
+  policies: Type.Array(policyDocument, {
+    default: [],
+    maxItems: POLICIES_PER_USER_MAX,
+    description:
+      'Policy documents, as JSON text or as the same in YAML, of what it may do; without any: everything in its own buckets.',
+  }),
 });
 
 /**
@@ -84,6 +96,11 @@ export const configSchema = group({
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
+    }),
+    objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
+      default: 'BucketOwnerEnforced',
+      description:
+        'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
     }),
     signatureV2: trueOrFalse({
       default: 'true',

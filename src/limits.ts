@@ -142,6 +142,10 @@ export const USERS_DECLARED_MAX = 1_000;
 export const USER_NAME_CHARS_MAX = 64;
 /** AWS has two; more lets a fleet change keys machine by machine. */
 export const KEYS_PER_USER_MAX = 8;
+/** AWS bounds the bytes of all of a user's; ours have POLICY_BYTES_MAX each. */
+export const POLICIES_PER_USER_MAX = 10;
+/** AWS: names of inline policies. */
+export const POLICY_NAME_CHARS_MAX = 128;
 /** AWS account ids. */
 export const ACCOUNT_ID_DIGITS = 12;
 /** Random ids that are tried for a new account: with 10,000 taken each one is free but for 1 in 10⁸. */
@@ -169,6 +173,18 @@ export const LIFECYCLE_PARALLEL_MAX = 16;
 export const LIFECYCLE_PASSES_PER_DAY = 24;
 /** Between two passes, however short the days are. */
 export const LIFECYCLE_PASS_SECONDS_MIN = 1;
+// Policies.
+
+/** Owner and group, in the tree, of what anonymous callers make: nobody. */
+export const ANONYMOUS_ID = 65_534;
+/** AWS: a bucket policy, counted without white space. */
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** The same as it is written: generously indented. */
+export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
+/** The shortest statement has about 40 bytes. */
+export const POLICY_STATEMENTS_MAX = 512;
+/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
+export const POLICIES_CACHED_MAX = 1_024;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
@@ -271,6 +287,8 @@ export const BUCKET_TAGS_MAX = 50;
 /** AWS: characters of a tag in UTF-16. */
 export const TAG_KEY_CHARS_MAX = 128;
 export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: grants of an ACL. */
+export const ACL_GRANTS_MAX = 100;
 /** AWS: rules of a CORS configuration, and bytes of all of it. */
 export const CORS_RULES_MAX = 100;
 export const CORS_BYTES_MAX = 64 * 1024;

@@ -6,6 +6,7 @@ import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 
 const help: Command = {
@@ -31,7 +32,14 @@ const version: Command = {
 };
 
 /** Everything that the program can do. */
-export const commands: readonly Command[] = [serve, status, ...userCommands, help, version];
+export const commands: readonly Command[] = [
+  serve,
+  status,
+  ...userCommands,
+  ...userPolicyCommands,
+  help,
+  version,
+];
 
 /** What people type for help and version. */
 const aliases: Readonly<Record<string, string>> = {

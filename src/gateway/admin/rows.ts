@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { json, type AdminRow } from './row.ts';
+import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
 
@@ -48,4 +49,11 @@ const getStatus: AdminRow = {
 };
 
 /** Every operation of the admin API. */
-export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus, ...userRows];
+export const adminRows: readonly AdminRow[] = [
+  health,
+  ready,
+  metricsRow,
+  getStatus,
+  ...userRows,
+  ...policyRows,
+];

@@ -1,7 +1,7 @@
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
 import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
-import { authoriseCopySource } from './authorise.ts';
+import { authoriseCopySource, told } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
@@ -20,6 +20,7 @@ export interface CopySourceInput {
 }
 
 export interface CopySource {
+  readonly bucket: Bucket;
   readonly bucketName: string;
   readonly key: string;
   readonly versionId: string | undefined;
@@ -31,7 +32,7 @@ export interface CopySource {
 /** A delete marker is nothing to copy, whether it was named or is the latest. */
 async function missingSource(
   context: S3Context,
-  { rules }: Bucket,
+  bucket: Bucket,
   {
     at,
     key,
@@ -39,8 +40,8 @@ async function missingSource(
   }: { readonly at: VersionAt; readonly key: string; readonly versionId: string | undefined },
 ): Promise<S3Error> {
   const named = versionId === undefined ? { at, key } : { at, key, versionId };
-  const error = await missingIn(context, rules.versioning, named);
-  if (error.code !== 'MethodNotAllowed') return error;
+  const error = await missingIn(context, bucket.rules.versioning, named);
+  if (error.code !== 'MethodNotAllowed') return told(context.access, { bucket, key }, error);
   return new S3Error('InvalidRequest', {
     message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
   });
@@ -57,14 +58,14 @@ export async function withCopySource<Result>(
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
-  authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
+  await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
   const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
   const object = await objects.open(at);
   if (object === undefined) throw await missingSource(context, bucket, { at, key, versionId });
   const hasVersions = bucket.rules.versioning !== 'off';
   const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
   const source = {
-    ...{ bucketName, key, versionId, conditions: conditionsOf(input) },
+    ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
     headers: hasVersions ? versionHeader : [],
   };
   try {

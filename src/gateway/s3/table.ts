@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts';
+import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketLifecycle,
@@ -7,6 +8,12 @@ import {
 } from './operations/bucket-lifecycle.ts';
 import { notificationOperations } from './operations/bucket-notification.ts';
 import { replicationOperations } from './operations/bucket-replication.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './operations/bucket-policy.ts';
 import {
   analyticsOperations,
   intelligentTieringOperations,
@@ -24,7 +31,7 @@ import {
   listBuckets,
 } from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
+import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
@@ -36,6 +43,7 @@ import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
 import {
   getObjectLegalHold,
   getObjectLockConfiguration,
@@ -45,6 +53,16 @@ import {
   putObjectRetention,
 } from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './operations/ownership-controls.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
 import { renameObject } from './operations/rename-object.ts';
 import { restoreObject } from './operations/restore-object.ts';
@@ -59,12 +77,19 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketLifecycle,
+  deleteBucketOwnershipControls,
+  deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
+  deletePublicAccessBlock,
+  getBucketAcl,
   getBucketLifecycleConfiguration,
   getBucketLocation,
+  getBucketOwnershipControls,
+  getBucketPolicy,
+  getBucketPolicyStatus,
   getBucketTagging,
   getBucketVersioning,
   getObject,
@@ -74,22 +99,28 @@ export const operations: readonly Operation[] = [
   getObjectLockConfiguration,
   getObjectRetention,
   getObjectTagging,
+  getPublicAccessBlock,
   headBucket,
   headObject,
   listBuckets,
   listMultipartUploads,
   listObjects,
-  listObjectVersions,
   listObjectsV2,
+  listObjectVersions,
   listParts,
+  putBucketAcl,
   putBucketLifecycleConfiguration,
+  putBucketOwnershipControls,
+  putBucketPolicy,
   putBucketTagging,
   putBucketVersioning,
   putObject,
+  putObjectAcl,
   putObjectLegalHold,
   putObjectLockConfiguration,
   putObjectRetention,
   putObjectTagging,
+  putPublicAccessBlock,
   renameObject,
   restoreObject,
   uploadPart,

@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
 import type { ObjectLock } from '../../../namespace/version.ts';
+import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, checksumNames, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -63,7 +64,7 @@ export const copyObject = operation({
   async handle(context, wish) {
     checkDirectives(wish);
     const expect = writeExpectation(wish);
-    const stored = facetOf(wish);
+    const stored = await facetOf(context, wish);
     const lock = lockOf(context, wish);
     return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
@@ -72,10 +73,12 @@ export const copyObject = operation({
         source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
+      if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
+        await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { headers, metadata } = given;
-      // AWS API reference, CopyObject: the class of the source does not go with the copy.
-      const change = { headers, metadata, tags, storageClass: stored.storageClass };
+      // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
       const isInPlace =
         isSelf &&
         bucketOf(context).rules.versioning === 'off' &&

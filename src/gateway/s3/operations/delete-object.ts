@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { mayBypass } from '../authorise.ts';
 import { deleteExpectation } from '../conditions.ts';
 import { header, isTrue, objectMembers, text } from '../members.ts';
 import { operation } from '../operation.ts';
@@ -30,7 +31,7 @@ export const deleteObject = operation({
   async handle(context, input) {
     const { key, ifMatch, lastModified, size } = input;
     const expect = deleteExpectation({ ifMatch, lastModified, size });
-    const bypassesGovernance = isTrue(input.bypassGovernance);
+    const bypassesGovernance = isTrue(input.bypassGovernance) && (await mayBypass(context, input));
     const removal = await publishing({ key, expect }, () =>
       context.parts.objects.removeKey({ ...versionAt(context, input), expect, bypassesGovernance }),
     );
