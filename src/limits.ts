@@ -229,6 +229,10 @@ export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
 export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 /** Derived signing keys kept: one for each key, day and region. */
 export const SIGNING_KEYS_MAX = 1024;
+/** AWS: everything before the file of a POST form; here also what follows the file. */
+export const FORM_FIELDS_BYTES_MAX = 20_480;
+/** RFC 2046 has 70. */
+export const FORM_BOUNDARY_CHARS_MAX = 200;
 /** AWS: tags of an object, and of a bucket. */
 export const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;

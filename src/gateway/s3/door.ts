@@ -17,8 +17,10 @@ import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
 import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest } from './http.ts';
 import { inputReader, type InputReader } from './input.ts';
-import type { Operation, S3Answer, S3Context, S3Parts } from './operation.ts';
+import type { Operation, Principal, S3Answer, S3Context, S3Parts } from './operation.ts';
+import { postObject } from './operations/post-object.ts';
 import { payloadOf, readDocument, type Payload } from './payload.ts';
+import { isFormPost, notAForm, postedForm } from './post-form.ts';
 import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
@@ -61,6 +63,15 @@ interface Passage {
   operation: string;
   /** Answer headers for a browser on a page of another origin, also when the request fails. */
   crossOrigin: readonly string[];
+}
+
+/** What is asked for and by whom. */
+interface Wish {
+  /** `undefined`: anonymous. */
+  readonly principal: Principal | undefined;
+  readonly request: S3Request;
+  readonly operation: Operation;
+  readonly payload: PayloadSigning;
 }
 
 class Door {
@@ -114,18 +125,33 @@ class Door {
     if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
-    const who = authenticate(this.#auth, plain);
-    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
-    const operation = this.#choose(request, who);
-    passage.operation = operation.name;
-    const principal = requirePrincipal(who?.principal);
+    const wish = isFormPost(plain) ? await this.#form(plain, passage) : this.#wish(plain, passage);
+    const { request, operation } = wish;
+    const principal = requirePrincipal(wish.principal);
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
     authorise(parts, principal, { operation, request, bucket });
     const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
-    const input = await this.#input(operation, request, who?.payload ?? { kind: 'unsigned' });
+    const input = await this.#input(operation, request, wish.payload);
     return this.#accept(operation.success, await operation.handle(context, input), passage);
+  }
+
+  #wish(plain: S3Request, passage: Passage): Wish {
+    const who = authenticate(this.#auth, plain);
+    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
+    const operation = this.#choose(request, who);
+    passage.operation = operation.name;
+    if (operation.name === postObject.name) throw notAForm();
+    return { principal: who?.principal, request, operation, payload: who?.payload ?? { kind: 'unsigned' } };
+  }
+
+  /** A form says by itself who signed it, and is PutObject's request in another dress. */
+  async #form(plain: S3Request, passage: Passage): Promise<Wish> {
+    passage.operation = postObject.name;
+    const { who, request, lengths } = await postedForm(this.#auth, plain);
+    const payload = { kind: 'form', lengths } as const;
+    return { principal: who?.principal, request, operation: postObject, payload };
   }
 
   async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {

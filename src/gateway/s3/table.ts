@@ -21,6 +21,7 @@ import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import { postObject } from './operations/post-object.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
@@ -51,6 +52,7 @@ export const operations: readonly Operation[] = [
   listObjectVersions,
   listObjectsV2,
   listParts,
+  postObject,
   putBucketCors,
   putBucketTagging,
   putObject,

@@ -41,7 +41,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('GetObjectRetention', 'GET', 'object', 'retention'),
   row('GetObjectTorrent', 'GET', 'object', 'torrent'),
   row('GetPublicAccessBlock', 'GET', 'bucket', 'publicAccessBlock'),
-  { name: 'PostObject', route: { method: 'POST', level: 'bucket' } },
   row('PutBucketAccelerateConfiguration', 'PUT', 'bucket', 'accelerate'),
   row('PutBucketAcl', 'PUT', 'bucket', 'acl'),
   row('PutBucketAnalyticsConfiguration', 'PUT', 'bucket', 'analytics'),

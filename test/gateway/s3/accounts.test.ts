@@ -71,7 +71,8 @@ test('a bucket is made again by its owner only', async (context) => {
 test('no operation lets an account into the bucket of another, and root does everything', async (context) => {
   const { door, alice, bob } = await town(context);
   for (const { name, route } of operations) {
-    if (route.level === 'service' || name === 'CreateBucket') continue;
+    // A form is signed by itself: post-object.test.ts.
+    if (route.level === 'service' || name === 'CreateBucket' || name === 'PostObject') continue;
     const answer = await bob.send({
       method: route.method,
       bucket: 'alice-bucket',

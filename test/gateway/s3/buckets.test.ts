@@ -207,6 +207,9 @@ test('every operation refuses an anonymous caller, and every row can be told fro
   await make(door, 'private');
   const routes = new Set<string>();
   for (const { name, route, action } of operations) {
+    routes.add(JSON.stringify(route));
+    // A form is signed by itself: post-object.test.ts.
+    if (name === 'PostObject') continue;
     const query = Object.entries(route.query ?? {}).map(
       ([parameter, value]) => `${parameter}=${value === true ? '' : value}`,
     );
@@ -219,13 +222,9 @@ test('every operation refuses an anonymous caller, and every row can be told fro
     const answer = await send(door.port, { method: route.method, path: target, headers });
     assert.equal(answer.status, 403, name);
     assert.match(action, /^s3:[A-Z][A-Za-z]+$/);
-    routes.add(JSON.stringify(route));
   }
   assert.equal(routes.size, operations.length);
   assert(door.observations.every((it) => it.status === 200 || it.errorCode === 'AccessDenied'));
   for (const { name } of operations)
-    assert(
-      door.observations.some((it) => it.operation === name),
-      name,
-    );
+    assert(name === 'PostObject' || door.observations.some((it) => it.operation === name), name);
 });
