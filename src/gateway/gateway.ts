@@ -43,7 +43,7 @@ export type OpenGateway = (config: Config, parts: GatewayParts) => Promise<Gatew
 /** The composition root: what is opened here closes in reverse order, doors first. */
 export const openGateway: OpenGateway = (config, { environment, metrics, version }) =>
   opening(async (scope) => {
-    const { clock, log } = environment;
+    const { clock } = environment;
     const startedAt = clock.monotonic();
     const stopped = signal();
     const rootKeys = await openRootKeys(environment, config.data, config.root);
@@ -76,7 +76,15 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const admin = open.own(
-      await openAdmin({ address: config.admin.address, log, metrics, status, unready, accounts, bucketsOf }),
+      await openAdmin({
+        address: config.admin.address,
+        environment,
+        metrics,
+        status,
+        unready,
+        accounts,
+        bucketsOf,
+      }),
     );
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -18,8 +18,15 @@ export const staleHandle = (ino: Ino): Fault => new Fault('stale-handle', 'inode
 export const noSuchBucket = (name: string): Fault => new Fault('not-found', 'bucket', name);
 
 /** The bucket's own inode must still be there when something is put into it. */
-export async function requireBucket(reader: KvReader, ino: Ino): Promise<void> {
-  if ((await reader.get(inodeKey(ino))) === undefined) throw noSuchBucket(String(ino));
+export async function requireBucket(reader: KvReader, ino: Ino): Promise<Inode> {
+  const bytes = await reader.get(inodeKey(ino));
+  if (bytes === undefined) throw noSuchBucket(String(ino));
+  return decodeInode(ino, bytes);
+}
+
+export function ifStale(fault: unknown): undefined {
+  if (fault instanceof Fault && fault.code === 'stale-handle') return undefined;
+  throw fault;
 }
 
 export async function loadInode(reader: KvReader, ino: Ino): Promise<Inode> {
@@ -160,8 +167,8 @@ const opaqueEtag = (inode: Inode): string =>
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { etag, headers, metadata, checksums, partLengths, tags } = facet;
-    return { etag, headers, metadata, checksums, partLengths, tags };
+    const { contentGeneration: _generation, ...current } = facet;
+    return current;
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {
@@ -169,9 +176,15 @@ export function facetOf(inode: Inode): ObjectFacet {
     headers,
     metadata: facet?.metadata ?? {},
     checksums: [],
-    partLengths: [],
+    parts: [],
     tags: facet?.tags ?? [],
+    storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }
 
-export const foundOf = (inode: Inode): Found => ({ attributes: attributesOf(inode), facet: facetOf(inode) });
+export const foundOf = (inode: Inode): Found => ({
+  attributes: attributesOf(inode),
+  versionId: inode.version.id,
+  lock: inode.lock,
+  facet: facetOf(inode),
+});

@@ -1,5 +1,16 @@
 import type { Time } from '../environment.ts';
 import type { Closable } from '../scope.ts';
+import type {
+  BucketRules,
+  DeleteMarker,
+  LockChange,
+  ObjectLock,
+  Removal,
+  VersionAt,
+  VersionEntry,
+  VersionId,
+  VersionsOptions,
+} from './version.ts';
 
 /** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
 export type Ino = number & { readonly brand: 'Ino' };
@@ -44,7 +55,17 @@ export interface Caller {
 }
 
 export interface Checksum {
-  readonly algorithm: 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+  readonly algorithm:
+    | 'CRC32'
+    | 'CRC32C'
+    | 'CRC64NVME'
+    | 'MD5'
+    | 'SHA1'
+    | 'SHA256'
+    | 'SHA512'
+    | 'XXHASH64'
+    | 'XXHASH3'
+    | 'XXHASH128';
   /** Base64, with `-N` behind it when composite, as S3 prints it. */
   readonly value: string;
   readonly type: 'FULL_OBJECT' | 'COMPOSITE';
@@ -56,6 +77,14 @@ export interface Tag {
   readonly value: string;
 }
 
+/** One part of a multipart object, as it was uploaded. */
+export interface ObjectPart {
+  /** In bytes. */
+  readonly length: number;
+  /** Kept where the upload was created with an algorithm, else empty. */
+  readonly checksums: readonly Checksum[];
+}
+
 /** What S3 keeps about an object beside its attributes. */
 export interface ObjectFacet {
   /** Without quotes. */
@@ -65,14 +94,21 @@ export interface ObjectFacet {
   /** User metadata by lower-case name without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly checksums: readonly Checksum[];
-  /** Length in bytes of each part of a multipart object, else empty. */
-  readonly partLengths: readonly number[];
+  /** Of a multipart object, in order; else empty. */
+  readonly parts: readonly ObjectPart[];
+  /** As S3 names it; not checked below the door. */
+  readonly storageClass: string;
   /** In the order in which they were given; keys are unique. */
   readonly tags: readonly Tag[];
 }
 
+/** What may change while the content stays. */
+export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'storageClass'>;
+
 export interface Found {
   readonly attributes: Attributes;
+  readonly versionId: VersionId;
+  readonly lock: ObjectLock;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
    * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
@@ -93,12 +129,20 @@ export interface Expectation {
   readonly ifMatch?: readonly string[];
   /** `*`: there must be no object. ETags: none of them may match. */
   readonly ifNoneMatch?: readonly string[];
+  /** Whole seconds since the epoch. Holds when there is no object, like the two after it. */
+  readonly ifModifiedAt?: number;
+  readonly ifUnmodifiedSince?: number;
+  /** In bytes. */
+  readonly ifSize?: number;
+  /** Whole seconds since the epoch. Does not hold when there is no object. */
+  readonly ifModifiedSince?: number;
 }
 
 export interface Bucket {
   readonly ino: Ino;
   readonly name: string;
   readonly createdAt: Time;
+  readonly rules: BucketRules;
   /** Which documents it has: a bucket without any costs its requests no further read. */
   readonly configurations: readonly BucketConfigurationName[];
   /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
@@ -145,38 +189,6 @@ export interface WalkPage {
   /** Pass it as `after` to go on (for a rolled-up prefix it lies behind all its keys); `undefined`: that was all. */
   readonly next: Uint8Array | undefined;
 }
-
-/**
- * Names a version of an object within its key and grows with time. 0 is the `null` version: what was written while the
- * bucket had no versioning, or had it suspended.
- */
-export type VersionId = number & { readonly brand: 'VersionId' };
-export const NULL_VERSION = 0 as VersionId;
-
-export interface VersionsOptions {
-  readonly prefix: Uint8Array;
-  /** Go on behind this version of this key; without a version, behind all of its. */
-  readonly after: { readonly key: Uint8Array; readonly versionId: VersionId | undefined };
-  readonly delimiter: Uint8Array | undefined;
-  readonly entriesMax: number;
-}
-
-export type VersionEntry =
-  | {
-      readonly kind: 'version';
-      readonly key: ObjectKey;
-      readonly versionId: VersionId;
-      readonly found: Found;
-      readonly isLatest: boolean;
-    }
-  | {
-      readonly kind: 'deleteMarker';
-      readonly key: ObjectKey;
-      readonly versionId: VersionId;
-      readonly modifiedAt: Time;
-      readonly isLatest: boolean;
-    }
-  | { readonly kind: 'prefix'; readonly prefix: Uint8Array };
 
 export interface UploadSummary {
   readonly key: ObjectKey;
@@ -323,7 +335,11 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(caller: Caller, name: string, owner?: string): Promise<Bucket>;
+  createBucket(
+    caller: Caller,
+    name: string,
+    given?: { readonly owner?: string | undefined; readonly rules?: BucketRules },
+  ): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;
@@ -344,24 +360,61 @@ export interface ObjectStore {
     name: BucketConfigurationName,
   ): Promise<void>;
 
-  head(at: ObjectAt): Promise<Found | undefined>;
-  open(at: ObjectAt): Promise<OpenObject | undefined>;
+  /**
+   * Fault('conflict', 'bucket') for what AWS calls an invalid bucket state: object lock without versioning, versioning
+   * that goes while object lock is on, object lock that is taken away.
+   */
+  changeBucketRules(bucket: Pick<Bucket, 'ino' | 'name'>, change: Partial<BucketRules>): Promise<void>;
+
+  head(at: VersionAt): Promise<Found | undefined>;
+  open(at: VersionAt): Promise<OpenObject | undefined>;
+  /** The delete marker that is the version, or the latest of the key's versions: why there is no object. */
+  deleteMarker(at: VersionAt): Promise<DeleteMarker | undefined>;
   draft(caller: Caller): Promise<Draft>;
-  /** Publishes the draft in one transaction, replacing what was there; makes implicit directories. */
+  /**
+   * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
+   * directories. A version without a `lock` of its own gets the bucket's default retention.
+   */
   attach(
     caller: Caller,
     draft: Draft,
-    to: ObjectAt & { readonly facet: ObjectFacet; readonly expect: Expectation },
+    to: ObjectAt & {
+      readonly facet: ObjectFacet;
+      readonly expect: Expectation;
+      readonly lock?: ObjectLock | undefined;
+    },
   ): Promise<Found>;
-  /** Replaces headers, metadata and tags of an object in place, content untouched: CopyObject onto itself. */
-  changeFacet(
-    at: ObjectAt & { readonly expect: Expectation },
-    change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
-  ): Promise<Found>;
+  /** Replaces a part of what S3 keeps about an object in place, content untouched: CopyObject onto itself. */
+  changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
-  setTags(at: ObjectAt, tags: readonly Tag[]): Promise<Found | undefined>;
-  /** Absent is success. Implicit directories that became empty vanish. */
-  removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
+  setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /**
+   * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
+   * when that would loosen a lock that holds. What is written over NFS afterwards is another version.
+   */
+  setLock(at: VersionAt, change: LockChange): Promise<Found | undefined>;
+  /**
+   * Without a version: the key leads nowhere afterwards; where there is versioning, what it led to is an old version
+   * below a delete marker. With one: that version is gone for good, and the one below the latest is the latest. Absent is
+   * success. Implicit directories that became empty vanish. Fault('access-denied', 'version') for what is locked.
+   */
+  removeKey(
+    at: VersionAt & { readonly expect: Expectation; readonly bypassesGovernance?: boolean },
+  ): Promise<Removal>;
+  /**
+   * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
+   * directories come and go as for a PUT and a DELETE; so do versions, where there are any. A key renamed to itself stays
+   * as it is. Fault('not-found', 'object') when there is no source; `from.expect` speaks of the source, `to.expect` of
+   * what the target was.
+   */
+  renameKey(
+    caller: Caller,
+    bucket: Ino,
+    keys: {
+      readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
+      readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+    },
+  ): Promise<Found>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
   /** All versions, in byte order of keys and newest first; `isTruncated` when there are more. */
   versions(
@@ -371,7 +424,7 @@ export interface ObjectStore {
 
   createUpload(
     caller: Caller,
-    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'>,
+    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'> & { readonly lock?: ObjectLock | undefined },
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;

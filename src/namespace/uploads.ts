@@ -1,8 +1,8 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { attach, ifStale, type Attachment } from './attach.ts';
-import { foundOf, loadInode, requireBucket } from './attributes.ts';
+import { attach, type Attachment } from './attach.ts';
+import { foundOf, ifStale, loadInode, requireBucket } from './attributes.ts';
 import { FileDraft } from './draft.ts';
 import {
   finishedKey,
@@ -90,12 +90,19 @@ const summaryOf = (key: ObjectKey, { uploadId, initiatedAt, facet, checksum }: U
 /** See ObjectStore.createUpload. */
 export async function createUpload(
   { kv, sequence, environment }: Parts,
-  { bucket, key, facet, checksum }: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum'>,
+  { bucket, key, facet, checksum, lock }: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum'>,
 ): Promise<UploadSummary> {
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
-  const row = { uploadId, initiatedAt: environment.clock.wall(), facet, checksum, completed: undefined };
+  const row = {
+    uploadId,
+    initiatedAt: environment.clock.wall(),
+    facet,
+    checksum,
+    lock,
+    completed: undefined,
+  };
   await kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
@@ -199,9 +206,8 @@ export async function completeUpload(parts: Parts, caller: Caller, completion: C
   const draft = new FileDraft(parts);
   try {
     for (const part of completion.parts) await splicePart(parts, draft, known.sequence, part);
-    return await attach(parts, caller, draft, completion, (tx, inode) =>
-      finish(parts, tx, completion, inode),
-    );
+    const to = { ...completion, lock: known.row.lock };
+    return await attach(parts, caller, draft, to, (tx, inode) => finish(parts, tx, completion, inode));
   } catch (fault) {
     await draft.discard();
     // Another Complete of the same upload was faster: both answer the same.

@@ -10,6 +10,7 @@ import {
 } from '../../src/namespace/directory-row.ts';
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
+import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeInteger().map(Math.abs));
@@ -24,7 +25,7 @@ const map = fc
   .array(fc.tuple(memberName, text), { maxLength: 4 })
   .map((entries) => Object.fromEntries(entries) as Record<string, string>);
 const checksum: fc.Arbitrary<Checksum> = fc.record({
-  algorithm: fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'),
+  algorithm: fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256', 'SHA512', 'XXHASH128'),
   value: text,
   type: fc.constantFrom('FULL_OBJECT', 'COMPOSITE'),
 });
@@ -33,10 +34,35 @@ const facet = fc.record({
   headers: map,
   metadata: map,
   checksums: fc.array(checksum, { maxLength: 3 }),
-  partLengths: fc.array(number, { maxLength: 5 }),
+  parts: fc.array(fc.record({ length: number, checksums: fc.array(checksum, { maxLength: 2 }) }), {
+    maxLength: 5,
+  }),
+  storageClass: fc.constantFrom('STANDARD', 'GLACIER'),
   tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
   contentGeneration: number,
 });
+const retention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  until: time,
+});
+const lock: fc.Arbitrary<ObjectLock> = fc.record({
+  retention: fc.option(retention, { nil: undefined }),
+  legalHold: fc.boolean(),
+});
+const defaultRetention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  unit: fc.constantFrom<('days' | 'years')[]>('days', 'years'),
+  amount: number,
+});
+const rules: fc.Arbitrary<BucketRules> = fc.oneof(
+  fc.constant<BucketRules>(records.NO_RULES),
+  fc.record({
+    versioning: fc.constantFrom<BucketRules['versioning'][]>('enabled', 'suspended'),
+    objectLock: fc.option(fc.record({ defaultRetention: fc.option(defaultRetention, { nil: undefined }) }), {
+      nil: undefined,
+    }),
+  }),
+);
 const extents = fc
   .array(
     fc.record({ gap: fc.nat(1 << 20), length: fc.nat(1 << 20), blob: number, blobOffset: fc.nat(1 << 20) }),
@@ -69,6 +95,9 @@ const inode: fc.Arbitrary<records.Inode> = fc
       ...{ linkCount: fc.nat(65000), size: number, atime: time, mtime: time, ctime: time },
       ...{
         contentGeneration: number,
+        version: fc.record({ id: number.map((id) => id as VersionId), openUntil: number }),
+        lock,
+        rules,
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
       },
@@ -130,13 +159,14 @@ test('the other records are read as they were written', () =>
             createdAt: at,
             configurations: ['cors', 'tagging'] as const,
             owner,
+            rules: each.rules,
           };
           check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
         }
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
-          ...{ facet: given, completed: is ? undefined : each },
+          ...{ facet: given, completed: is ? undefined : each, lock: is ? each.lock : undefined },
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);

@@ -109,8 +109,9 @@ export const plainFacet = (etag: string): ObjectFacet => ({
   headers: { 'content-type': 'text/plain' },
   metadata: {},
   checksums: [],
-  partLengths: [],
+  parts: [],
   tags: [],
+  storageClass: 'STANDARD',
 });
 
 /** PUT, as the S3 door does it. */

@@ -1,6 +1,7 @@
 import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Found, Ino, ObjectStore, VersionEntry, WalkEntry } from '../../namespace/namespace.ts';
+import type { Found, Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText } from './members.ts';
 import { xmlDate } from './timestamp.ts';
@@ -91,7 +92,7 @@ function foundXml({ attributes, facet }: Found, ownerXml: string): string {
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
     `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
-    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>STANDARD</StorageClass>`
+    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>${facet.storageClass}</StorageClass>`
   );
 }
 
@@ -106,7 +107,7 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
       continue;
     }
     const name =
-      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(entry.versionId)}</VersionId>` +
+      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(versionIdOf(entry))}</VersionId>` +
       `<IsLatest>${entry.isLatest}</IsLatest>`;
     versions +=
       entry.kind === 'version'
@@ -115,6 +116,9 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
   }
   return versions + prefixes;
 }
+
+export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): VersionId =>
+  entry.kind === 'version' ? entry.found.versionId : entry.versionId;
 
 const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
   `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;

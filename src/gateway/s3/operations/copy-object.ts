@@ -1,12 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { Expectation, Found, ObjectFacet, OpenObject } from '../../../namespace/namespace.ts';
-import { checksumElements, checksumOf, digestOf, rowNamed } from '../checksums.ts';
+import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
-import { hashRange } from '../hash-range.ts';
+import { digestsOfRange } from '../hash-range.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -36,8 +36,9 @@ const input = Type.Object({
 type Input = Static<typeof input>;
 
 /**
- * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents, and with them its ETag and
- * checksums; only another checksum algorithm makes the gateway read the source.
+ * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents. Its ETag and checksum are those
+ * of a PUT of the same bytes: the gateway reads them only when the source does not know them, because it was uploaded in
+ * parts, written over NFS, or has another algorithm.
  */
 export const copyObject = operation({
   name: 'CopyObject',
@@ -65,8 +66,10 @@ export const copyObject = operation({
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
-      const change = { headers: given.headers, metadata: given.metadata, tags };
-      if (isSelf && wish.checksumAlgorithm === undefined)
+      const { headers, metadata } = given;
+      // AWS API reference, CopyObject: the class of the source does not go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass };
+      if (isSelf && wish.checksumAlgorithm === undefined && object.found.facet.parts.length === 0)
         return changeInPlace(context, { wish, change, expect });
       return spliceWhole(context, { wish, object, change, expect });
     });
@@ -106,7 +109,7 @@ const copyOntoItself = (): S3Error =>
 
 interface Change {
   readonly wish: Input;
-  readonly change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>;
+  readonly change: FacetChange;
   readonly expect: Expectation;
 }
 
@@ -123,8 +126,11 @@ async function spliceWhole(
 ): Promise<Found> {
   const { objects } = context.parts;
   const { attributes, facet: source } = object.found;
-  const checksums = await copiedChecksums(context, wish, object);
-  const facet = { etag: source.etag, ...change, checksums, partLengths: [] };
+  const algorithm = wish.checksumAlgorithm ?? source.checksums[0]?.algorithm ?? defaultChecksum.algorithm;
+  const rows = [rowNamed(algorithm) ?? defaultChecksum];
+  const whole = { offset: 0, length: attributes.size };
+  const digests = await digestsOfRange(context.parts.compute, object, whole, rows);
+  const facet = { ...digests, ...change, parts: [] };
   const draft = await objects.draft(context.principal.caller);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
@@ -140,21 +146,6 @@ async function spliceWhole(
     await draft.discard();
     throw failure;
   }
-}
-
-async function copiedChecksums(
-  context: S3Context,
-  wish: Input,
-  object: OpenObject,
-): Promise<ObjectFacet['checksums']> {
-  const { facet, attributes } = object.found;
-  const row = wish.checksumAlgorithm === undefined ? undefined : rowNamed(wish.checksumAlgorithm);
-  if (row === undefined) return facet.checksums;
-  const kept = facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT');
-  if (kept !== undefined) return [kept];
-  const whole = { offset: 0, length: attributes.size };
-  const digests = await hashRange(context.parts.compute, object, whole, [row.digest]);
-  return [checksumOf(row, digestOf(digests, row.digest))];
 }
 
 const resultDocument = ({ attributes, facet }: Found): string =>

@@ -3,57 +3,13 @@ import { Type } from '@sinclair/typebox';
 import { BODY_SMALL_BYTES_MAX } from '../../../limits.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import { lengthOf } from '../chunked.ts';
-import { checkReadConditions } from '../conditions.ts';
 import type { AnswerStream } from '../http.ts';
-import {
-  bucketOf,
-  keyBytes,
-  objectMembers,
-  readConditionMembers,
-  text,
-  header,
-  query,
-  partNumber,
-} from '../members.ts';
-import { objectHeaders, selectRange, type Selection } from '../object-answer.ts';
+import { bucketOf, keyBytes } from '../members.ts';
 import { operation, type S3Answer } from '../operation.ts';
 import { noSuchKey } from '../publish.ts';
 import type { ByteRange } from '../ranges.ts';
+import { readingOf, readMembers, type Reading } from '../reading.ts';
 import { checkVersion } from '../version.ts';
-
-/** Members of GetObject and HeadObject alike. */
-export const readMembers = {
-  input: {
-    ...objectMembers.input,
-    ...readConditionMembers.input,
-    versionId: text,
-    range: text,
-    ifRange: text,
-    partNumber: Type.Optional(partNumber),
-    checksumMode: text,
-    responseContentType: text,
-    responseContentLanguage: text,
-    responseExpires: text,
-    responseCacheControl: text,
-    responseContentDisposition: text,
-    responseContentEncoding: text,
-  },
-  bindings: {
-    ...objectMembers.bindings,
-    ...readConditionMembers.bindings,
-    versionId: query('versionId'),
-    range: header('range'),
-    ifRange: header('if-range'),
-    partNumber: query('partNumber'),
-    checksumMode: header('x-amz-checksum-mode'),
-    responseContentType: query('response-content-type'),
-    responseContentLanguage: query('response-content-language'),
-    responseExpires: query('response-expires'),
-    responseCacheControl: query('response-cache-control'),
-    responseContentDisposition: query('response-content-disposition'),
-    responseContentEncoding: query('response-content-encoding'),
-  },
-} as const;
 
 /** AWS API reference, GetObject. */
 export const getObject = operation({
@@ -71,10 +27,7 @@ export const getObject = operation({
     });
     if (object === undefined) throw noSuchKey(input.key);
     try {
-      const headers = objectHeaders(object.found, input);
-      checkReadConditions(input, object.found, headers.validators);
-      const selection = selectRange(object.found, input);
-      return await answer(object, selection, headers.all(selection));
+      return await answer(object, readingOf(object.found, input));
     } catch (failure) {
       await object.close();
       throw failure;
@@ -82,8 +35,7 @@ export const getObject = operation({
   },
 });
 
-async function answer(object: OpenObject, selection: Selection, headers: string[]): Promise<S3Answer> {
-  const { status, range } = selection;
+async function answer(object: OpenObject, { status, range, headers }: Reading): Promise<S3Answer> {
   if (range.length > BODY_SMALL_BYTES_MAX) return { status, headers, body: new ObjectStream(object, range) };
   const parts: Uint8Array[] = [];
   if (range.length > 0) for await (const part of object.read(range.offset, range.length)) parts.push(part);

@@ -1,11 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import { checkReadConditions } from '../conditions.ts';
 import { bucketOf, keyBytes } from '../members.ts';
-import { objectHeaders, selectRange } from '../object-answer.ts';
 import { operation } from '../operation.ts';
 import { noSuchKey } from '../publish.ts';
+import { readingOf, readMembers } from '../reading.ts';
 import { checkVersion } from '../version.ts';
-import { readMembers } from './get-object.ts';
 
 /** AWS API reference, HeadObject: what GetObject would answer, without the bytes. */
 export const headObject = operation({
@@ -22,9 +20,7 @@ export const headObject = operation({
       key: keyBytes(input.key),
     });
     if (found === undefined) throw noSuchKey(input.key);
-    const headers = objectHeaders(found, input);
-    checkReadConditions(input, found, headers.validators);
-    const selection = selectRange(found, input);
-    return { status: selection.status, headers: headers.all(selection) };
+    const { status, headers } = readingOf(found, input);
+    return { status, headers };
   },
 });

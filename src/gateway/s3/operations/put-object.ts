@@ -40,7 +40,7 @@ export const putObject = operation({
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
-      const facet = { etag, ...stored, checksums, partLengths: [] };
+      const facet = { etag, ...stored, checksums, parts: [] };
       await attach(context, { key: input.key, draft, facet, expect });
       return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums)] };
     });

@@ -1,24 +1,17 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type {
-  Checksum,
-  ObjectFacet,
-  OpenObject,
-  PartSummary,
-  UploadSummary,
-} from '../../../namespace/namespace.ts';
+import type { OpenObject, PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
 import {
-  checksumHeaders,
-  checksumOf,
+  checksumValueElements,
+  checksumValueHeaders,
   defaultChecksum,
-  digestOf,
   rowOf,
   type ChecksumRow,
 } from '../checksums.ts';
 import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { S3Error } from '../errors.ts';
-import { hashRange } from '../hash-range.ts';
+import { digestsOfRange } from '../hash-range.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -58,15 +51,10 @@ export const uploadPart = operation({
     return receive(context, body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
-      return { headers: ['ETag', quoted(etag), ...valueHeaders(checksums.slice(-1))] };
+      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1))] };
     });
   },
 });
-
-/** A part has a value and no type: the type belongs to the upload. */
-function valueHeaders(checksums: readonly Checksum[]): string[] {
-  return checksumHeaders(checksums).filter((_text, index) => index % 4 < 2);
-}
 
 /** What is computed of a part. Without a choice at creation it is CRC64NVME, besides what the client itself sends. */
 function partChecksums(upload: UploadSummary, sent: ChecksumRow | undefined): readonly ChecksumRow[] {
@@ -133,8 +121,7 @@ async function splicePart(
   { input, object, range, rows }: PartCopy,
 ): Promise<PartSummary> {
   const { objects } = context.parts;
-  const known = wholeDigests(object.found.facet, rows, range.length === object.found.attributes.size);
-  const digests = known ?? (await computedDigests(context, object, range, rows));
+  const digests = await digestsOfRange(context.parts.compute, object, range, rows);
   const draft = await objects.draft(context.principal.caller);
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
@@ -149,38 +136,6 @@ async function splicePart(
   }
 }
 
-type PartDigests = Pick<PartSummary, 'etag' | 'checksums'>;
-
-/** The source's own digests, where they are those of the part: it is the whole, its ETag an MD5, its checksums fit. */
-function wholeDigests(
-  facet: ObjectFacet,
-  rows: readonly ChecksumRow[],
-  isWhole: boolean,
-): PartDigests | undefined {
-  if (!isWhole || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
-  const checksums = rows.map((row) =>
-    facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT'),
-  );
-  const present = checksums.filter((checksum) => checksum !== undefined);
-  return present.length === rows.length ? { etag: facet.etag, checksums: present } : undefined;
-}
-
-async function computedDigests(
-  { parts: { compute } }: S3Context,
-  object: OpenObject,
-  range: ByteRange,
-  rows: readonly ChecksumRow[],
-): Promise<PartDigests> {
-  const digests = await hashRange(compute, object, range, ['md5', ...rows.map((row) => row.digest)]);
-  return {
-    etag: Buffer.from(digestOf(digests, 'md5')).toString('hex'),
-    checksums: rows.map((row) => checksumOf(row, digestOf(digests, row.digest))),
-  };
-}
-
 const partDocument = (part: PartSummary): string =>
   `${xmlHead}<CopyPartResult${xmlNamespace}>${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
-  `${xmlElement('ETag', quoted(part.etag))}${partChecksumElements(part.checksums)}</CopyPartResult>`;
-
-export const partChecksumElements = (checksums: readonly Checksum[]): string =>
-  checksums.map(({ algorithm, value }) => xmlElement(rowOf(algorithm).element, value)).join('');
+  `${xmlElement('ETag', quoted(part.etag))}${checksumValueElements(part.checksums)}</CopyPartResult>`;
