@@ -1,12 +1,11 @@
-import type { OpenObject } from '../../namespace/namespace.ts';
+import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
 import { decodePercent } from '../../signing/percent.ts';
-import { authoriseCopySource } from './authorise.ts';
+import { absence, authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { noSuchKey } from './publish.ts';
 import { checkVersion } from './version.ts';
 
 /** Input members of copySourceMembers. */
@@ -20,8 +19,10 @@ export interface CopySourceInput {
 }
 
 export interface CopySource {
+  readonly bucket: Bucket;
   readonly bucketName: string;
   readonly key: string;
+  readonly versionId: string | undefined;
   readonly conditions: ReadConditions;
 }
 
@@ -32,15 +33,15 @@ export async function withCopySource<Result>(
   work: (source: CopySource, object: OpenObject) => Promise<Result>,
 ): Promise<Result> {
   const { objects } = context.parts;
-  const { bucketName, key } = parseCopySource(input.copySource);
+  const { bucketName, key, versionId } = parseCopySource(input.copySource);
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
-  authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
+  await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
   const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) });
-  if (object === undefined) throw noSuchKey(key);
+  if (object === undefined) throw await absence(context.access, bucket, key);
   try {
-    return await work({ bucketName, key, conditions: conditionsOf(input) }, object);
+    return await work({ bucket, bucketName, key, versionId, conditions: conditionsOf(input) }, object);
   } finally {
     await object.close();
   }
@@ -49,7 +50,7 @@ export async function withCopySource<Result>(
 const versionMark = '?versionId=';
 
 /** `[/]bucket/key[?versionId=id]`, percent-encoded. AWS API reference, CopyObject, x-amz-copy-source. */
-export function parseCopySource(header: string): { readonly bucketName: string; readonly key: string } {
+export function parseCopySource(header: string): Pick<CopySource, 'bucketName' | 'key' | 'versionId'> {
   const mark = header.lastIndexOf(versionMark);
   const path = mark < 0 ? header : header.slice(0, mark);
   // The slash behind the bucket may be encoded as well.
@@ -63,8 +64,9 @@ export function parseCopySource(header: string): { readonly bucketName: string; 
       'x-amz-copy-source',
       header,
     );
-  checkVersion(mark < 0 ? undefined : header.slice(mark + versionMark.length));
-  return { bucketName, key };
+  const versionId = mark < 0 ? undefined : header.slice(mark + versionMark.length);
+  checkVersion(versionId);
+  return { bucketName, key, versionId };
 }
 
 function conditionsOf(input: CopySourceInput): ReadConditions {

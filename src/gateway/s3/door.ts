@@ -1,15 +1,18 @@
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
+import { Access, type Asker } from './access.ts';
 import {
   authenticate,
   isPresigned,
+  unsignedPayload,
   type Authenticated,
   type Authentication,
   type Credentials,
   type PayloadSigning,
 } from './authenticate.ts';
-import { authorise, requirePrincipal } from './authorise.ts';
+import { authorise, concealed } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
+import { BucketPolicies } from './bucket-policy.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import { codeOf, S3Error } from './errors.ts';
@@ -24,6 +27,7 @@ import { isFormPost, notAForm, postedForm } from './post-form.ts';
 import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
+import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
@@ -67,8 +71,7 @@ interface Passage {
 
 /** What is asked for and by whom. */
 interface Wish {
-  /** `undefined`: anonymous. */
-  readonly principal: Principal | undefined;
+  readonly principal: Principal;
   readonly request: S3Request;
   readonly operation: Operation;
   readonly payload: PayloadSigning;
@@ -80,6 +83,7 @@ class Door {
   readonly #readers: ReadonlyMap<Operation, InputReader>;
   readonly #auth: Authentication;
   readonly #ids: RequestIds;
+  readonly #policies: BucketPolicies;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
@@ -89,6 +93,7 @@ class Door {
     this.#route = router(operations, unbuiltOperations);
     this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
+    this.#policies = new BucketPolicies(options.parts.objects);
   }
 
   async answer(http: HttpRequest): Promise<HttpAnswer> {
@@ -126,15 +131,36 @@ class Door {
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
     const wish = isFormPost(plain) ? await this.#form(plain, passage) : this.#wish(plain, passage);
-    const { request, operation } = wish;
-    const principal = requirePrincipal(wish.principal);
+    return this.#accept(wish.operation.success, await this.#perform(wish, passage), passage);
+  }
+
+  async #perform({ operation, request, principal, payload }: Wish, passage: Passage): Promise<S3Answer> {
+    const { parts } = this.#options;
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
-    authorise(parts, principal, { operation, request, bucket });
-    const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
-    const input = await this.#input(operation, request, wish.payload);
-    return this.#accept(operation.success, await operation.handle(context, input), passage);
+    // Read behind the decision, or before it when a policy asks for what it says; once in either case.
+    let reading: Promise<Record<string, unknown>> | undefined;
+    const input = (): Promise<Record<string, unknown>> =>
+      (reading ??= this.#input(operation, request, payload));
+    const access = this.#access({
+      principal,
+      request,
+      bodyValues: async () => operation.conditionValues?.(await input()),
+    });
+    const resource = { operation, request, bucket };
+    await authorise(parts, { access, principal }, resource);
+    const context: S3Context = { parts, principal, access, requestId: passage.requestId, bucket };
+    try {
+      return await operation.handle(context, await input());
+    } catch (failure) {
+      throw await concealed(failure, access, resource);
+    }
+  }
+
+  #access(asker: Asker): Access {
+    const { objects, accounts, environment } = this.#options.parts;
+    return new Access({ objects, accounts, clock: environment.clock, policies: this.#policies }, asker);
   }
 
   #wish(plain: S3Request, passage: Passage): Wish {
@@ -143,7 +169,8 @@ class Door {
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
     if (operation.name === postObject.name) throw notAForm();
-    return { principal: who?.principal, request, operation, payload: who?.payload ?? { kind: 'unsigned' } };
+    const payload = who?.payload ?? unsignedPayload(request);
+    return { principal: who?.principal ?? anonymous, request, operation, payload };
   }
 
   /** A form says by itself who signed it, and is PutObject's request in another dress. */
@@ -151,7 +178,7 @@ class Door {
     passage.operation = postObject.name;
     const { who, request, lengths } = await postedForm(this.#auth, plain);
     const payload = { kind: 'form', lengths } as const;
-    return { principal: who?.principal, request, operation: postObject, payload };
+    return { principal: who?.principal ?? anonymous, request, operation: postObject, payload };
   }
 
   async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {

@@ -52,6 +52,10 @@ export const credentialsOf = (accounts: Pick<Accounts, 'find'>): Credentials => 
     if (found === undefined) return undefined;
     const { account, isRoot, uid, gid } = found;
     const caller = { uid, gid, groups: [], bypassesModes: true };
-    return { secret: found.secretKey, principal: { account, isRoot, accessKey, caller } };
+    const principal = { account, isRoot, isAnonymous: false, accessKey, caller };
+    return {
+      secret: found.secretKey,
+      principal: { ...principal, policies: undefined, sessionPolicies: undefined },
+    };
   },
 });

@@ -2,7 +2,9 @@ import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
+import type { Access } from './access.ts';
 import type { AnswerStream } from './http.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -29,12 +31,25 @@ export interface Route {
   readonly header?: string;
 }
 
-/** Who signed the request. */
+/** An action as policies name it. */
+export type Action = `s3:${string}`;
+
+/** Values of condition keys, which are in lower case. */
+export type ConditionValues = ReadonlyMap<string, readonly string[]>;
+
+/** Who sends a request: who signed it, or anyone. */
 export interface Principal {
   readonly account: Account;
-  /** Nothing is denied to it. */
+  /** It may do everything; only the denials of a bucket's policy hold for it as well. */
   readonly isRoot: boolean;
+  /** The request has no signature. */
+  readonly isAnonymous: boolean;
+  /** Empty for anonymous callers. */
   readonly accessKey: string;
+  /** Its identity policies; `undefined`: it may do whatever its account may. */
+  readonly policies: readonly Policy[] | undefined;
+  /** What a session is cut down to, besides; `undefined`: to nothing. */
+  readonly sessionPolicies: readonly Policy[] | undefined;
   /** How the tree sees what this principal makes. */
   readonly caller: Caller;
 }
@@ -51,6 +66,8 @@ export interface S3Parts {
 export interface S3Context {
   readonly parts: S3Parts;
   readonly principal: Principal;
+  /** Asked about what the door could not know: keys that stand in a body, and sources of copies. */
+  readonly access: Access;
   readonly requestId: string;
   /** The bucket named by the request; `undefined` for service operations and while it is being created. */
   readonly bucket: Bucket | undefined;
@@ -69,10 +86,12 @@ export interface Operation<Input extends TObject = TObject> {
   /** AWS API reference name, verbatim: it is the metric label, the log field and the test title. */
   readonly name: string;
   readonly route: Route;
-  readonly action: `s3:${string}`;
+  readonly action: Action;
   readonly input: Input;
   readonly bindings: { readonly [Member in keyof Static<Input>]-?: Binding };
   readonly success: 200 | 204;
+  /** Of operations whose body holds values of condition keys. */
+  conditionValues?(input: Static<Input>): ConditionValues;
   handle(context: S3Context, input: Static<Input>): Promise<S3Answer>;
 }
 

@@ -1,5 +1,11 @@
 import type { Operation } from './operation.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './operations/bucket-policy.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -22,6 +28,11 @@ import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { postObject } from './operations/post-object.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
@@ -34,16 +45,21 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
+  deletePublicAccessBlock,
   getBucketCors,
   getBucketLocation,
+  getBucketPolicy,
+  getBucketPolicyStatus,
   getBucketTagging,
   getObject,
   getObjectAcl,
   getObjectTagging,
+  getPublicAccessBlock,
   headBucket,
   headObject,
   listBuckets,
@@ -54,9 +70,11 @@ export const operations: readonly Operation[] = [
   listParts,
   postObject,
   putBucketCors,
+  putBucketPolicy,
   putBucketTagging,
   putObject,
   putObjectTagging,
+  putPublicAccessBlock,
   uploadPart,
   uploadPartCopy,
   ...unsetConfigurations,

@@ -107,6 +107,10 @@ export const createBucket = operation({
     }
     return { headers: ['Location', `/${bucket}`] };
   },
+  conditionValues({ configuration }) {
+    const constraint = configuration?.LocationConstraint;
+    return new Map(constraint === undefined ? [] : [['s3:locationconstraint', [constraint]]]);
+  },
 });
 
 function checkConfiguration(

@@ -58,12 +58,6 @@ const unset: readonly {
     answer: () => `<NotificationConfiguration${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketPolicy',
-    subresource: 'policy',
-    action: 's3:GetBucketPolicy',
-    answer: 'NoSuchBucketPolicy',
-  },
-  {
     name: 'GetBucketReplication',
     subresource: 'replication',
     action: 's3:GetReplicationConfiguration',

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -65,6 +66,8 @@ export const copyObject = operation({
       const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
+      if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
+        await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { headers, metadata } = given;
       // AWS API reference, CopyObject: the class of the source does not go with the copy.

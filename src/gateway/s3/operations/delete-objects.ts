@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
+import { actionFor } from '../actions.ts';
 import { etagsOf } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import { bucketMembers, bucketOf, keyBytes } from '../members.ts';
@@ -57,6 +58,11 @@ async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Pro
     checkVersion(wish.VersionId);
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
     const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
+    await context.access.require({
+      action: actionFor('s3:DeleteObject', wish.VersionId),
+      bucket: bucketOf(context),
+      key: wish.Key,
+    });
     await publishing(context, { key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(wish.Key), expect }),
     );

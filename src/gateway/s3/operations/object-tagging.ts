@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { tagConditionValues } from '../condition-keys.ts';
 import { bucketOf, keyBytes, objectMembers, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { noSuchKey } from '../publish.ts';
@@ -25,6 +26,7 @@ export const putObjectTagging = operation({
     if ((await context.parts.objects.setTags(at, tags)) === undefined) throw noSuchKey(input.key);
     return { headers: [] };
   },
+  conditionValues: (input) => tagConditionValues(objectTags(input.tagging)),
 });
 
 /** AWS API reference, GetObjectTagging. */
