@@ -79,6 +79,12 @@ export const configSchema = group({
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
     }),
+    websiteDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+      default: [],
+      maxItems: BASE_DOMAINS_MAX,
+      placeholder: 'NAME,…',
+      description: 'Host names below which the first label is the bucket whose website is shown.',
+    }),
     signatureV2: trueOrFalse({
       default: 'true',
       description:

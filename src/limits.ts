@@ -248,6 +248,11 @@ export const SIGNING_KEYS_MAX = 1024;
 export const FORM_FIELDS_BYTES_MAX = 20_480;
 /** RFC 2046 has 70. */
 export const FORM_BOUNDARY_CHARS_MAX = 200;
+/** AWS: rules of a website configuration, and bytes of all of it. */
+export const WEBSITE_RULES_MAX = 50;
+export const WEBSITE_BYTES_MAX = 128 * 1024;
+/** AWS: x-amz-website-redirect-location. */
+export const REDIRECT_LOCATION_CHARS_MAX = 2048;
 /** AWS: tags of an object, and of a bucket. */
 export const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;

@@ -9,7 +9,7 @@ import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Layers } from './open-layers.ts';
-import type { Observation } from './s3/door.ts';
+import { websiteOperation, type Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
 import type { Serving } from './s3/serve.ts';
 import { operations } from './s3/table.ts';
@@ -31,6 +31,7 @@ export async function openS3Door(
     accounts,
     region: config.region,
     domains: config.s3.baseDomains,
+    websiteDomains: config.s3.websiteDomains,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
@@ -53,7 +54,7 @@ export async function openNfsDoor(
 }
 
 function s3Observer(metrics: Metrics): (observation: Observation) => void {
-  const names = [...operations.map(({ name }) => name), 'Unknown'];
+  const names = [...operations.map(({ name }) => name), websiteOperation, 'Unknown'];
   const seconds = metrics.histogram({
     name: 's3_request_seconds',
     help: 'From the header of a request to the start of its answer',

@@ -150,7 +150,8 @@ export interface Bucket {
 }
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'policy' | 'public-access-block' | 'tagging';
+export type BucketConfigurationName =
+  'cors' | 'logging' | 'policy' | 'public-access-block' | 'tagging' | 'website';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {

@@ -32,6 +32,7 @@ import { router, type Router } from './router.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
+import { visitWebsite } from './website.ts';
 
 /** What was answered, for metrics and the access log. */
 export interface Observation {
@@ -48,6 +49,8 @@ export interface S3DoorOptions {
   readonly credentials: Credentials;
   /** Base names of virtual-host style, lower case: `s3.example.org` serves `bucket.s3.example.org`. */
   readonly domains: readonly string[];
+  /** The same of websites: `s3-website.example.org` serves the website of the bucket `b` at `b.s3-website.example.org`. */
+  readonly websiteDomains: readonly string[];
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** Called when an answer is ready, before its body is sent. */
@@ -126,10 +129,11 @@ class Door {
 
   async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
     const { parts } = this.#options;
-    const plain = parseRequest(http, this.#options.domains);
+    const plain = parseRequest(http, this.#options.domains, this.#options.websiteDomains);
     if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
+    if (plain.isWebsite) return this.#visit(plain, passage);
     const wish = isFormPost(plain) ? await this.#form(plain, passage) : this.#wish(plain, passage);
     return this.#accept(wish.operation.success, await this.#perform(wish, passage), passage);
   }
@@ -161,6 +165,38 @@ class Door {
   #access(asker: Asker): Access {
     const { objects, accounts, environment } = this.#options.parts;
     return new Access({ objects, accounts, clock: environment.clock, policies: this.#policies }, asker);
+  }
+
+  /** Anybody's, and by no other operation than reads. */
+  async #visit(plain: S3Request, passage: Passage): Promise<HttpAnswer> {
+    passage.operation = websiteOperation;
+    const reader = (names: readonly string[]) => (key: string, how: 'GET' | 'HEAD') => {
+      const request = {
+        ...plain,
+        method: how,
+        key,
+        rawQuery: '',
+        query: {},
+        headers: pick(plain.headers, names),
+      };
+      const operation = this.#route({ ...request, headers: {} });
+      return this.#perform(
+        { operation, request, principal: anonymous, payload: { kind: 'unsigned' } },
+        passage,
+      );
+    };
+    const answer = await visitWebsite(
+      {
+        objects: this.#options.parts.objects,
+        read: reader([...clientHeaders, ...conditionHeaders]),
+        readOther: reader(clientHeaders),
+        translate: (failure) => this.#translate(failure, passage),
+        ids: { requestId: passage.requestId, hostId: this.#ids.host },
+      },
+      plain,
+    );
+    // All its answers say how long they are.
+    return this.#accept(204, answer, passage);
   }
 
   #wish(plain: S3Request, passage: Passage): Wish {
@@ -260,6 +296,25 @@ class Door {
     if (code === 'InternalError') log.error('s3.fault', { requestId, operation, failure });
     return new S3Error(code);
   }
+}
+
+/** What the metrics call a request to a website. */
+export const websiteOperation = 'VisitWebsite';
+
+const clientHeaders = ['host', 'origin', 'referer', 'user-agent'] as const;
+const conditionHeaders = [
+  'range',
+  'if-range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+] as const;
+
+function pick(headers: S3Request['headers'], names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) if (headers[name] !== undefined) picked[name] = headers[name];
+  return picked;
 }
 
 const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);

@@ -13,6 +13,8 @@ export interface S3Options {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  /** Base names of websites, lower case. */
+  readonly websiteDomains: readonly string[];
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
@@ -31,9 +33,16 @@ export interface S3Options {
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
   const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute } = options;
+  const { objects, compute, websiteDomains } = options;
   const parts = { objects, compute, environment, region, accounts };
-  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
+  const handler = s3Door({
+    parts,
+    credentials: credentialsOf(accounts),
+    domains,
+    websiteDomains,
+    signatureV2,
+    observe,
+  });
   return serve({
     ...address,
     handler,

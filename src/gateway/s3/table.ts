@@ -14,6 +14,7 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { deleteBucketWebsite, getBucketWebsite, putBucketWebsite } from './operations/bucket-website.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
@@ -47,6 +48,7 @@ export const operations: readonly Operation[] = [
   deleteBucketCors,
   deleteBucketPolicy,
   deleteBucketTagging,
+  deleteBucketWebsite,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
@@ -56,6 +58,7 @@ export const operations: readonly Operation[] = [
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
+  getBucketWebsite,
   getObject,
   getObjectAcl,
   getObjectTagging,
@@ -72,6 +75,7 @@ export const operations: readonly Operation[] = [
   putBucketCors,
   putBucketPolicy,
   putBucketTagging,
+  putBucketWebsite,
   putObject,
   putObjectTagging,
   putPublicAccessBlock,

@@ -36,6 +36,7 @@ export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
   readonly signatureV2?: boolean;
+  readonly websiteDomains?: readonly string[];
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
@@ -44,6 +45,7 @@ export interface LiveDoorOptions {
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
+  const { websiteDomains = ['web.test'] } = options;
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -70,7 +72,14 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe }),
+    handler: s3Door({
+      parts,
+      credentials: credentialsOf(accounts),
+      domains,
+      websiteDomains,
+      signatureV2,
+      observe,
+    }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,

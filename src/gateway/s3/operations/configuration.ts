@@ -77,12 +77,6 @@ const unset: readonly {
     answer: () => `<VersioningConfiguration${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketWebsite',
-    subresource: 'website',
-    action: 's3:GetBucketWebsite',
-    answer: 'NoSuchWebsiteConfiguration',
-  },
-  {
     name: 'GetObjectLockConfiguration',
     subresource: 'object-lock',
     action: 's3:GetBucketObjectLockConfiguration',

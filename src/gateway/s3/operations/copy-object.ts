@@ -1,6 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import type {
+  Expectation,
+  FacetChange,
+  Found,
+  ObjectFacet,
+  OpenObject,
+} from '../../../namespace/namespace.ts';
 import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
@@ -19,6 +25,7 @@ import {
   text,
   writeConditionMembers,
 } from '../members.ts';
+import { redirectHeader } from '../metadata.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
 import { xmlDate } from '../timestamp.ts';
@@ -69,7 +76,8 @@ export const copyObject = operation({
       if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
         await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
-      const { headers, metadata } = given;
+      const { metadata } = given;
+      const headers = withOwnRedirect(given.headers, stored.headers);
       // AWS API reference, CopyObject: the class of the source does not go with the copy.
       const change = { headers, metadata, tags, storageClass: stored.storageClass };
       if (isSelf && wish.checksumAlgorithm === undefined && object.found.facet.parts.length === 0)
@@ -102,7 +110,18 @@ function checkSourceSize({ attributes }: Found): void {
 const changesSomething = (wish: Input): boolean =>
   wish.metadataDirective === 'REPLACE' ||
   wish.checksumAlgorithm !== undefined ||
-  wish.storageClass !== undefined;
+  wish.storageClass !== undefined ||
+  wish.websiteRedirectLocation !== undefined;
+
+/** AWS API reference, CopyObject: the redirect of the source never goes with the copy, the one asked for always does. */
+function withOwnRedirect(
+  given: ObjectFacet['headers'],
+  stored: ObjectFacet['headers'],
+): ObjectFacet['headers'] {
+  const { [redirectHeader]: _redirect, ...others } = given;
+  const own = stored[redirectHeader];
+  return own === undefined ? others : { ...others, [redirectHeader]: own };
+}
 
 const copyOntoItself = (): S3Error =>
   new S3Error('InvalidRequest', {
