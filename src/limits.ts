@@ -253,6 +253,8 @@ export const WEBSITE_RULES_MAX = 50;
 export const WEBSITE_BYTES_MAX = 128 * 1024;
 /** AWS: x-amz-website-redirect-location. */
 export const REDIRECT_LOCATION_CHARS_MAX = 2048;
+/** Records of server access logs in memory: 20,000 lines of 400 bytes; what comes above it is lost. */
+export const ACCESS_LOG_BYTES_MAX = 8 * 1024 * 1024;
 /** AWS: tags of an object, and of a bucket. */
 export const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;

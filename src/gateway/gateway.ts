@@ -9,7 +9,7 @@ import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openGatewayAccounts } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
-import { openNfsDoor, openS3Door } from './open-doors.ts';
+import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
@@ -52,12 +52,14 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const accounts = await openGatewayAccounts(config, rootKeys, { kv, environment });
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
+    const accessLog = openAccessLog(config, { environment, metrics });
+    scheduler.start('access-log', () => accessLog.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
     const parts = { layers, environment, metrics };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
-    const s3 = open.own(await openS3Door(config, accounts, parts));
+    const s3 = open.own(await openS3Door(config, accounts, { ...parts, accessLog }));
     const nfs = open.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
+import { AccessLog } from './s3/access-log.ts';
 import type { Layers } from './open-layers.ts';
 import { websiteOperation, type Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
@@ -20,11 +21,30 @@ export interface DoorParts {
   readonly metrics: Metrics;
 }
 
+/** The server access logs of the S3 door, which the scheduler writes. */
+export function openAccessLog(
+  config: Config,
+  { environment, metrics }: Omit<DoorParts, 'layers'>,
+): AccessLog {
+  const lost = metrics.counter({
+    name: 's3_access_log_records_lost_total',
+    help: 'Records of server access logs that found no room or could not be written',
+    labels: {},
+  });
+  const intervalMs = config.s3.accessLogSeconds * 1000;
+  return new AccessLog({
+    environment,
+    region: config.region,
+    intervalMs,
+    lost: (count) => lost.add({}, count),
+  });
+}
+
 /** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
   accounts: Accounts,
-  { layers, environment, metrics }: DoorParts,
+  { layers, environment, metrics, accessLog }: DoorParts & { readonly accessLog: AccessLog },
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
@@ -32,6 +52,7 @@ export async function openS3Door(
     region: config.region,
     domains: config.s3.baseDomains,
     websiteDomains: config.s3.websiteDomains,
+    accessLog,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,

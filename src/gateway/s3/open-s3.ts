@@ -2,6 +2,7 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Credentials } from './authenticate.ts';
 import { s3Door, type Observation } from './door.ts';
 import { serve, type Serving } from './serve.ts';
@@ -15,6 +16,8 @@ export interface S3Options {
   readonly domains: readonly string[];
   /** Base names of websites, lower case. */
   readonly websiteDomains: readonly string[];
+  /** Written by the scheduler, and at the close of the door. */
+  readonly accessLog: AccessLog;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
@@ -33,17 +36,18 @@ export interface S3Options {
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
   const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, websiteDomains } = options;
+  const { objects, compute, websiteDomains, accessLog } = options;
   const parts = { objects, compute, environment, region, accounts };
   const handler = s3Door({
     parts,
     credentials: credentialsOf(accounts),
     domains,
     websiteDomains,
+    accessLog,
     signatureV2,
     observe,
   });
-  return serve({
+  const serving = await serve({
     ...address,
     handler,
     clock: environment.clock,
@@ -52,6 +56,14 @@ export async function openS3(options: S3Options): Promise<Serving> {
     keepAliveMsMax: timeouts.keepAlive,
     drainMsMax: timeouts.drain,
   });
+  return {
+    host: serving.host,
+    port: serving.port,
+    close: async () => {
+      await serving.close();
+      await accessLog.deliver();
+    },
+  };
 }
 
 /** Every key of every user. Policy decides in the door, so mode bits do not apply below it. */

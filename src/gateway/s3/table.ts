@@ -6,6 +6,7 @@ import {
   getBucketPolicyStatus,
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
+import { getBucketLogging, putBucketLogging } from './operations/bucket-logging.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -55,6 +56,7 @@ export const operations: readonly Operation[] = [
   deletePublicAccessBlock,
   getBucketCors,
   getBucketLocation,
+  getBucketLogging,
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
@@ -73,6 +75,7 @@ export const operations: readonly Operation[] = [
   listParts,
   postObject,
   putBucketCors,
+  putBucketLogging,
   putBucketPolicy,
   putBucketTagging,
   putBucketWebsite,

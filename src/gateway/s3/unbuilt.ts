@@ -43,7 +43,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('PutBucketIntelligentTieringConfiguration', 'PUT', 'bucket', 'intelligent-tiering'),
   row('PutBucketInventoryConfiguration', 'PUT', 'bucket', 'inventory'),
   row('PutBucketLifecycleConfiguration', 'PUT', 'bucket', 'lifecycle'),
-  row('PutBucketLogging', 'PUT', 'bucket', 'logging'),
   row('CreateBucketMetadataConfiguration', 'POST', 'bucket', 'metadataConfiguration'),
   row('CreateBucketMetadataTableConfiguration', 'POST', 'bucket', 'metadataTable'),
   row('PutBucketMetricsConfiguration', 'PUT', 'bucket', 'metrics'),

@@ -6,6 +6,7 @@ import type { Accounts } from '../../../src/accounts/accounts.ts';
 import { openAccounts } from '../../../src/accounts/open-accounts.ts';
 import type { Environment } from '../../../src/environment.ts';
 import { realClock, realRandom } from '../../../src/environment-real.ts';
+import { AccessLog } from '../../../src/gateway/s3/access-log.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
@@ -25,6 +26,8 @@ export interface LiveDoor {
   readonly accounts: Accounts;
   readonly port: number;
   readonly s3: S3Client;
+  readonly accessLog: AccessLog;
+  readonly lostRecords: { readonly count: number };
   readonly observations: Observation[];
   /** What the door logged as its own failure. */
   readonly errors: unknown[];
@@ -68,6 +71,11 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     region,
     accounts,
   };
+  const lost = (count: number): void => {
+    lostRecords.count += count;
+  };
+  const lostRecords = { count: 0 };
+  const accessLog = new AccessLog({ environment, region, intervalMs: 300_000, lost });
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
     host: '127.0.0.1',
@@ -77,6 +85,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       credentials: credentialsOf(accounts),
       domains,
       websiteDomains,
+      accessLog,
       signatureV2,
       observe,
     }),
@@ -106,6 +115,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     accounts,
     port: serving.port,
     s3: client({}),
+    accessLog,
+    lostRecords,
     observations,
     errors,
     client,

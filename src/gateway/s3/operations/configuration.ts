@@ -46,12 +46,6 @@ const unset: readonly {
     answer: 'NoSuchLifecycleConfiguration',
   },
   {
-    name: 'GetBucketLogging',
-    subresource: 'logging',
-    action: 's3:GetBucketLogging',
-    answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketNotificationConfiguration',
     subresource: 'notification',
     action: 's3:GetBucketNotification',
