@@ -11,7 +11,13 @@ import {
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
-import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
+import {
+  BASE_DOMAINS_MAX,
+  EXPORT_CLIENTS_MAX,
+  EXPORT_RULES_MAX,
+  SECONDS_PER_DAY,
+  USERS_DECLARED_MAX,
+} from './limits.ts';
 
 const noId = 4_294_967_295;
 const userId = (description: string) =>
@@ -90,6 +96,11 @@ export const configSchema = group({
       default: '300',
       description: 'How long records of server access logs are gathered before they are written.',
     }),
+    objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
+      default: 'BucketOwnerEnforced',
+      description:
+        'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
+    }),
     signatureV2: trueOrFalse({
       default: 'true',
       description:
@@ -152,6 +163,15 @@ export const configSchema = group({
       default: 'auto',
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  lifecycle: group({
+    secondsPerDay: Type.Integer({
+      minimum: 1,
+      maximum: SECONDS_PER_DAY,
+      default: SECONDS_PER_DAY,
+      placeholder: 'SECONDS',
+      description: 'How long a day of lifecycle rules lasts; fewer than 86400 to try rules in seconds.',
     }),
   }),
   log: group({

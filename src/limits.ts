@@ -16,6 +16,9 @@ export const SEQUENCE_LEASE = 1 << 20;
 export const FILE_BYTES_MAX = 2 ** 52;
 /** RFC 1813 leaves it to the server; ext4 has 65,000. */
 export const LINKS_MAX = 65_000;
+/** AWS: a default retention is at most 100 years long. */
+export const RETENTION_DAYS_MAX = 36_500;
+export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
@@ -53,6 +56,16 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+/** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
+export const NAMED_CONFIGURATIONS_MAX = 1_000;
+/** AWS: of those, how many a page of their list has. */
+export const NAMED_CONFIGURATIONS_PAGE = 100;
+/** How often a change of them starts again because another one was faster. */
+export const NAMED_CONFIGURATIONS_ATTEMPTS_MAX = 16;
+/** AWS: rules of a replication configuration. */
+export const REPLICATION_RULES_MAX = 1_000;
+/** AWS: configurations of a bucket's notifications. */
+export const NOTIFICATIONS_MAX = 100;
 /** One configuration document of a bucket: 1,000 rules of 1 KiB. */
 export const BUCKET_CONFIGURATION_BYTES_MAX = 1 << 20;
 
@@ -136,6 +149,26 @@ export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
 
+// Lifecycle of objects.
+
+/** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
+export const SECONDS_PER_DAY = 86_400;
+/** AWS: rules of one bucket. */
+export const LIFECYCLE_RULES_MAX = 1_000;
+/** AWS: the id of a rule, in UTF-16. */
+export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
+/** AWS: sizes that a filter compares with. */
+export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
+/** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
+export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Objects, versions or uploads that a step of the executor looks at. */
+export const LIFECYCLE_STEP_ENTRIES = 256;
+/** Changes that such a step makes at a time: they share durable writes. */
+export const LIFECYCLE_PARALLEL_MAX = 16;
+/** Passes over all buckets with rules that fit into a day of the rules. */
+export const LIFECYCLE_PASSES_PER_DAY = 24;
+/** Between two passes, however short the days are. */
+export const LIFECYCLE_PASS_SECONDS_MIN = 1;
 // Policies.
 
 /** Owner and group, in the tree, of what anonymous callers make: nobody. */
@@ -261,6 +294,8 @@ export const BUCKET_TAGS_MAX = 50;
 /** AWS: characters of a tag in UTF-16. */
 export const TAG_KEY_CHARS_MAX = 128;
 export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: grants of an ACL. */
+export const ACL_GRANTS_MAX = 100;
 /** AWS: rules of a CORS configuration, and bytes of all of it. */
 export const CORS_RULES_MAX = 100;
 export const CORS_BYTES_MAX = 64 * 1024;

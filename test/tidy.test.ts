@@ -19,7 +19,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'kv', 'workers'],
-  'gateway/s3': ['namespace', 'accounts', 'policy', 'signing', 'workers', 'config'],
+  lifecycle: ['namespace'],
+  'gateway/s3': ['namespace', 'lifecycle', 'accounts', 'policy', 'signing', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
   'gateway/admin': ['namespace', 'accounts', 'policy', 'signing', 'tiering', 'config', 'scheduler'],
   gateway: [
@@ -29,6 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'gateway/nfs',
     'gateway/admin',
     'namespace',
+    'lifecycle',
     'accounts',
     'policy',
     'tiering',

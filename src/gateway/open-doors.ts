@@ -12,6 +12,7 @@ import { AccessLog } from './s3/access-log.ts';
 import type { Layers } from './open-layers.ts';
 import { websiteOperation, type Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
+import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
 import { operations } from './s3/table.ts';
 
@@ -19,12 +20,13 @@ export interface DoorParts {
   readonly layers: Layers;
   readonly environment: Environment;
   readonly metrics: Metrics;
+  readonly lifecycle: LifecycleHook;
 }
 
 /** The server access logs of the S3 door, which the scheduler writes. */
 export function openAccessLog(
   config: Config,
-  { environment, metrics }: Omit<DoorParts, 'layers'>,
+  { environment, metrics }: Pick<DoorParts, 'environment' | 'metrics'>,
 ): AccessLog {
   const lost = metrics.counter({
     name: 's3_access_log_records_lost_total',
@@ -44,7 +46,7 @@ export function openAccessLog(
 export async function openS3Door(
   config: Config,
   accounts: Accounts,
-  { layers, environment, metrics, accessLog }: DoorParts & { readonly accessLog: AccessLog },
+  { layers, environment, metrics, lifecycle, accessLog }: DoorParts & { readonly accessLog: AccessLog },
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
@@ -53,11 +55,13 @@ export async function openS3Door(
     domains: config.s3.baseDomains,
     websiteDomains: config.s3.websiteDomains,
     accessLog,
+    objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
     compute: nativeCompute(loadNative()),
     environment,
+    lifecycle,
     observe: s3Observer(metrics),
   });
 }

@@ -35,6 +35,13 @@ export async function loadInode(reader: KvReader, ino: Ino): Promise<Inode> {
   return decodeInode(ino, bytes);
 }
 
+/** One that a name leads to: handles of old versions and of what was removed are stale for whoever wants to change it. */
+export async function loadNamed(reader: KvReader, ino: Ino): Promise<Inode> {
+  const inode = await loadInode(reader, ino);
+  if (inode.linkCount === 0) throw staleHandle(ino);
+  return inode;
+}
+
 export async function loadDirectory(reader: KvReader, ino: Ino): Promise<Inode> {
   const inode = await loadInode(reader, ino);
   if (inode.kind !== 'directory') throw new Fault('not-directory', 'inode', String(ino));
@@ -178,6 +185,7 @@ export function facetOf(inode: Inode): ObjectFacet {
     checksums: [],
     parts: [],
     tags: facet?.tags ?? [],
+    ...(facet?.acl === undefined ? {} : { acl: facet.acl }),
     storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }

@@ -6,26 +6,14 @@ import {
   currentInode,
   directoryAttributes,
   loadDirectory,
-  loadInode,
+  loadNamed,
   loadWholeDirectory,
   nextCtime,
 } from './attributes.ts';
 import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
-import type {
-  Attributes,
-  AttributeWish,
-  Caller,
-  Change,
-  Created,
-  CreateMode,
-  Ino,
-  Kind,
-  Name,
-  PosixName,
-  SpecialFile,
-  Place,
-} from './namespace.ts';
+import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
+import type { AttributeWish, Created, CreateMode, SpecialFile, Place } from './file-tree.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
@@ -275,7 +263,7 @@ export async function link(
 ): Promise<{ directory: Change; attributes: Attributes }> {
   const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
     if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');

@@ -32,7 +32,13 @@ export async function authorise(
     );
   if (askedByHandler.has(operation.name)) return;
   for (const needed of actionsOf(operation, request)) {
-    if (await access.may({ ...needed, bucket, bucketName: request.bucket, key: request.key })) continue;
+    const about = {
+      bucket,
+      bucketName: request.bucket,
+      key: request.key,
+      versionId: request.query['versionId'],
+    };
+    if (await access.may({ ...needed, ...about })) continue;
     throw await denial(parts, access, { operation, request, bucket });
   }
 }
@@ -52,7 +58,7 @@ async function denial(
 }
 
 /** Whether a listing would show the key: only then its absence is told. */
-const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
+export const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
   access.may({ action: 's3:ListBucket', bucket, prefix: key });
 
 /** NoSuchKey becomes AccessDenied for readers who may not list. Any other failure stays what it is. */
@@ -68,10 +74,6 @@ export async function concealed(
   return (await mayList(access, bucket, request.key)) ? failure : new S3Error('AccessDenied');
 }
 
-/** What a reader is told of a key that is not there. */
-export const absence = async (access: Access, bucket: Bucket, key: string): Promise<S3Error> =>
-  (await mayList(access, bucket, key)) ? noSuchKey(key) : new S3Error('AccessDenied');
-
 export interface SourceAsked {
   readonly bucket: Bucket;
   readonly key: string;
@@ -85,7 +87,7 @@ export async function authoriseCopySource(
   { bucket, key, versionId, expectedOwner }: SourceAsked,
 ): Promise<void> {
   if (expectedOwner !== undefined) checkOwner(parts.accounts.account(bucket.owner).id, expectedOwner);
-  await access.require({ action: actionFor('s3:GetObject', versionId), bucket, key });
+  await access.require({ action: actionFor('s3:GetObject', versionId), bucket, key, versionId });
 }
 
 /** Tags that are copied are read from the source and written to the target. AWS API reference, CopyObject. */
@@ -95,7 +97,8 @@ export async function authoriseTagCopy(
 ): Promise<void> {
   const { access, bucket } = context;
   const action = actionFor('s3:GetObjectTagging', source.versionId);
-  await access.require({ action, bucket: source.bucket, key: source.key });
+  const { bucket: from, key: sourceKey, versionId } = source;
+  await access.require({ action, bucket: from, key: sourceKey, versionId });
   await access.require({ action: 's3:PutObjectTagging', bucket, key });
 }
 

@@ -1,12 +1,13 @@
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
+import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
-import { absence, authoriseCopySource } from './authorise.ts';
+import { authoriseCopySource, mayList } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { checkVersion } from './version.ts';
+import { missingIn, versionOf, versionText } from './version.ts';
 
 /** Input members of copySourceMembers. */
 export interface CopySourceInput {
@@ -24,6 +25,26 @@ export interface CopySource {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly conditions: ReadConditions;
+  /** Of the answer. */
+  readonly headers: readonly string[];
+}
+
+/** A delete marker is nothing to copy, whether it was named or is the latest. */
+async function missingSource(
+  context: S3Context,
+  { rules }: Bucket,
+  {
+    at,
+    key,
+    versionId,
+  }: { readonly at: VersionAt; readonly key: string; readonly versionId: string | undefined },
+): Promise<S3Error> {
+  const named = versionId === undefined ? { at, key } : { at, key, versionId };
+  const error = await missingIn(context, rules.versioning, named);
+  if (error.code !== 'MethodNotAllowed') return error;
+  return new S3Error('InvalidRequest', {
+    message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
+  });
 }
 
 /** Opens the object that a copy names, for as long as `work` takes. */
@@ -38,10 +59,20 @@ export async function withCopySource<Result>(
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
   await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
-  const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) });
-  if (object === undefined) throw await absence(context.access, bucket, key);
+  const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
+  const object = await objects.open(at);
+  if (object === undefined) {
+    const told = await missingSource(context, bucket, { at, key, versionId });
+    throw (await mayList(context.access, bucket, key)) ? told : new S3Error('AccessDenied');
+  }
+  const hasVersions = bucket.rules.versioning !== 'off';
+  const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
+  const source = {
+    ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
+    headers: hasVersions ? versionHeader : [],
+  };
   try {
-    return await work({ bucket, bucketName, key, versionId, conditions: conditionsOf(input) }, object);
+    return await work(source, object);
   } finally {
     await object.close();
   }
@@ -65,7 +96,6 @@ export function parseCopySource(header: string): Pick<CopySource, 'bucketName' |
       header,
     );
   const versionId = mark < 0 ? undefined : header.slice(mark + versionMark.length);
-  checkVersion(versionId);
   return { bucketName, key, versionId };
 }
 

@@ -19,6 +19,9 @@ export const query = <Name extends string>(name: Name): { readonly in: 'query'; 
   name,
 });
 
+/** AWS takes `true` in any case; everything else is no. */
+export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true';
+
 export const text = Type.Optional(Type.String());
 
 export const bucketMembers = {
@@ -46,6 +49,26 @@ export const writeConditionMembers = {
   bindings: { ifMatch: header('if-match'), ifNoneMatch: header('if-none-match') },
 } as const satisfies MemberGroup;
 
+/** An ACL in headers, for a bucket or an object. */
+export const aclMembers = {
+  input: {
+    acl: text,
+    grantFullControl: text,
+    grantRead: text,
+    grantReadAcp: text,
+    grantWrite: text,
+    grantWriteAcp: text,
+  },
+  bindings: {
+    acl: header('x-amz-acl'),
+    grantFullControl: header('x-amz-grant-full-control'),
+    grantRead: header('x-amz-grant-read'),
+    grantReadAcp: header('x-amz-grant-read-acp'),
+    grantWrite: header('x-amz-grant-write'),
+    grantWriteAcp: header('x-amz-grant-write-acp'),
+  },
+} as const satisfies MemberGroup;
+
 /** What a client says about the object it makes. */
 export const facetMembers = {
   input: {
@@ -57,7 +80,7 @@ export const facetMembers = {
     expires: text,
     websiteRedirectLocation: text,
     metadata: Type.Record(Type.String(), Type.String()),
-    acl: text,
+    ...aclMembers.input,
     storageClass: text,
     tagging: text,
   },
@@ -70,7 +93,7 @@ export const facetMembers = {
     expires: header('expires'),
     websiteRedirectLocation: header('x-amz-website-redirect-location'),
     metadata: { in: 'headers', prefix: 'x-amz-meta-' },
-    acl: header('x-amz-acl'),
+    ...aclMembers.bindings,
     storageClass: header('x-amz-storage-class'),
     tagging: header('x-amz-tagging'),
   },
@@ -129,7 +152,7 @@ export function bucketOf(context: S3Context): Bucket {
   return context.bucket;
 }
 
-/** To whom the bucket belongs, and with it everything inside: object ownership is BucketOwnerEnforced. */
+/** To whom the bucket belongs. */
 export const ownerOf = (context: S3Context): Account =>
   context.parts.accounts.account(bucketOf(context).owner);
 

@@ -1,9 +1,10 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Credentials } from './authenticate.ts';
+import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
 import { serve, type Serving } from './serve.ts';
 
@@ -18,6 +19,7 @@ export interface S3Options {
   readonly websiteDomains: readonly string[];
   /** Written by the scheduler, and at the close of the door. */
   readonly accessLog: AccessLog;
+  readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
@@ -30,23 +32,17 @@ export interface S3Options {
   readonly objects: ObjectStore;
   readonly compute: Compute;
   readonly environment: Environment;
+  readonly lifecycle: LifecycleHook;
   readonly observe: (observation: Observation) => void;
 }
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, websiteDomains, accessLog } = options;
-  const parts = { objects, compute, environment, region, accounts };
-  const handler = s3Door({
-    parts,
-    credentials: credentialsOf(accounts),
-    domains,
-    websiteDomains,
-    accessLog,
-    signatureV2,
-    observe,
-  });
+  const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
+  const { objects, compute, region, lifecycle, objectOwnership, websiteDomains, accessLog } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle, objectOwnership };
+  const credentials = credentialsOf(accounts);
+  const handler = s3Door({ parts, credentials, domains, websiteDomains, accessLog, signatureV2, observe });
   const serving = await serve({
     ...address,
     handler,

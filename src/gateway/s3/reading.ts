@@ -1,15 +1,19 @@
 import { Type } from '@sinclair/typebox';
 import type { Found } from '../../namespace/namespace.ts';
 import { checkReadConditions, type ReadConditions } from './conditions.ts';
+import { expirationHeaders } from './lifecycle-headers.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
+import { lockHeaders } from './object-lock.ts';
+import { versionHeaders, versionMembers } from './version.ts';
 import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
+import type { S3Context } from './operation.ts';
 
 /** Members of GetObject and HeadObject alike. */
 export const readMembers = {
   input: {
     ...objectMembers.input,
     ...readConditionMembers.input,
-    versionId: text,
+    ...versionMembers.input,
     range: text,
     ifRange: text,
     partNumber: Type.Optional(partNumber),
@@ -24,7 +28,7 @@ export const readMembers = {
   bindings: {
     ...objectMembers.bindings,
     ...readConditionMembers.bindings,
-    versionId: query('versionId'),
+    ...versionMembers.bindings,
     range: header('range'),
     ifRange: header('if-range'),
     partNumber: query('partNumber'),
@@ -44,9 +48,16 @@ export interface Reading extends Selection {
 }
 
 /** Throws what a read of the object is refused with: its conditions, its range. */
-export function readingOf(found: Found, input: ReadInput & ReadConditions): Reading {
+export async function readingOf(
+  context: S3Context,
+  found: Found,
+  input: ReadInput & ReadConditions & { readonly key: string; readonly versionId?: string },
+): Promise<Reading> {
   const headers = objectHeaders(found, input);
   checkReadConditions(input, found, headers.validators);
   const selection = selectRange(found, input);
-  return { ...selection, headers: headers.all(selection) };
+  // Rules are about what the key leads to, and S3 does not say when a version would expire.
+  const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
+  const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
+  return { ...selection, headers: [...headers.all(selection), ...ofVersion, ...expiration] };
 }

@@ -1,5 +1,12 @@
 import type { Operation } from './operation.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
@@ -7,7 +14,15 @@ import {
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
 import { getBucketLogging, putBucketLogging } from './operations/bucket-logging.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -17,25 +32,42 @@ import {
 } from './operations/buckets.ts';
 import { deleteBucketWebsite, getBucketWebsite, putBucketWebsite } from './operations/bucket-website.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
+import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { postObject } from './operations/post-object.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './operations/ownership-controls.ts';
 import {
   deletePublicAccessBlock,
   getPublicAccessBlock,
   putPublicAccessBlock,
 } from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -46,7 +78,8 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
+  deleteBucketLifecycle,
+  deleteBucketOwnershipControls,
   deleteBucketPolicy,
   deleteBucketTagging,
   deleteBucketWebsite,
@@ -54,15 +87,22 @@ export const operations: readonly Operation[] = [
   deleteObjects,
   deleteObjectTagging,
   deletePublicAccessBlock,
-  getBucketCors,
+  getBucketAcl,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketLogging,
+  getBucketOwnershipControls,
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
+  getBucketVersioning,
   getBucketWebsite,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
   getObjectTagging,
   getPublicAccessBlock,
   headBucket,
@@ -70,19 +110,36 @@ export const operations: readonly Operation[] = [
   listBuckets,
   listMultipartUploads,
   listObjects,
-  listObjectVersions,
   listObjectsV2,
+  listObjectVersions,
   listParts,
   postObject,
-  putBucketCors,
+  putBucketAcl,
+  putBucketLifecycleConfiguration,
   putBucketLogging,
+  putBucketOwnershipControls,
   putBucketPolicy,
   putBucketTagging,
+  putBucketVersioning,
   putBucketWebsite,
   putObject,
+  putObjectAcl,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
   putObjectTagging,
   putPublicAccessBlock,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

@@ -85,13 +85,8 @@ const refused: readonly {
   },
   {
     bucket: 'abc',
-    request: { headers: { 'x-amz-object-ownership': 'ObjectWriter' } },
-    code: 'NotImplemented',
-  },
-  {
-    bucket: 'abc',
-    request: { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } },
-    code: 'NotImplemented',
+    request: { headers: { 'x-amz-object-ownership': 'Nobody' } },
+    code: 'InvalidArgument',
   },
 ];
 
@@ -150,7 +145,7 @@ test('a bucket is reached by its host name too', async (context) => {
 
 const unset = [
   { query: 'location', status: 200, body: /<LocationConstraint [^>]*\/>/ },
-  { query: 'versioning', status: 200, body: /<VersioningConfiguration [^>]*\/>/ },
+  { query: 'versioning', status: 200, body: /<VersioningConfiguration [^>]*><\/VersioningConfiguration>/ },
   { query: 'acl', status: 200, body: /<Permission>FULL_CONTROL<\/Permission>/ },
   { query: 'logging', status: 200, body: /<BucketLoggingStatus [^>]*\/>/ },
   { query: 'notification', status: 200, body: /<NotificationConfiguration [^>]*\/>/ },

@@ -10,8 +10,8 @@ import { AccessLog } from '../../../src/gateway/s3/access-log.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
-import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
+import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -31,6 +31,8 @@ export interface LiveDoor {
   readonly observations: Observation[];
   /** What the door logged as its own failure. */
   readonly errors: unknown[];
+  /** How often the door said that some lifecycle rules are others now. */
+  readonly lifecycleChanges: { readonly count: number };
   client(config: S3ClientConfig): S3Client;
   close(): Promise<void>;
 }
@@ -38,9 +40,12 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly websiteDomains?: readonly string[];
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  /** Of lifecycle rules. */
+  readonly secondsPerDay?: number;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
 }
@@ -49,6 +54,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   const world = await openWorld();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
   const { websiteDomains = ['web.test'] } = options;
+  const { secondsPerDay = SECONDS_PER_DAY } = options;
+  const lifecycleChanges = { count: 0 };
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -70,6 +77,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
+    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const lost = (count: number): void => {
     lostRecords.count += count;
@@ -119,6 +128,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     lostRecords,
     observations,
     errors,
+    lifecycleChanges,
     client,
     close: once(async () => {
       for (const one of clients) one.destroy();

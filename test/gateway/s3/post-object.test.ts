@@ -83,11 +83,11 @@ test('a form made by the SDK uploads, with metadata, headers and a key made of t
   const { url, fields } = await createPresignedPost(door.s3, {
     Bucket: bucket,
     Key: 'photos/${filename}',
-    Fields: { 'Content-Type': 'image/jpeg', 'x-amz-meta-Origin': 'here', acl: 'private' },
+    Fields: { 'Content-Type': 'image/jpeg', 'x-amz-meta-Origin': 'here', acl: 'bucket-owner-full-control' },
     Conditions: [
       ['starts-with', '$Content-Type', 'image/'],
       { 'x-amz-meta-origin': 'here' },
-      { acl: 'private' },
+      { acl: 'bucket-owner-full-control' },
     ],
   });
   const path = new URL(url).pathname;

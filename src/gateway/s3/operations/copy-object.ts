@@ -8,6 +8,7 @@ import type {
   OpenObject,
 } from '../../../namespace/namespace.ts';
 import { authoriseTagCopy } from '../authorise.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -26,8 +27,10 @@ import {
   writeConditionMembers,
 } from '../members.ts';
 import { redirectHeader } from '../metadata.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -35,6 +38,7 @@ const input = Type.Object({
   ...objectMembers.input,
   ...facetMembers.input,
   ...writeConditionMembers.input,
+  ...lockMembers.input,
   ...copySourceMembers.input,
   metadataDirective: text,
   taggingDirective: text,
@@ -57,6 +61,7 @@ export const copyObject = operation({
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     ...copySourceMembers.bindings,
     metadataDirective: header('x-amz-metadata-directive'),
     taggingDirective: header('x-amz-tagging-directive'),
@@ -66,11 +71,13 @@ export const copyObject = operation({
   async handle(context, wish) {
     checkDirectives(wish);
     const expect = writeExpectation(wish);
-    const stored = facetOf(wish);
-    const found = await withCopySource(context, wish, async (source, object) => {
+    const stored = await facetOf(context, wish);
+    const lock = lockOf(context, wish);
+    return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       checkSourceSize(object.found);
-      const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
+      const isSelf =
+        source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
@@ -78,13 +85,19 @@ export const copyObject = operation({
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { metadata } = given;
       const headers = withOwnRedirect(given.headers, stored.headers);
-      // AWS API reference, CopyObject: the class of the source does not go with the copy.
-      const change = { headers, metadata, tags, storageClass: stored.storageClass };
-      if (isSelf && wish.checksumAlgorithm === undefined && object.found.facet.parts.length === 0)
-        return changeInPlace(context, { wish, change, expect });
-      return spliceWhole(context, { wish, object, change, expect });
+      // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
+      const isInPlace =
+        isSelf &&
+        bucketOf(context).rules.versioning === 'off' &&
+        wish.checksumAlgorithm === undefined &&
+        object.found.facet.parts.length === 0;
+      const found = isInPlace
+        ? await changeInPlace(context, { wish, change, expect })
+        : await spliceWhole(context, { wish, object, change, expect, lock });
+      const answered = [...source.headers, ...(await writtenHeaders(context, wish.key, found))];
+      return { headers: answered, body: resultDocument(found) };
     });
-    return { headers: [], body: resultDocument(found) };
   },
 });
 
@@ -137,14 +150,20 @@ interface Change {
 
 async function changeInPlace(context: S3Context, { wish, change, expect }: Change): Promise<Found> {
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key: wish.key, expect }, () =>
+  return publishing({ key: wish.key, expect }, () =>
     context.parts.objects.changeFacet({ bucket, key: keyBytes(wish.key), expect }, change),
   );
 }
 
 async function spliceWhole(
   context: S3Context,
-  { wish, object, change, expect }: Change & { readonly object: OpenObject },
+  {
+    wish,
+    object,
+    change,
+    expect,
+    lock,
+  }: Change & { readonly object: OpenObject; readonly lock: ObjectLock | undefined },
 ): Promise<Found> {
   const { objects } = context.parts;
   const { attributes, facet: source } = object.found;
@@ -156,12 +175,13 @@ async function spliceWhole(
   const draft = await objects.draft(context.principal.caller);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
-    return await publishing(context, { key: wish.key, expect }, () =>
+    return await publishing({ key: wish.key, expect }, () =>
       objects.attach(context.principal.caller, draft, {
         bucket: bucketOf(context).ino,
         key: keyBytes(wish.key),
         facet,
         expect,
+        lock,
       }),
     );
   } catch (failure) {

@@ -1,9 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
+import type { Checksum } from '../../../namespace/namespace.ts';
+import type { UploadSummary } from '../../../namespace/upload.ts';
 import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -15,19 +18,26 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
   success: 200,
   async handle(context, input) {
+    // AWS API reference, CreateMultipartUpload: anonymous users cannot initiate multipart uploads.
+    if (context.principal.isAnonymous)
+      throw new S3Error('AccessDenied', {
+        message: 'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
+      });
     const { objects } = context.parts;
-    const facet = { ...emptyFacet, ...facetOf(input) };
+    const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
     const upload = await objects.createUpload(context.principal.caller, {
@@ -35,11 +45,14 @@ export const createMultipartUpload = operation({
       key: keyBytes(input.key),
       facet,
       checksum,
+      initiator: context.principal.account.id,
+      lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
-    return { headers: checksum === undefined ? [] : checksumChoice(checksum), body };
+    const abort = await abortHeaders(context, input.key, upload);
+    return { headers: [...(checksum === undefined ? [] : checksumChoice(checksum)), ...abort], body };
   },
 });
 

@@ -4,12 +4,10 @@ import { BODY_SMALL_BYTES_MAX } from '../../../limits.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import { lengthOf } from '../chunked.ts';
 import type { AnswerStream } from '../http.ts';
-import { bucketOf, keyBytes } from '../members.ts';
 import { operation, type S3Answer } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
 import type { ByteRange } from '../ranges.ts';
 import { readingOf, readMembers, type Reading } from '../reading.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt } from '../version.ts';
 
 /** AWS API reference, GetObject. */
 export const getObject = operation({
@@ -20,14 +18,10 @@ export const getObject = operation({
   bindings: readMembers.bindings,
   success: 200,
   async handle(context, input) {
-    checkVersion(input.versionId);
-    const object = await context.parts.objects.open({
-      bucket: bucketOf(context).ino,
-      key: keyBytes(input.key),
-    });
-    if (object === undefined) throw noSuchKey(input.key);
+    const object = await context.parts.objects.open(versionAt(context, input));
+    if (object === undefined) throw await missing(context, input);
     try {
-      return await answer(object, readingOf(object.found, input));
+      return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();
       throw failure;

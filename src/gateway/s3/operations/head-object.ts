@@ -1,9 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { bucketOf, keyBytes } from '../members.ts';
 import { operation } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
 import { readingOf, readMembers } from '../reading.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt } from '../version.ts';
 
 /** AWS API reference, HeadObject: what GetObject would answer, without the bytes. */
 export const headObject = operation({
@@ -14,13 +12,9 @@ export const headObject = operation({
   bindings: readMembers.bindings,
   success: 200,
   async handle(context, input) {
-    checkVersion(input.versionId);
-    const found = await context.parts.objects.head({
-      bucket: bucketOf(context).ino,
-      key: keyBytes(input.key),
-    });
-    if (found === undefined) throw noSuchKey(input.key);
-    const { status, headers } = readingOf(found, input);
+    const found = await context.parts.objects.head(versionAt(context, input));
+    if (found === undefined) throw await missing(context, input);
+    const { status, headers } = await readingOf(context, found, input);
     return { status, headers };
   },
 });

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { Draft, Expectation, ObjectFacet } from '../../../namespace/namespace.ts';
+import type { Draft, Expectation, Found, ObjectFacet } from '../../../namespace/namespace.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
 import { facetOf } from '../facet.ts';
@@ -12,9 +13,11 @@ import {
   stream,
   writeConditionMembers,
 } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { publishing } from '../publish.ts';
+import { writtenHeaders } from '../written.ts';
 
 /** AWS API reference, PutObject. */
 export const putObject = operation({
@@ -25,35 +28,45 @@ export const putObject = operation({
     ...objectMembers.input,
     ...facetMembers.input,
     ...writeConditionMembers.input,
+    ...lockMembers.input,
     body: stream,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     body: { in: 'stream' },
   },
   success: 200,
   async handle(context, input) {
-    const stored = facetOf(input);
+    const stored = await facetOf(context, input);
     const expect = writeExpectation(input);
+    const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       const facet = { etag, ...stored, checksums, parts: [] };
-      await attach(context, { key: input.key, draft, facet, expect });
-      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums)] };
+      const found = await attach(context, { key: input.key, draft, facet, expect, lock });
+      const written = await writtenHeaders(context, input.key, found);
+      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...written] };
     });
   },
 });
 
+interface Published {
+  readonly facet: ObjectFacet;
+  readonly expect: Expectation;
+  readonly lock: ObjectLock | undefined;
+}
+
 const attach = async (
   context: S3Context,
-  { key, draft, facet, expect }: { key: string; draft: Draft; facet: ObjectFacet; expect: Expectation },
-): Promise<void> => {
+  { key, draft, ...rest }: { key: string; draft: Draft } & Published,
+): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  await publishing(context, { key, expect }, () =>
-    objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
+  return publishing({ key, expect: rest.expect }, () =>
+    objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), ...rest }),
   );
 };

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { OpenObject, PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import type { OpenObject } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import {
   checksumValueElements,
   checksumValueHeaders,
@@ -12,6 +13,7 @@ import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { S3Error } from '../errors.ts';
 import { digestsOfRange } from '../hash-range.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -51,7 +53,8 @@ export const uploadPart = operation({
     return receive(context, body, wanted, async (draft, { md5, checksums }) => {
       const etag = Buffer.from(md5).toString('hex');
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
-      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1))] };
+      const abort = await abortHeaders(context, key, upload);
+      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1)), ...abort] };
     });
   },
 });
@@ -94,7 +97,7 @@ export const uploadPartCopy = operation({
       key: keyBytes(input.key),
       uploadId: input.uploadId,
     });
-    const part = await withCopySource(context, input, async (source, object) => {
+    return withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
       const range =
@@ -103,9 +106,10 @@ export const uploadPartCopy = operation({
         throw new S3Error('EntityTooLarge', {
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
-      return splicePart(context, { input, object, range, rows: partChecksums(upload, undefined) });
+      const rows = partChecksums(upload, undefined);
+      const part = await splicePart(context, { input, object, range, rows });
+      return { headers: source.headers, body: partDocument(part) };
     });
-    return { headers: [], body: partDocument(part) };
   },
 });
 
