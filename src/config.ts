@@ -6,6 +6,7 @@ import {
   choice,
   duration,
   group,
+  seconds,
   text,
   trueOrFalse,
   type Decoded,
@@ -114,6 +115,16 @@ export const configSchema = group({
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
+    }),
+    websiteDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+      default: [],
+      maxItems: BASE_DOMAINS_MAX,
+      placeholder: 'NAME,…',
+      description: 'Host names below which the first label is the bucket whose website is shown.',
+    }),
+    accessLogSeconds: seconds({
+      default: '300',
+      description: 'How long records of server access logs are gathered before they are written.',
     }),
     objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
       default: 'BucketOwnerEnforced',

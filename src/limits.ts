@@ -314,6 +314,17 @@ export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
 export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 /** Derived signing keys kept: one for each key, day and region. */
 export const SIGNING_KEYS_MAX = 1024;
+/** AWS: everything before the file of a POST form; here also what follows the file. */
+export const FORM_FIELDS_BYTES_MAX = 20_480;
+/** RFC 2046 has 70. */
+export const FORM_BOUNDARY_CHARS_MAX = 200;
+/** AWS: rules of a website configuration, and bytes of all of it. */
+export const WEBSITE_RULES_MAX = 50;
+export const WEBSITE_BYTES_MAX = 128 * 1024;
+/** AWS: x-amz-website-redirect-location. */
+export const REDIRECT_LOCATION_CHARS_MAX = 2048;
+/** Records of server access logs in memory: 20,000 lines of 400 bytes; what comes above it is lost. */
+export const ACCESS_LOG_BYTES_MAX = 8 * 1024 * 1024;
 /** AWS: tags of an object, and of a bucket. */
 export const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;

@@ -42,6 +42,17 @@ export const duration = (options: LeafOptions): TTransform<TString, number> =>
     return ms;
   });
 
+/** Decodes to a whole number of seconds. */
+export const seconds = (options: LeafOptions): TTransform<TString, number> =>
+  parsed({ placeholder: 'SECONDS', ...options }, (written) => {
+    const count = /^\d{1,9}$/.test(written) ? Number(written) : 0;
+    if (count < 1 || count > SLEEP_MS_MAX / 1000)
+      throw new UsageError(
+        `"${written}" is no number of seconds: write 1 to ${Math.floor(SLEEP_MS_MAX / 1000)}`,
+      );
+    return count;
+  });
+
 /** Decodes to bytes, or stays `auto`. */
 export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 'auto'> =>
   parsed({ placeholder: 'BYTES', ...options }, (written) =>

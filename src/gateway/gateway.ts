@@ -10,7 +10,7 @@ import { opening, Siblings, type Closable } from '../scope.ts';
 import { openGatewayAccounts } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { startLifecycle } from './open-lifecycle.ts';
-import { openNfsDoor, openS3Door } from './open-doors.ts';
+import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
@@ -54,6 +54,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { accounts } = identities;
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
+    const accessLog = openAccessLog(config, { environment, metrics });
+    scheduler.start('access-log', () => accessLog.step());
     const { objects } = namespace;
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
     scheduler.observe(metrics);
@@ -61,7 +63,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
-    const s3 = open.own(await openS3Door(config, identities, parts));
+    const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
     const nfs = open.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);

@@ -8,8 +8,9 @@ import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
+import { AccessLog } from './s3/access-log.ts';
 import type { Layers } from './open-layers.ts';
-import type { Observation } from './s3/door.ts';
+import { websiteOperation, type Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
 import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
@@ -23,17 +24,38 @@ export interface DoorParts {
   readonly lifecycle: LifecycleHook;
 }
 
+/** The server access logs of the S3 door, which the scheduler writes. */
+export function openAccessLog(
+  config: Config,
+  { environment, metrics }: Pick<DoorParts, 'environment' | 'metrics'>,
+): AccessLog {
+  const lost = metrics.counter({
+    name: 's3_access_log_records_lost_total',
+    help: 'Records of server access logs that found no room or could not be written',
+    labels: {},
+  });
+  const intervalMs = config.s3.accessLogSeconds * 1000;
+  return new AccessLog({
+    environment,
+    region: config.region,
+    intervalMs,
+    lost: (count) => lost.add({}, count),
+  });
+}
+
 /** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
   identities: Identities,
-  { layers, environment, metrics, lifecycle }: DoorParts,
+  { layers, environment, metrics, lifecycle, accessLog }: DoorParts & { readonly accessLog: AccessLog },
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
     ...identities,
     region: config.region,
     domains: config.s3.baseDomains,
+    websiteDomains: config.s3.websiteDomains,
+    accessLog,
     objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
@@ -58,7 +80,7 @@ export async function openNfsDoor(
 }
 
 function s3Observer(metrics: Metrics): (observation: Observation) => void {
-  const names = [...[...operations, ...stsActions].map(({ name }) => name), 'Unknown'];
+  const names = [...[...operations, ...stsActions].map(({ name }) => name), websiteOperation, 'Unknown'];
   const seconds = metrics.histogram({
     name: 's3_request_seconds',
     help: 'From the header of a request to the start of its answer',

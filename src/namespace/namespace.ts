@@ -168,13 +168,15 @@ export type BucketConfigurationName =
   | 'intelligent-tiering'
   | 'inventory'
   | 'lifecycle'
+  | 'logging'
   | 'metrics'
   | 'notification'
   | 'policy'
   | 'public-access-block'
   | 'replication'
   | 'requestPayment'
-  | 'tagging';
+  | 'tagging'
+  | 'website';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {

@@ -16,6 +16,7 @@ import type { KeyRefusal } from '../../signing/verify.ts';
 import type { S3ErrorCode } from './error-codes.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { Principal } from './operation.ts';
+import type { LengthBounds } from './post-policy.ts';
 import { presignedClaim } from './presigned.ts';
 import type { S3Request } from './request.ts';
 import { isoSeconds, timeTooSkewed } from './signature-time.ts';
@@ -52,6 +53,8 @@ export interface Claim {
 export type PayloadSigning =
   | { readonly kind: 'unsigned' }
   | { readonly kind: 'sha256'; readonly hex: string }
+  /** The file of a form, whose length shows at its end. */
+  | { readonly kind: 'form'; readonly lengths: LengthBounds }
   | { readonly kind: 'chunked'; readonly signer: ChunkSigner | undefined; readonly trailer: boolean };
 
 export interface Authenticated {
@@ -222,7 +225,8 @@ function mismatch(claim: Claim, text: string, canonical: string): S3Error {
   });
 }
 
-const hexBytes = (text: string): string =>
+/** Bytes of a string to sign as the error about it shows them. */
+export const hexBytes = (text: string): string =>
   Buffer.from(text, 'latin1')
     .toString('hex')
     .replace(/..(?!$)/g, '$& ');

@@ -1,3 +1,5 @@
+import type { MonotonicMs } from '../../environment.ts';
+import { encodePercentPath } from '../../signing/percent.ts';
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
 import { Access, type Asker } from './access.ts';
@@ -15,15 +17,21 @@ import { bucketNameRefusal } from './bucket-name.ts';
 import { BucketPolicies } from './bucket-policy.ts';
 import { withoutChecksums } from './checksums.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
+import type { AccessLog, LogObject } from './access-log.ts';
+import { logOperation } from './access-log-line.ts';
+import { loggedAnswer } from './logged-answer.ts';
+import { loggingOf } from './logging-configuration.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { S3ErrorCode } from './error-codes.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
-import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest } from './http.ts';
+import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest, type RequestBody } from './http.ts';
 import { inputReader, type InputReader } from './input.ts';
-import type { Operation, S3Answer, S3Context, S3Parts } from './operation.ts';
+import type { Operation, Principal, S3Answer, S3Context, S3Parts } from './operation.ts';
+import { postObject } from './operations/post-object.ts';
 import { payloadOf, readDocument, type Payload } from './payload.ts';
+import { isFormPost, notAForm, postedForm } from './post-form.ts';
 import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
@@ -32,6 +40,7 @@ import { router, type Router } from './router.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
+import { visitWebsite } from './website.ts';
 
 /** What was answered, for metrics and the access log. */
 export interface Observation {
@@ -48,6 +57,9 @@ export interface S3DoorOptions {
   readonly credentials: Credentials;
   /** Base names of virtual-host style, lower case: `s3.example.org` serves `bucket.s3.example.org`. */
   readonly domains: readonly string[];
+  /** The same of websites: `s3-website.example.org` serves the website of the bucket `b` at `b.s3-website.example.org`. */
+  readonly websiteDomains: readonly string[];
+  readonly accessLog: AccessLog;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** Called when an answer is ready, before its body is sent. */
@@ -57,6 +69,7 @@ export interface S3DoorOptions {
 /** The S3 protocol over any HTTP front: one request in, one answer out. */
 export function s3Door(options: S3DoorOptions): HttpHandler {
   const door = new Door(options);
+  options.accessLog.connect((object) => door.putLog(object));
   return (http) => door.answer(http);
 }
 
@@ -65,8 +78,22 @@ interface Passage {
   readonly requestId: string;
   readonly isHead: boolean;
   operation: string;
+  /** As it was parsed. */
+  request: S3Request | undefined;
+  principal: Principal | undefined;
+  bucket: Bucket | undefined;
+  key: string | undefined;
+  errorCode: string | undefined;
   /** Answer headers for a browser on a page of another origin, also when the request fails. */
   crossOrigin: readonly string[];
+}
+
+/** What is asked for and by whom. */
+interface Wish {
+  readonly principal: Principal;
+  readonly request: S3Request;
+  readonly operation: Operation;
+  readonly payload: PayloadSigning;
 }
 
 class Door {
@@ -91,49 +118,109 @@ class Door {
   async answer(http: HttpRequest): Promise<HttpAnswer> {
     const { clock } = this.#options.parts.environment;
     const startedAt = clock.monotonic();
-    const passage: Passage = {
-      requestId: this.#ids.next(),
-      isHead: http.method === 'HEAD',
-      operation: 'Unknown',
-      crossOrigin: [],
-    };
-    let errorCode: string | undefined;
+    const passage = this.#passage(http.method);
     let answer: HttpAnswer;
     try {
       answer = await this.#pass(http, passage);
     } catch (failure) {
       const error = this.#translate(failure, passage);
-      errorCode = error.code;
+      passage.errorCode = error.code;
       answer = this.#refuse(error, passage);
     }
     this.#options.observe({
       operation: passage.operation,
       status: answer.status,
-      errorCode,
+      errorCode: passage.errorCode,
       elapsedMs: clock.monotonic() - startedAt,
       requestId: passage.requestId,
     });
-    return answer;
+    return this.#logged(http, answer, { passage, startedAt });
+  }
+
+  /** A log must not fail what it tells of. */
+  async #logged(
+    http: HttpRequest,
+    answer: HttpAnswer,
+    { passage, startedAt }: { passage: Passage; startedAt: MonotonicMs },
+  ): Promise<HttpAnswer> {
+    const { accessLog, parts } = this.#options;
+    const { request, requestId, principal, key, errorCode } = passage;
+    if (request?.bucket === undefined) return answer;
+    try {
+      const bucket = passage.bucket ?? (await parts.objects.bucket(request.bucket));
+      const target = bucket && (await loggingOf(parts.objects, bucket));
+      if (bucket === undefined || target === undefined) return answer;
+      const { id, canonicalId } = parts.accounts.account(bucket.owner);
+      const operation = logOperationOf(passage.operation, request);
+      const { clock } = parts.environment;
+      const known = { http, request, bucket, principal, requestId, operation, errorCode, startedAt, clock };
+      const answered = {
+        ...known,
+        key: key ?? request.key,
+        bucketOwner: canonicalId,
+        hostId: this.#ids.host,
+        region: parts.region,
+      };
+      return loggedAnswer(answered, answer, (record) => accessLog.record(target, id, record));
+    } catch (failure) {
+      accessLog.missed(failure);
+      return answer;
+    }
+  }
+
+  /** An object of log records, put by the owner of its bucket: whatever holds for its objects holds for the log. */
+  async putLog({ bucket: name, key, body }: LogObject): Promise<void> {
+    const { objects, accounts } = this.#options.parts;
+    const bucket = await objects.bucket(name);
+    if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: name } });
+    const passage = this.#passage('PUT');
+    const principal = { ...anonymous, isAnonymous: false, account: accounts.account(bucket.owner) };
+    const headers = { 'content-length': String(body.length), 'content-type': 'text/plain' };
+    const rawHeaders = Object.entries(headers).flat();
+    const target = `/${name}/${encodePercentPath(key)}`;
+    const request = parseRequest({ method: 'PUT', target, rawHeaders, body: bodyOf(body), peer: '' }, []);
+    const operation = this.#route(request);
+    await this.#perform({ operation, request, principal, payload: { kind: 'unsigned' } }, passage);
+  }
+
+  #passage(method: string): Passage {
+    return {
+      requestId: this.#ids.next(),
+      isHead: method === 'HEAD',
+      operation: 'Unknown',
+      request: undefined,
+      principal: undefined,
+      bucket: undefined,
+      key: undefined,
+      errorCode: undefined,
+      crossOrigin: [],
+    };
   }
 
   async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
     const { parts } = this.#options;
-    const plain = parseRequest(http, this.#options.domains);
+    const plain = parseRequest(http, this.#options.domains, this.#options.websiteDomains);
+    passage.request = plain;
     if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
-    const who = authenticate(this.#auth, plain);
-    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
-    const operation = this.#choose(request, who);
-    passage.operation = operation.name;
+    if (plain.isWebsite) return this.#visit(plain, passage);
+    const wish = isFormPost(plain) ? await this.#form(plain, passage) : this.#wish(plain, passage);
+    return this.#accept(wish.operation.success, await this.#perform(wish, passage), passage);
+  }
+
+  async #perform({ operation, request, principal, payload }: Wish, passage: Passage): Promise<S3Answer> {
+    const { parts } = this.#options;
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
-    const principal = who?.principal ?? anonymous;
+    passage.bucket = bucket;
+    passage.principal = principal;
+    passage.key = request.key;
     // Read behind the decision, or before it when a policy asks for what it says; once in either case.
     let reading: Promise<Record<string, unknown>> | undefined;
     const input = (): Promise<Record<string, unknown>> =>
-      (reading ??= this.#input(operation, request, who?.payload ?? unsignedPayload(request)));
+      (reading ??= this.#input(operation, request, payload));
     const access = this.#access({
       principal,
       request,
@@ -143,8 +230,7 @@ class Door {
     await authorise(parts, { access, principal }, resource);
     const context: S3Context = { parts, principal, access, requestId: passage.requestId, bucket };
     try {
-      const answer = await operation.handle(context, await input());
-      return this.#accept(operation.success, answer, passage);
+      return await operation.handle(context, await input());
     } catch (failure) {
       throw await concealed(failure, access, resource);
     }
@@ -153,6 +239,58 @@ class Door {
   #access(asker: Asker): Access {
     const { parts } = this.#options;
     return new Access({ ...parts, clock: parts.environment.clock, policies: this.#policies }, asker);
+  }
+
+  /** Anybody's, and by no other operation than reads. */
+  async #visit(plain: S3Request, passage: Passage): Promise<HttpAnswer> {
+    passage.operation = websiteOperation;
+    const reader = (names: readonly string[]) => (key: string, how: 'GET' | 'HEAD') => {
+      const request = {
+        ...plain,
+        method: how,
+        key,
+        rawQuery: '',
+        query: {},
+        headers: pick(plain.headers, names),
+      };
+      const operation = this.#route({ ...request, headers: {} });
+      return this.#perform(
+        { operation, request, principal: anonymous, payload: { kind: 'unsigned' } },
+        passage,
+      );
+    };
+    const answer = await visitWebsite(
+      {
+        objects: this.#options.parts.objects,
+        read: reader([...clientHeaders, ...conditionHeaders]),
+        readOther: reader(clientHeaders),
+        translate: (failure) => this.#translate(failure, passage),
+        ids: { requestId: passage.requestId, hostId: this.#ids.host },
+      },
+      plain,
+    );
+    const told = answer.headers.indexOf('x-amz-error-code');
+    if (told >= 0) passage.errorCode = answer.headers[told + 1];
+    // All its answers say how long they are.
+    return this.#accept(204, answer, passage);
+  }
+
+  #wish(plain: S3Request, passage: Passage): Wish {
+    const who = authenticate(this.#auth, plain);
+    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
+    const operation = this.#choose(request, who);
+    passage.operation = operation.name;
+    if (operation.name === postObject.name) throw notAForm();
+    const payload = who?.payload ?? unsignedPayload(request);
+    return { principal: who?.principal ?? anonymous, request, operation, payload };
+  }
+
+  /** A form says by itself who signed it, and is PutObject's request in another dress. */
+  async #form(plain: S3Request, passage: Passage): Promise<Wish> {
+    passage.operation = postObject.name;
+    const { who, request, lengths } = await postedForm(this.#auth, plain);
+    const payload = { kind: 'form', lengths } as const;
+    return { principal: who?.principal ?? anonymous, request, operation: postObject, payload };
   }
 
   async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {
@@ -246,6 +384,39 @@ const brokenCodes = {
   malformed: 'BadRequest',
   gone: 'IncompleteBody',
 } as const satisfies Readonly<Record<BodyBroken['how'], S3ErrorCode>>;
+const rows: ReadonlyMap<string, Operation> = new Map(operations.map((row) => [row.name, row]));
+
+function logOperationOf(name: string, { method, key, isWebsite }: S3Request): string {
+  if (isWebsite) return `WEBSITE.${method}.OBJECT`;
+  const route = rows.get(name)?.route;
+  return route === undefined && name !== 'OptionsObject'
+    ? `REST.${method}.${key === undefined ? 'BUCKET' : 'OBJECT'}`
+    : logOperation(name, route ?? { method: 'GET', level: 'object' });
+}
+
+function bodyOf(bytes: Uint8Array): RequestBody {
+  const pieces = [[bytes]];
+  return { next: () => Promise.resolve(pieces.pop()) };
+}
+
+/** What the metrics call a request to a website. */
+export const websiteOperation = 'VisitWebsite';
+
+const clientHeaders = ['host', 'origin', 'referer', 'user-agent'] as const;
+const conditionHeaders = [
+  'range',
+  'if-range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+] as const;
+
+function pick(headers: S3Request['headers'], names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) if (headers[name] !== undefined) picked[name] = headers[name];
+  return picked;
+}
 
 const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);
 

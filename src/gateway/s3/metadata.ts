@@ -1,4 +1,4 @@
-import { USER_METADATA_BYTES_MAX } from '../../limits.ts';
+import { REDIRECT_LOCATION_CHARS_MAX, USER_METADATA_BYTES_MAX } from '../../limits.ts';
 import type { ObjectFacet } from '../../namespace/namespace.ts';
 import { S3Error } from './errors.ts';
 
@@ -12,6 +12,20 @@ export interface SystemHeaders {
   readonly contentEncoding?: string;
   readonly contentLanguage?: string;
   readonly expires?: string;
+  readonly websiteRedirectLocation?: string;
+}
+
+/** Where the readers of an object at a website endpoint are sent. */
+export const redirectHeader = 'x-amz-website-redirect-location';
+
+/** AWS User Guide, "(Optional) Configuring a webpage redirect". */
+function checkedRedirect(location: string): string {
+  if (location.length > REDIRECT_LOCATION_CHARS_MAX)
+    throw new S3Error('InvalidRedirectLocation', {
+      message: 'The length of website redirect location cannot exceed 2,048 characters.',
+    });
+  if (!/^(?:\/|https?:\/\/)/.test(location)) throw new S3Error('InvalidRedirectLocation');
+  return location;
 }
 
 export const defaultContentType = 'binary/octet-stream';
@@ -24,6 +38,8 @@ export function storedHeaders(given: SystemHeaders): ObjectFacet['headers'] {
   if (given.contentDisposition !== undefined) headers['content-disposition'] = given.contentDisposition;
   if (given.contentLanguage !== undefined) headers['content-language'] = given.contentLanguage;
   if (given.expires !== undefined) headers['expires'] = given.expires;
+  if (given.websiteRedirectLocation !== undefined)
+    headers[redirectHeader] = checkedRedirect(given.websiteRedirectLocation);
   const encoding = given.contentEncoding === undefined ? '' : withoutAwsChunked(given.contentEncoding);
   if (encoding !== '') headers['content-encoding'] = encoding;
   return headers;

@@ -3,7 +3,7 @@ import { checksumHeaders } from './checksums.ts';
 import { etagsOf } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { quoted } from './members.ts';
-import { defaultContentType, pushMetadata } from './metadata.ts';
+import { defaultContentType, pushMetadata, redirectHeader } from './metadata.ts';
 import { contentRange, parseRange, type ByteRange } from './ranges.ts';
 import { storageClassHeaders } from './storage-class.ts';
 import { httpDate } from './timestamp.ts';
@@ -142,6 +142,8 @@ function pushSystemHeaders(headers: string[], stored: Found['facet']['headers'],
     if (value !== undefined) headers.push(wire, value);
     else if (name === 'content-type') headers.push(wire, defaultContentType);
   }
+  const redirect = stored[redirectHeader];
+  if (redirect !== undefined) headers.push(redirectHeader, redirect);
 }
 
 const control = /[\x00-\x08\x0a-\x1f\x7f]/g;

@@ -5,6 +5,7 @@ import type { Environment } from '../../environment.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Credential, Credentials } from './authenticate.ts';
 import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
@@ -19,6 +20,10 @@ export interface S3HandlerOptions {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  /** Base names of websites, lower case. */
+  readonly websiteDomains: readonly string[];
+  /** Written by the scheduler, and at the close of the door. */
+  readonly accessLog: AccessLog;
   readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
@@ -43,8 +48,8 @@ export interface S3Options extends S3HandlerOptions {
 
 /** Serves S3 and, beside it, STS over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, timeouts, environment } = options;
-  return serve({
+  const { address, timeouts, environment, accessLog } = options;
+  const serving = await serve({
     ...address,
     handler: s3Handler(options),
     clock: environment.clock,
@@ -53,15 +58,23 @@ export async function openS3(options: S3Options): Promise<Serving> {
     keepAliveMsMax: timeouts.keepAlive,
     drainMsMax: timeouts.drain,
   });
+  return {
+    host: serving.host,
+    port: serving.port,
+    close: async () => {
+      await serving.close();
+      await accessLog.deliver();
+    },
+  };
 }
 
 /** What answers at the S3 address. */
 export function s3Handler(options: S3HandlerOptions): HttpHandler {
   const { accounts, roles, sessions, region, environment, objects, compute } = options;
-  const { domains, signatureV2, objectOwnership, lifecycle, observe } = options;
+  const { domains, websiteDomains, accessLog, signatureV2, objectOwnership, lifecycle, observe } = options;
   const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
   const credentials = credentialsOf(accounts, sessions);
-  const s3 = s3Door({ parts, credentials, domains, signatureV2, observe });
+  const s3 = s3Door({ parts, credentials, domains, websiteDomains, accessLog, signatureV2, observe });
   const sts = stsDoor({ environment, accounts, roles, sessions, observe });
   return (http) => (isSts(http) ? sts(http) : s3(http));
 }

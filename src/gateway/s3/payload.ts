@@ -16,12 +16,15 @@ import { ChunkedBody, lengthOf } from './chunked.ts';
 import { S3Error } from './errors.ts';
 import type { RequestBody } from './http.ts';
 import type { S3Context } from './operation.ts';
+import type { LengthBounds } from './post-policy.ts';
 import type { S3Request } from './request.ts';
 
 /** What the headers promise about a body; all of it holds before anything is committed. */
 interface Promised {
-  /** Decoded bytes; `undefined` when the request has no body at all. */
+  /** Decoded bytes; `undefined` when the request has no body at all, or one whose length shows at its end. */
   readonly length: number | undefined;
+  /** What the length must be when it shows at the end. */
+  readonly lengths: LengthBounds | undefined;
   /** Base64, from Content-MD5. */
   readonly md5: string | undefined;
   /** Hexadecimal, from x-amz-content-sha256. */
@@ -54,6 +57,7 @@ export function payloadOf(request: S3Request, signing: PayloadSigning, compute: 
     throw new S3Error('MalformedTrailerError');
   const promised: Promised = {
     length: isChunked ? decodedLength(headers) : plainLength(headers),
+    lengths: signing.kind === 'form' ? signing.lengths : undefined,
     md5: contentMd5(headers['content-md5']),
     sha256: signing.kind === 'sha256' ? signing.hex : undefined,
     checksum: claim,
@@ -101,7 +105,8 @@ export async function receive<Result>(
   wanted: readonly ChecksumRow[],
   publish: (draft: Draft, received: Received) => Promise<Result>,
 ): Promise<Result> {
-  const { length } = payload.promised;
+  const { length, lengths } = payload.promised;
+  if (lengths !== undefined) return receiveLarge(context, payload, wanted, publish);
   if (length === undefined) throw new S3Error('MissingContentLength');
   if (length > PUT_BYTES_MAX)
     throw new S3Error('EntityTooLarge', { members: { ProposedSize: length, MaxSizeAllowed: PUT_BYTES_MAX } });
@@ -126,11 +131,12 @@ const receiveSmall: Receive = async (context, payload, wanted, publish) => {
 const receiveLarge: Receive = async (context, payload, wanted, publish) =>
   drafting(context, async (draft) => {
     const hasher = context.parts.compute.hasher(algorithmsFor(payload.promised, ['md5'], wanted));
-    const lengthMax = payload.promised.length ?? 0;
+    const { promised } = payload;
+    const lengthMax = promised.lengths?.max ?? promised.length ?? 0;
     let length = 0;
     for (let batch = await payload.body.next(); batch !== undefined; batch = await payload.body.next()) {
       length += lengthOf(batch);
-      if (length > lengthMax) throw new S3Error('IncompleteBody');
+      if (length > lengthMax) checkLength(promised, length);
       await Promise.all([hasher.update(batch), draft.write(batch)]);
     }
     const digests = hasher.digests();
@@ -188,10 +194,23 @@ function algorithmsFor(
 
 function verify(payload: Payload, length: number, digests: Digests): void {
   const { promised } = payload;
-  if (length !== (promised.length ?? 0)) throw new S3Error('IncompleteBody');
+  checkLength(promised, length);
   verifySha256(promised.sha256, digests);
   verifyMd5(promised.md5, digests);
   if (promised.checksum !== undefined) verifyChecksum(promised.checksum, payload.trailers, digests);
+}
+
+/** AWS: the length of a form's file has bounds, and an error that tells them; every other body has one length. */
+function checkLength({ length: promised, lengths }: Promised, length: number): void {
+  if (lengths === undefined) {
+    if (length !== (promised ?? 0)) throw new S3Error('IncompleteBody');
+    return;
+  }
+  const { min, max } = lengths;
+  if (length > max)
+    throw new S3Error('EntityTooLarge', { members: { ProposedSize: length, MaxSizeAllowed: max } });
+  if (length < min)
+    throw new S3Error('EntityTooSmall', { members: { ProposedSize: length, MinSizeAllowed: min } });
 }
 
 function verifySha256(promised: string | undefined, digests: Digests): void {

@@ -20,6 +20,8 @@ export interface S3Request {
   readonly key: string | undefined;
   /** The bucket stood in the Host header. */
   readonly isVirtualHosted: boolean;
+  /** It was sent to the website of a bucket. */
+  readonly isWebsite: boolean;
   readonly body: RequestBody;
   /** IP address of the client, or of the proxy before it. */
   readonly peer: string;
@@ -29,8 +31,15 @@ const noQuery: Readonly<Record<string, string>> = Object.freeze(
   Object.create(null) as Record<string, string>,
 );
 
-/** `domains`: base names for virtual-host style (`bucket.domain`); a Host under none of them is path style. */
-export function parseRequest(http: HttpRequest, domains: readonly string[]): S3Request {
+/**
+ * `domains`: base names for virtual-host style (`bucket.domain`); a Host under none of them is path style.
+ * `websiteDomains`: the same of websites.
+ */
+export function parseRequest(
+  http: HttpRequest,
+  domains: readonly string[],
+  websiteDomains: readonly string[] = [],
+): S3Request {
   const headers = headerMap(http.rawHeaders);
   const target = originForm(http.target);
   const mark = target.indexOf('?');
@@ -38,8 +47,9 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
   const { method, body, peer } = http;
-  const host = hostBucket(headers['host'], domains);
-  const at = { ...place(path, host), isVirtualHosted: host !== undefined };
+  const site = hostBucket(headers['host'], websiteDomains);
+  const host = site ?? hostBucket(headers['host'], domains);
+  const at = { ...place(path, host), isVirtualHosted: host !== undefined, isWebsite: site !== undefined };
   return { method, path, rawQuery, query, headers, ...at, body, peer };
 }
 

@@ -14,6 +14,7 @@ import {
   getBucketPolicyStatus,
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
+import { getBucketLogging, putBucketLogging } from './operations/bucket-logging.ts';
 import {
   analyticsOperations,
   intelligentTieringOperations,
@@ -30,8 +31,8 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { deleteBucketWebsite, getBucketWebsite, putBucketWebsite } from './operations/bucket-website.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
@@ -53,6 +54,7 @@ import {
   putObjectRetention,
 } from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import { postObject } from './operations/post-object.ts';
 import {
   deleteBucketOwnershipControls,
   getBucketOwnershipControls,
@@ -80,6 +82,7 @@ export const operations: readonly Operation[] = [
   deleteBucketOwnershipControls,
   deleteBucketPolicy,
   deleteBucketTagging,
+  deleteBucketWebsite,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
@@ -87,11 +90,13 @@ export const operations: readonly Operation[] = [
   getBucketAcl,
   getBucketLifecycleConfiguration,
   getBucketLocation,
+  getBucketLogging,
   getBucketOwnershipControls,
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
   getBucketVersioning,
+  getBucketWebsite,
   getObject,
   getObjectAcl,
   getObjectAttributes,
@@ -108,12 +113,15 @@ export const operations: readonly Operation[] = [
   listObjectsV2,
   listObjectVersions,
   listParts,
+  postObject,
   putBucketAcl,
   putBucketLifecycleConfiguration,
+  putBucketLogging,
   putBucketOwnershipControls,
   putBucketPolicy,
   putBucketTagging,
   putBucketVersioning,
+  putBucketWebsite,
   putObject,
   putObjectAcl,
   putObjectLegalHold,
@@ -134,5 +142,4 @@ export const operations: readonly Operation[] = [
   ...notificationOperations,
   ...replicationOperations,
   ...requestPaymentOperations,
-  ...unsetConfigurations,
 ] as readonly Operation[];

@@ -38,8 +38,8 @@ test('a bucket is made again by its owner only', async (context) => {
 test('no operation lets an account into the bucket of another, and root does everything', async (context) => {
   const { door, alice, bob } = await town(context);
   for (const { name, route } of operations) {
-    // DeleteObjects decides by key: access.test.ts.
-    if (route.level === 'service' || name === 'CreateBucket' || name === 'DeleteObjects') continue;
+    // DeleteObjects decides by key: access.test.ts. A form is signed by itself: post-object.test.ts.
+    if (route.level === 'service' || ['CreateBucket', 'DeleteObjects', 'PostObject'].includes(name)) continue;
     const answer = await bob.send({
       method: route.method,
       bucket: 'alice-bucket',

@@ -210,6 +210,9 @@ test('every operation refuses an anonymous caller, and every row can be told fro
   await make(door, 'private');
   const routes = new Set<string>();
   for (const { name, route, action } of operations) {
+    routes.add(JSON.stringify(route));
+    // A form is signed by itself: post-object.test.ts.
+    if (name === 'PostObject') continue;
     const query = Object.entries(route.query ?? {}).map(
       ([parameter, value]) => `${parameter}=${value === true ? '' : value}`,
     );
@@ -223,14 +226,10 @@ test('every operation refuses an anonymous caller, and every row can be told fro
     // DeleteObjects decides by key, and these have none: access.test.ts.
     if (name !== 'DeleteObjects') assert.equal(answer.status, 403, name);
     assert.match(action, /^s3:[A-Z][A-Za-z]+$/);
-    routes.add(JSON.stringify(route));
   }
   assert.equal(routes.size, operations.length);
   for (const { name } of operations)
-    assert(
-      door.observations.some((it) => it.operation === name),
-      name,
-    );
+    assert(name === 'PostObject' || door.observations.some((it) => it.operation === name), name);
 });
 
 const tagged = (...tags: readonly (readonly [string, string])[]): string =>

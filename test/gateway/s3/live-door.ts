@@ -8,6 +8,7 @@ import { openRoles, type Roles } from '../../../src/accounts/roles.ts';
 import { Sessions } from '../../../src/accounts/sessions.ts';
 import type { Environment } from '../../../src/environment.ts';
 import { realClock, realRandom } from '../../../src/environment-real.ts';
+import { AccessLog } from '../../../src/gateway/s3/access-log.ts';
 import type { Observation } from '../../../src/gateway/s3/door.ts';
 import { s3Handler } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
@@ -34,6 +35,8 @@ export interface LiveDoor {
   readonly sessions: Sessions;
   readonly port: number;
   readonly s3: S3Client;
+  readonly accessLog: AccessLog;
+  readonly lostRecords: { readonly count: number };
   readonly observations: Observation[];
   /** What the door logged as its own failure. */
   readonly errors: unknown[];
@@ -48,6 +51,7 @@ export interface LiveDoorOptions {
   readonly domains?: readonly string[];
   readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
+  readonly websiteDomains?: readonly string[];
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Of lifecycle rules. */
   readonly secondsPerDay?: number;
@@ -58,6 +62,7 @@ export interface LiveDoorOptions {
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
+  const { websiteDomains = ['web.test'] } = options;
   const { secondsPerDay = SECONDS_PER_DAY } = options;
   const lifecycleChanges = { count: 0 };
   const observations: Observation[] = [];
@@ -77,6 +82,11 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   });
   const roles = await openRoles({ kv: world.kv, environment, accounts, declared: [] });
   const sessions = new Sessions({ environment, accounts, roles, secretsKey });
+  const lost = (count: number): void => {
+    lostRecords.count += count;
+  };
+  const lostRecords = { count: 0 };
+  const accessLog = new AccessLog({ environment, region, intervalMs: 300_000, lost });
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
     host: '127.0.0.1',
@@ -87,6 +97,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       sessions,
       region,
       domains,
+      websiteDomains,
+      accessLog,
       signatureV2,
       objects: objects(world.namespace.objects),
       compute: referenceCompute(),
@@ -126,6 +138,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     sessions,
     port: serving.port,
     s3: client({}),
+    accessLog,
+    lostRecords,
     observations,
     errors,
     lifecycleChanges,

@@ -1,6 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import type {
+  Expectation,
+  FacetChange,
+  Found,
+  ObjectFacet,
+  OpenObject,
+} from '../../../namespace/namespace.ts';
 import type { ObjectLock } from '../../../namespace/version.ts';
 import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, checksumNames, defaultChecksum, rowNamed } from '../checksums.ts';
@@ -20,6 +26,7 @@ import {
   text,
   writeConditionMembers,
 } from '../members.ts';
+import { redirectHeader } from '../metadata.ts';
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
@@ -76,7 +83,8 @@ export const copyObject = operation({
       if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
         await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
-      const { headers, metadata } = given;
+      const { metadata } = given;
+      const headers = withOwnRedirect(given.headers, stored.headers);
       // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
       const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
       const isInPlace =
@@ -114,7 +122,18 @@ function checkSourceSize({ attributes }: Found): void {
 const changesSomething = (wish: Input): boolean =>
   wish.metadataDirective === 'REPLACE' ||
   wish.checksumAlgorithm !== undefined ||
-  wish.storageClass !== undefined;
+  wish.storageClass !== undefined ||
+  wish.websiteRedirectLocation !== undefined;
+
+/** AWS API reference, CopyObject: the redirect of the source never goes with the copy, the one asked for always does. */
+function withOwnRedirect(
+  given: ObjectFacet['headers'],
+  stored: ObjectFacet['headers'],
+): ObjectFacet['headers'] {
+  const { [redirectHeader]: _redirect, ...others } = given;
+  const own = stored[redirectHeader];
+  return own === undefined ? others : { ...others, [redirectHeader]: own };
+}
 
 const copyOntoItself = (): S3Error =>
   new S3Error('InvalidRequest', {
