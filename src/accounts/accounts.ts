@@ -74,6 +74,8 @@ export interface Accounts {
   holder(accountId: string): Holder | undefined;
   /** The account of `root` or of the user with that name; `undefined` when there is none. */
   accountNamed(name: string): Account | undefined;
+  /** The account with that canonical id, as long as its user is there. */
+  accountOfCanonicalId(canonicalId: string): Account | undefined;
   /** Without root, by name. */
   list(): readonly User[];
   /** Fault('exists') when the name or the access key is taken. */

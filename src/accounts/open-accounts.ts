@@ -53,6 +53,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     account: (id) => directory.account(id),
     holder: (accountId) => directory.holder(accountId),
     accountNamed: (name) => directory.accountNamed(name),
+    accountOfCanonicalId: (canonicalId) => directory.accountOfCanonicalId(canonicalId),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),
     remove: (name) => store.remove(name),

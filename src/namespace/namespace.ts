@@ -1,5 +1,7 @@
 import type { Time } from '../environment.ts';
 import type { Closable } from '../scope.ts';
+import type { AccessControl, ObjectOwnership } from './access-control.ts';
+import type { NewBucket } from './new-bucket.ts';
 import type {
   BucketRules,
   DeleteMarker,
@@ -100,10 +102,12 @@ export interface ObjectFacet {
   readonly storageClass: string;
   /** In the order in which they were given; keys are unique. */
   readonly tags: readonly Tag[];
+  /** Absent: the object belongs to the owner of its bucket, and nobody else may do anything with it. */
+  readonly acl?: AccessControl | undefined;
 }
 
-/** What may change while the content stays. */
-export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'storageClass'>;
+/** What may change while the content stays. Without `acl` that stays as it was. */
+export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'acl' | 'storageClass'>;
 
 export interface Found {
   readonly attributes: Attributes;
@@ -111,7 +115,7 @@ export interface Found {
   readonly lock: ObjectLock;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
-   * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
+   * checksums, and the headers, metadata, tags and ACL that it had before. Symlinks read as their target (`inode/symlink`),
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
@@ -149,11 +153,14 @@ export interface Bucket {
   readonly configurations: readonly BucketConfigurationName[];
   /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
   readonly owner: string | undefined;
+  /** `undefined`: never set, or taken away. It stands here because every request wants to know it. */
+  readonly objectOwnership: ObjectOwnership | undefined;
 }
 
 /** The configuration documents that a bucket may have. */
 export type BucketConfigurationName =
   | 'accelerate'
+  | 'acl'
   | 'analytics'
   | 'cors'
   | 'intelligent-tiering'
@@ -213,6 +220,8 @@ export interface UploadSummary {
   readonly facet: ObjectFacet;
   /** Wanted for the parts and the whole, as given to createUpload. */
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Id of the account that began it, as given to createUpload. */
+  readonly initiator?: string | undefined;
 }
 
 export interface PartSummary {
@@ -350,11 +359,7 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(
-    caller: Caller,
-    name: string,
-    given?: { readonly owner?: string | undefined; readonly rules?: BucketRules },
-  ): Promise<Bucket>;
+  createBucket(caller: Caller, name: string, birth?: NewBucket): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;
@@ -381,6 +386,11 @@ export interface ObjectStore {
     name: BucketConfigurationName,
   ): Promise<void>;
 
+  /** Replaces the bucket's object ownership; `undefined` takes it away. */
+  setBucketOwnership(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    objectOwnership: ObjectOwnership | undefined,
+  ): Promise<void>;
   /**
    * Fault('conflict', 'bucket') for what AWS calls an invalid bucket state: object lock without versioning, versioning
    * that goes while object lock is on, object lock that is taken away.
@@ -409,6 +419,8 @@ export interface ObjectStore {
   changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /** The same for the ACL of that very inode: `undefined` also when the key leads to another one by now. */
+  setAcl(at: VersionAt & Pick<Attributes, 'ino'>, acl: AccessControl | undefined): Promise<Found | undefined>;
   /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
   setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
   /**
@@ -448,7 +460,8 @@ export interface ObjectStore {
 
   createUpload(
     caller: Caller,
-    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'> & { readonly lock?: ObjectLock | undefined },
+    to: ObjectAt &
+      Pick<UploadSummary, 'facet' | 'checksum' | 'initiator'> & { readonly lock?: ObjectLock | undefined },
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;

@@ -2,6 +2,7 @@ import type { Accounts, Credential as AccountCredential } from '../../accounts/a
 import type { Roles } from '../../accounts/roles.ts';
 import type { Session, Sessions } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
+import type { ObjectOwnership } from '../../namespace/access-control.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credential, Credentials } from './authenticate.ts';
@@ -18,6 +19,7 @@ export interface S3HandlerOptions {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   readonly objects: ObjectStore;
@@ -56,8 +58,8 @@ export async function openS3(options: S3Options): Promise<Serving> {
 /** What answers at the S3 address. */
 export function s3Handler(options: S3HandlerOptions): HttpHandler {
   const { accounts, roles, sessions, region, environment, objects, compute } = options;
-  const { domains, signatureV2, lifecycle, observe } = options;
-  const parts = { objects, compute, environment, region, accounts, lifecycle };
+  const { domains, signatureV2, lifecycle, objectOwnership, observe } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle, objectOwnership };
   const credentials = credentialsOf(accounts, sessions);
   const s3 = s3Door({ parts, credentials, domains, signatureV2, observe });
   const sts = stsDoor({ environment, accounts, roles, sessions, observe });

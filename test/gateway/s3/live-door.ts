@@ -12,6 +12,7 @@ import type { Observation } from '../../../src/gateway/s3/door.ts';
 import { s3Handler } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
+import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
@@ -44,6 +45,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Of lifecycle rules. */
@@ -89,6 +91,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       compute: referenceCompute(),
       environment,
       lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+      objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
       observe,
     }),
     clock: environment.clock,
