@@ -11,6 +11,7 @@ import { realClock, realRandom } from '../../../src/environment-real.ts';
 import type { Observation } from '../../../src/gateway/s3/door.ts';
 import { s3Handler } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
@@ -90,7 +91,10 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       objects: objects(world.namespace.objects),
       compute: referenceCompute(),
       environment,
-      lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+      lifecycle: {
+        rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
+        changed: () => void (lifecycleChanges.count += 1),
+      },
       objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
       observe,
     }),
