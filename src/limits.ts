@@ -153,19 +153,6 @@ export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
 
-// Policies.
-
-/** Owner and group, in the tree, of what anonymous callers make: nobody. */
-export const ANONYMOUS_ID = 65_534;
-/** AWS: a bucket policy, counted without white space. */
-export const POLICY_BYTES_MAX = 20 * 1024;
-/** The same as it is written: generously indented. */
-export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
-/** The shortest statement has about 40 bytes. */
-export const POLICY_STATEMENTS_MAX = 512;
-/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
-export const POLICIES_CACHED_MAX = 1_024;
-
 // Lifecycle of objects.
 
 /** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
@@ -186,6 +173,18 @@ export const LIFECYCLE_PARALLEL_MAX = 16;
 export const LIFECYCLE_PASSES_PER_DAY = 24;
 /** Between two passes, however short the days are. */
 export const LIFECYCLE_PASS_SECONDS_MIN = 1;
+// Policies.
+
+/** Owner and group, in the tree, of what anonymous callers make: nobody. */
+export const ANONYMOUS_ID = 65_534;
+/** AWS: a bucket policy, counted without white space. */
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** The same as it is written: generously indented. */
+export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
+/** The shortest statement has about 40 bytes. */
+export const POLICY_STATEMENTS_MAX = 512;
+/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
+export const POLICIES_CACHED_MAX = 1_024;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;

@@ -50,6 +50,8 @@ export async function changeBucketConfiguration(
   });
 }
 
+const isSame = (one: Uint8Array | undefined, other: Uint8Array | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : Buffer.compare(one, other) === 0;
 /** See ObjectStore.setBucketOwnership. */
 export async function setBucketOwnership(
   { kv }: Pick<Parts, 'kv'>,
@@ -62,6 +64,3 @@ export async function setBucketOwnership(
     tx.put(bucketKey(name), encodeBucket({ ...known, objectOwnership }));
   });
 }
-
-const isSame = (one: Uint8Array | undefined, other: Uint8Array | undefined): boolean =>
-  one === undefined || other === undefined ? one === other : Buffer.compare(one, other) === 0;

@@ -14,16 +14,8 @@ import {
   uploadKey,
   uploadRange,
 } from './keys.ts';
-import type {
-  Caller,
-  Found,
-  Ino,
-  ObjectKey,
-  PartSummary,
-  UploadSummary,
-  Completion,
-  UploadAt,
-} from './namespace.ts';
+import type { Caller, Found, Ino, ObjectKey } from './namespace.ts';
+import type { PartSummary, UploadSummary, Completion, UploadAt } from './upload.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import {

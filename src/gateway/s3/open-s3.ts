@@ -35,8 +35,8 @@ export interface S3Options {
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
   const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, region, objectOwnership, lifecycle } = options;
-  const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
+  const { objects, compute, region, lifecycle, objectOwnership } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle, objectOwnership };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,

@@ -73,8 +73,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
-    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
     lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
+import type { Checksum } from '../../../namespace/namespace.ts';
+import type { UploadSummary } from '../../../namespace/upload.ts';
 import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
-import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import { checksumValueElements } from '../checksums.ts';
 import { abortHeaders } from '../lifecycle-headers.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
@@ -72,8 +72,8 @@ export const listParts = operation({
             { bucket, key, uploadId: input.uploadId },
             { afterNumber: input.partNumberMarker ?? 0, partsMax },
           );
-    const people = peopleXml(context, upload);
     const headers = await abortHeaders(context, input.key, upload);
+    const people = peopleXml(context, upload);
     return { headers, body: partsDocument({ input, upload, people, partsMax, ...page }) };
   },
 });
