@@ -97,6 +97,11 @@ export const configSchema = group({
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
     }),
+    objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
+      default: 'BucketOwnerEnforced',
+      description:
+        'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
+    }),
     signatureV2: trueOrFalse({
       default: 'true',
       description:

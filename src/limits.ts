@@ -288,6 +288,8 @@ export const BUCKET_TAGS_MAX = 50;
 /** AWS: characters of a tag in UTF-16. */
 export const TAG_KEY_CHARS_MAX = 128;
 export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: grants of an ACL. */
+export const ACL_GRANTS_MAX = 100;
 /** AWS: rules of a CORS configuration, and bytes of all of it. */
 export const CORS_RULES_MAX = 100;
 export const CORS_BYTES_MAX = 64 * 1024;

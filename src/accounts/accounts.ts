@@ -68,6 +68,8 @@ export interface Accounts {
   find(accessKey: string): Credential | undefined;
   /** The account with that id, also when its user is gone; `undefined` means root. */
   account(id: string | undefined): Account;
+  /** The account with that canonical id, as long as its user is there. */
+  accountOfCanonicalId(canonicalId: string): Account | undefined;
   /** Without root, by name. */
   list(): readonly User[];
   /** Fault('exists') when the name or the access key is taken. */

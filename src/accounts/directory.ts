@@ -1,6 +1,6 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
-import { accountOf, rootAccount } from './account-id.ts';
+import { accountOf, anonymousAccount, ec2Account, rootAccount } from './account-id.ts';
 import type { Account, Credential, KeyPair, User } from './accounts.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
@@ -20,12 +20,16 @@ export interface Root extends KeyPair {
   readonly gid: number;
 }
 
+const wellKnown: readonly Account[] = [rootAccount, anonymousAccount, ec2Account];
+
 /** All users in memory, as requests look them up; open-accounts.ts changes the store first and then this. */
 export class Directory {
   readonly #box: SecretBox;
   readonly #declared: ReadonlyMap<string, DeclaredUser>;
   readonly #rows = new Map<string, UserRow>();
-  readonly #accounts = new Map<string, Account>([[rootAccount.id, rootAccount]]);
+  readonly #accounts = new Map(wellKnown.map((account) => [account.id, account]));
+  /** The same accounts by canonical id. */
+  readonly #canonical = new Map(wellKnown.map((account) => [account.canonicalId, account]));
   readonly #credentials = new Map<string, Credential>();
 
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
@@ -51,6 +55,10 @@ export class Directory {
     return id === undefined ? rootAccount : (this.#accounts.get(id) ?? accountOf(id, id));
   }
 
+  accountOfCanonicalId(canonicalId: string): Account | undefined {
+    return this.#canonical.get(canonicalId);
+  }
+
   declares(name: string): boolean {
     return this.#declared.has(name);
   }
@@ -71,6 +79,7 @@ export class Directory {
     const account = accountOf(row.accountId, name);
     this.#rows.set(name, row);
     this.#accounts.set(account.id, account);
+    this.#canonical.set(account.canonicalId, account);
     const { uid, gid } = row;
     const policies = activePolicies(name, this.#policiesOf(name, row));
     for (const { accessKey, secretKey } of this.#pairsOf(name, row)) {
@@ -84,6 +93,7 @@ export class Directory {
     if (row === undefined) return;
     for (const { accessKey } of this.#userOf(name, row).accessKeys) this.#credentials.delete(accessKey);
     this.#accounts.delete(row.accountId);
+    this.#canonical.delete(accountOf(row.accountId, name).canonicalId);
     this.#rows.delete(name);
   }
 

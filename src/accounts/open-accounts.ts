@@ -51,6 +51,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   return {
     find: (accessKey) => directory.find(accessKey),
     account: (id) => directory.account(id),
+    accountOfCanonicalId: (canonicalId) => directory.accountOfCanonicalId(canonicalId),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),
     remove: (name) => store.remove(name),

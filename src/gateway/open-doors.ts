@@ -33,6 +33,7 @@ export async function openS3Door(
     accounts,
     region: config.region,
     domains: config.s3.baseDomains,
+    objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,

@@ -1,5 +1,6 @@
 import { LIFECYCLE_STEP_ENTRIES } from '../limits.ts';
-import type { Bucket, UploadSummary } from '../namespace/namespace.ts';
+import type { Bucket } from '../namespace/namespace.ts';
+import type { UploadSummary } from '../namespace/upload.ts';
 import { abortOf, isDue } from './due.ts';
 import type { Rule } from './rules.ts';
 import { attempt, inParallel, NOTHING, prefixesOf, termsOf, type SweepParts } from './sweep-unit.ts';

@@ -3,7 +3,7 @@ import { BUCKET_CONFIGURATION_BYTES_MAX } from '../limits.ts';
 import { noSuchBucket } from './attributes.ts';
 import { bucketOf } from './buckets.ts';
 import { bucketKey, configurationKey } from './keys.ts';
-import type { Bucket, BucketConfigurationName, Ino } from './namespace.ts';
+import type { Bucket, BucketConfigurationName, Ino, ObjectOwnership } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeBucket } from './records.ts';
 
@@ -51,3 +51,15 @@ export async function changeBucketConfiguration(
 
 const isSame = (one: Uint8Array | undefined, other: Uint8Array | undefined): boolean =>
   one === undefined || other === undefined ? one === other : Buffer.compare(one, other) === 0;
+/** See ObjectStore.setBucketOwnership. */
+export async function setBucketOwnership(
+  { kv }: Pick<Parts, 'kv'>,
+  { ino, name }: Pick<Bucket, 'ino' | 'name'>,
+  objectOwnership: ObjectOwnership | undefined,
+): Promise<void> {
+  await kv.transact('durable', async (tx) => {
+    const known = await bucketOf(tx, name);
+    if (known?.ino !== ino) throw noSuchBucket(name);
+    tx.put(bucketKey(name), encodeBucket({ ...known, objectOwnership }));
+  });
+}

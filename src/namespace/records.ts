@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import { readAcl, writeAcl } from './acl-record.ts';
 import type {
   Attributes,
   BucketConfigurationName,
@@ -10,6 +11,7 @@ import type {
   Kind,
   Name,
   ObjectFacet,
+  ObjectOwnership,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
@@ -283,6 +285,7 @@ function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   });
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
   writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
+  writeAcl(writer, facet.acl);
 }
 
 function readFacet(reader: RecordReader): StoredFacet {
@@ -295,6 +298,7 @@ function readFacet(reader: RecordReader): StoredFacet {
     parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
     storageClass: reader.text() || STANDARD,
+    ...readAcl(reader),
   };
 }
 
@@ -354,15 +358,18 @@ export interface BucketRow {
   readonly configurations: readonly BucketConfigurationName[];
   /** `undefined`: root's. */
   readonly owner: string | undefined;
+  readonly objectOwnership: ObjectOwnership | undefined;
   readonly rules: BucketRules;
 }
 
-export function encodeBucket({ ino, createdAt, configurations, owner, rules }: BucketRow): Uint8Array {
+export function encodeBucket(row: BucketRow): Uint8Array {
+  const { ino, createdAt, configurations, owner, objectOwnership, rules } = row;
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
   writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
   writeRules(writer, rules);
+  writer.list(objectOwnership === undefined ? [] : [objectOwnership], (text) => writer.text(text));
   return writer.finish();
 }
 
@@ -373,8 +380,9 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
   const [owner] = reader.list(() => reader.text());
   const rules = readRules(reader);
+  const [objectOwnership] = reader.list(() => reader.text() as ObjectOwnership);
   reader.end();
-  return { ino, createdAt, configurations, owner, rules };
+  return { ino, createdAt, configurations, owner, rules, objectOwnership };
 }
 
 export interface UploadRow {
@@ -382,6 +390,7 @@ export interface UploadRow {
   readonly initiatedAt: Time;
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  readonly initiator?: string | undefined;
   readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
@@ -391,7 +400,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, lock, completed } = row;
+  const { checksum, lock, completed, initiator } = row;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
@@ -401,6 +410,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
+  writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
   return writer.finish();
 }
 
@@ -417,8 +427,9 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     lock: reader.list(() => readLock(reader))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
+  const [initiator] = reader.list(() => reader.text());
   reader.end();
-  return row;
+  return initiator === undefined ? row : { ...row, initiator };
 }
 
 export interface PartRow {

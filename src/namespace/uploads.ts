@@ -14,16 +14,8 @@ import {
   uploadKey,
   uploadRange,
 } from './keys.ts';
-import type {
-  Caller,
-  Found,
-  Ino,
-  ObjectKey,
-  PartSummary,
-  UploadSummary,
-  Completion,
-  UploadAt,
-} from './namespace.ts';
+import type { Caller, Found, Ino, ObjectKey } from './namespace.ts';
+import type { PartSummary, UploadSummary, Completion, UploadAt } from './upload.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import {
@@ -79,30 +71,23 @@ async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload>
   return upload;
 }
 
-const summaryOf = (key: ObjectKey, { uploadId, initiatedAt, facet, checksum }: UploadRow): UploadSummary => ({
-  key,
-  uploadId,
-  initiatedAt,
-  facet,
-  checksum,
-});
+const summaryOf = (key: ObjectKey, row: UploadRow): UploadSummary => {
+  const { uploadId, initiatedAt, facet, checksum, initiator } = row;
+  const summary = { key, uploadId, initiatedAt, facet, checksum };
+  return initiator === undefined ? summary : { ...summary, initiator };
+};
 
 /** See ObjectStore.createUpload. */
 export async function createUpload(
   { kv, sequence, environment }: Parts,
-  { bucket, key, facet, checksum, lock }: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum'>,
+  to: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum' | 'initiator'>,
 ): Promise<UploadSummary> {
+  const { bucket, key, facet, checksum, lock, initiator } = to;
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
-  const row = {
-    uploadId,
-    initiatedAt: environment.clock.wall(),
-    facet,
-    checksum,
-    lock,
-    completed: undefined,
-  };
+  const initiatedAt = environment.clock.wall();
+  const row = { uploadId, initiatedAt, facet, checksum, lock, initiator, completed: undefined };
   await kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));

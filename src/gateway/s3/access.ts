@@ -1,13 +1,14 @@
-import type { Accounts } from '../../accounts/accounts.ts';
 import type { Clock } from '../../environment.ts';
-import type { Bucket, ObjectStore, Tag } from '../../namespace/namespace.ts';
+import type { Bucket, Tag } from '../../namespace/namespace.ts';
 import { evaluate, evaluateAll, type Question, type Verdict } from '../../policy/evaluate.ts';
 import type { Policy } from '../../policy/policy.ts';
+import { bucketGrants, objectVerdict, type AclParts, type AclWish } from './acl-access.ts';
 import type { BucketPolicies, StoredPolicy } from './bucket-policy.ts';
 import { existingTagPrefix, isOfBody, lookupIn, type Circumstances } from './condition-keys.ts';
 import { S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { Action, ConditionValues, Principal } from './operation.ts';
+import { isEnforced } from './ownership.ts';
 import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
@@ -23,17 +24,15 @@ export interface Wish {
   readonly bucketName?: string | undefined;
   /** Of the object; absent: the bucket itself. */
   readonly key?: string | undefined;
-  /** As the client named it. */
-  readonly versionId?: string | undefined;
   /** What `s3:prefix` is, when it is not the request's parameter. */
   readonly prefix?: string | undefined;
+  /** Of the version that is named, as the client wrote it; absent: the latest one is meant. */
+  readonly versionId?: string | undefined;
   /** See NeededAction. */
   readonly isOwnersRight?: boolean;
 }
 
-export interface AccessParts {
-  readonly objects: ObjectStore;
-  readonly accounts: Pick<Accounts, 'account'>;
+export interface AccessParts extends AclParts {
   readonly clock: Clock;
   readonly policies: BucketPolicies;
 }
@@ -98,11 +97,12 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
-  /** The usual case, known without a look at anything: no policy has a say, and the bucket is the principal's. */
+  /** The usual case, known without a look at anything: neither policies nor ACLs have a say, and the bucket is one's own. */
   isUndisputed(bucket: Bucket | undefined): boolean {
     const { isRoot, policies, sessionPolicies } = this.#asker.principal;
     if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;
-    return !bucket.configurations.includes('policy') && (isRoot || this.isOwn(bucket));
+    if (bucket.configurations.includes('policy')) return false;
+    return isRoot || (this.isOwn(bucket) && isEnforced(this.#parts, bucket));
   }
 
   async may(wish: Wish): Promise<boolean> {
@@ -133,21 +133,35 @@ export class Access {
     // Every account lists its own buckets and makes new ones.
     if (wish.bucket === undefined) return identity === 'allow' && !isAnonymous;
     if (isRoot) return true;
+    const byObject = await this.#objectVerdict(wish, wish.bucket);
+    if (byObject === 'foreign') return false;
     if (this.isOwn(wish.bucket)) return identity === 'allow' || resource === 'allow';
-    // Who comes from another account needs both: its own side's word and the bucket's.
+    // Who comes from another account needs both: its own side's word and the bucket's or the object's.
     if (identity !== 'allow') return false;
-    return this.#isGranted(wish, wish.bucket, { stored, resource });
+    return byObject === 'allow' || (await this.#isGranted(wish, wish.bucket, { stored, resource }));
+  }
+
+  /** What the ACL of an object says; nothing about the ACL of one that is only being made. */
+  async #objectVerdict(wish: Wish, bucket: Bucket): Promise<'allow' | 'foreign' | 'none'> {
+    return wish.isOwnersRight === true ? 'none' : objectVerdict(this.#parts, this.#aclWish(wish, bucket));
+  }
+
+  #aclWish({ action, key, versionId }: Wish, bucket: Bucket): AclWish {
+    const { principal, request } = this.#asker;
+    const uploadId = request.query['uploadId'];
+    return { action, bucket, key, versionId, uploadId, asker: principal.account.id };
   }
 
   /** Does the bucket let in somebody who is not of its account? */
   async #isGranted(
-    { isOwnersRight }: Wish,
+    wish: Wish,
     bucket: Bucket,
     { stored, resource }: { readonly stored: StoredPolicy | undefined; readonly resource: Verdict },
   ): Promise<boolean> {
-    if (isOwnersRight === true) return true;
+    if (wish.isOwnersRight === true) return true;
     const isAllowed = resource === 'allow' || resource === 'delegate';
-    return isAllowed && !(await this.#isRestricted(bucket, stored));
+    if (isAllowed && !(await this.#isRestricted(bucket, stored))) return true;
+    return bucketGrants(this.#parts, this.#aclWish(wish, bucket));
   }
 
   /** A denial that binds neither root nor, unless it was meant, the account of the bucket. */

@@ -149,8 +149,8 @@ class Door {
   }
 
   #access(asker: Asker): Access {
-    const { objects, accounts, environment } = this.#options.parts;
-    return new Access({ objects, accounts, clock: environment.clock, policies: this.#policies }, asker);
+    const { parts } = this.#options;
+    return new Access({ ...parts, clock: parts.environment.clock, policies: this.#policies }, asker);
   }
 
   async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {

@@ -1,6 +1,6 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
 import type { LifecycleHook } from './operation.ts';
@@ -14,6 +14,7 @@ export interface S3Options {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
@@ -32,9 +33,9 @@ export interface S3Options {
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, lifecycle } = options;
-  const parts = { objects, compute, environment, region, accounts, lifecycle };
+  const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
+  const { objects, compute, region, lifecycle, objectOwnership } = options;
+  const parts = { objects, compute, environment, region, accounts, lifecycle, objectOwnership };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,

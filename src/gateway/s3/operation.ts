@@ -2,10 +2,11 @@ import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { Calendar } from '../../lifecycle/calendar.ts';
-import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Bucket, Caller, ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Access } from './access.ts';
+import type { S3ErrorCode } from './error-codes.ts';
 import type { AnswerStream } from './http.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -18,7 +19,13 @@ export type Binding =
   /** All headers that start with the prefix, as a record without it. */
   | { readonly in: 'headers'; readonly prefix: string }
   /** The whole body, converted by the member's schema. Read and verified before the handler runs. */
-  | { readonly in: 'xml'; readonly root: string; readonly integrity: 'required' | 'optional' }
+  | {
+      readonly in: 'xml';
+      readonly root: string;
+      readonly integrity: 'required' | 'optional';
+      /** What a document that does not fit is answered with, when it is not MalformedXML. */
+      readonly malformed?: S3ErrorCode;
+    }
   /** The body as a Payload that the handler reads. */
   | { readonly in: 'stream' };
 
@@ -68,7 +75,9 @@ export interface S3Parts {
   readonly compute: Compute;
   readonly environment: Environment;
   readonly region: string;
-  readonly accounts: Pick<Accounts, 'account'>;
+  readonly accounts: Pick<Accounts, 'account' | 'accountOfCanonicalId'>;
+  /** Of new buckets, and of those that never set any. */
+  readonly objectOwnership: ObjectOwnership;
   readonly lifecycle: LifecycleHook;
 }
 

@@ -1,14 +1,7 @@
-import type { Account } from '../../accounts/accounts.ts';
+import { anonymousAccount } from '../../accounts/account-id.ts';
 import { ANONYMOUS_ID } from '../../limits.ts';
 import { accountArn, canonicalName, userArn, type Requester } from '../../policy/principal.ts';
 import type { Principal } from './operation.ts';
-
-/** AWS: the canonical user id of who does not say who it is. */
-const anonymousAccount: Account = {
-  id: '',
-  canonicalId: '65a011a29cdf8ec533ec3d1ccaae921c',
-  displayName: 'anonymous',
-};
 
 /** Who sends a request without a signature. */
 export const anonymous: Principal = {

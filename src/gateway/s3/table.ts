@@ -1,17 +1,18 @@
 import type { Operation } from './operation.ts';
+import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketLifecycle,
   getBucketLifecycleConfiguration,
   putBucketLifecycleConfiguration,
 } from './operations/bucket-lifecycle.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
   getBucketPolicyStatus,
   putBucketPolicy,
 } from './operations/bucket-policy.ts';
-import { notificationOperations } from './operations/bucket-notification.ts';
 import {
   analyticsOperations,
   intelligentTieringOperations,
@@ -29,7 +30,7 @@ import {
   listBuckets,
 } from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
+import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
@@ -41,6 +42,7 @@ import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
 import {
   getObjectLegalHold,
   getObjectLockConfiguration,
@@ -50,6 +52,11 @@ import {
   putObjectRetention,
 } from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './operations/ownership-controls.ts';
 import {
   deletePublicAccessBlock,
   getPublicAccessBlock,
@@ -69,14 +76,17 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketLifecycle,
+  deleteBucketOwnershipControls,
   deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
   deletePublicAccessBlock,
+  getBucketAcl,
   getBucketLifecycleConfiguration,
   getBucketLocation,
+  getBucketOwnershipControls,
   getBucketPolicy,
   getBucketPolicyStatus,
   getBucketTagging,
@@ -97,11 +107,14 @@ export const operations: readonly Operation[] = [
   listObjectsV2,
   listObjectVersions,
   listParts,
+  putBucketAcl,
   putBucketLifecycleConfiguration,
+  putBucketOwnershipControls,
   putBucketPolicy,
   putBucketTagging,
   putBucketVersioning,
   putObject,
+  putObjectAcl,
   putObjectLegalHold,
   putObjectLockConfiguration,
   putObjectRetention,

@@ -16,12 +16,12 @@ export const versionText = (versionId: VersionId): string =>
 export function versionOf(text: string | undefined, argument = 'versionId'): VersionId | undefined {
   if (text === undefined) return undefined;
   if (text === 'null') return NULL_VERSION;
-  const id = ID.test(text) ? parseInt(text, 16) : NaN;
   if (text === '' && argument === 'versionId')
     throw invalidArgument('Version id cannot be the empty string', argument, text);
-  if (!Number.isSafeInteger(id) || id === NULL_VERSION)
-    throw invalidArgument('Invalid version id specified', argument, text);
-  return id as VersionId;
+  const id = ID.test(text) ? parseInt(text, 16) : NULL_VERSION;
+  if (id === NULL_VERSION) throw invalidArgument('Invalid version id specified', argument, text);
+  // Beyond all numbers of the store: the id of no version.
+  return Math.min(id, Number.MAX_SAFE_INTEGER) as VersionId;
 }
 
 /** Members of operations on one version of an object. */

@@ -4,8 +4,8 @@ import { xmlElement, type XmlNode } from './xml.ts';
 
 /**
  * A value in the shape of `schema` from an element, member names being element names: object → child elements, array →
- * the repeated elements of that name (S3 does not wrap its lists), the rest → text. Unknown elements are ignored as S3
- * ignores them. What does not fit is left out or kept as text, so that the schema's validation refuses it.
+ * the repeated elements of that name (S3 does not wrap its lists), the rest → text. A member `@name` is an attribute.
+ * Unknown elements are ignored as S3 ignores them. What does not fit is left out or kept as text, so that the schema's validation refuses it.
  */
 export function fromXml(schema: TSchema, node: XmlNode): unknown {
   switch (schema[Kind]) {
@@ -33,6 +33,9 @@ function objectFrom(schema: TObject, node: XmlNode): Record<string, unknown> {
     } else {
       value[child.name] = fromXml(member, child);
     }
+  }
+  for (const name in node.attributes) {
+    if (`@${name}` in schema.properties) value[`@${name}`] = node.attributes[name];
   }
   return withEmptyLists(schema, value);
 }

@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
     asked: [
       [{ ...request('PUT', 'new'), body: 'x' }, 200],
       [{ ...request('PUT', 'new'), ...tagged }, 403],
-      [request('POST', 'm', { uploads: '' }), 200],
+      [request('POST', 'm', { uploads: '' }), 403],
       [request('GET', undefined, { uploads: '' }), 403],
       [request('GET', 'new'), 403],
     ],

@@ -85,8 +85,8 @@ const refused: readonly {
   },
   {
     bucket: 'abc',
-    request: { headers: { 'x-amz-object-ownership': 'ObjectWriter' } },
-    code: 'NotImplemented',
+    request: { headers: { 'x-amz-object-ownership': 'Nobody' } },
+    code: 'InvalidArgument',
   },
 ];
 

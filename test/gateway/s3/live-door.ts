@@ -10,7 +10,7 @@ import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -37,6 +37,7 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   /** Of lifecycle rules. */
@@ -72,6 +73,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     region,
     accounts,
     lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { isPublicByAcl } from '../acl-access.ts';
 import { requireOwnAccount } from '../authorise.ts';
 import { putBucketDocument } from '../bucket-document.ts';
 import type { PolicyDocument } from '../bucket-policy.ts';
@@ -70,7 +71,7 @@ export const deleteBucketPolicy = operation({
   },
 });
 
-/** AWS API reference, GetBucketPolicyStatus. A bucket without a policy is not public by it. */
+/** AWS API reference, GetBucketPolicyStatus. A bucket may be public by its policy or by its ACL. */
 export const getBucketPolicyStatus = operation({
   name: 'GetBucketPolicyStatus',
   route: { method: 'GET', level: 'bucket', query: { policyStatus: true } },
@@ -79,8 +80,10 @@ export const getBucketPolicyStatus = operation({
   bindings: bucketMembers.bindings,
   success: 200,
   async handle(context) {
-    const stored = await context.access.policyOf(bucketOf(context));
-    const status = xmlElement('IsPublic', stored?.isPublic === true);
+    const bucket = bucketOf(context);
+    const stored = await context.access.policyOf(bucket);
+    const isPublicBucket = stored?.isPublic === true || (await isPublicByAcl(context.parts, bucket));
+    const status = xmlElement('IsPublic', isPublicBucket);
     return { headers: [], body: `${xmlHead}<PolicyStatus${xmlNamespace}>${status}</PolicyStatus>` };
   },
 });

@@ -64,7 +64,7 @@ export const copyObject = operation({
   async handle(context, wish) {
     checkDirectives(wish);
     const expect = writeExpectation(wish);
-    const stored = facetOf(wish);
+    const stored = await facetOf(context, wish);
     const lock = lockOf(context, wish);
     return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
@@ -77,8 +77,8 @@ export const copyObject = operation({
         await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { headers, metadata } = given;
-      // AWS API reference, CopyObject: the class of the source does not go with the copy.
-      const change = { headers, metadata, tags, storageClass: stored.storageClass };
+      // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
       const isInPlace =
         isSelf &&
         bucketOf(context).rules.versioning === 'off' &&

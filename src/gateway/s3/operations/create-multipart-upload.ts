@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
+import type { Checksum } from '../../../namespace/namespace.ts';
+import type { UploadSummary } from '../../../namespace/upload.ts';
 import { rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
@@ -30,8 +31,13 @@ export const createMultipartUpload = operation({
   },
   success: 200,
   async handle(context, input) {
+    // AWS API reference, CreateMultipartUpload: anonymous users cannot initiate multipart uploads.
+    if (context.principal.isAnonymous)
+      throw new S3Error('AccessDenied', {
+        message: 'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
+      });
     const { objects } = context.parts;
-    const facet = { ...emptyFacet, ...facetOf(input) };
+    const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
     const upload = await objects.createUpload(context.principal.caller, {
@@ -39,6 +45,7 @@ export const createMultipartUpload = operation({
       key: keyBytes(input.key),
       facet,
       checksum,
+      initiator: context.principal.account.id,
       lock: lockOf(context, input),
     });
     const body =

@@ -40,7 +40,7 @@ export const putObject = operation({
   },
   success: 200,
   async handle(context, input) {
-    const stored = facetOf(input);
+    const stored = await facetOf(context, input);
     const expect = writeExpectation(input);
     const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];

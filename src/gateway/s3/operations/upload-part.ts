@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
-import type { OpenObject, PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import type { OpenObject } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import {
   checksumValueElements,
   checksumValueHeaders,
