@@ -153,19 +153,6 @@ export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
 
-// Policies.
-
-/** Owner and group, in the tree, of what anonymous callers make: nobody. */
-export const ANONYMOUS_ID = 65_534;
-/** AWS: a bucket policy, counted without white space. */
-export const POLICY_BYTES_MAX = 20 * 1024;
-/** The same as it is written: generously indented. */
-export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
-/** The shortest statement has about 40 bytes. */
-export const POLICY_STATEMENTS_MAX = 512;
-/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
-export const POLICIES_CACHED_MAX = 1_024;
-
 // Lifecycle of objects.
 
 /** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
@@ -178,14 +165,28 @@ export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
 export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
 /** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
 export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Buckets whose rules are kept ready for requests: at most 1 MiB of document each, mostly below 1 KiB. */
+export const LIFECYCLES_CACHED_MAX = 256;
 /** Objects, versions or uploads that a step of the executor looks at. */
 export const LIFECYCLE_STEP_ENTRIES = 256;
 /** Changes that such a step makes at a time: they share durable writes. */
 export const LIFECYCLE_PARALLEL_MAX = 16;
 /** Passes over all buckets with rules that fit into a day of the rules. */
 export const LIFECYCLE_PASSES_PER_DAY = 24;
-/** Between two passes, however short the days are. */
+/** Between two passes, however short the days are, and between a change of rules and the pass for it. */
 export const LIFECYCLE_PASS_SECONDS_MIN = 1;
+// Policies.
+
+/** Owner and group, in the tree, of what anonymous callers make: nobody. */
+export const ANONYMOUS_ID = 65_534;
+/** AWS: a bucket policy, counted without white space. */
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** The same as it is written: generously indented. */
+export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
+/** The shortest statement has about 40 bytes. */
+export const POLICY_STATEMENTS_MAX = 512;
+/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
+export const POLICIES_CACHED_MAX = 1_024;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;

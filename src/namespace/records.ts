@@ -3,6 +3,7 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { readAcl, writeAcl } from './acl-record.ts';
+import type { ObjectOwnership } from './access-control.ts';
 import type {
   Attributes,
   BucketConfigurationName,
@@ -11,7 +12,6 @@ import type {
   Kind,
   Name,
   ObjectFacet,
-  ObjectOwnership,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 

@@ -97,7 +97,7 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
-  /** The usual case, known without a look at anything: neither policies nor ACLs have a say, and the bucket is one's own. */
+  /** The usual case, known without a look at anything: no policy has a say, and the bucket and all in it is the principal's. */
   isUndisputed(bucket: Bucket | undefined): boolean {
     const { isRoot, policies, sessionPolicies } = this.#asker.principal;
     if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;

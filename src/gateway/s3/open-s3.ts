@@ -1,6 +1,7 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership } from '../../namespace/access-control.ts';
+import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
 import type { LifecycleHook } from './operation.ts';
@@ -34,8 +35,8 @@ export interface S3Options {
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
   const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, region, lifecycle, objectOwnership } = options;
-  const parts = { objects, compute, environment, region, accounts, lifecycle, objectOwnership };
+  const { objects, compute, region, objectOwnership, lifecycle } = options;
+  const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,
