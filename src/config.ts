@@ -15,6 +15,8 @@ import {
   EXPORT_CLIENTS_MAX,
   EXPORT_RULES_MAX,
   POLICIES_PER_USER_MAX,
+  ROLE_POLICIES_MAX,
+  ROLES_DECLARED_MAX,
   SECONDS_PER_DAY,
   USERS_DECLARED_MAX,
 } from './limits.ts';
@@ -49,9 +51,11 @@ const exportRule = group({
 export type ExportRule = Decoded<typeof exportRule>;
 
 /** What it says is checked where it is parsed. */
-const policyDocument = Type.Unsafe<string | Readonly<Record<string, unknown>>>({
-  anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
-});
+const policyDocument = (options: { readonly description?: string }) =>
+  Type.Unsafe<string | Readonly<Record<string, unknown>>>({
+    anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
+    ...options,
+  });
 
 /** A user that is there from the start. */
 const declaredUser = group({
@@ -60,11 +64,25 @@ const declaredUser = group({
   secretKey: secretKey({ secret: true, description: 'Secret key.' }),
   uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
   gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
-  policies: Type.Array(policyDocument, {
+  policies: Type.Array(policyDocument({}), {
     default: [],
     maxItems: POLICIES_PER_USER_MAX,
     description:
       'Policy documents, as JSON text or as the same in YAML, of what it may do; without any: everything in its own buckets.',
+  }),
+});
+
+/** What users may become for a time. */
+const declaredRole = group({
+  name: userName({
+    description: 'Name of the role; its sessions outlive a restart as long as name and user stay.',
+  }),
+  user: userName({ default: 'root', description: 'User whose account it belongs to, or root.' }),
+  trust: policyDocument({ description: 'Policy document that names who may assume it.' }),
+  policies: Type.Array(policyDocument({}), {
+    default: [],
+    maxItems: ROLE_POLICIES_MAX,
+    description: 'Policy documents of what it may do; without any, nothing.',
   }),
 });
 
@@ -150,6 +168,12 @@ export const configSchema = group({
     maxItems: USERS_DECLARED_MAX,
     flag: false,
     description: 'Users beside root, each with its own buckets. Others are made with terrace user create.',
+  }),
+  roles: Type.Array(declaredRole, {
+    default: [],
+    maxItems: ROLES_DECLARED_MAX,
+    flag: false,
+    description: 'Roles that users may assume for temporary keys. Others are made with terrace role create.',
   }),
   hot: group({
     path: Type.Optional(

@@ -153,6 +153,37 @@ export const ACCOUNT_ID_ATTEMPTS_MAX = 8;
 /** AES-256. */
 export const SECRETS_KEY_BYTES = 32;
 
+// Roles and temporary keys.
+
+/** AWS: roles of one account. All are held in memory, with their policies. */
+export const ROLES_MAX = 1_000;
+export const ROLES_DECLARED_MAX = 1_000;
+/** AWS: managed policies attached to one role. */
+export const ROLE_POLICIES_MAX = 10;
+/** AWS: all inline policies of one role together. */
+export const ROLE_POLICY_CHARS_MAX = 10_240;
+/** AWS: trust policy of a role, at its most. */
+export const ROLE_TRUST_CHARS_MAX = 8_192;
+/** AWS: shortest session of all. */
+export const SESSION_SECONDS_MIN = 900;
+/** AWS: longest session of a role. */
+export const ROLE_SESSION_SECONDS_MAX = 43_200;
+/** AWS: longest session of a role that was assumed by a session of another role. */
+export const CHAINED_SESSION_SECONDS_MAX = 3_600;
+/** AWS: longest session of a user. */
+export const USER_SESSION_SECONDS_MAX = 129_600;
+/** AWS: longest session of who owns an account as a whole. */
+export const ROOT_SESSION_SECONDS_MAX = 3_600;
+/** AWS: inline session policy. */
+export const SESSION_POLICY_CHARS_MAX = 2_048;
+/** A session policy of the longest kind is 4,096 bytes of UTF-8; names and keys are some 500. */
+export const SESSION_TOKEN_CHARS_MAX = 8_192;
+/** Opened tokens kept, with their policies: 16 KiB each at most, mostly 1. */
+export const SESSIONS_CACHED_MAX = 1_024;
+/** Parameters of an STS call: a session policy with every byte encoded, and names. */
+export const STS_FORM_BYTES_MAX = 65_536;
+export const STS_PARAMETERS_MAX = 128;
+
 // Lifecycle of objects.
 
 /** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */

@@ -38,14 +38,16 @@ export interface User {
   readonly policies: readonly UserPolicy[];
 }
 
-/** What a request needs to know about its key. The same object as long as neither key nor user changes. */
-export interface Credential {
-  readonly accessKey: string;
-  readonly secretKey: string;
+/** Who has an account: its user, or root. */
+export interface Holder {
   readonly account: Account;
   readonly uid: number;
   readonly gid: number;
   readonly isRoot: boolean;
+}
+
+/** What a request needs to know about its key. The same object as long as neither key nor user changes. */
+export interface Credential extends KeyPair, Holder {
   /** `undefined`: it may do whatever its account may. */
   readonly policies: readonly Policy[] | undefined;
 }
@@ -70,6 +72,10 @@ export interface Accounts {
   account(id: string | undefined): Account;
   /** The account with that canonical id, as long as its user is there. */
   accountOfCanonicalId(canonicalId: string): Account | undefined;
+  /** By the account's id; `undefined` when its user is gone. */
+  holder(accountId: string): Holder | undefined;
+  /** The account of `root` or of the user with that name; `undefined` when there is none. */
+  accountNamed(name: string): Account | undefined;
   /** Without root, by name. */
   list(): readonly User[];
   /** Fault('exists') when the name or the access key is taken. */

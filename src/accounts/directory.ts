@@ -1,7 +1,7 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { accountOf, anonymousAccount, ec2Account, rootAccount } from './account-id.ts';
-import type { Account, Credential, KeyPair, User } from './accounts.ts';
+import type { Account, Credential, Holder, KeyPair, User } from './accounts.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
 import { activePolicies, declaredPolicies, type UserPolicy } from './user-policies.ts';
@@ -26,6 +26,7 @@ const wellKnown: readonly Account[] = [rootAccount, anonymousAccount, ec2Account
 export class Directory {
   readonly #box: SecretBox;
   readonly #declared: ReadonlyMap<string, DeclaredUser>;
+  readonly #root: Credential;
   readonly #rows = new Map<string, UserRow>();
   readonly #accounts = new Map(wellKnown.map((account) => [account.id, account]));
   /** The same accounts by canonical id. */
@@ -35,12 +36,8 @@ export class Directory {
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
     this.#box = box;
     this.#declared = new Map(declared.map((user) => [user.name, user]));
-    this.#credentials.set(root.accessKey, {
-      ...root,
-      account: rootAccount,
-      isRoot: true,
-      policies: undefined,
-    });
+    this.#root = { ...root, account: rootAccount, isRoot: true, policies: undefined };
+    this.#credentials.set(root.accessKey, this.#root);
   }
 
   get size(): number {
@@ -57,6 +54,17 @@ export class Directory {
 
   accountOfCanonicalId(canonicalId: string): Account | undefined {
     return this.#canonical.get(canonicalId);
+  }
+
+  holder(accountId: string): Holder | undefined {
+    if (accountId === rootAccount.id) return this.#root;
+    const account = this.#accounts.get(accountId);
+    const row = account && this.#rows.get(account.displayName);
+    return row && account && { account, uid: row.uid, gid: row.gid, isRoot: false };
+  }
+
+  accountNamed(name: string): Account | undefined {
+    return name === rootAccount.displayName ? rootAccount : this.user(name)?.account;
   }
 
   declares(name: string): boolean {

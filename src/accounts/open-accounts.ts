@@ -52,6 +52,8 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     find: (accessKey) => directory.find(accessKey),
     account: (id) => directory.account(id),
     accountOfCanonicalId: (canonicalId) => directory.accountOfCanonicalId(canonicalId),
+    holder: (accountId) => directory.holder(accountId),
+    accountNamed: (name) => directory.accountNamed(name),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),
     remove: (name) => store.remove(name),

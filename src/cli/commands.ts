@@ -4,6 +4,7 @@ import { parseArguments } from './arguments.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { userPolicyCommands } from './user-policy.ts';
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   status,
   ...userCommands,
   ...userPolicyCommands,
+  ...roleCommands,
   help,
   version,
 ];

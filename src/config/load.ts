@@ -126,7 +126,7 @@ function complete(config: Config): Config {
   return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
 }
 
-function refuseContradictions({ root, users, s3, nfs, admin }: Config): void {
+function refuseContradictions({ root, users, roles, s3, nfs, admin }: Config): void {
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
@@ -139,17 +139,23 @@ function refuseContradictions({ root, users, s3, nfs, admin }: Config): void {
       throw new UsageError(`${flag} and ${twin[0]} have the same address: give each its own port`);
   }
   refuseTwins(
+    'user',
     'name',
     users.map(({ name }) => name),
   );
-  refuseTwins('accessKey', [root.accessKey ?? '', ...users.map(({ accessKey }) => accessKey)]);
+  refuseTwins('user', 'accessKey', [root.accessKey ?? '', ...users.map(({ accessKey }) => accessKey)]);
+  refuseTwins(
+    'role',
+    'name',
+    roles.map(({ name }) => name),
+  );
   for (const rule of nfs.exports) for (const client of rule.clients) checkClient(client);
 }
 
-function refuseTwins(member: string, values: readonly string[]): void {
+function refuseTwins(noun: string, member: string, values: readonly string[]): void {
   const twin = values.find((value, index) => values.indexOf(value) < index);
   if (twin !== undefined)
-    throw new UsageError(`users: ${member} "${twin}" is there twice: give each user its own`);
+    throw new UsageError(`${noun}s: ${member} "${twin}" is there twice: give each ${noun} its own`);
 }
 
 function checkClient(client: string): void {

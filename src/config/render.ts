@@ -91,6 +91,16 @@ nfs:
     - { bucket: '*', clients: [127.0.0.0/8, 10.0.0.0/8], squash: root }
 users:
   - { name: alice, accessKey: ALICE-KEY, secretKey: a-long-secret, uid: 1000, gid: 1000 }
+roles:
+  - name: reader
+    user: alice
+    trust: |
+      { "Version": "2012-10-17",
+        "Statement": { "Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole" } }
+    policies:
+      - |
+        { "Version": "2012-10-17",
+          "Statement": { "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*" } }
 hot:
   path: /dev/nvme1n1
 \`\`\`

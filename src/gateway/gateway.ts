@@ -50,7 +50,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const rootKeys = await openRootKeys(environment, config.data, config.root);
     const layers = await openLayers(scope, config, { environment, stopped: stopped.give });
     const { namespace, blobs, kv } = layers;
-    const accounts = await openGatewayAccounts(config, rootKeys, { kv, environment });
+    const identities = await openGatewayAccounts(config, rootKeys, { kv, environment });
+    const { accounts } = identities;
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
     const { objects } = namespace;
@@ -60,7 +61,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
-    const s3 = open.own(await openS3Door(config, accounts, parts));
+    const s3 = open.own(await openS3Door(config, identities, parts));
     const nfs = open.own(await openNfsDoor(config, parts));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
@@ -86,7 +87,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
         metrics,
         status,
         unready,
-        accounts,
+        ...identities,
         bucketsOf,
       }),
     );

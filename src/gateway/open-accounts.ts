@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Accounts } from '../accounts/accounts.ts';
 import { openAccounts } from '../accounts/open-accounts.ts';
+import { openRoles, type Roles } from '../accounts/roles.ts';
+import { Sessions } from '../accounts/sessions.ts';
 import type { Config } from '../config.ts';
 import type { Environment, Random } from '../environment.ts';
 import { Fault } from '../fault.ts';
@@ -13,23 +15,38 @@ import type { RootKeys } from './root-keys.ts';
 /** In the data directory; only its owner can read it. Seals the secret keys of users in the store. */
 const secretsKeyFile = 'secrets.key';
 
-/** Root, the users of the store and those of the config. */
+/** Who may call, and what for. */
+export interface Identities {
+  readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
+}
+
+/** Root, the users and roles of the store and those of the config. */
 export async function openGatewayAccounts(
   config: Config,
   rootKeys: RootKeys,
   { kv, environment }: { readonly kv: Kv; readonly environment: Environment },
-): Promise<Accounts> {
+): Promise<Identities> {
   // Files that S3 makes belong to whom the data directory belongs to, usually the user that started the gateway, unless
   // the user has ids of its own.
   const { uid, gid } = await stat(config.data);
   const { accessKey, secretKey } = rootKeys;
-  return openAccounts({
+  const secretsKey = await openSecretsKey(environment.random, path.join(config.data, secretsKeyFile));
+  const accounts = await openAccounts({
     kv,
     environment,
     root: { accessKey, secretKey, uid, gid },
     declared: config.users.map((user) => ({ uid, gid, ...user, policies: user.policies.map(documentText) })),
-    secretsKey: await openSecretsKey(environment.random, path.join(config.data, secretsKeyFile)),
+    secretsKey,
   });
+  const declared = config.roles.map((role) => ({
+    ...role,
+    trust: documentText(role.trust),
+    policies: role.policies.map(documentText),
+  }));
+  const roles = await openRoles({ kv, environment, accounts, declared });
+  return { accounts, roles, sessions: new Sessions({ environment, accounts, roles, secretsKey }) };
 }
 
 /** Policies of the config are JSON, or the same written as YAML. */

@@ -1,6 +1,5 @@
 import type { CallReport } from 'nfs-server-ts/dispatch';
 import { procedures } from 'nfs-server-ts/nfs3';
-import type { Accounts } from '../accounts/accounts.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
@@ -8,11 +7,13 @@ import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
+import type { Identities } from './open-accounts.ts';
 import type { Layers } from './open-layers.ts';
 import type { Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
 import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
+import { stsActions } from './s3/sts/actions.ts';
 import { operations } from './s3/table.ts';
 
 export interface DoorParts {
@@ -25,12 +26,12 @@ export interface DoorParts {
 /** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
-  accounts: Accounts,
+  identities: Identities,
   { layers, environment, metrics, lifecycle }: DoorParts,
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
-    accounts,
+    ...identities,
     region: config.region,
     domains: config.s3.baseDomains,
     objectOwnership: config.s3.objectOwnership,
@@ -57,7 +58,7 @@ export async function openNfsDoor(
 }
 
 function s3Observer(metrics: Metrics): (observation: Observation) => void {
-  const names = [...operations.map(({ name }) => name), 'Unknown'];
+  const names = [...[...operations, ...stsActions].map(({ name }) => name), 'Unknown'];
   const seconds = metrics.histogram({
     name: 's3_request_seconds',
     help: 'From the header of a request to the start of its answer',

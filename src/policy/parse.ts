@@ -5,8 +5,11 @@ import { compilePattern } from './pattern.ts';
 import type { PatternSet, Policy, Statement } from './policy.ts';
 import { parsePrincipals } from './principal.ts';
 
-/** A policy is attached to a resource, and names principals, or to an identity, and names none. */
-export type PolicyKind = 'resource' | 'identity';
+/**
+ * A policy is attached to a resource, and names principals, or to an identity, and names none. One of trust is attached to
+ * a role, is about nothing but it, and names who may assume it.
+ */
+export type PolicyKind = 'resource' | 'identity' | 'trust';
 
 /** `service:Name`, with wildcards, or all there are. */
 const actionForm = /^(?:\*+|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/;
@@ -105,14 +108,23 @@ function statementOf(element: unknown, { kind, hasVariables }: Rules): Statement
     return compilePattern(text.toLowerCase(), { hasWildcards: true, hasVariables: false });
   });
   const rules = { hasWildcards: true, hasVariables };
-  const resources = patternsOf(members, 'Resource', (text) => {
-    if (kind === 'identity' && text !== '*' && !text.startsWith('arn:'))
-      throw malformed(`Resource ${text.slice(0, 64)} must be in ARN format or "*".`);
-    return compilePattern(text, rules);
-  });
+  const resources =
+    kind === 'trust'
+      ? itself(members)
+      : patternsOf(members, 'Resource', (text) => {
+          if (kind === 'identity' && text !== '*' && !text.startsWith('arn:'))
+            throw malformed(`Resource ${text.slice(0, 64)} must be in ARN format or "*".`);
+          return compilePattern(text, rules);
+        });
   const block = members['Condition'];
   const conditions = block === undefined ? [] : parseConditions(block, rules);
   return { effect, principals, actions, resources, conditions };
+}
+
+function itself(members: Members): PatternSet {
+  for (const name of ['Resource', 'NotResource'])
+    if (Object.hasOwn(members, name)) throw malformed(`Has prohibited field ${name}`);
+  return { isNegated: true, patterns: [] };
 }
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 64) : typeof value);

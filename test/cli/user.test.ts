@@ -8,7 +8,7 @@ import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
-import { openMemoryAccounts, root } from '../accounts/memory-accounts.ts';
+import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
@@ -19,14 +19,15 @@ suite('terrace user', () => {
   let door: AdminDoor;
   let accounts: Accounts;
   before(async () => {
-    accounts = await openMemoryAccounts(new MemoryEngine());
+    const identities = await openMemoryIdentities(new MemoryEngine());
+    accounts = identities.accounts;
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
       unready: async () => [],
-      accounts,
+      ...identities,
       bucketsOf: async () => [],
     });
   });

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import type { Accounts, Credential } from '../../accounts/accounts.ts';
+import { identityOf, principalTypeOf, type Session, type Sessions } from '../../accounts/sessions.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { Clock } from '../../environment.ts';
 import { plainAddress } from '../../policy/address-range.ts';
 import { evaluateAll } from '../../policy/evaluate.ts';
-import { userArn } from '../../policy/principal.ts';
 import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
-import { verifySignature } from '../../signing/verify.ts';
+import { verifySignature, type KeyRefusal } from '../../signing/verify.ts';
 
 /** Name of the service in the credential scope: a request that is signed for S3 is none for the admin API. */
 export const adminService = 'terrace-admin';
@@ -44,6 +44,7 @@ export interface AdminSigning {
   readonly clock: Clock;
   readonly keys: SigningKeys;
   readonly accounts: Pick<Accounts, 'find'>;
+  readonly sessions: Pick<Sessions, 'find'>;
 }
 
 /** Why a caller may not call. */
@@ -65,26 +66,21 @@ export interface AdminQuestion {
   readonly peer: string;
 }
 
-/** Of a call about a user; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
+/** Of a call about a user or a role; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
 export const resourceOf = (params: unknown): string => {
-  const { name } = (params ?? {}) as { readonly name?: string };
-  return `arn:aws:terrace:::${name === undefined ? '*' : `user/${name}`}`;
+  const { name, role } = (params ?? {}) as { readonly name?: string; readonly role?: string };
+  const about = role === undefined ? name && `user/${name}` : `role/${role}`;
+  return `arn:aws:terrace:::${about ?? '*'}`;
 };
 
 /** Why the signer of a request with this body may not make it; `undefined`: it may. */
 export function refusalOf(
-  { clock, keys, accounts }: AdminSigning,
+  { clock, keys, accounts, sessions }: AdminSigning,
   { request, body }: { readonly request: SignedRequest; readonly body: Uint8Array },
   question: AdminQuestion,
 ): AdminRefusal | undefined {
-  const find = (
-    accessKey: string,
-    token: string | undefined,
-  ): Credential | 'unknown-key' | 'invalid-token' => {
-    const found = accounts.find(accessKey);
-    if (found === undefined) return 'unknown-key';
-    return token === undefined ? found : 'invalid-token';
-  };
+  const find = (accessKey: string, token: string | undefined): Credential | Session | KeyRefusal =>
+    token === undefined ? (accounts.find(accessKey) ?? 'unknown-key') : sessions.find(accessKey, token);
   // A client of one gateway need not know its region; the signature covers whichever it says.
   const rules = { clock, keys, service: adminService, region: undefined, find };
   const verdict = verifySignature(rules, request, body);
@@ -96,30 +92,36 @@ export function refusalOf(
   };
 }
 
-/** Root may call everything; a user only what its identity policies allow: nothing here belongs to its account. */
+/**
+ * Root may call everything; others only what their identity policies allow: nothing here belongs to their accounts. A
+ * session may do no more than its own policy says.
+ */
 function mayCall(
-  { isRoot, policies, account }: Credential,
+  signer: Credential | Session,
   { action, resource, peer }: AdminQuestion,
   clock: Clock,
 ): boolean {
-  if (isRoot) return true;
-  const arn = userArn(account.id, account.displayName);
+  const { isRoot, policies, account } = signer;
+  const session = 'kind' in signer ? signer : undefined;
+  const { names, userId } = session?.identity ?? identityOf(signer);
   const { seconds } = clock.wall();
-  const values: Readonly<Record<string, string>> = {
+  const values: Readonly<Record<string, string | undefined>> = {
     'aws:currenttime': `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`,
     'aws:epochtime': String(seconds),
     'aws:principalaccount': account.id,
-    'aws:principalarn': arn,
-    'aws:principaltype': 'User',
+    'aws:principalarn': names.at(-1),
+    'aws:principaltype': principalTypeOf(signer, session),
     'aws:securetransport': 'false',
     'aws:sourceip': plainAddress(peer),
-    'aws:userid': account.id,
-    'aws:username': account.displayName,
+    'aws:userid': userId,
+    'aws:username': principalTypeOf(signer, session) === 'User' ? account.displayName : undefined,
   };
   const lookup = (key: string): readonly string[] | undefined => {
     const value = Object.hasOwn(values, key) ? values[key] : undefined;
     return value === undefined ? undefined : [value];
   };
-  const requester = { names: [arn], accountNames: [] };
-  return evaluateAll(policies ?? [], { action, resource, requester, lookup }) === 'allow';
+  const question = { action, resource, requester: { names, accountNames: [] }, lookup };
+  const isGranted = isRoot || evaluateAll(policies ?? [], question) === 'allow';
+  const cut = session?.sessionPolicies;
+  return isGranted && (cut === undefined || evaluateAll(cut, question) === 'allow');
 }

@@ -1,5 +1,7 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Roles } from '../../accounts/roles.ts';
+import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
@@ -12,6 +14,8 @@ export interface AdminSources {
   /** Why the gateway is not ready, one sentence a reason; empty when all doors answer. */
   readonly unready: () => Promise<readonly string[]>;
   readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
 }

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
@@ -56,4 +57,5 @@ export const adminRows: readonly AdminRow[] = [
   getStatus,
   ...userRows,
   ...policyRows,
+  ...roleRows,
 ];

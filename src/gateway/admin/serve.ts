@@ -57,7 +57,8 @@ export async function openAdmin(parts: AdminParts): Promise<AdminDoor> {
   server.server.maxConnections = ADMIN_CONNECTIONS_MAX;
   readBytes(server);
   const { clock, log } = parts.environment;
-  const signing = { clock, keys: new SigningKeys(), accounts: parts.accounts };
+  const { accounts, sessions } = parts;
+  const signing = { clock, keys: new SigningKeys(), accounts, sessions };
   for (const row of adminRows) addRow(server, row, { sources: parts, signing });
   server.setNotFoundHandler((request, reply) =>
     refuse(reply, 404, `there is no ${request.method} ${request.url.split('?')[0]}`),

@@ -75,7 +75,7 @@ const deleteUser: AdminRow = {
   access: 'granted',
   params: userPath,
   response: {},
-  handle: async ({ accounts, bucketsOf }, { params }) => {
+  handle: async ({ accounts, roles, bucketsOf }, { params }) => {
     const { name } = params as Static<typeof userPath>;
     const user = accounts.list().find((it) => it.name === name);
     const owned = user === undefined ? [] : await bucketsOf(user.account.id);
@@ -84,6 +84,13 @@ const deleteUser: AdminRow = {
         owned.length === 1 ? `the bucket ${owned[0]}` : `${owned.length} buckets, ${owned[0]} first`;
       throw new Fault('not-empty', 'user', `The user ${name} owns ${what}: delete what it owns before.`);
     }
+    const role = roles.list().find(({ account }) => account.id === user?.account.id);
+    if (role !== undefined)
+      throw new Fault(
+        'not-empty',
+        'user',
+        `The user ${name} owns the role ${role.name}: delete what it owns before.`,
+      );
     await accounts.remove(name);
     return nothing;
   },

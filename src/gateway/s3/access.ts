@@ -110,10 +110,12 @@ export class Access {
     const { principal } = this.#asker;
     const { policies, sessionPolicies } = principal;
     const stored = wish.bucket && (await this.#parts.policies.of(wish.bucket));
+    // A list without policies allows nothing; no list restricts nothing.
+    if (stored === undefined && policies === undefined && sessionPolicies === undefined)
+      return this.#decide(wish, undefined, unrestricted);
     const all = [stored?.policy, ...(policies ?? []), ...(sessionPolicies ?? [])].filter(
       (policy) => policy !== undefined,
     );
-    if (all.length === 0) return this.#decide(wish, undefined, unrestricted);
     const question = await this.#question(wish, all);
     return this.#decide(wish, stored, {
       identity: policies === undefined ? 'allow' : evaluateAll(policies, question),

@@ -12,6 +12,8 @@ import {
   type SigningKeys,
 } from '../../signing/sigv4.ts';
 import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
+import type { KeyRefusal } from '../../signing/verify.ts';
+import type { S3ErrorCode } from './error-codes.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { Principal } from './operation.ts';
 import { presignedClaim } from './presigned.ts';
@@ -23,7 +25,14 @@ import { signatureV2 } from './sigv2.ts';
 
 /** The keys that may sign. */
 export interface Credentials {
-  find(accessKey: string): { readonly secret: string; readonly principal: Principal } | undefined;
+  find(accessKey: string): Credential | undefined;
+  /** The temporary keys of a session token. */
+  session(accessKey: string, token: string): Credential | KeyRefusal;
+}
+
+export interface Credential {
+  readonly secret: string;
+  readonly principal: Principal;
 }
 
 /** What a request says about its signature, wherever it carried it. */
@@ -64,14 +73,21 @@ export function credentialOf(
   { credentials }: Pick<Authentication, 'credentials'>,
   accessKey: string,
   securityToken: string | undefined,
-): NonNullable<ReturnType<Credentials['find']>> {
-  const credential = credentials.find(accessKey);
-  if (credential === undefined)
-    throw new S3Error('InvalidAccessKeyId', { members: { AWSAccessKeyId: accessKey } });
-  // Keys of the gateway are permanent: a session token belongs to none of them.
-  if (securityToken !== undefined) throw new S3Error('InvalidToken');
-  return credential;
+): Credential {
+  const found =
+    securityToken === undefined
+      ? (credentials.find(accessKey) ?? 'unknown-key')
+      : credentials.session(accessKey, securityToken);
+  if (typeof found !== 'string') return found;
+  const members = found === 'unknown-key' ? { AWSAccessKeyId: accessKey } : {};
+  throw new S3Error(byKeyRefusal[found], { members });
 }
+
+const byKeyRefusal = {
+  'unknown-key': 'InvalidAccessKeyId',
+  'expired-token': 'ExpiredToken',
+  'invalid-token': 'InvalidToken',
+} as const satisfies Record<KeyRefusal, S3ErrorCode>;
 
 /** Who sent the request, proven by its signature; `undefined` for an anonymous one. AWS SigV4, S3 flavour, and SigV2. */
 export function authenticate(auth: Authentication, request: S3Request): Authenticated | undefined {

@@ -6,7 +6,8 @@ import { decodePercent } from '../../signing/percent.ts';
 import { secondsOfTimestamp } from '../../signing/timestamp.ts';
 import type { ConditionValues, Principal } from './operation.ts';
 import type { S3Request } from './request.ts';
-import { principalArn } from './requester.ts';
+import { principalTypeOf } from '../../accounts/sessions.ts';
+import { identityOfPrincipal, principalArn } from './requester.ts';
 
 /** All that conditions may ask about. */
 export interface Circumstances {
@@ -61,23 +62,29 @@ const headerKeys = [
   'x-amz-website-redirect-location',
 ] as const;
 
+/** IAM User Guide, "Principal key values". */
+function principalType({ isAnonymous, isRoot, session }: Principal): string {
+  return isAnonymous ? 'Anonymous' : principalTypeOf({ isRoot }, session);
+}
+
 /** By key in lower case. IAM User Guide, "AWS global condition context keys", and the S3 keys as above. */
 const values: Readonly<Record<string, Value>> = {
   'aws:currenttime': ({ now }) => isoSeconds(now),
   'aws:epochtime': ({ now }) => String(now.seconds),
   'aws:principalaccount': ({ principal }) => (principal.isAnonymous ? undefined : principal.account.id),
   'aws:principalarn': ({ principal }) => principalArn(principal),
-  'aws:principaltype': ({ principal }) =>
-    principal.isAnonymous ? 'Anonymous' : principal.isRoot ? 'Account' : 'User',
+  'aws:principaltype': ({ principal }) => principalType(principal),
   'aws:referer': header('referer'),
   'aws:resourceaccount': ({ resourceAccount }) => resourceAccount,
   // The door speaks plain HTTP; whether a proxy in front of it spoke TLS is the proxy's word only.
   'aws:securetransport': () => 'false',
   'aws:sourceip': ({ request }) => plainAddress(request.peer),
+  'aws:tokenissuetime': ({ principal: { session } }) =>
+    session && isoSeconds({ seconds: session.issuedAt, nanoseconds: 0 }),
   'aws:useragent': header('user-agent'),
-  'aws:userid': ({ principal }) => (principal.isAnonymous ? 'anonymous' : principal.account.id),
+  'aws:userid': ({ principal }) => identityOfPrincipal(principal)?.userId ?? 'anonymous',
   'aws:username': ({ principal }) =>
-    principal.isAnonymous || principal.isRoot ? undefined : principal.account.displayName,
+    principalType(principal) === 'User' ? principal.account.displayName : undefined,
   's3:authtype': ({ request }) => signingOf(request)?.type,
   's3:delimiter': listing('delimiter'),
   's3:if-match': header('if-match'),

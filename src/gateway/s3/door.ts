@@ -199,7 +199,9 @@ class Door {
 
   #refuse(error: S3Error, passage: Passage): HttpAnswer {
     const ids = { requestId: passage.requestId, hostId: this.#ids.host };
-    const region = passage.operation === 'HeadBucket' ? this.#options.parts.region : undefined;
+    // Clients that signed for another region find the right one there, also where an answer has no body.
+    const tellsRegion = passage.operation === 'HeadBucket' || error.code === 'AuthorizationHeaderMalformed';
+    const region = tellsRegion ? this.#options.parts.region : undefined;
     return errorAnswer(error, { ids, own: this.#ownHeaders(passage), isHead: passage.isHead, region });
   }
 

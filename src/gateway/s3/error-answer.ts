@@ -7,7 +7,7 @@ export interface ErrorFrame {
   /** Headers that every answer has. */
   readonly own: readonly string[];
   readonly isHead: boolean;
-  /** x-amz-bucket-region, which HeadBucket answers on errors as well. */
+  /** x-amz-bucket-region, for HeadBucket, and for who signed for another region. */
   readonly region: string | undefined;
 }
 

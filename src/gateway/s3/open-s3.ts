@@ -1,30 +1,27 @@
-import type { Accounts } from '../../accounts/accounts.ts';
+import type { Accounts, Credential as AccountCredential } from '../../accounts/accounts.ts';
+import type { Roles } from '../../accounts/roles.ts';
+import type { Session, Sessions } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
-import type { Credentials } from './authenticate.ts';
+import type { Credential, Credentials } from './authenticate.ts';
 import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
+import type { HttpHandler } from './http.ts';
 import { serve, type Serving } from './serve.ts';
+import { isSts, stsDoor } from './sts/sts-door.ts';
 
-export interface S3Options {
-  /** Port 0 takes a free one. */
-  readonly address: { readonly host: string; readonly port: number };
+export interface S3HandlerOptions {
   readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
   readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
-  /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
-  readonly timeouts: {
-    readonly header: number;
-    readonly body: number;
-    readonly keepAlive: number;
-    readonly drain: number;
-  };
   readonly objects: ObjectStore;
   readonly compute: Compute;
   readonly environment: Environment;
@@ -32,15 +29,24 @@ export interface S3Options {
   readonly observe: (observation: Observation) => void;
 }
 
-/** Serves S3 over HTTP for all accounts. */
+export interface S3Options extends S3HandlerOptions {
+  /** Port 0 takes a free one. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
+  readonly timeouts: {
+    readonly header: number;
+    readonly body: number;
+    readonly keepAlive: number;
+    readonly drain: number;
+  };
+}
+
+/** Serves S3 and, beside it, STS over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, region, objectOwnership, lifecycle } = options;
-  const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
-  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
+  const { address, timeouts, environment } = options;
   return serve({
     ...address,
-    handler,
+    handler: s3Handler(options),
     clock: environment.clock,
     headersMsMax: timeouts.header,
     idleMsMax: timeouts.body,
@@ -49,17 +55,45 @@ export async function openS3(options: S3Options): Promise<Serving> {
   });
 }
 
-/** Every key of every user. Policy decides in the door, so mode bits do not apply below it. */
-export const credentialsOf = (accounts: Pick<Accounts, 'find'>): Credentials => ({
+/** What answers at the S3 address. */
+export function s3Handler(options: S3HandlerOptions): HttpHandler {
+  const { accounts, roles, sessions, region, environment, objects, compute } = options;
+  const { domains, signatureV2, objectOwnership, lifecycle, observe } = options;
+  const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
+  const credentials = credentialsOf(accounts, sessions);
+  const s3 = s3Door({ parts, credentials, domains, signatureV2, observe });
+  const sts = stsDoor({ environment, accounts, roles, sessions, observe });
+  return (http) => (isSts(http) ? sts(http) : s3(http));
+}
+
+/** Every key of every user, permanent and temporary. Policy decides in the door, so mode bits do not apply below it. */
+export const credentialsOf = (
+  accounts: Pick<Accounts, 'find'>,
+  sessions: Pick<Sessions, 'find'>,
+): Credentials => ({
   find(accessKey) {
     const found = accounts.find(accessKey);
-    if (found === undefined) return undefined;
-    const { account, isRoot, uid, gid, policies } = found;
-    const caller = { uid, gid, groups: [], bypassesModes: true };
-    const principal = { account, isRoot, isAnonymous: false, accessKey, caller, policies };
-    return {
-      secret: found.secretKey,
-      principal: { ...principal, sessionPolicies: undefined },
-    };
+    return found && credentialOf(found, undefined);
+  },
+  session(accessKey, token) {
+    const found = sessions.find(accessKey, token);
+    return typeof found === 'string' ? found : credentialOf(found, found);
+  },
+});
+
+const credentialOf = (
+  { secretKey, accessKey, account, isRoot, uid, gid, policies }: AccountCredential,
+  session: Session | undefined,
+): Credential => ({
+  secret: secretKey,
+  principal: {
+    account,
+    isRoot,
+    isAnonymous: false,
+    accessKey,
+    caller: { uid, gid, groups: [], bypassesModes: true },
+    policies,
+    sessionPolicies: session?.sessionPolicies,
+    session,
   },
 });

@@ -1,5 +1,6 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
+import type { Session } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
 import type { RuleBook } from '../../lifecycle/rule-book.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
@@ -59,6 +60,8 @@ export interface Principal {
   readonly policies: readonly Policy[] | undefined;
   /** What a session is cut down to, besides; `undefined`: to nothing. */
   readonly sessionPolicies: readonly Policy[] | undefined;
+  /** What its temporary keys stand for; `undefined`: its keys are permanent. */
+  readonly session: Session | undefined;
   /** How the tree sees what this principal makes. */
   readonly caller: Caller;
 }

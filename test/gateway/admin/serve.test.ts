@@ -8,7 +8,7 @@ import type { Status } from '../../../src/gateway/admin/status.ts';
 import { ADMIN_HEADER_BYTES_MAX } from '../../../src/limits.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
-import { openMemoryAccounts } from '../../accounts/memory-accounts.ts';
+import { openMemoryIdentities } from '../../accounts/memory-accounts.ts';
 import { signedCall } from './signed-call.ts';
 
 const address = { host: '127.0.0.1', port: 9000 };
@@ -34,7 +34,7 @@ suite('the admin address', () => {
   before(async () => {
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
-      accounts: await openMemoryAccounts(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } }),
+      ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],
       environment: {
         clock: realClock(),

@@ -9,7 +9,7 @@ import { adminService } from '../../../src/gateway/admin/access.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
-import { openMemoryAccounts, root } from '../../accounts/memory-accounts.ts';
+import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
@@ -21,14 +21,15 @@ suite('users over the admin address', () => {
   let accounts: Accounts;
   const buckets = new Map<string, readonly string[]>();
   before(async () => {
-    accounts = await openMemoryAccounts(new MemoryEngine(), { declared: [declared] });
+    const identities = await openMemoryIdentities(new MemoryEngine(), { declared: [declared] });
+    accounts = identities.accounts;
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
       unready: async () => [],
-      accounts,
+      ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
     });
   });

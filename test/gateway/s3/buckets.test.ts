@@ -99,6 +99,14 @@ test('what AWS refuses at the creation of a bucket is refused by the same name',
   assert.deepEqual((await door.s3.send(new ListBucketsCommand({}))).Buckets ?? [], []);
 });
 
+test('who signs for another region is told the right one, also where the answer has no body', async (context) => {
+  const door = await liveDoor(context, { region: 'eu-west-1' });
+  for (const method of ['HEAD', 'GET']) {
+    const answer = await sendSigned(door.port, { method, bucket: 'abc', key: 'a', region: 'us-west-2' });
+    assert.deepEqual([answer.status, answer.headers['x-amz-bucket-region']], [400, 'eu-west-1'], method);
+  }
+});
+
 test('ListBuckets is in order, with prefix and pages', async (context) => {
   const door = await liveDoor(context);
   const names = ['alpha', 'beta-1', 'beta-2', 'gamma'];

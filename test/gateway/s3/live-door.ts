@@ -4,10 +4,12 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Accounts } from '../../../src/accounts/accounts.ts';
 import { openAccounts } from '../../../src/accounts/open-accounts.ts';
+import { openRoles, type Roles } from '../../../src/accounts/roles.ts';
+import { Sessions } from '../../../src/accounts/sessions.ts';
 import type { Environment } from '../../../src/environment.ts';
 import { realClock, realRandom } from '../../../src/environment-real.ts';
-import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
-import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
+import type { Observation } from '../../../src/gateway/s3/door.ts';
+import { s3Handler } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
@@ -21,10 +23,15 @@ export const keys = {
   secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
 };
 
+/** Of the live door. */
+export const secretsKey = new Uint8Array(SECRETS_KEY_BYTES);
+
 /** The S3 door over a namespace in memory, listening on a free port of the loopback address. */
 export interface LiveDoor {
   readonly world: World;
   readonly accounts: Accounts;
+  readonly roles: Roles;
+  readonly sessions: Sessions;
   readonly port: number;
   readonly s3: S3Client;
   readonly observations: Observation[];
@@ -66,25 +73,31 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     root: { ...keys, uid: 0, gid: 0 },
     declared: [],
-    secretsKey: new Uint8Array(SECRETS_KEY_BYTES),
+    secretsKey,
   });
-  const parts = {
-    objects: objects(world.namespace.objects),
-    compute: referenceCompute(),
-    environment,
-    region,
-    accounts,
-    lifecycle: {
-      rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
-      changed: () => void (lifecycleChanges.count += 1),
-    },
-    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
-  };
+  const roles = await openRoles({ kv: world.kv, environment, accounts, declared: [] });
+  const sessions = new Sessions({ environment, accounts, roles, secretsKey });
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe }),
+    handler: s3Handler({
+      accounts,
+      roles,
+      sessions,
+      region,
+      domains,
+      signatureV2,
+      objects: objects(world.namespace.objects),
+      compute: referenceCompute(),
+      environment,
+      lifecycle: {
+        rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
+        changed: () => void (lifecycleChanges.count += 1),
+      },
+      objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
+      observe,
+    }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,
@@ -109,6 +122,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   return {
     world,
     accounts,
+    roles,
+    sessions,
     port: serving.port,
     s3: client({}),
     observations,

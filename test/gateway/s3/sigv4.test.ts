@@ -20,9 +20,12 @@ function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();
   clock.ms = seconds * 1000;
   return {
-    credentials: credentialsOf({
-      find: (accessKey) => (accessKey === keys.accessKey ? credential : undefined),
-    }),
+    credentials: credentialsOf(
+      {
+        find: (accessKey) => (accessKey === keys.accessKey ? credential : undefined),
+      },
+      { find: () => 'invalid-token' },
+    ),
     keys: new SigningKeys(),
     clock,
     region: 'us-east-1',
