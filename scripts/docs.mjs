@@ -8,3 +8,5 @@ await setup().catch(failWith);
 const { renderDocument } = await import('../dist/src/config/render.js');
 mkdirSync(path.join(root, 'docs'), { recursive: true });
 writeFileSync(path.join(root, 'docs/config.md'), renderDocument());
+const { renderSupport } = await import('../dist/src/gateway/s3/support-matrix.js');
+writeFileSync(path.join(root, 'docs/s3.md'), renderSupport());

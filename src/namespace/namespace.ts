@@ -85,7 +85,7 @@ export interface Tag {
 export interface ObjectPart {
   /** In bytes. */
   readonly length: number;
-  /** Kept where the upload was created with an algorithm, else empty. */
+  /** At most one. */
   readonly checksums: readonly Checksum[];
 }
 

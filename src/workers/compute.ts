@@ -1,8 +1,18 @@
-export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme';
+export type DigestAlgorithm =
+  | 'md5'
+  | 'sha1'
+  | 'sha256'
+  | 'sha512'
+  | 'crc32'
+  | 'crc32c'
+  | 'crc64nvme'
+  | 'xxhash64'
+  | 'xxhash3'
+  | 'xxhash128';
 /** CRCs that combine: the CRC of a concatenation follows from those of its pieces. */
 export type CrcAlgorithm = 'crc32' | 'crc32c' | 'crc64nvme';
 
-/** Digests in the byte order in which S3 prints them (CRCs big endian); only the algorithms that were asked for. */
+/** Digests in the byte order in which S3 prints them (CRCs and xxHashes big endian); only the algorithms that were asked for. */
 export type Digests = Readonly<Partial<Record<DigestAlgorithm, Uint8Array>>>;
 
 /** Several digests of one stream of bytes, in one pass over them. */

@@ -11,6 +11,10 @@ const ALGORITHMS = [
   { algorithm: 'crc32', bit: 8, bytes: 4 },
   { algorithm: 'crc32c', bit: 16, bytes: 4 },
   { algorithm: 'crc64nvme', bit: 32, bytes: 8 },
+  { algorithm: 'sha512', bit: 64, bytes: 64 },
+  { algorithm: 'xxhash64', bit: 128, bytes: 8 },
+  { algorithm: 'xxhash3', bit: 256, bytes: 8 },
+  { algorithm: 'xxhash128', bit: 512, bytes: 16 },
 ] as const satisfies readonly {
   readonly algorithm: DigestAlgorithm;
   readonly bit: number;

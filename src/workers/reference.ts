@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
 import type { Compute, CrcAlgorithm, DigestAlgorithm, Digests, Hasher } from './compute.ts';
+import { xxhash } from './xxhash.ts';
 import { crcBytes, crcCombine, crcStart, crcUpdate } from './crc.ts';
 
 /** One digest of a stream; `finish` leaves it as it was, so that more bytes can follow. */
@@ -17,6 +18,10 @@ export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
   crc32: 4,
   crc32c: 4,
   crc64nvme: 8,
+  sha512: 64,
+  xxhash64: 8,
+  xxhash3: 8,
+  xxhash128: 16,
 };
 
 /** `Compute` in plain TypeScript: the oracle of the native one, and the one that simulations run. */
@@ -57,12 +62,22 @@ function digester(algorithm: DigestAlgorithm): Digester {
     case 'md5':
     case 'sha1':
     case 'sha256':
+    case 'sha512':
       return hashDigester(createHash(algorithm));
     case 'crc32':
     case 'crc32c':
     case 'crc64nvme': {
       const state = crcStart(algorithm);
       return { update: (bytes) => crcUpdate(state, bytes), finish: () => crcBytes(state) };
+    }
+    case 'xxhash64':
+    case 'xxhash3':
+    case 'xxhash128': {
+      const parts: Uint8Array[] = [];
+      return {
+        update: (bytes) => void parts.push(Uint8Array.from(bytes)),
+        finish: () => xxhash(algorithm, Buffer.concat(parts)),
+      };
     }
   }
 }

@@ -6,7 +6,10 @@ import type { Compute, CrcAlgorithm, DigestAlgorithm, Digests } from '../../src/
 import { nativeCompute } from '../../src/workers/native.ts';
 import { referenceCompute } from '../../src/workers/reference.ts';
 
-const ALGORITHMS: readonly DigestAlgorithm[] = ['md5', 'sha1', 'sha256', 'crc32', 'crc32c', 'crc64nvme'];
+const ALGORITHMS: readonly DigestAlgorithm[] = [
+  ...(['md5', 'sha1', 'sha256', 'sha512', 'crc32', 'crc32c', 'crc64nvme'] as const),
+  ...(['xxhash64', 'xxhash3', 'xxhash128'] as const),
+];
 const CRCS: readonly CrcAlgorithm[] = ['crc32', 'crc32c', 'crc64nvme'];
 const implementations: Readonly<Record<string, Compute>> = {
   native: nativeCompute(loadNative()),
@@ -41,6 +44,20 @@ const knownAnswers = [
   { algorithm: 'crc32', input: '123456789', want: 'cbf43926' },
   { algorithm: 'crc32c', input: '123456789', want: 'e3069283' },
   { algorithm: 'crc64nvme', input: '123456789', want: 'ae8b14860a799888' },
+  {
+    algorithm: 'sha512',
+    input: 'abc',
+    want:
+      'ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a' +
+      '2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f',
+  },
+  // The values of xxHash's reference implementation.
+  { algorithm: 'xxhash64', input: '', want: 'ef46db3751d8e999' },
+  { algorithm: 'xxhash64', input: 'abc', want: '44bc2cf5ad770999' },
+  { algorithm: 'xxhash3', input: '', want: '2d06800538d394c2' },
+  { algorithm: 'xxhash3', input: 'abc', want: '78af5f94892f3950' },
+  { algorithm: 'xxhash128', input: '', want: '99aa06d3014798d86001c324468d497f' },
+  { algorithm: 'xxhash128', input: 'abc', want: '06b05ab6733a618578af5f94892f3950' },
 ] as const;
 
 for (const [name, compute] of Object.entries(implementations)) {

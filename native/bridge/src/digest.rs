@@ -117,7 +117,7 @@ impl Task for Update {
 }
 
 fn write_digests(hasher: &Hasher, output: &mut Uint8ArraySlice) -> Result<()> {
-    let mut digests = Vec::with_capacity(128);
+    let mut digests = Vec::with_capacity(256);
     hasher.digests(&mut digests);
     // SAFETY: the array is alive during this call and JavaScript does not run.
     let target = unsafe { output.as_mut() };

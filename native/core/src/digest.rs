@@ -3,7 +3,8 @@
 use crate::md5::Md5;
 use crc_fast::{checksum_combine, CrcAlgorithm, Digest as CrcDigest};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
+use xxhash_rust::{xxh3::Xxh3, xxh64::Xxh64};
 
 /// Which digests to make, one bit each. The order of the bits is the order of the digests in the output.
 pub const MD5: u32 = 1;
@@ -12,6 +13,10 @@ pub const SHA256: u32 = 1 << 2;
 pub const CRC32: u32 = 1 << 3;
 pub const CRC32C: u32 = 1 << 4;
 pub const CRC64NVME: u32 = 1 << 5;
+pub const SHA512: u32 = 1 << 6;
+pub const XXHASH64: u32 = 1 << 7;
+pub const XXHASH3: u32 = 1 << 8;
+pub const XXHASH128: u32 = 1 << 9;
 
 /// With more than one digest each slice of this many bytes goes through all of them while it is in the first-level cache.
 const SLICE_BYTES: usize = 16 * 1024;
@@ -25,6 +30,11 @@ pub struct Hasher {
     crc32: Option<CrcDigest>,
     crc32c: Option<CrcDigest>,
     crc64nvme: Option<CrcDigest>,
+    sha512: Option<Sha512>,
+    xxhash64: Option<Xxh64>,
+    /// XXH3 with 64 and with 128 bits have the same state.
+    xxhash3: Option<Box<Xxh3>>,
+    algorithms: u32,
 }
 
 impl Hasher {
@@ -38,6 +48,10 @@ impl Hasher {
             crc32: crc(CRC32, CrcAlgorithm::Crc32IsoHdlc),
             crc32c: crc(CRC32C, CrcAlgorithm::Crc32Iscsi),
             crc64nvme: crc(CRC64NVME, CrcAlgorithm::Crc64Nvme),
+            sha512: (algorithms & SHA512 != 0).then(Sha512::new),
+            xxhash64: (algorithms & XXHASH64 != 0).then(|| Xxh64::new(0)),
+            xxhash3: (algorithms & (XXHASH3 | XXHASH128) != 0).then(|| Box::new(Xxh3::new())),
+            algorithms,
         }
     }
 
@@ -58,10 +72,19 @@ impl Hasher {
             {
                 crc.update(slice);
             }
+            if let Some(sha512) = &mut self.sha512 {
+                sha512.update(slice);
+            }
+            if let Some(xxhash64) = &mut self.xxhash64 {
+                xxhash64.update(slice);
+            }
+            if let Some(xxhash3) = &mut self.xxhash3 {
+                xxhash3.update(slice);
+            }
         }
     }
 
-    /// Appends the digests of all bytes so far to `output`, in the order of the bits, CRCs big endian.
+    /// Appends the digests of all bytes so far to `output`, in the order of the bits, CRCs and xxHashes big endian.
     pub fn digests(&self, output: &mut Vec<u8>) {
         if let Some(md5) = &self.md5 {
             output.extend_from_slice(&md5.clone().finalize());
@@ -77,6 +100,20 @@ impl Hasher {
         }
         if let Some(crc) = &self.crc64nvme {
             output.extend_from_slice(&crc.finalize().to_be_bytes());
+        }
+        if let Some(sha512) = &self.sha512 {
+            output.extend_from_slice(&sha512.clone().finalize());
+        }
+        if let Some(xxhash64) = &self.xxhash64 {
+            output.extend_from_slice(&xxhash64.digest().to_be_bytes());
+        }
+        if let Some(xxhash3) = &self.xxhash3 {
+            if self.algorithms & XXHASH3 != 0 {
+                output.extend_from_slice(&xxhash3.digest().to_be_bytes());
+            }
+            if self.algorithms & XXHASH128 != 0 {
+                output.extend_from_slice(&xxhash3.digest128().to_be_bytes());
+            }
         }
     }
 }
@@ -103,7 +140,7 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    const ALL: u32 = MD5 | SHA1 | SHA256 | CRC32 | CRC32C | CRC64NVME;
+    const ALL: u32 = (XXHASH128 << 1) - 1;
 
     fn hex(algorithms: u32, parts: &[&[u8]]) -> String {
         let mut hasher = Hasher::new(algorithms);
@@ -133,6 +170,18 @@ mod tests {
             (CRC32, "123456789", "cbf43926"),
             (CRC32C, "123456789", "e3069283"),
             (CRC64NVME, "123456789", "ae8b14860a799888"),
+            (
+                SHA512,
+                "abc",
+                concat!(
+                    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a",
+                    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+                ),
+            ),
+            // xxHash specification 0.2, and the XXH_ functions of its reference implementation, for no bytes.
+            (XXHASH64, "", "ef46db3751d8e999"),
+            (XXHASH3, "", "2d06800538d394c2"),
+            (XXHASH128, "", "99aa06d3014798d86001c324468d497f"),
         ];
         for (algorithm, input, want) in cases {
             assert_eq!(hex(algorithm, &[input.as_bytes()]), want);

@@ -14,9 +14,12 @@ export async function bucketDocument(
   return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString('utf8'));
 }
 
+/** A checked document as it is kept. */
+export const documentBytes = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
+
 /** Keeps a checked document, as JSON. */
 export const putBucketDocument = (
   objects: ObjectStore,
   bucket: Bucket,
   { name, document }: { readonly name: BucketConfigurationName; readonly document: unknown },
-): Promise<void> => objects.putBucketConfiguration(bucket, name, Buffer.from(JSON.stringify(document)));
+): Promise<void> => objects.putBucketConfiguration(bucket, name, documentBytes(document));

@@ -64,7 +64,58 @@ export const checksumRows = [
     types: ['COMPOSITE'],
     crc: undefined,
   },
+  {
+    algorithm: 'MD5',
+    digest: 'md5',
+    header: 'x-amz-checksum-md5',
+    element: 'ChecksumMD5',
+    bytes: 16,
+    types: ['COMPOSITE'],
+    crc: undefined,
+  },
+  {
+    algorithm: 'SHA512',
+    digest: 'sha512',
+    header: 'x-amz-checksum-sha512',
+    element: 'ChecksumSHA512',
+    bytes: 64,
+    types: ['COMPOSITE'],
+    crc: undefined,
+  },
+  {
+    algorithm: 'XXHASH64',
+    digest: 'xxhash64',
+    header: 'x-amz-checksum-xxhash64',
+    element: 'ChecksumXXHASH64',
+    bytes: 8,
+    types: ['COMPOSITE'],
+    crc: undefined,
+  },
+  {
+    algorithm: 'XXHASH3',
+    digest: 'xxhash3',
+    header: 'x-amz-checksum-xxhash3',
+    element: 'ChecksumXXHASH3',
+    bytes: 8,
+    types: ['COMPOSITE'],
+    crc: undefined,
+  },
+  {
+    algorithm: 'XXHASH128',
+    digest: 'xxhash128',
+    header: 'x-amz-checksum-xxhash128',
+    element: 'ChecksumXXHASH128',
+    bytes: 16,
+    types: ['COMPOSITE'],
+    crc: undefined,
+  },
 ] as const satisfies readonly ChecksumRow[];
+
+/** All of them, as AWS lists them when it refuses another one. */
+export const checksumNames: string = checksumRows
+  .map(({ algorithm }) => algorithm)
+  .sort()
+  .join(', ');
 
 /** What the gateway computes when the client names nothing. */
 export const defaultChecksum: ChecksumRow = checksumRows[0];
@@ -106,6 +157,14 @@ export function checksumClaim(headers: Readonly<Record<string, string>>): Checks
   if (claim.row !== row) throw invalidRequest('Value for x-amz-sdk-checksum-algorithm header is invalid.');
   return claim;
 }
+
+/** The headers without those that promise something about a body. */
+export const withoutChecksums = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith(prefix) && name !== 'x-amz-sdk-checksum-algorithm',
+    ),
+  );
 
 function headerClaim(headers: Readonly<Record<string, string>>): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;

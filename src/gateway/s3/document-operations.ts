@@ -112,3 +112,9 @@ function removal<Schema extends TObject>(kind: DocumentKind<Schema>): readonly O
   });
   return [remove];
 }
+
+const ID_BYTES = 18;
+
+/** For a member of a document that came without one. */
+export const newId = ({ parts: { environment } }: S3Context): string =>
+  Buffer.from(environment.random.bytes(ID_BYTES)).toString('base64url');

@@ -13,8 +13,10 @@ import {
 import { authorise, concealed } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import { BucketPolicies } from './bucket-policy.ts';
+import { withoutChecksums } from './checksums.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
+import type { S3ErrorCode } from './error-codes.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
@@ -181,7 +183,9 @@ class Door {
   ): Promise<Record<string, unknown>> {
     const { compute } = this.#options.parts;
     const reader = this.#readers.get(operation) as InputReader;
-    const payload = (): Payload => payloadOf(request, signing, compute);
+    const isClaimed = reader.document?.integrity !== 'none';
+    const sent = isClaimed ? request : { ...request, headers: withoutChecksums(request.headers) };
+    const payload = (): Payload => payloadOf(sent, signing, compute);
     if (reader.document === undefined) return reader.read(request, payload, undefined);
     const body = payload();
     if (reader.document.integrity === 'required') requireIntegrity(body);
@@ -222,8 +226,7 @@ class Door {
 
   #translate(failure: unknown, passage: Passage): S3Error {
     if (failure instanceof S3Error) return failure;
-    if (failure instanceof BodyBroken)
-      return new S3Error(failure.how === 'idle' ? 'RequestTimeout' : 'IncompleteBody');
+    if (failure instanceof BodyBroken) return new S3Error(brokenCodes[failure.how]);
     const { log } = this.#options.parts.environment;
     const { requestId, operation } = passage;
     if (!(failure instanceof Fault)) {
@@ -235,6 +238,14 @@ class Door {
     return new S3Error(code);
   }
 }
+
+/** Nobody hears the answer to a client that is gone; it counts. */
+const brokenCodes = {
+  idle: 'RequestTimeout',
+  incomplete: 'IncompleteBody',
+  malformed: 'BadRequest',
+  gone: 'IncompleteBody',
+} as const satisfies Readonly<Record<BodyBroken['how'], S3ErrorCode>>;
 
 const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);
 

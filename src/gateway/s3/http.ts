@@ -21,10 +21,10 @@ export interface RequestBody {
   next(): Promise<readonly Uint8Array[] | undefined>;
 }
 
-/** Why a body could not be read: the client fell silent, closed in the middle, or is gone altogether. */
+/** Why a body could not be read: the client fell silent, closed in the middle, broke HTTP's framing, or is gone altogether. */
 export class BodyBroken extends Error {
   override readonly name = 'BodyBroken';
-  readonly how: 'idle' | 'incomplete' | 'gone';
+  readonly how: 'idle' | 'incomplete' | 'malformed' | 'gone';
 
   constructor(how: BodyBroken['how']) {
     super(`request body: ${how}`);

@@ -33,9 +33,9 @@ export function storedHeaders(given: SystemHeaders): ObjectFacet['headers'] {
 export const withoutAwsChunked = (encoding: string): string =>
   encoding
     .split(',')
-    .map((coding) => coding.trim())
-    .filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked')
-    .join(',');
+    .filter((coding) => !['', 'aws-chunked'].includes(coding.trim().toLowerCase()))
+    .join(',')
+    .trim();
 
 /**
  * User metadata to store. AWS: values are decoded by RFC 2047 before they are stored; names and values together are at

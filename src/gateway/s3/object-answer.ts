@@ -1,5 +1,5 @@
 import type { Checksum, Found, ObjectPart } from '../../namespace/namespace.ts';
-import { checksumHeaders, checksumValueHeaders } from './checksums.ts';
+import { checksumHeaders } from './checksums.ts';
 import { etagsOf } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { quoted } from './members.ts';
@@ -116,9 +116,14 @@ export function objectHeaders(found: Found, input: ReadInput): ObjectHeaders {
   };
 }
 
-/** A checksum of the whole says nothing about a range of it; a part may have one of its own. */
-const selectedChecksums = (whole: readonly Checksum[], { status, part }: Selection): readonly string[] =>
-  status === 200 ? checksumHeaders(whole) : checksumValueHeaders(part?.checksums ?? []);
+/** A checksum of the whole says nothing about a range of it; a part may have one of its own, under the type of the whole. */
+function selectedChecksums(whole: readonly Checksum[], { status, part }: Selection): readonly string[] {
+  if (status === 200) return checksumHeaders(whole);
+  const type = whole[0]?.type;
+  return checksumHeaders(
+    (part?.checksums ?? []).map((checksum) => ({ ...checksum, type: type ?? checksum.type })),
+  );
+}
 
 /** Stored header, wire name, and the query parameter that overrides it. */
 const overridable = [

@@ -20,11 +20,14 @@ export type Binding =
   | { readonly in: 'query' | 'header'; readonly name: string }
   /** All headers that start with the prefix, as a record without it. */
   | { readonly in: 'headers'; readonly prefix: string }
-  /** The whole body, converted by the member's schema. Read and verified before the handler runs. */
+  /**
+   * The whole body, converted by the member's schema. Read and verified before the handler runs. Integrity 'none': checksum
+   * headers speak of an object and not of this body.
+   */
   | {
       readonly in: 'xml';
       readonly root: string;
-      readonly integrity: 'required' | 'optional';
+      readonly integrity: 'required' | 'optional' | 'none';
       /** What a document that does not fit is answered with, when it is not MalformedXML. */
       readonly malformed?: S3ErrorCode;
     }

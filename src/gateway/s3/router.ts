@@ -13,8 +13,8 @@ interface Candidates {
   readonly marked: readonly { readonly route: Route; readonly row: Row }[];
 }
 
-/** Parameters that tell rows of one sub-resource apart and mean nothing without it: anybody may send an `id`. */
-const selectors: ReadonlySet<string> = new Set(['id']);
+/** Parameters that tell rows of one sub-resource apart and mean nothing without it: anybody may send an `id`, and SDKs send `x-id`. */
+const selectors: ReadonlySet<string> = new Set(['id', 'x-id']);
 
 export type Router = (request: S3Request) => Operation;
 

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../../environment.ts';
 import { BODY_DRAIN_BYTES_MAX, HTTP_HEADER_BYTES_MAX, HTTP_PIPELINED_MAX } from '../../limits.ts';
 import type { Closable } from '../../scope.ts';
-import type { AnswerStream, HttpAnswer, HttpHandler } from './http.ts';
+import type { AnswerStream, BodyBroken, HttpAnswer, HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
 
 export interface ServeOptions {
@@ -70,6 +70,10 @@ class Front {
     );
     server.on('checkContinue', (request, response) =>
       this.#arrived(request, new NodeBody(request, response), response),
+    );
+    // RFC 9110 §10.1.1: what is expected besides `100-continue` may be ignored.
+    server.on('checkExpectation', (request, response) =>
+      this.#arrived(request, new NodeBody(request, undefined), response),
     );
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -188,13 +192,21 @@ class Front {
   #broken(failure: Error & { code?: string }, socket: Socket): void {
     const exchange = this.#exchanges.get(socket)?.at(-1);
     if (exchange !== undefined) {
-      exchange.body.fail(failure.code === 'HPE_INVALID_EOF_STATE' ? 'incomplete' : 'gone');
-      if (failure.code !== 'HPE_INVALID_EOF_STATE') socket.destroy();
+      const how = howBroken(failure.code);
+      exchange.body.fail(how);
+      // Whoever sends what is no HTTP still listens: the request under way is answered, then the connection ends.
+      if (how === 'gone') socket.destroy();
       return;
     }
     if (socket.writable) socket.end(refusals[failure.code ?? ''] ?? badRequest);
     else socket.destroy();
   }
+}
+
+/** By code of node:http's parser, HPE_…, or of the socket. */
+function howBroken(code: string | undefined): BodyBroken['how'] {
+  if (code === 'HPE_INVALID_EOF_STATE') return 'incomplete';
+  return code?.startsWith('HPE_') === true ? 'malformed' : 'gone';
 }
 
 async function closeStream({ body }: HttpAnswer): Promise<void> {

@@ -7,6 +7,7 @@ import {
   putBucketLifecycleConfiguration,
 } from './operations/bucket-lifecycle.ts';
 import { notificationOperations } from './operations/bucket-notification.ts';
+import { replicationOperations } from './operations/bucket-replication.ts';
 import {
   deleteBucketPolicy,
   getBucketPolicy,
@@ -131,6 +132,7 @@ export const operations: readonly Operation[] = [
   ...inventoryOperations,
   ...metricsOperations,
   ...notificationOperations,
+  ...replicationOperations,
   ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

@@ -238,3 +238,58 @@ test('a parameter called id means nothing to a request for an object', async () 
   const answer = await sendSigned(door.port, { method: 'GET', bucket: Bucket, key: 'k', query: { id: '1' } });
   assert.equal(answer.status, 200);
 });
+
+async function enableVersioning(name: string): Promise<void> {
+  const { objects } = door.world.namespace;
+  const bucket = await objects.bucket(name);
+  assert(bucket !== undefined);
+  await objects.changeBucketRules(bucket, { versioning: 'enabled' });
+}
+
+const rule = (content: string, target = 'arn:aws:s3:::target'): string =>
+  `<Rule><Status>Enabled</Status>${content}<Destination><Bucket>${target}</Bucket></Destination></Rule>`;
+const second = '<Filter><Prefix>a</Prefix></Filter>';
+const markers = (status: string): string =>
+  `<DeleteMarkerReplication><Status>${status}</Status></DeleteMarkerReplication>`;
+const priority = (value: number): string => `<Priority>${value}</Priority>`;
+
+const replications: readonly { readonly rules: string; readonly role?: string; readonly code?: string }[] = [
+  { rules: rule('<ID>r</ID><Prefix>a</Prefix>') },
+  { rules: rule(`<ID>r</ID>${priority(1)}${second}${markers('Disabled')}`) },
+  { rules: '', code: 'MalformedXML' },
+  { rules: rule(''), role: 'somebody', code: 'InvalidArgument' },
+  { rules: rule('', 'target'), code: 'InvalidArgument' },
+  { rules: rule('', 'arn:aws:s3:::missing'), code: 'InvalidRequest' },
+  { rules: rule('', 'arn:aws:s3:::configured'), code: 'InvalidRequest' },
+  { rules: rule(`<Prefix>a</Prefix>${second}`), code: 'MalformedXML' },
+  { rules: rule(second + priority(1)), code: 'InvalidRequest' },
+  { rules: rule(second + markers('Disabled')), code: 'InvalidRequest' },
+  {
+    rules: rule(
+      `${priority(1)}<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>${markers('Enabled')}`,
+    ),
+    code: 'InvalidRequest',
+  },
+  { rules: rule('<ID>r</ID>') + rule('<ID>r</ID>'), code: 'InvalidArgument' },
+  { rules: rule(priority(1)) + rule(priority(1)), code: 'InvalidArgument' },
+  { rules: rule('<ID>x</ID>').replace('Enabled', 'On'), code: 'MalformedXML' },
+];
+
+test('replication is kept between buckets with versioning, and refused as AWS refuses it', async () => {
+  const query = { replication: '' };
+  for (const name of ['source', 'target']) await door.s3.send(new CreateBucketCommand({ Bucket: name }));
+  const body = (rules: string, role = 'arn:aws:iam::123456789012:role/replicator'): string =>
+    `<ReplicationConfiguration><Role>${role}</Role>${rules}</ReplicationConfiguration>`;
+  assert.equal(codeOf(await put(query, body(rule('')), 'source')), 'InvalidRequest');
+  for (const name of ['source', 'target']) await enableVersioning(name);
+  for (const { rules, role, code } of replications) {
+    const answer = await put(query, body(rules, role), 'source');
+    assert.equal(code === undefined ? answer.status : codeOf(answer), code ?? 200, rules);
+    if (code !== undefined) continue;
+    const read = await sendSigned(door.port, { method: 'GET', bucket: 'source', query });
+    assert.deepEqual(leaves(read.body.toString()), leaves(body(rules)));
+  }
+  assert.equal((await sendSigned(door.port, { method: 'DELETE', bucket: 'source', query })).status, 204);
+  const none = await sendSigned(door.port, { method: 'GET', bucket: 'source', query });
+  assert.equal(codeOf(none), 'ReplicationConfigurationNotFoundError');
+});

@@ -232,3 +232,20 @@ test('every operation refuses an anonymous caller, and every row can be told fro
       name,
     );
 });
+
+const tagged = (...tags: readonly (readonly [string, string])[]): string =>
+  `<CreateBucketConfiguration><Tags>${tags.map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`).join('')}</Tags></CreateBucketConfiguration>`;
+
+test('a bucket may be made with tags', async (context) => {
+  const door = await liveDoor(context);
+  assert.equal((await make(door, 'with-tags', { body: tagged(['a', '1'], ['b', '2']) })).status, 200);
+  const query = { tagging: '' };
+  const read = await sendSigned(door.port, { method: 'GET', bucket: 'with-tags', query });
+  assert.match(
+    read.body.toString(),
+    /<Tag><Key>a<\/Key><Value>1<\/Value><\/Tag><Tag><Key>b<\/Key><Value>2<\/Value><\/Tag>/,
+  );
+  const twice = await make(door, 'other-tags', { body: tagged(['a', '1'], ['a', '2']) });
+  assert.equal(codeOf(twice), 'InvalidTag');
+  assert.equal((await sendSigned(door.port, { method: 'HEAD', bucket: 'other-tags' })).status, 404);
+});

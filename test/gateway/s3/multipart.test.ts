@@ -15,6 +15,7 @@ import {
   UploadPartCopyCommand,
   type CompletedPart,
 } from '@aws-sdk/client-s3';
+import type { DigestAlgorithm } from '../../../src/workers/compute.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { uploadInParts } from './multipart.ts';
 import { openLiveDoor, type LiveDoor } from './live-door.ts';
@@ -92,10 +93,8 @@ test('partNumber reads the parts as they were uploaded', async () => {
 });
 
 /** Base64 of a digest by the reference. */
-const digest = (
-  algorithm: 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256',
-  parts: readonly Uint8Array[],
-): Buffer => Buffer.from(referenceCompute().digest([algorithm], parts)[algorithm]!);
+const digest = (algorithm: DigestAlgorithm, parts: readonly Uint8Array[]): Buffer =>
+  Buffer.from(referenceCompute().digest([algorithm], parts)[algorithm]!);
 
 const checksums = [
   { algorithm: 'CRC32', type: undefined, want: 'COMPOSITE' },
@@ -126,6 +125,30 @@ for (const { algorithm, type, want } of checksums) {
     const head = await door.s3.send(new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
     assert.equal(head[`Checksum${algorithm}`], expected);
     assert.equal(head.ChecksumType, want);
+  });
+}
+
+for (const { algorithm, type, want } of checksums) {
+  test(`a ${want} ${algorithm} (${type ?? 'left open'}) of the whole may be promised at completion`, async () => {
+    const at = { Bucket, Key: `promised-${algorithm}-${want}` };
+    const choice = { ChecksumAlgorithm: algorithm, ChecksumType: want } as const;
+    const { UploadId } = await door.s3.send(new CreateMultipartUploadCommand({ ...at, ...choice }));
+    const part = { ...at, UploadId, PartNumber: 1, Body: small, ChecksumAlgorithm: algorithm };
+    const sent = await door.s3.send(new UploadPartCommand(part));
+    const member = `Checksum${algorithm}` as const;
+    const name = algorithm.toLowerCase() as Parameters<typeof digest>[0];
+    const expected =
+      want === 'FULL_OBJECT'
+        ? digest(name, [small]).toString('base64')
+        : `${digest(name, [digest(name, [small])]).toString('base64')}-1`;
+    const Parts = [{ PartNumber: 1, ETag: sent.ETag, [member]: sent[member] }];
+    const complete = { ...at, UploadId, MultipartUpload: { Parts } };
+    const wrong = want === 'FULL_OBJECT' ? digest(name, [large]).toString('base64') : `${expected}1`;
+    await assert.rejects(door.s3.send(new CompleteMultipartUploadCommand({ ...complete, [member]: wrong })), {
+      name: 'BadDigest',
+    });
+    const done = await door.s3.send(new CompleteMultipartUploadCommand({ ...complete, [member]: expected }));
+    assert.equal(done[member], expected);
   });
 }
 

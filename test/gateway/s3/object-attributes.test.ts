@@ -130,6 +130,8 @@ test('a part that is read by number or by its range has its own checksum, any ot
       .send(new HeadObjectCommand({ Bucket, Key: 'parts', ChecksumMode: 'ENABLED', ...further }))
       .then((head) => head.ChecksumSHA256);
   assert.equal(await read({ PartNumber: 2 }), sha256(bodies[1] ?? ''));
+  const second = new HeadObjectCommand({ Bucket, Key: 'parts', ChecksumMode: 'ENABLED', PartNumber: 2 });
+  assert.equal((await door.s3.send(second)).ChecksumType, 'COMPOSITE');
   assert.equal(await read({ Range: `bytes=${5 * MiB}-${10 * MiB - 1}` }), sha256(bodies[1] ?? ''));
   assert.equal(await read({ Range: `bytes=0-${10 * MiB - 1}` }), undefined);
   assert.equal(await read({ Range: 'bytes=1-5' }), undefined);

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { checksumRows } from '../../../src/gateway/s3/checksums.ts';
+import type { DigestAlgorithm } from '../../../src/workers/compute.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openLiveDoor, type LiveDoor } from './live-door.ts';
 import { codeOf, sendSigned, sha256, type RawAnswer, type RawRequest } from './signed-request.ts';
@@ -22,7 +24,7 @@ const status = async (key: string): Promise<number> =>
 const md5 = (text: string): string => createHash('md5').update(text).digest('base64');
 
 /** Base64 digests of a body by the header's algorithm. */
-const digest = (algorithm: 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256', text: string): string =>
+const digest = (algorithm: DigestAlgorithm, text: string): string =>
   Buffer.from(referenceCompute().digest([algorithm], [Buffer.from(text)])[algorithm]!).toString('base64');
 
 const chunks = (...texts: readonly string[]): string =>
@@ -60,7 +62,7 @@ const refused: readonly {
     request: { body: 'a', payloadHash: 'none' },
     code: 'InvalidArgument',
   },
-  ...(['crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const).map((algorithm) => ({
+  ...checksumRows.map(({ digest: algorithm }) => ({
     name: `a ${algorithm} of something else`,
     request: { body: 'a', headers: { [`x-amz-checksum-${algorithm}`]: digest(algorithm, 'b') } },
     code: 'BadDigest',
@@ -308,3 +310,24 @@ test('DELETE with If-Match removes only what it names', async () => {
   assert.deepEqual([answer.status, codeOf(answer)], [412, 'PreconditionFailed']);
   assert.equal(await status('kept'), 200);
 });
+
+for (const { algorithm, digest: name, header, element } of checksumRows) {
+  test(`a ${algorithm} that is promised in the header or the trailer is checked, kept and returned`, async () => {
+    const value = digest(name, 'hello');
+    const plain = { method: 'PUT', bucket, key: `sum-${name}`, body: 'hello', headers: { [header]: value } };
+    const trailed = {
+      ...plain,
+      body: `${chunks('hello')}${header}:${value}\r\n\r\n`,
+      payloadHash: streaming,
+      headers: { 'x-amz-trailer': header, 'x-amz-decoded-content-length': '5' },
+    };
+    for (const request of [plain, trailed]) {
+      const put = await sendSigned(door.port, request);
+      assert.deepEqual([put.status, put.headers[header]], [200, value], put.body.toString());
+      const query = { attributes: '' };
+      const headers = { 'x-amz-object-attributes': 'Checksum' };
+      const read = await sendSigned(door.port, { method: 'GET', bucket, key: plain.key, query, headers });
+      assert(read.body.includes(`<${element}>${value}</${element}><ChecksumType>FULL_OBJECT</ChecksumType>`));
+    }
+  });
+}

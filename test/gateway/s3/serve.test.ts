@@ -201,6 +201,33 @@ test('a client that closes inside its body is answered IncompleteBody where it s
   assert.match(received, /^HTTP\/1\.1 400 .*<Code>IncompleteBody<\/Code>/s);
 });
 
+test('a body whose HTTP chunks are no chunks is answered BadRequest, and the connection ends', async (context) => {
+  const door = await liveDoor(context);
+  await makeBucket(door);
+  const headers = { 'x-amz-decoded-content-length': '5' };
+  const payloadHash = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
+  const request = raw(door, { method: 'PUT', bucket, key: 'k', headers, payloadHash });
+  const chunked = request.replace('content-length: 0', 'transfer-encoding: chunked');
+  for (const chunks of ['zz\r\nhello\r\n', '5\r\nhelloXX0\r\n\r\n']) {
+    const received = await exchangeRaw(door.port, chunked + chunks);
+    assert.match(received, /^HTTP\/1\.1 400 .*<Code>BadRequest<\/Code>/s);
+  }
+  const behind = await exchangeRaw(
+    door.port,
+    `${raw(door, { method: 'HEAD', bucket })}\r\nno request\r\n\r\n`,
+  );
+  assert.deepEqual(answers(behind), ['200']);
+});
+
+test('an expectation that is none is ignored', async (context) => {
+  const door = await liveDoor(context);
+  await makeBucket(door);
+  for (const expect of ['200', '']) {
+    const request = raw(door, { method: 'PUT', bucket, key: 'k', body: 'hello' }, { ...close, expect });
+    assert.deepEqual(answers(await exchangeRaw(door.port, `${request}hello`)), ['200']);
+  }
+});
+
 /** The store with one operation replaced. */
 function replacing<Name extends keyof ObjectStore>(
   objects: ObjectStore,

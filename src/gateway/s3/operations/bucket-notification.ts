@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { NOTIFICATIONS_MAX } from '../../../limits.ts';
-import { documentOperations } from '../document-operations.ts';
+import { documentOperations, newId } from '../document-operations.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import type { S3Context } from '../operation.ts';
 
@@ -92,11 +92,11 @@ function checked(document: Document, context: S3Context): Document | undefined {
   return withIds(document, context);
 }
 
-function withIds(document: Document, { parts: { environment } }: S3Context): Document {
+function withIds(document: Document, context: S3Context): Document {
   const named = <Configuration extends { Id?: string }>(all: readonly Configuration[]): Configuration[] =>
     all.map((it) => ({
       ...it,
-      Id: it.Id ?? Buffer.from(environment.random.bytes(18)).toString('base64url'),
+      Id: it.Id ?? newId(context),
     }));
   const whole = {
     ...document,

@@ -2,9 +2,10 @@ import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
 import type { AccessControl, ObjectOwnership } from '../../../namespace/access-control.ts';
-import type { Bucket } from '../../../namespace/namespace.ts';
+import type { Bucket, BucketConfigurationName } from '../../../namespace/namespace.ts';
 import { headerWish, wishedAcl, type AclHeaders } from '../acl-request.ts';
 import { isPrivateAcl, isPublicAcl } from '../acl.ts';
+import { documentBytes } from '../bucket-document.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import {
@@ -28,6 +29,7 @@ import {
   putBucketAclDocument,
 } from '../ownership.ts';
 import { publicAccessBlock } from '../public-access-block.ts';
+import { bucketTags, tagging } from '../tags.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
 
@@ -91,7 +93,7 @@ const bucketConfiguration = Type.Object({
   LocationConstraint: Type.Optional(Type.String()),
   Location: Type.Optional(Type.Object({})),
   Bucket: Type.Optional(Type.Object({})),
-  Tags: Type.Optional(Type.Object({})),
+  Tags: Type.Optional(tagging.properties.TagSet),
 });
 
 /** AWS API reference, CreateBucket. */
@@ -121,7 +123,10 @@ export const createBucket = operation({
     checkConfiguration(input.configuration ?? {}, parts.region);
     const owner = principal.account.id;
     const rules = isTrue(input.objectLockEnabled) ? { rules: withObjectLock } : {};
-    const documents = new Map(isPrivateAcl(acl) ? [] : [['acl', bucketAclBytes(acl)] as const]);
+    const tags = bucketTags({ TagSet: input.configuration?.Tags ?? { Tag: [] } });
+    const documents = new Map<BucketConfigurationName, Uint8Array>();
+    if (!isPrivateAcl(acl)) documents.set('acl', bucketAclBytes(acl));
+    if (tags.length > 0) documents.set('tagging', documentBytes(tags));
     try {
       await parts.objects.createBucket(principal.caller, bucket, {
         ...{ owner, objectOwnership, documents },
@@ -174,15 +179,10 @@ function wantedAcl(
 const withObjectLock = { versioning: 'enabled', objectLock: { defaultRetention: undefined } } as const;
 
 function checkConfiguration(
-  {
-    LocationConstraint: wanted,
-    Location: location,
-    Bucket: kind,
-    Tags: tags,
-  }: Static<typeof bucketConfiguration>,
+  { LocationConstraint: wanted, Location: location, Bucket: kind }: Static<typeof bucketConfiguration>,
   region: string,
 ): void {
-  if (location !== undefined || kind !== undefined || tags !== undefined)
+  if (location !== undefined || kind !== undefined)
     throw new S3Error('NotImplemented', {
       message: 'A member of CreateBucketConfiguration implies functionality that is not implemented.',
     });

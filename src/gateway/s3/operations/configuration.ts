@@ -22,12 +22,6 @@ const unset: readonly {
     answer: () => `<BucketLoggingStatus${xmlNamespace}/>`,
   },
   {
-    name: 'GetBucketReplication',
-    subresource: 'replication',
-    action: 's3:GetReplicationConfiguration',
-    answer: 'ReplicationConfigurationNotFoundError',
-  },
-  {
     name: 'GetBucketWebsite',
     subresource: 'website',
     action: 's3:GetBucketWebsite',

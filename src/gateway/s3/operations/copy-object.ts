@@ -3,7 +3,7 @@ import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
 import type { ObjectLock } from '../../../namespace/version.ts';
 import { authoriseTagCopy } from '../authorise.ts';
-import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
+import { checksumElements, checksumNames, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
@@ -100,8 +100,7 @@ function checkDirectives({ metadataDirective, taggingDirective, checksumAlgorith
     throw invalidArgument('Unknown tagging directive.', 'x-amz-tagging-directive', taggingDirective);
   if (checksumAlgorithm !== undefined && rowNamed(checksumAlgorithm) === undefined)
     throw new S3Error('InvalidRequest', {
-      message:
-        'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+      message: `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${checksumNames}]`,
     });
 }
 

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { Checksum } from '../../../namespace/namespace.ts';
 import type { UploadSummary } from '../../../namespace/upload.ts';
-import { rowNamed } from '../checksums.ts';
+import { checksumNames, rowNamed } from '../checksums.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { abortHeaders } from '../lifecycle-headers.ts';
@@ -74,8 +74,7 @@ function uploadChecksum(algorithm: string | undefined, type: string | undefined)
   const row = rowNamed(algorithm);
   if (row === undefined)
     throw new S3Error('InvalidRequest', {
-      message:
-        'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+      message: `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${checksumNames}]`,
     });
   if (type === undefined) return { algorithm: row.algorithm, type: row.types[0] };
   const chosen = row.types.find((it) => it === type.toUpperCase());

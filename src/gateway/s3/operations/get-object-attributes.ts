@@ -73,10 +73,8 @@ function attributesOf(list: string | undefined): ReadonlySet<string> {
   return new Set(names);
 }
 
-/** AWS tells of each part only where the upload chose a checksum, else how many there are (API_GetObjectAttributesParts). */
 function partsXml(parts: readonly ObjectPart[], { maxParts, partNumberMarker: marker = 0 }: Input): string {
   const total = xmlElement('PartsCount', parts.length);
-  if (parts.every(({ checksums }) => checksums.length === 0)) return `<ObjectParts>${total}</ObjectParts>`;
   const partsMax = pageSize(maxParts);
   const page = parts.slice(marker, marker + partsMax);
   const isTruncated = page.length > 0 && marker + page.length < parts.length;

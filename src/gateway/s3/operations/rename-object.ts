@@ -7,6 +7,7 @@ import { bucketOf, header, keyBytes, objectMembers, readConditionMembers, text }
 import { operation } from '../operation.ts';
 import { decodePercent } from '../../../signing/percent.ts';
 import { failedCondition, noSuchKey } from '../publish.ts';
+import { versionHeaders } from '../version.ts';
 
 const input = Type.Object({
   ...objectMembers.input,
@@ -52,15 +53,15 @@ export const renameObject = operation({
     await context.access.require({ action: 's3:DeleteObject', bucket, key: from });
     const { objects } = context.parts;
     try {
-      await objects.renameKey(context.principal.caller, bucket.ino, {
+      const found = await objects.renameKey(context.principal.caller, bucket.ino, {
         from: { key: keyBytes(from), expect: sourceExpectation(wish) },
         to: { key: keyBytes(wish.key), expect: expectation(wish) },
         token: wish.clientToken,
       });
+      return { headers: versionHeaders(context, found.versionId) };
     } catch (failure) {
       throw refusal(failure, from);
     }
-    return { headers: [] };
   },
 });
 
