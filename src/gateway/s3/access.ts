@@ -24,10 +24,10 @@ export interface Wish {
   readonly bucketName?: string | undefined;
   /** Of the object; absent: the bucket itself. */
   readonly key?: string | undefined;
-  /** As the client named it. */
-  readonly versionId?: string | undefined;
   /** What `s3:prefix` is, when it is not the request's parameter. */
   readonly prefix?: string | undefined;
+  /** Of the version that is named, as the client wrote it; absent: the latest one is meant. */
+  readonly versionId?: string | undefined;
   /** See NeededAction. */
   readonly isOwnersRight?: boolean;
 }
