@@ -70,6 +70,15 @@ export const configSchema = group({
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
     }),
+    defaultEncryption: choice(['AES256', 'none'], {
+      default: 'AES256',
+      description:
+        'What buckets without a configuration of their own encrypt new content with, over NFS as well.',
+    }),
+    sseCustomerKeysWithoutTls: choice(['true', 'false'], {
+      default: 'true',
+      description: 'Takes customers’ encryption keys (SSE-C) over plain HTTP, where others can read them.',
+    }),
   }),
   nfs: group({
     address: address({

@@ -42,6 +42,7 @@ export type FaultSubject =
   | 'store'
   | 'user'
   | 'access-key'
+  | 'key'
   | 'request';
 
 /** One failure for all layers; each protocol has one total table from `code` and `subject` to its own errors. */

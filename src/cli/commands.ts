@@ -4,6 +4,7 @@ import { parseArguments } from './arguments.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { keyCommands } from './key.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { userCommands } from './user.ts';
@@ -31,7 +32,7 @@ const version: Command = {
 };
 
 /** Everything that the program can do. */
-export const commands: readonly Command[] = [serve, status, ...userCommands, help, version];
+export const commands: readonly Command[] = [serve, status, ...keyCommands, ...userCommands, help, version];
 
 /** What people type for help and version. */
 const aliases: Readonly<Record<string, string>> = {

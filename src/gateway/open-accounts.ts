@@ -10,25 +10,23 @@ import { SECRETS_KEY_BYTES } from '../limits.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 import type { RootKeys } from './root-keys.ts';
 
-/** In the data directory; only its owner can read it. Seals the secret keys of users in the store. */
-const secretsKeyFile = 'secrets.key';
+/** In the data directory; only its owner can read it. Seals the secret keys of users and the key ring in the store. */
+export const secretsKeyPath = ({ data }: Pick<Config, 'data'>): string => path.join(data, 'secrets.key');
 
 /** Root, the users of the store and those of the config. */
 export async function openGatewayAccounts(
   config: Config,
   rootKeys: RootKeys,
-  { kv, environment }: { readonly kv: Kv; readonly environment: Environment },
+  given: { readonly kv: Kv; readonly environment: Environment; readonly secretsKey: Uint8Array },
 ): Promise<Accounts> {
   // Files that S3 makes belong to whom the data directory belongs to, usually the user that started the gateway, unless
   // the user has ids of its own.
   const { uid, gid } = await stat(config.data);
   const { accessKey, secretKey } = rootKeys;
   return openAccounts({
-    kv,
-    environment,
+    ...given,
     root: { accessKey, secretKey, uid, gid },
     declared: config.users.map((user) => ({ uid, gid, ...user })),
-    secretsKey: await openSecretsKey(environment.random, path.join(config.data, secretsKeyFile)),
   });
 }
 

@@ -9,6 +9,7 @@ import {
   withDirty,
   requireBucket,
 } from './attributes.ts';
+import { settled } from './content-key.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable } from './find.ts';
@@ -138,6 +139,7 @@ async function publish(
     size: draft.length(),
     names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
+    encryption: await settled(parts, tx, draft.encryption),
   };
   tx.put(inodeKey(ino), encodeInode(inode));
   if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });

@@ -174,4 +174,8 @@ export function facetOf(inode: Inode): ObjectFacet {
   };
 }
 
-export const foundOf = (inode: Inode): Found => ({ attributes: attributesOf(inode), facet: facetOf(inode) });
+export const foundOf = (inode: Inode): Found => ({
+  attributes: attributesOf(inode),
+  facet: facetOf(inode),
+  encryption: inode.encryption,
+});

@@ -10,6 +10,7 @@ import {
   loadWholeDirectory,
   nextCtime,
 } from './attributes.ts';
+import { encryptionOfNew } from './content-key.ts';
 import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type {
@@ -81,13 +82,13 @@ async function enter(
   parts: Parts,
   caller: Caller,
   { directory, name: posixName }: Place,
-  born: (edit: TreeEdit, parent: Inode, name: Name) => Inode,
+  born: (edit: TreeEdit, parent: Inode, name: Name) => Inode | Promise<Inode>,
 ): Promise<Made> {
   return parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
-    const inode = born(edit, parent, name);
+    const inode = await born(edit, parent, name);
     if (inode.kind !== 'directory') tx.put(inodeKey(inode.ino), encodeInode(inode));
     edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
@@ -138,10 +139,11 @@ export async function create(
   if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
-    const { inode, parent, edit } = await enter(parts, caller, place, (edit, parent, name) => ({
+    const { inode, parent, edit } = await enter(parts, caller, place, async (edit, parent, name) => ({
       ...bornOf(parts, caller, { edit, parent, name, kind: 'file', wish }),
       size,
       createVerifier,
+      encryption: await encryptionOfNew(parts, edit.tx, parent.bucket),
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
   } catch (fault) {

@@ -1,4 +1,5 @@
 import type { Time } from '../environment.ts';
+import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 
 /** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
@@ -79,6 +80,8 @@ export interface Found {
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
+  /** How the content is encrypted; `undefined`: it is plain. */
+  readonly encryption: Encryption | undefined;
 }
 
 /** Before/after of one inode around one change, taken atomically with it: NFS wcc_data (RFC 1813 §2.6) is a view of it. */
@@ -106,12 +109,15 @@ export interface Bucket {
 }
 
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'tagging';
+export type BucketConfigurationName = 'cors' | 'encryption' | 'tagging';
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
   readonly found: Found;
-  /** Exactly `length` bytes from `offset`, in pieces of at most 1 MiB. The range must lie inside the object. */
+  /**
+   * Exactly `length` bytes from `offset`, in pieces of at most 1 MiB. The range must lie inside the object.
+   * Fault('access-denied', 'key') for one that was opened without the customer's key.
+   */
   read(offset: number, length: number): AsyncIterable<Uint8Array>;
 }
 
@@ -121,7 +127,7 @@ export interface Draft {
   length(): number;
   /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
   write(parts: readonly Uint8Array[]): Promise<void>;
-  /** Appends a range of another object by sharing its extents: no byte is copied. */
+  /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
   splice(source: OpenObject, offset: number, length: number): Promise<void>;
   discard(): Promise<void>;
 }
@@ -186,6 +192,8 @@ export interface UploadSummary {
   readonly facet: ObjectFacet;
   /** Wanted for the parts and the whole, as given to createUpload. */
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Drafts of its parts have this key. */
+  readonly encryption: Encryption | undefined;
 }
 
 export interface PartSummary {
@@ -345,8 +353,10 @@ export interface ObjectStore {
   ): Promise<void>;
 
   head(at: ObjectAt): Promise<Found | undefined>;
-  open(at: ObjectAt): Promise<OpenObject | undefined>;
-  draft(caller: Caller): Promise<Draft>;
+  /** `customerKey` for content that only its customer's key opens; anything else is opened with the ring's. */
+  open(at: ObjectAt, customerKey?: Uint8Array): Promise<OpenObject | undefined>;
+  /** With a key its content is encrypted, from the first byte that is written anywhere. */
+  draft(caller: Caller, key?: ContentKey): Promise<Draft>;
   /** Publishes the draft in one transaction, replacing what was there; makes implicit directories. */
   attach(
     caller: Caller,
@@ -371,7 +381,8 @@ export interface ObjectStore {
 
   createUpload(
     caller: Caller,
-    to: ObjectAt & Pick<UploadSummary, 'facet' | 'checksum'>,
+    to: ObjectAt &
+      Pick<UploadSummary, 'facet' | 'checksum'> & { readonly encryption?: Encryption | undefined },
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;
@@ -404,4 +415,6 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */
   step(): Promise<'busy' | 'idle'>;
+  /** The same for keys that have rotated or shall go: looks at all content, and seals its keys anew. */
+  rewrap(): Promise<'busy' | 'idle'>;
 }

@@ -24,7 +24,14 @@ export interface Birth {
 export function newInode(birth: Birth): Inode {
   const { now, ...given } = birth;
   const times = { atime: now, mtime: now, ctime: now };
-  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, facet: undefined, size: 0, names: [] };
+  const nothing = {
+    ...NOTHING_RARE,
+    ...NO_CONTENT,
+    facet: undefined,
+    size: 0,
+    names: [],
+    encryption: undefined,
+  };
   return { ...nothing, ...given, ...times, linkCount: 1 };
 }
 

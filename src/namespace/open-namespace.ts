@@ -13,6 +13,7 @@ import type { Parts } from './parts.ts';
 import { read } from './read.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
+import { Rewrap } from './rewrap.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setTags } from './set-tags.ts';
 import { openSnapshot } from './snapshot.ts';
@@ -36,10 +37,12 @@ export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>)
   const parts: Parts = { ...given, files: new OpenFiles(), contentPins: new Map() };
   await ensureRoot(parts);
   await abandonDrafts(parts);
+  const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
+    rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.kv.sync();
@@ -95,8 +98,8 @@ function objectStore(parts: Parts): ObjectStore {
     deleteBucketConfiguration: (which, name) =>
       changeBucketConfiguration(parts, which, { name, document: undefined }),
     head: (at) => head(parts, at),
-    open: (at) => openObject(parts, at),
-    draft: async () => new FileDraft(parts),
+    open: (at, customerKey) => openObject(parts, at, customerKey),
+    draft: async (_caller, key) => new FileDraft(parts, key),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setTags: (at, tags) => setTags(parts, at, tags),
@@ -113,11 +116,15 @@ function objectStore(parts: Parts): ObjectStore {
   };
 }
 
-async function openObject(parts: Parts, { bucket: ino, key }: ObjectAt): Promise<OpenObject | undefined> {
+async function openObject(
+  parts: Parts,
+  { bucket: ino, key }: ObjectAt,
+  customerKey: Uint8Array | undefined,
+): Promise<OpenObject | undefined> {
   for (;;) {
     const resolved = await resolve(parts.kv, ino, key);
     if (resolved === undefined) return undefined;
-    const snapshot = await openSnapshot(parts, resolved.dentry.ino).catch(ifStale);
+    const snapshot = await openSnapshot(parts, resolved.dentry.ino, customerKey).catch(ifStale);
     // Replaced between the two reads: the name leads elsewhere now.
     if (snapshot !== undefined) return snapshot;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
+import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import type {
   Attributes,
@@ -59,6 +60,8 @@ export interface Inode {
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
   readonly facet: StoredFacet | undefined;
+  /** `undefined`: the content is plain. It stays as it was made whoever edits it; only its seal changes. */
+  readonly encryption: Encryption | undefined;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -68,6 +71,7 @@ const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64N
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
+const HAS_ENCRYPTION = 8;
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -87,7 +91,8 @@ export function encodeInode(inode: Inode): Uint8Array {
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
-    (rare ? HAS_RARE : 0);
+    (rare ? HAS_RARE : 0) |
+    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -100,6 +105,7 @@ export function encodeInode(inode: Inode): Uint8Array {
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
   if (rare) writeRare(writer, inode);
+  if (inode.encryption !== undefined) writeEncryption(writer, inode.encryption);
   return writer.finish();
 }
 
@@ -128,6 +134,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
       : { extents: undefined, contentId: reader.number() }),
     facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
+    encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
   };
   reader.end();
   return inode;
@@ -279,6 +286,8 @@ export interface UploadRow {
   readonly initiatedAt: Time;
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Of all parts and of the object that they become. */
+  readonly encryption: Encryption | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
 }
@@ -294,6 +303,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
+  if (row.encryption !== undefined) writeEncryption(writer, row.encryption);
   return writer.finish();
 }
 
@@ -308,6 +318,7 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
       type: reader.text() as Checksum['type'],
     }))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
+    encryption: reader.hasMore() ? readEncryption(reader) : undefined,
   };
 }
 

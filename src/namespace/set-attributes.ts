@@ -3,6 +3,7 @@ import { Fault } from '../fault.ts';
 import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { attributesOf, directoryAttributes, loadInode, loadWholeDirectory } from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
+import { contentOf } from './content-key.ts';
 import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
 import type { Attributes, AttributeWish, Caller, Change, Ino } from './namespace.ts';
@@ -63,6 +64,7 @@ async function apply(
     const before = attributesOf(inode);
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
+    if (wish.size !== undefined) contentOf(parts, inode.encryption);
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
     if (step !== undefined) {
       tx.put(inodeKey(ino), encodeInode(await resized(parts, tx, inode, step)));

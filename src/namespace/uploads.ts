@@ -1,8 +1,10 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { attach, ifStale, type Attachment } from './attach.ts';
 import { foundOf, loadInode, requireBucket } from './attributes.ts';
+import { settled } from './content-key.ts';
 import { FileDraft } from './draft.ts';
 import {
   finishedKey,
@@ -79,28 +81,30 @@ async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload>
   return upload;
 }
 
-const summaryOf = (key: ObjectKey, { uploadId, initiatedAt, facet, checksum }: UploadRow): UploadSummary => ({
-  key,
-  uploadId,
-  initiatedAt,
-  facet,
-  checksum,
-});
+const summaryOf = (key: ObjectKey, row: UploadRow): UploadSummary => {
+  const { uploadId, initiatedAt, facet, checksum, encryption } = row;
+  return { key, uploadId, initiatedAt, facet, checksum, encryption };
+};
 
 /** See ObjectStore.createUpload. */
 export async function createUpload(
-  { kv, sequence, environment }: Parts,
-  { bucket, key, facet, checksum }: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum'>,
+  parts: Parts,
+  upload: Omit<Attachment, 'expect'> &
+    Pick<UploadSummary, 'checksum'> & { readonly encryption?: Encryption | undefined },
 ): Promise<UploadSummary> {
+  const { kv, sequence, environment } = parts;
+  const { bucket, key, facet, checksum } = upload;
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
-  const row = { uploadId, initiatedAt: environment.clock.wall(), facet, checksum, completed: undefined };
-  await kv.transact('durable', async (tx) => {
+  const initiatedAt = environment.clock.wall();
+  return kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
+    const encryption = await settled(parts, tx, upload.encryption);
+    const row = { uploadId, initiatedAt, facet, checksum, encryption, completed: undefined };
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
+    return summaryOf(key, row);
   });
-  return summaryOf(key, row);
 }
 
 /** See ObjectStore.upload. */
@@ -128,6 +132,7 @@ export async function putPart(
   const row = await parts.kv.transact('durable', async (tx) => {
     const { sequence } = await loadOpen(tx, name);
     await requireBucket(tx, name.bucket);
+    const encryption = await settled(parts, tx, draft.encryption);
     await dropPart(parts, tx, { upload: sequence, number });
     const ino = parts.sequence.next() as Ino;
     const now = parts.environment.clock.wall();
@@ -135,7 +140,8 @@ export async function putPart(
     const nobody = { uid: 0, gid: 0, mode: 0 };
     const birth = { ino, bucket: name.bucket, kind: 'file', ...nobody, now, contentGeneration } as const;
     const place = await draft.attachTo(tx);
-    tx.put(inodeKey(ino), encodeInode({ ...newInode(birth), ...place, linkCount: 0, size: draft.length() }));
+    const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
+    tx.put(inodeKey(ino), encodeInode(inode));
     const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
     tx.put(partKey(sequence, number), encodePart(part));
     return part;
@@ -196,7 +202,9 @@ export async function listUploads(
 export async function completeUpload(parts: Parts, caller: Caller, completion: Completion): Promise<Found> {
   const known = await load(parts.kv, completion);
   if (known.row.completed !== undefined) return foundOf(known.row.completed);
-  const draft = new FileDraft(parts);
+  const { encryption } = known.row;
+  // The parts have its key, so no byte is read: a customer's key is not needed.
+  const draft = new FileDraft(parts, encryption && { encryption, secret: undefined });
   try {
     for (const part of completion.parts) await splicePart(parts, draft, known.sequence, part);
     return await attach(parts, caller, draft, completion, (tx, inode) =>
@@ -246,7 +254,8 @@ async function finish(
     const bytes = rows[index];
     if (bytes === undefined || decodePart(bytes).etag !== etag) throw noSuchPart(number, etag);
   }
-  const completed = { ...inode, extents: [], contentId: 0 };
+  const shown = inode.encryption && { ...inode.encryption, sealed: new Uint8Array(0) };
+  const completed = { ...inode, extents: [], contentId: 0, encryption: shown };
   tx.put(rowKey, encodeUpload({ ...row, completed }));
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
 }

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { attributes, attributesOf, loadInode, staleHandle, withDirty } from './attributes.ts';
+import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
@@ -43,6 +44,8 @@ async function keep(parts: Parts, caller: Caller, ino: Ino, { offset, data }: Wr
   const inode = await withoutSetId(parts, caller, await loadInode(kv, ino));
   requireFile(inode);
   requireContentAccess(caller, inode, WRITE);
+  // What could not be written out must not be taken: a key that is not there or not enabled says so now.
+  contentOf(parts, inode.encryption);
   const known = files.get(ino);
   const before = withDirty(inode, known?.attributes);
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };

@@ -5,6 +5,7 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryAccounts, root } from '../accounts/memory-accounts.ts';
+import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
@@ -24,6 +25,7 @@ suite('terrace user', () => {
       unready: async () => [],
       accounts,
       bucketsOf: async () => [],
+      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

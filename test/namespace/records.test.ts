@@ -9,6 +9,7 @@ import {
   mergeDirectory,
 } from '../../src/namespace/directory-row.ts';
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
+import type { Encryption } from '../../src/keyring/encryption.ts';
 import * as records from '../../src/namespace/records.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
@@ -62,6 +63,10 @@ const rare = fc.record({
   xattrs: fc.array(fc.tuple(text, bytes), { maxLength: 3 }).map((entries) => new Map(entries)),
   device: fc.record({ major: fc.nat(5000), minor: fc.nat(5000) }),
 });
+const encryption: fc.Arbitrary<Encryption> = fc.record({
+  ...{ mode: fc.constantFrom('AES256', 'aws:kms', 'aws:kms:dsse', 'customer'), contentKeyId: bytes },
+  ...{ keyId: text, keyVersion: number, sealed: bytes, context: text, bucketKey: fc.boolean() },
+});
 const inode: fc.Arbitrary<records.Inode> = fc
   .tuple(
     fc.record({
@@ -71,6 +76,7 @@ const inode: fc.Arbitrary<records.Inode> = fc
         contentGeneration: number,
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
+        encryption: fc.option(encryption, { nil: undefined }),
       },
     }),
     place,
@@ -136,7 +142,7 @@ test('the other records are read as they were written', () =>
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
-          ...{ facet: given, completed: is ? undefined : each },
+          ...{ facet: given, encryption: each.encryption, completed: is ? undefined : each },
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);

@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
 import type { Status } from './status.ts';
@@ -13,6 +14,7 @@ export interface AdminSources {
   readonly accounts: Accounts;
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
+  readonly keyring: Keyring;
 }
 
 /** What a call says, checked by the schemas of its row. */

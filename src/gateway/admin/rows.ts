@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { keyRows } from './key-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
@@ -48,4 +49,4 @@ const getStatus: AdminRow = {
 };
 
 /** Every operation of the admin API. */
-export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus, ...userRows];
+export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus, ...keyRows, ...userRows];

@@ -1,7 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { KeyPair, User } from '../../accounts/accounts.ts';
-import type { Time } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
+import { isoTime } from './iso-time.ts';
 import { json, type AdminAnswer, type AdminRow } from './row.ts';
 import {
   createdUserSchema,
@@ -15,9 +15,6 @@ import {
 } from './users.ts';
 
 const nothing: AdminAnswer = { status: 204, contentType: '', body: undefined };
-
-const isoTime = ({ seconds, nanoseconds }: Time): string =>
-  new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString();
 
 const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): UserAnswer => ({
   name,

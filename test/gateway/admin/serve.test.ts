@@ -1,3 +1,4 @@
+import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
@@ -34,6 +35,7 @@ suite('the admin address', () => {
       address: { host: '127.0.0.1', port: 0 },
       accounts: await openMemoryAccounts(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } }),
       bucketsOf: async () => [],
+      keyring: await memoryKeyring(),
       log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },
       metrics: new Metrics(),
       status: async () => {

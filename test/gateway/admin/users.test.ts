@@ -7,6 +7,7 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryAccounts, root } from '../../accounts/memory-accounts.ts';
+import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 
 const basic = (accessKey: string, secretKey: string): string =>
@@ -34,6 +35,7 @@ suite('users over the admin address', () => {
       unready: async () => [],
       accounts,
       bucketsOf: async (id) => buckets.get(id) ?? [],
+      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());
