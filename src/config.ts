@@ -1,6 +1,15 @@
 import { Type } from '@sinclair/typebox';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
-import { address, bytesOrAuto, choice, duration, group, text, type Decoded } from './config/leaf.ts';
+import {
+  address,
+  bytesOrAuto,
+  choice,
+  duration,
+  group,
+  text,
+  trueOrFalse,
+  type Decoded,
+} from './config/leaf.ts';
 import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
 
 const noId = 4_294_967_295;
@@ -75,9 +84,14 @@ export const configSchema = group({
       description:
         'What buckets without a configuration of their own encrypt new content with, over NFS as well.',
     }),
-    sseCustomerKeysWithoutTls: choice(['true', 'false'], {
+    sseCustomerKeysWithoutTls: trueOrFalse({
       default: 'true',
-      description: 'Takes customers’ encryption keys (SSE-C) over plain HTTP, where others can read them.',
+      description: 'Take customers’ encryption keys (SSE-C) over plain HTTP, where others can read them.',
+    }),
+    signatureV2: trueOrFalse({
+      default: 'true',
+      description:
+        'Take requests and URLs signed by AWS signature version 2 too, as older clients make them.',
     }),
   }),
   nfs: group({

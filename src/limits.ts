@@ -16,6 +16,8 @@ export const SEQUENCE_LEASE = 1 << 20;
 export const FILE_BYTES_MAX = 2 ** 52;
 /** RFC 1813 leaves it to the server; ext4 has 65,000. */
 export const LINKS_MAX = 65_000;
+/** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
+export const VERSION_QUIET_SECONDS = 10;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */

@@ -12,15 +12,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'environment-real': [],
   config: [],
   scheduler: [],
+  signing: [],
   kv: [],
   accounts: ['kv'],
   keyring: ['kv', 'workers'],
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'keyring', 'kv', 'workers'],
-  'gateway/s3': ['namespace', 'accounts', 'keyring', 'workers', 'config'],
+  'gateway/s3': ['namespace', 'accounts', 'keyring', 'signing', 'workers', 'config'],
   'gateway/nfs': ['namespace', 'nfs-server-ts', 'config'],
-  'gateway/admin': ['namespace', 'accounts', 'keyring', 'tiering', 'config', 'scheduler'],
+  'gateway/admin': ['namespace', 'accounts', 'keyring', 'signing', 'tiering', 'config', 'scheduler'],
   gateway: [
     'config',
     'scheduler',
@@ -35,7 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'kv',
     'nfs-server-ts',
   ],
-  cli: ['config', 'gateway', 'gateway/admin'],
+  cli: ['config', 'signing', 'gateway', 'gateway/admin'],
   'nfs-server-ts': [],
 };
 

@@ -48,6 +48,12 @@ export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 
     written === 'auto' ? written : parseQuantity(written),
   );
 
+/** Decodes to a boolean. */
+export const trueOrFalse = (options: LeafOptions): TTransform<TString, boolean> =>
+  Type.Transform(Type.String({ ...options, enum: ['true', 'false'], placeholder: 'true|false' }))
+    .Decode((written) => written === 'true')
+    .Encode((value) => String(value));
+
 /** One of a few words. */
 export const choice = <const Words extends readonly string[]>(
   words: Words,

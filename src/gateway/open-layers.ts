@@ -4,6 +4,7 @@ import { rootAccount } from '../accounts/account-id.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
+import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
 import type { Keyring } from '../keyring/keyring.ts';
 import { openKeyring } from '../keyring/open-keyring.ts';
 import type { Kv } from '../kv/kv.ts';
@@ -35,6 +36,8 @@ import { isFile, openHotDevice } from './open-hot-device.ts';
 export interface Layers {
   readonly kv: Kv;
   readonly keyring: Keyring;
+  /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
+  readonly defaultEncryption: BucketEncryption | undefined;
   readonly namespace: Namespace;
   readonly blobs: Blobs;
   readonly device: NativeDevice;
@@ -81,12 +84,12 @@ export async function openLayers(
   const { region } = config;
   const keyring = await openKeyring({ kv, environment, cipher, secretsKey, region, account });
   const { defaultEncryption: algorithm } = config.s3;
-  const defaultEncryption =
+  const defaultEncryption: BucketEncryption | undefined =
     algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
   const namespace = scope.own(
     await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
   );
-  return { kv, keyring, namespace, blobs, device, secret };
+  return { kv, keyring, defaultEncryption, namespace, blobs, device, secret };
 }
 
 /** A store of a newer program is refused before anything is written to it. */

@@ -26,6 +26,7 @@ export function contentKeys(parts: Parts): ContentKeys {
     make: (wish, like) => make(parts, wish, like),
     open: (encryption, customerKey) => open(parts, encryption, customerKey),
     settle: (tx, encryption) => settle(parts, tx, encryption),
+    arnOf: (keyId) => parts.ring.arnOf(keyId),
   };
 }
 

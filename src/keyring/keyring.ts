@@ -50,6 +50,8 @@ export interface ContentKeys {
    * transaction, which conflicts with every change of the key. So nothing gets behind a rewrap that has begun.
    */
   settle(tx: KvTransaction, encryption: Encryption): Promise<Encryption>;
+  /** As AWS writes the key: `arn:aws:kms:REGION:ACCOUNT:key/ID`. */
+  arnOf(keyId: string): string;
 }
 
 /** Keys, and what is left to do for each when one of them has rotated or shall go. */

@@ -1,26 +1,21 @@
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import {
-  currentInode,
-  facetOf,
-  foundOf,
-  loadInode,
-  nextCtime,
-  withDirty,
-  requireBucket,
-} from './attributes.ts';
+import { facetOf, foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
 import { settled } from './content-key.ts';
+import { transactCopying, type CopyContent } from './copying.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
-import { pairOf, printable } from './find.ts';
+import { pairOf, printable, type Pair } from './find.ts';
 import { dentryKey, entryName, inodeKey } from './keys.ts';
 import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey, ObjectAt } from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
-import { decodeDentry, encodeInode, type Dentry, type Inode } from './records.ts';
-import { emptiedImplicit, removeFile } from './remove.ts';
+import { decodeDentry, encodeInode, type Dentry, type EntryName, type Inode } from './records.ts';
+import { sealedVersion } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { unlink } from './unlink.ts';
+import { dropNullVersion, retire, type KeyChange } from './versions.ts';
+import type { ObjectLock } from './version.ts';
+import { writeOutCurrent } from './head.ts';
 
 const SLASH = 0x2f;
 
@@ -36,7 +31,7 @@ export function componentsOf(key: ObjectKey): { directories: readonly Name[]; na
 }
 
 /** Where a key leads: the directories on the way and the entry at its end; `undefined` where nothing is. */
-interface Resolved {
+export interface Resolved {
   /** From the bucket to the one that holds the name. */
   readonly path: readonly { readonly parent: Ino; readonly name: Name; readonly dentry: Dentry }[];
   readonly parent: Ino;
@@ -59,22 +54,6 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
   return bytes === undefined ? undefined : { path, parent, name, dentry: decodeDentry(bytes) };
 }
 
-/** See ObjectStore.head. */
-export async function head(parts: Parts, { bucket, key }: ObjectAt): Promise<Found | undefined> {
-  for (;;) {
-    const resolved = await resolve(parts.kv, bucket, key);
-    if (resolved === undefined) return undefined;
-    const inode = await currentInode(parts, resolved.dentry.ino).catch(ifStale);
-    // Replaced between the two reads: the name leads elsewhere now.
-    if (inode !== undefined) return foundOf(inode);
-  }
-}
-
-export function ifStale(fault: unknown): undefined {
-  if (fault instanceof Fault && fault.code === 'stale-handle') return undefined;
-  throw fault;
-}
-
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
   const { ifMatch, ifNoneMatch } = expect;
@@ -91,6 +70,7 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
 export interface Attachment extends ObjectAt {
   readonly facet: ObjectFacet;
   readonly expect: Expectation;
+  readonly lock?: ObjectLock | undefined;
 }
 
 /** See ObjectStore.attach. `also` joins the transaction that publishes the object. */
@@ -102,8 +82,9 @@ export async function attach(
   also: (tx: KvTransaction, inode: Inode) => Promise<void> = async () => undefined,
 ): Promise<Found> {
   await draft.finish();
-  const inode = await parts.kv.transact('durable', async (tx) => {
-    const published = await publish(parts, caller, { tx, draft, attachment });
+  await writeOutCurrent(parts, attachment);
+  const inode = await transactCopying(parts, async (tx, copy) => {
+    const published = await publish(parts, caller, { tx, copy, draft, attachment });
     await also(tx, published);
     return published;
   });
@@ -114,17 +95,18 @@ export async function attach(
 async function publish(
   parts: Parts,
   caller: Caller,
-  { tx, draft, attachment }: { tx: KvTransaction; draft: FileDraft; attachment: Attachment },
+  {
+    tx,
+    copy,
+    draft,
+    attachment,
+  }: { tx: KvTransaction; copy: CopyContent; draft: FileDraft; attachment: Attachment },
 ): Promise<Inode> {
-  const { bucket, key, facet, expect } = attachment;
+  const { bucket, key, facet, expect, lock } = attachment;
   const edit = editOf(parts, tx);
-  await requireBucket(tx, bucket);
-  const { directories, name } = componentsOf(key);
-  let parent = bucket;
-  for (const directory of directories) {
-    parent = await implicitDirectory(parts, edit, { caller, bucket, parent, name: directory });
-  }
-  const beside = await pairOf(tx, parent, name);
+  const { rules } = await requireBucket(tx, bucket);
+  const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
+  const { parent, name, beside } = await makeWay(parts, edit, { bucket, key, owner: caller });
   const old = beside.file === undefined ? undefined : await loadInode(tx, beside.file.ino);
   requireExpected(old && withDirty(old, parts.files.get(old.ino)?.attributes), expect, key);
   const contentGeneration = parts.sequence.next();
@@ -136,6 +118,7 @@ async function publish(
   const inode = {
     ...newInode(birth),
     ...place,
+    ...sealedVersion(parts, rules, { now: edit.now, lock }),
     size: draft.length(),
     names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
@@ -145,24 +128,41 @@ async function publish(
   if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
   else {
     edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
-    await unlink(parts, edit, old, { parent, name });
+    await retire(change, { bucket, key, entry: { parent, name } }, old);
   }
+  await dropNullVersion(change, attachment);
   edit.finish();
   return inode;
 }
+
+/** Where a key is entered, with the directories on the way made; and what is there. */
+export async function makeWay(
+  parts: Parts,
+  edit: TreeEdit,
+  { bucket, key, owner }: ObjectAt & { readonly owner: Owner },
+): Promise<EntryName & { readonly beside: Pair }> {
+  const { directories, name } = componentsOf(key);
+  let parent = bucket;
+  for (const directory of directories) {
+    parent = await implicitDirectory(parts, edit, { owner, bucket, parent, name: directory });
+  }
+  return { parent, name, beside: await pairOf(edit.tx, parent, name) };
+}
+
+type Owner = Pick<Inode, 'uid' | 'gid'>;
 
 /** The directory of that name; made without a marker when there is none, so that it goes with its last key. */
 async function implicitDirectory(
   { sequence }: Parts,
   edit: TreeEdit,
-  { caller, bucket, parent, name }: { caller: Caller; bucket: Ino; parent: Ino; name: Name },
+  { owner, bucket, parent, name }: EntryName & { owner: Owner; bucket: Ino },
 ): Promise<Ino> {
   const beside = await pairOf(edit.tx, parent, name);
   if (beside.directory !== undefined) return beside.directory.ino;
   const ino = sequence.next() as Ino;
   const contentGeneration = sequence.next();
   const birth = { ino, bucket, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
-  const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
+  const inode = newInode({ ...birth, uid: owner.uid, gid: owner.gid, now: edit.now });
   edit.makeDirectory({ ...inode, names: [{ parent, name }] });
   edit.add(parent, name, { ino, kind: 'directory', beside });
   return ino;
@@ -187,28 +187,4 @@ export async function changeFacet(
     return changed;
   });
   return foundOf(withDirty(inode, parts.files.get(inode.ino)?.attributes));
-}
-
-/** See ObjectStore.removeKey. */
-export async function removeKey(
-  parts: Parts,
-  { bucket, key, expect }: Omit<Attachment, 'facet'>,
-): Promise<void> {
-  await parts.kv.transact('durable', async (tx) => {
-    const resolved = await resolve(tx, bucket, key);
-    if (resolved === undefined) {
-      requireExpected(undefined, expect, key);
-      return;
-    }
-    const inode = await loadInode(tx, resolved.dentry.ino);
-    requireExpected(withDirty(inode, parts.files.get(inode.ino)?.attributes), expect, key);
-    const edit = editOf(parts, tx);
-    await removeFile(parts, edit, { ...resolved, inode });
-    for (const { parent, name, dentry } of [...resolved.path].reverse()) {
-      if ((await emptiedImplicit(edit, dentry.ino)) === undefined) break;
-      edit.unmake(dentry.ino);
-      await edit.remove(parent, name, dentry);
-    }
-    edit.finish();
-  });
 }

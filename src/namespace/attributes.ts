@@ -18,8 +18,15 @@ export const staleHandle = (ino: Ino): Fault => new Fault('stale-handle', 'inode
 export const noSuchBucket = (name: string): Fault => new Fault('not-found', 'bucket', name);
 
 /** The bucket's own inode must still be there when something is put into it. */
-export async function requireBucket(reader: KvReader, ino: Ino): Promise<void> {
-  if ((await reader.get(inodeKey(ino))) === undefined) throw noSuchBucket(String(ino));
+export async function requireBucket(reader: KvReader, ino: Ino): Promise<Inode> {
+  const bytes = await reader.get(inodeKey(ino));
+  if (bytes === undefined) throw noSuchBucket(String(ino));
+  return decodeInode(ino, bytes);
+}
+
+export function ifStale(fault: unknown): undefined {
+  if (fault instanceof Fault && fault.code === 'stale-handle') return undefined;
+  throw fault;
 }
 
 export async function loadInode(reader: KvReader, ino: Ino): Promise<Inode> {
@@ -176,6 +183,8 @@ export function facetOf(inode: Inode): ObjectFacet {
 
 export const foundOf = (inode: Inode): Found => ({
   attributes: attributesOf(inode),
+  versionId: inode.version.id,
+  lock: inode.lock,
   facet: facetOf(inode),
   encryption: inode.encryption,
 });

@@ -1,16 +1,25 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { noSuchBucket } from './attributes.ts';
+import { loadInode, noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
-import { bucketKey, bucketRange, configurationKey, inodeKey, nameOfBucketKey, uploadRange } from './keys.ts';
+import {
+  bucketKey,
+  bucketRange,
+  configurationKey,
+  inodeKey,
+  nameOfBucketKey,
+  uploadRange,
+  versionRange,
+} from './keys.ts';
 import type { Bucket, Caller, Ino } from './namespace.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
-import { decodeBucket, encodeBucket } from './records.ts';
+import { decodeBucket, encodeBucket, encodeInode } from './records.ts';
 import { TreeEdit } from './tree-edit.ts';
 import { abortAll } from './uploads.ts';
+import type { BucketRules } from './version.ts';
 
 export const ROOT = 1 as Ino;
 const NO_BUCKET = 0 as Ino;
@@ -38,7 +47,7 @@ export async function ensureRoot(parts: Parts): Promise<void> {
 export async function createBucket(
   parts: Parts,
   caller: Caller,
-  { name, owner }: Pick<Bucket, 'name' | 'owner'>,
+  { name, owner, rules }: Pick<Bucket, 'name' | 'owner' | 'rules'>,
 ): Promise<Bucket> {
   return parts.kv.transact('durable', async (tx) => {
     const known = await tx.get(bucketKey(name));
@@ -48,10 +57,10 @@ export async function createBucket(
     const contentGeneration = parts.sequence.next();
     const birth = { ino, bucket: ino, kind: 'directory', mode: DIRECTORY_MODE, contentGeneration } as const;
     const inode = newInode({ ...birth, uid: caller.uid, gid: caller.gid, now: edit.now });
-    edit.makeDirectory({ ...inode, names: [{ parent: ROOT, name: Buffer.from(name) }] });
+    edit.makeDirectory({ ...inode, rules, names: [{ parent: ROOT, name: Buffer.from(name) }] });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    const row = { ino, createdAt: edit.now, configurations: [], owner };
+    const row = { ino, createdAt: edit.now, configurations: [], owner, rules };
     tx.put(bucketKey(name), encodeBucket(row));
     edit.finish();
     return { name, ...row };
@@ -86,13 +95,45 @@ export async function deleteBucket(parts: Parts, name: string): Promise<void> {
   }
 }
 
+async function hasVersions(tx: KvTransaction, bucket: Ino): Promise<boolean> {
+  const all = versionRange(bucket, NOTHING, { key: NOTHING, order: undefined });
+  for await (const _page of tx.scan(all, { pageEntries: 1 })) return true;
+  return false;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** See ObjectStore.changeBucketRules. The bucket's row and its directory say the same. */
+export async function changeBucketRules(
+  { kv }: Pick<Parts, 'kv'>,
+  { ino, name }: Pick<Bucket, 'ino' | 'name'>,
+  change: Partial<BucketRules>,
+): Promise<void> {
+  await kv.transact('durable', async (tx) => {
+    const known = await bucketOf(tx, name);
+    if (known?.ino !== ino) throw noSuchBucket(name);
+    const rules = { ...known.rules, ...change };
+    requireValidChange(known.rules, rules, name);
+    tx.put(bucketKey(name), encodeBucket({ ...known, rules }));
+    tx.put(inodeKey(ino), encodeInode({ ...(await loadInode(tx, ino)), rules }));
+  });
+}
+
+function requireValidChange(before: BucketRules, after: BucketRules, name: string): void {
+  const refuse = (detail: string): Fault => new Fault('conflict', 'bucket', `${name}: ${detail}`);
+  if (before.versioning !== 'off' && after.versioning === 'off') throw refuse('versioning stays');
+  if (before.objectLock !== undefined && after.objectLock === undefined) throw refuse('object lock stays');
+  if (after.objectLock !== undefined && after.versioning !== 'enabled')
+    throw refuse('object lock needs versioning');
+}
+
 /** False while there are open uploads. */
 async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promise<boolean> {
   const known = await bucketOf(tx, name);
   if (known === undefined) throw noSuchBucket(name);
   const edit = editOf(parts, tx);
   const { row } = await edit.load(known.ino);
-  if (row.entries > 0) throw new Fault('not-empty', 'bucket', name);
+  if (row.entries > 0 || (await hasVersions(tx, known.ino))) throw new Fault('not-empty', 'bucket', name);
   for await (const _page of tx.scan(uploadRange(known.ino, new Uint8Array(0)), { pageEntries: 1 }))
     return false;
   const { directory } = await pairOf(tx, ROOT, Buffer.from(name));

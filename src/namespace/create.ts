@@ -1,5 +1,5 @@
 import { Fault } from '../fault.ts';
-import { FILE_BYTES_MAX, LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
+import { FILE_BYTES_MAX, INODE_NAMES_MAX, LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
 import {
   attributes,
   attributesOf,
@@ -32,9 +32,12 @@ import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { withName } from './names.ts';
+import { openVersion } from './seal.ts';
 import { setAttributes } from './set-attributes.ts';
 import { TreeEdit } from './tree-edit.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import type { BucketRules } from './version.ts';
+import { dropNullVersionOf, rulesOf } from './versions.ts';
 
 export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
   new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
@@ -82,14 +85,19 @@ async function enter(
   parts: Parts,
   caller: Caller,
   { directory, name: posixName }: Place,
-  born: (edit: TreeEdit, parent: Inode, name: Name) => Inode | Promise<Inode>,
+  born: (at: Birthplace) => Inode | Promise<Inode>,
 ): Promise<Made> {
   return parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
-    const inode = await born(edit, parent, name);
-    if (inode.kind !== 'directory') tx.put(inodeKey(inode.ino), encodeInode(inode));
+    const rules = await rulesOf(tx, parent.bucket);
+    const inode = await born({ edit, parent, name, rules });
+    if (inode.kind === 'directory') await enterDirectory(parts, edit, inode, rules);
+    else {
+      await dropNullVersionOf({ parts, edit, rules }, parent.bucket, { parent: directory, name });
+      tx.put(inodeKey(inode.ino), encodeInode(inode));
+    }
     edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
     return { inode, parent, edit };
@@ -100,15 +108,17 @@ interface Birthplace {
   readonly edit: TreeEdit;
   readonly parent: Inode;
   readonly name: Name;
+  readonly rules: BucketRules;
 }
 
 /** What a new inode of a caller is before its kind shows. */
 function bornOf(
-  { sequence }: Parts,
+  parts: Parts,
   caller: Caller,
-  { edit, parent, name, kind, wish }: Birthplace & { kind: Kind; wish: AttributeWish },
+  { edit, parent, name, rules, kind, wish }: Birthplace & { kind: Kind; wish: AttributeWish },
 ): Inode {
   const { now } = edit;
+  const { sequence } = parts;
   const given = {
     ino: sequence.next() as Ino,
     bucket: parent.bucket,
@@ -119,6 +129,7 @@ function bornOf(
   const inode = newInode({ ...given, ...ownership(caller, parent, { kind, wish }) });
   return {
     ...inode,
+    ...(kind === 'directory' ? {} : openVersion(parts, rules, now)),
     names: [{ parent: parent.ino, name }],
     atime: typeof wish.atime === 'object' ? wish.atime : now,
     mtime: typeof wish.mtime === 'object' ? wish.mtime : now,
@@ -139,11 +150,11 @@ export async function create(
   if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
-    const { inode, parent, edit } = await enter(parts, caller, place, async (edit, parent, name) => ({
-      ...bornOf(parts, caller, { edit, parent, name, kind: 'file', wish }),
+    const { inode, parent, edit } = await enter(parts, caller, place, async (at) => ({
+      ...bornOf(parts, caller, { ...at, kind: 'file', wish }),
       size,
       createVerifier,
-      encryption: await encryptionOfNew(parts, edit.tx, parent.bucket),
+      encryption: await encryptionOfNew(parts, at.edit.tx, at.parent.bucket),
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
   } catch (fault) {
@@ -186,26 +197,36 @@ export async function makeDirectory(
   wish: AttributeWish,
 ): Promise<Created> {
   const withMode = { ...wish, mode: wish.mode ?? DIRECTORY_MODE };
-  const made = await enter(parts, caller, place, (edit, parent, name) => {
-    const born = { edit, parent, name, kind: 'directory', wish: withMode } as const;
-    const inode = bornOf(parts, caller, born);
-    edit.makeDirectory(inode);
-    addMarker(parts, edit, inode);
-    return inode;
+  const made = await enter(parts, caller, place, (at) => {
+    return bornOf(parts, caller, { ...at, kind: 'directory', wish: withMode });
   });
   return { directory: made.edit.change(made.parent), attributes: made.edit.change(made.inode).after };
+}
+
+async function enterDirectory(parts: Parts, edit: TreeEdit, inode: Inode, rules: BucketRules): Promise<void> {
+  edit.makeDirectory(inode);
+  await addMarker(parts, edit, inode, rules);
 }
 
 export const MARKER_NAME: Name = new Uint8Array(0);
 
 /** Makes `directory` explicit: it stays when it is empty, and S3 sees it as an object whose key ends in a slash. */
-export function addMarker({ sequence }: Parts, edit: TreeEdit, directory: Inode): void {
+export async function addMarker(
+  parts: Parts,
+  edit: TreeEdit,
+  directory: Inode,
+  rules: BucketRules,
+): Promise<void> {
   const { bucket, uid, gid } = directory;
+  const { sequence } = parts;
   const ino = sequence.next() as Ino;
   const contentGeneration = sequence.next();
   const birth = { ino, bucket, uid, gid, contentGeneration, now: edit.now };
-  const names = [{ parent: directory.ino, name: MARKER_NAME }];
-  const marker = { ...newInode({ ...birth, kind: 'file', mode: OBJECT_MODE }), names };
+  const born = newInode({ ...birth, kind: 'file', mode: OBJECT_MODE });
+  const entry = { parent: directory.ino, name: MARKER_NAME };
+  const names = [entry];
+  await dropNullVersionOf({ parts, edit, rules }, bucket, entry);
+  const marker = { ...born, ...openVersion(parts, rules, edit.now), names };
   const headers = { 'content-type': 'application/x-directory' };
   const nothing = { metadata: {}, checksums: [], partLengths: [], tags: [] };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
@@ -231,8 +252,8 @@ export async function makeSpecial(
   const { kind } = special;
   // POSIX mknod(), [EPERM]: a node that anybody made would open the devices of every client to him.
   if ('device' in special && !isSuperuser(caller)) throw new Fault('not-permitted', 'inode', kind);
-  const made = await enter(parts, caller, place, (edit, parent, name) => {
-    const inode = bornOf(parts, caller, { edit, parent, name, kind, wish });
+  const made = await enter(parts, caller, place, (at) => {
+    const inode = bornOf(parts, caller, { ...at, kind, wish });
     if (special.kind === 'symlink') {
       return { ...inode, mode: 0o777, target: Buffer.from(special.target), size: special.target.length };
     }
@@ -261,7 +282,11 @@ export async function link(
     const name = await requireFree(tx, caller, parent, posixName);
     if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');
     if (inode.bucket !== parent.bucket) throw new Fault('cross-bucket', 'inode', printable(posixName));
-    if (inode.linkCount >= LINKS_MAX) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
+    // Each of its names is a key with a history of its own, and each of them must be found.
+    const rules = await rulesOf(tx, inode.bucket);
+    const linksMax = rules.versioning === 'off' ? LINKS_MAX : INODE_NAMES_MAX;
+    if (inode.linkCount >= linksMax) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
+    await dropNullVersionOf({ parts, edit, rules }, inode.bucket, { parent: directory, name });
     const ctime = nextCtime(parts, inode, edit.now);
     const names = withName(inode, { parent: directory, name });
     const linked = { ...inode, linkCount: inode.linkCount + 1, names, ctime };

@@ -1,4 +1,4 @@
-import { decodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
+import { decodeU64, encodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
 import type { KeyRange } from '../kv/kv.ts';
 import type { BucketConfigurationName, Ino, Name, ObjectKey } from './namespace.ts';
 
@@ -18,6 +18,8 @@ const table = {
   part: 0x21,
   finished: 0x22,
   remembered: 0x23,
+  version: 0x24,
+  nullVersion: 0x25,
 } as const;
 
 const SLASH = 0x2f;
@@ -104,7 +106,10 @@ function terminated(key: Uint8Array): Uint8Array {
 /** `sequence` orders the uploads of one key by their initiation. */
 export const uploadKey = (bucket: Ino, key: ObjectKey, sequence: number): Uint8Array =>
   Buffer.concat([tupleKey(table.upload, [bucket], terminated(key)), tupleKey(0, [sequence]).subarray(1)]);
-export function keyOfUploadKey(key: Uint8Array): ObjectKey {
+export const keyOfUploadKey = (key: Uint8Array): ObjectKey => terminatedKey(key);
+
+/** The object key between a table's prefix and a number. */
+function terminatedKey(key: Uint8Array): ObjectKey {
   const bytes: number[] = [];
   const escaped = key.subarray(NAME_OFFSET, key.length - INO_BYTES - 1);
   for (let index = 0; index < escaped.length; index += 1) {
@@ -147,3 +152,36 @@ export const uploadOfFinishedKey = (key: Uint8Array): number => decodeU64(key, 1
 /** Completed uploads whose rows still answer a second Complete, oldest first. */
 export const rememberedKey = (upload: number): Uint8Array => tupleKey(table.remembered, [upload]);
 export const rememberedRange = (): KeyRange => prefixRange(tupleKey(table.remembered, []));
+
+/** Versions that their key does not lead to, newest first; `order` grows with time. */
+export const versionKey = (bucket: Ino, key: ObjectKey, order: number): Uint8Array =>
+  Buffer.concat([
+    tupleKey(table.version, [bucket], terminated(key)),
+    encodeU64(Number.MAX_SAFE_INTEGER - order),
+  ]);
+export const keyOfVersionKey = (key: Uint8Array): ObjectKey => terminatedKey(key);
+export const orderOfVersionKey = (key: Uint8Array): number =>
+  Number.MAX_SAFE_INTEGER - decodeU64(key, key.length - INO_BYTES);
+/** All of one key. */
+export function versionsOfKey(bucket: Ino, key: ObjectKey): KeyRange {
+  const start = tupleKey(table.version, [bucket], terminated(key));
+  // A number below 2^53 begins with a zero byte; the escape of a zero byte inside a longer key goes on with 0xff.
+  return { start, end: Buffer.concat([start, Uint8Array.of(1)]) };
+}
+/** All of the keys that start with `prefix`, from behind the version of `after` with that order, or behind all of that key. */
+export function versionRange(
+  bucket: Ino,
+  prefix: Uint8Array,
+  after: { readonly key: ObjectKey; readonly order: number | undefined },
+): KeyRange {
+  const escaped = terminated(prefix);
+  const all = prefixRange(tupleKey(table.version, [bucket], escaped.subarray(0, escaped.length - 1)));
+  const start =
+    after.order === undefined
+      ? versionsOfKey(bucket, after.key).end
+      : Buffer.concat([versionKey(bucket, after.key, after.order), Buffer.alloc(1)]);
+  return Buffer.compare(start, all.start) < 0 ? all : { start, end: all.end };
+}
+/** Holds the order of the key's null version, when the key does not lead to it. */
+export const nullVersionKey = (bucket: Ino, key: ObjectKey): Uint8Array =>
+  tupleKey(table.nullVersion, [bucket], key);

@@ -1,6 +1,17 @@
 import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
+import type {
+  BucketRules,
+  DeleteMarker,
+  LockChange,
+  ObjectLock,
+  Removal,
+  VersionAt,
+  VersionEntry,
+  VersionId,
+  VersionsOptions,
+} from './version.ts';
 
 /** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
 export type Ino = number & { readonly brand: 'Ino' };
@@ -74,6 +85,8 @@ export interface ObjectFacet {
 
 export interface Found {
   readonly attributes: Attributes;
+  readonly versionId: VersionId;
+  readonly lock: ObjectLock;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
    * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
@@ -102,6 +115,7 @@ export interface Bucket {
   readonly ino: Ino;
   readonly name: string;
   readonly createdAt: Time;
+  readonly rules: BucketRules;
   /** Which documents it has: a bucket without any costs its requests no further read. */
   readonly configurations: readonly BucketConfigurationName[];
   /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
@@ -151,38 +165,6 @@ export interface WalkPage {
   /** Pass it as `after` to go on (for a rolled-up prefix it lies behind all its keys); `undefined`: that was all. */
   readonly next: Uint8Array | undefined;
 }
-
-/**
- * Names a version of an object within its key and grows with time. 0 is the `null` version: what was written while the
- * bucket had no versioning, or had it suspended.
- */
-export type VersionId = number & { readonly brand: 'VersionId' };
-export const NULL_VERSION = 0 as VersionId;
-
-export interface VersionsOptions {
-  readonly prefix: Uint8Array;
-  /** Go on behind this version of this key; without a version, behind all of its. */
-  readonly after: { readonly key: Uint8Array; readonly versionId: VersionId | undefined };
-  readonly delimiter: Uint8Array | undefined;
-  readonly entriesMax: number;
-}
-
-export type VersionEntry =
-  | {
-      readonly kind: 'version';
-      readonly key: ObjectKey;
-      readonly versionId: VersionId;
-      readonly found: Found;
-      readonly isLatest: boolean;
-    }
-  | {
-      readonly kind: 'deleteMarker';
-      readonly key: ObjectKey;
-      readonly versionId: VersionId;
-      readonly modifiedAt: Time;
-      readonly isLatest: boolean;
-    }
-  | { readonly kind: 'prefix'; readonly prefix: Uint8Array };
 
 export interface UploadSummary {
   readonly key: ObjectKey;
@@ -331,7 +313,11 @@ export interface Completion extends UploadAt {
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(caller: Caller, name: string, owner?: string): Promise<Bucket>;
+  createBucket(
+    caller: Caller,
+    name: string,
+    given?: { readonly owner?: string | undefined; readonly rules?: BucketRules },
+  ): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;
@@ -352,16 +338,31 @@ export interface ObjectStore {
     name: BucketConfigurationName,
   ): Promise<void>;
 
-  head(at: ObjectAt): Promise<Found | undefined>;
+  /**
+   * Fault('conflict', 'bucket') for what AWS calls an invalid bucket state: object lock without versioning, versioning
+   * that goes while object lock is on, object lock that is taken away.
+   */
+  changeBucketRules(bucket: Pick<Bucket, 'ino' | 'name'>, change: Partial<BucketRules>): Promise<void>;
+
+  head(at: VersionAt): Promise<Found | undefined>;
   /** `customerKey` for content that only its customer's key opens; anything else is opened with the ring's. */
-  open(at: ObjectAt, customerKey?: Uint8Array): Promise<OpenObject | undefined>;
+  open(at: VersionAt, customerKey?: Uint8Array): Promise<OpenObject | undefined>;
+  /** The delete marker that is the version, or the latest of the key's versions: why there is no object. */
+  deleteMarker(at: VersionAt): Promise<DeleteMarker | undefined>;
   /** With a key its content is encrypted, from the first byte that is written anywhere. */
   draft(caller: Caller, key?: ContentKey): Promise<Draft>;
-  /** Publishes the draft in one transaction, replacing what was there; makes implicit directories. */
+  /**
+   * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
+   * directories. A version without a `lock` of its own gets the bucket's default retention.
+   */
   attach(
     caller: Caller,
     draft: Draft,
-    to: ObjectAt & { readonly facet: ObjectFacet; readonly expect: Expectation },
+    to: ObjectAt & {
+      readonly facet: ObjectFacet;
+      readonly expect: Expectation;
+      readonly lock?: ObjectLock | undefined;
+    },
   ): Promise<Found>;
   /** Replaces headers, metadata and tags of an object in place, content untouched: CopyObject onto itself. */
   changeFacet(
@@ -369,9 +370,20 @@ export interface ObjectStore {
     change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
   ): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
-  setTags(at: ObjectAt, tags: readonly Tag[]): Promise<Found | undefined>;
-  /** Absent is success. Implicit directories that became empty vanish. */
-  removeKey(at: ObjectAt & { readonly expect: Expectation }): Promise<void>;
+  setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /**
+   * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
+   * when that would loosen a lock that holds. What is written over NFS afterwards is another version.
+   */
+  setLock(at: VersionAt, change: LockChange): Promise<Found | undefined>;
+  /**
+   * Without a version: the key leads nowhere afterwards; where there is versioning, what it led to is an old version
+   * below a delete marker. With one: that version is gone for good, and the one below the latest is the latest. Absent is
+   * success. Implicit directories that became empty vanish. Fault('access-denied', 'version') for what is locked.
+   */
+  removeKey(
+    at: VersionAt & { readonly expect: Expectation; readonly bypassesGovernance?: boolean },
+  ): Promise<Removal>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
   /** All versions, in byte order of keys and newest first; `isTruncated` when there are more. */
   versions(
@@ -382,7 +394,10 @@ export interface ObjectStore {
   createUpload(
     caller: Caller,
     to: ObjectAt &
-      Pick<UploadSummary, 'facet' | 'checksum'> & { readonly encryption?: Encryption | undefined },
+      Pick<UploadSummary, 'facet' | 'checksum'> & {
+        readonly lock?: ObjectLock | undefined;
+        readonly encryption?: Encryption | undefined;
+      },
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;

@@ -2,7 +2,7 @@ import type { Time } from '../environment.ts';
 import { SET_GID } from './permissions.ts';
 import { NO_CONTENT } from './extents.ts';
 import type { Attributes, AttributeWish, Caller, Ino, Kind } from './namespace.ts';
-import { NOTHING_RARE, type Inode } from './records.ts';
+import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_RARE, type Inode } from './records.ts';
 
 export const MODE_BITS = 0o7777;
 /** What a client that leaves the mode open gets; an exclusive create sets it by a SETATTR that follows. */
@@ -24,14 +24,9 @@ export interface Birth {
 export function newInode(birth: Birth): Inode {
   const { now, ...given } = birth;
   const times = { atime: now, mtime: now, ctime: now };
-  const nothing = {
-    ...NOTHING_RARE,
-    ...NO_CONTENT,
-    facet: undefined,
-    size: 0,
-    names: [],
-    encryption: undefined,
-  };
+  const unversioned = { version: NO_VERSION, lock: NO_LOCK, rules: NO_RULES };
+  const plain = { facet: undefined, encryption: undefined };
+  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, ...unversioned, ...plain, size: 0, names: [] };
   return { ...nothing, ...given, ...times, linkCount: 1 };
 }
 

@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
-import { attach, changeFacet, head, ifStale, removeKey, resolve } from './attach.ts';
-import { attributes } from './attributes.ts';
+import { attach, changeFacet } from './attach.ts';
+import { attributes, ifStale } from './attributes.ts';
 import { bucketConfiguration, changeBucketConfiguration } from './bucket-configuration.ts';
-import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from './buckets.ts';
+import {
+  bucket,
+  buckets,
+  changeBucketRules,
+  createBucket,
+  deleteBucket,
+  ensureRoot,
+  ROOT,
+} from './buckets.ts';
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
-import type { Draft, FileTree, Namespace, ObjectStore, OpenObject, ObjectAt } from './namespace.ts';
+import { deleteMarker, head, open } from './head.ts';
+import type { Draft, FileTree, Namespace, ObjectStore } from './namespace.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
+import { NO_RULES } from './records.ts';
+import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
 import { Rewrap } from './rewrap.ts';
 import { setAttributes } from './set-attributes.ts';
+import { setLock } from './set-lock.ts';
 import { setTags } from './set-tags.ts';
-import { openSnapshot } from './snapshot.ts';
 import {
   abortUpload,
   completeUpload,
@@ -88,7 +99,8 @@ function ourDraft(draft: Draft): FileDraft {
 
 function objectStore(parts: Parts): ObjectStore {
   return {
-    createBucket: (caller, name, owner) => createBucket(parts, caller, { name, owner }),
+    createBucket: (caller, name, given = {}) =>
+      createBucket(parts, caller, { name, owner: given.owner, rules: given.rules ?? NO_RULES }),
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
@@ -97,12 +109,15 @@ function objectStore(parts: Parts): ObjectStore {
       changeBucketConfiguration(parts, which, { name, document }),
     deleteBucketConfiguration: (which, name) =>
       changeBucketConfiguration(parts, which, { name, document: undefined }),
+    changeBucketRules: (which, change) => changeBucketRules(parts, which, change),
     head: (at) => head(parts, at),
-    open: (at, customerKey) => openObject(parts, at, customerKey),
+    open: (at, customerKey) => open(parts, at, customerKey),
+    deleteMarker: (at) => deleteMarker(parts, at),
     draft: async (_caller, key) => new FileDraft(parts, key),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setTags: (at, tags) => setTags(parts, at, tags),
+    setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
@@ -114,18 +129,4 @@ function objectStore(parts: Parts): ObjectStore {
     completeUpload: (caller, completion) => completeUpload(parts, caller, completion),
     abortUpload: (at) => abortUpload(parts, at),
   };
-}
-
-async function openObject(
-  parts: Parts,
-  { bucket: ino, key }: ObjectAt,
-  customerKey: Uint8Array | undefined,
-): Promise<OpenObject | undefined> {
-  for (;;) {
-    const resolved = await resolve(parts.kv, ino, key);
-    if (resolved === undefined) return undefined;
-    const snapshot = await openSnapshot(parts, resolved.dentry.ino, customerKey).catch(ifStale);
-    // Replaced between the two reads: the name leads elsewhere now.
-    if (snapshot !== undefined) return snapshot;
-  }
 }

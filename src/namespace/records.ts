@@ -12,6 +12,7 @@ import type {
   Name,
   ObjectFacet,
 } from './namespace.ts';
+import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
 export interface Extent {
@@ -24,6 +25,12 @@ export interface Extent {
 /** The facet as stored: it holds as long as the content is still the one it was computed from. */
 export interface StoredFacet extends ObjectFacet {
   readonly contentGeneration: number;
+}
+
+export interface StoredVersion {
+  readonly id: VersionId;
+  /** Seconds of the wall clock until which NFS may go on changing this version in place; 0: it is sealed. */
+  readonly openUntil: number;
 }
 
 /** A name in a directory, as it is entered there. */
@@ -62,6 +69,10 @@ export interface Inode {
   readonly facet: StoredFacet | undefined;
   /** `undefined`: the content is plain. It stays as it was made whoever edits it; only its seal changes. */
   readonly encryption: Encryption | undefined;
+  readonly version: StoredVersion;
+  readonly lock: ObjectLock;
+  /** Directories of buckets only; the bucket's row says the same to who has only its name. */
+  readonly rules: BucketRules;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -71,7 +82,13 @@ const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64N
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
-const HAS_ENCRYPTION = 8;
+const HAS_VERSION = 8;
+const HAS_RULES = 16;
+const HAS_ENCRYPTION = 32;
+
+export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
+export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
+export const NO_RULES: BucketRules = { versioning: 'off', objectLock: undefined };
 
 const writeTime = (writer: RecordWriter, time: Time): void => {
   writer.signed(time.seconds).number(time.nanoseconds);
@@ -86,12 +103,19 @@ const hasRare = (inode: Inode): boolean =>
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
 
+const hasVersion = ({ version, lock }: Inode): boolean =>
+  version.id !== NULL_VERSION || version.openUntil !== 0 || lock.legalHold || lock.retention !== undefined;
+
 export function encodeInode(inode: Inode): Uint8Array {
   const rare = hasRare(inode);
+  const versioned = hasVersion(inode);
+  const ruled = inode.rules.versioning !== 'off';
   const flags =
     (inode.extents === undefined ? HAS_EXTENT_ROWS : 0) |
     (inode.facet === undefined ? 0 : HAS_FACET) |
     (rare ? HAS_RARE : 0) |
+    (versioned ? HAS_VERSION : 0) |
+    (ruled ? HAS_RULES : 0) |
     (inode.encryption === undefined ? 0 : HAS_ENCRYPTION);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
@@ -105,6 +129,11 @@ export function encodeInode(inode: Inode): Uint8Array {
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
   if (rare) writeRare(writer, inode);
+  if (versioned) {
+    writer.number(inode.version.id).number(inode.version.openUntil);
+    writeLock(writer, inode.lock);
+  }
+  if (ruled) writeRules(writer, inode.rules);
   if (inode.encryption !== undefined) writeEncryption(writer, inode.encryption);
   return writer.finish();
 }
@@ -134,6 +163,13 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
       : { extents: undefined, contentId: reader.number() }),
     facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
     ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
+    ...((flags & HAS_VERSION) === 0
+      ? { version: NO_VERSION, lock: NO_LOCK }
+      : {
+          version: { id: reader.number() as VersionId, openUntil: reader.number() },
+          lock: readLock(reader),
+        }),
+    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
     encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
   };
   reader.end();
@@ -161,6 +197,52 @@ function readRare(reader: RecordReader): Rare {
     device: { major: reader.number(), minor: reader.number() },
     xattrs: new Map(reader.list(() => [reader.text(), reader.bytes()] as const)),
   };
+}
+
+const retentionModes = ['GOVERNANCE', 'COMPLIANCE'] as const;
+const versionings = ['off', 'enabled', 'suspended'] as const;
+const retentionUnits = ['days', 'years'] as const;
+
+function codeIn<Name extends string>(names: readonly Name[], reader: RecordReader): Name {
+  const name = names[reader.number()];
+  assert(name !== undefined, 'record with an unknown code');
+  return name;
+}
+
+export function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
+  writer.number(legalHold ? 1 : 0);
+  writer.list(retention === undefined ? [] : [retention], ({ mode, until }) => {
+    writer.number(retentionModes.indexOf(mode));
+    writeTime(writer, until);
+  });
+}
+
+export function readLock(reader: RecordReader): ObjectLock {
+  const legalHold = reader.number() === 1;
+  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: readTime(reader) }));
+  return { retention, legalHold };
+}
+
+function writeRules(writer: RecordWriter, { versioning, objectLock }: BucketRules): void {
+  writer.number(versionings.indexOf(versioning));
+  writer.list(objectLock === undefined ? [] : [objectLock.defaultRetention], (retention) => {
+    writer.list(retention === undefined ? [] : [retention], ({ mode, unit, amount }) => {
+      writer.number(retentionModes.indexOf(mode)).number(retentionUnits.indexOf(unit)).number(amount);
+    });
+  });
+}
+
+function readRules(reader: RecordReader): BucketRules {
+  const versioning = codeIn(versionings, reader);
+  const [objectLock] = reader.list(() => {
+    const [defaultRetention] = reader.list(() => ({
+      mode: codeIn(retentionModes, reader),
+      unit: codeIn(retentionUnits, reader),
+      amount: reader.number(),
+    }));
+    return { defaultRetention };
+  });
+  return { versioning, objectLock };
 }
 
 /** Offsets as distances from the end before, which are zero in a file without holes. */
@@ -261,13 +343,15 @@ export interface BucketRow {
   readonly configurations: readonly BucketConfigurationName[];
   /** `undefined`: root's. */
   readonly owner: string | undefined;
+  readonly rules: BucketRules;
 }
 
-export function encodeBucket({ ino, createdAt, configurations, owner }: BucketRow): Uint8Array {
+export function encodeBucket({ ino, createdAt, configurations, owner, rules }: BucketRow): Uint8Array {
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
-  if (owner !== undefined) writer.text(owner);
+  writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
+  writeRules(writer, rules);
   return writer.finish();
 }
 
@@ -276,9 +360,10 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const ino = reader.number() as Ino;
   const createdAt = readTime(reader);
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
-  const owner = reader.hasMore() ? reader.text() : undefined;
+  const [owner] = reader.list(() => reader.text());
+  const rules = readRules(reader);
   reader.end();
-  return { ino, createdAt, configurations, owner };
+  return { ino, createdAt, configurations, owner, rules };
 }
 
 export interface UploadRow {
@@ -288,6 +373,7 @@ export interface UploadRow {
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
   /** Of all parts and of the object that they become. */
   readonly encryption: Encryption | undefined;
+  readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
 }
@@ -296,10 +382,13 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, completed } = row;
+  const { checksum, lock, completed } = row;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
+  writer.list(lock === undefined ? [] : [lock], (it) => {
+    writeLock(writer, it);
+  });
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
@@ -317,6 +406,7 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
       algorithm: reader.text() as Checksum['algorithm'],
       type: reader.text() as Checksum['type'],
     }))[0],
+    lock: reader.list(() => readLock(reader))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
     encryption: reader.hasMore() ? readEncryption(reader) : undefined,
   };

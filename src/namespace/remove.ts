@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { loadDirectory, loadInode, withDirty } from './attributes.ts';
+import { transactCopying } from './copying.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { dentryRange, inodeKey } from './keys.ts';
@@ -8,14 +9,15 @@ import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
 import { decodeInode, type Dentry, type Inode } from './records.ts';
+import { requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { unlink } from './unlink.ts';
+import { keyOf, markDeleted, retire, rulesOf, type KeyChange } from './versions.ts';
 
 /** See FileTree.remove. */
 export async function remove(parts: Parts, caller: Caller, place: Place): Promise<Change> {
-  return removeEntry(parts, caller, place, async (edit, named) => {
+  return removeEntry(parts, caller, place, async (change, named) => {
     if (named.inode.kind === 'directory') throw new Fault('is-directory', 'inode', printable(place.name));
-    await removeFile(parts, edit, named);
+    await removeFile(change, named);
   });
 }
 
@@ -24,16 +26,18 @@ async function removeEntry(
   parts: Parts,
   caller: Caller,
   { directory, name }: Place,
-  take: (edit: TreeEdit, named: NamedInode) => Promise<void>,
+  take: (change: KeyChange, named: NamedInode) => Promise<void>,
 ): Promise<Change> {
-  const { edit, parent } = await parts.kv.transact('durable', async (tx) => {
+  const { edit, parent } = await transactCopying(parts, async (tx, copy) => {
     const edit = editOf(parts, tx);
     requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
     const found = await requirePosix(tx, directory, name);
     const parent = await loadWritable(tx, caller, directory);
     const inode = await loadInode(tx, found.dentry.ino);
     requireUnstuck(caller, parent, inode);
-    await take(edit, { parent: directory, name: found.name, dentry: found.dentry, inode });
+    const rules = await rulesOf(tx, parent.bucket);
+    const change: KeyChange = { parts, edit, copy, rules, door: 'nfs' };
+    await take(change, { parent: directory, name: found.name, dentry: found.dentry, inode });
     await keepDirectory(parts, edit, directory);
     edit.finish();
     return { edit, parent };
@@ -48,14 +52,19 @@ export interface NamedInode {
   readonly inode: Inode;
 }
 
-/** Takes away a name that leads to no directory, and the inode when that was its last. */
+/** Takes away a name that leads to no directory. What the inode was is kept as an old version, or goes with its last name. */
 export async function removeFile(
-  parts: Parts,
-  edit: TreeEdit,
+  change: KeyChange,
   { parent, name, dentry, inode }: NamedInode,
 ): Promise<void> {
+  const { edit, rules } = change;
+  requireUnlocked(inode, edit.now);
   await edit.remove(parent, name, dentry);
-  await unlink(parts, edit, inode, { parent, name });
+  const entry = { parent, name };
+  const key = rules.versioning === 'off' ? name : await keyOf(edit.tx, entry);
+  const place = { bucket: inode.bucket, key, entry };
+  await retire(change, place, inode);
+  await markDeleted(change, place);
 }
 
 /**
@@ -64,7 +73,8 @@ export async function removeFile(
  */
 export async function keepDirectory(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
   const implicit = await emptiedImplicit(edit, directory);
-  if (implicit !== undefined) addMarker(parts, edit, implicit);
+  if (implicit === undefined) return;
+  await addMarker(parts, edit, implicit, await rulesOf(edit.tx, implicit.bucket));
 }
 
 /** The directory, when it lies below a bucket and has no entry left after the edits so far, not even a marker. */
@@ -81,34 +91,32 @@ export async function emptiedImplicit({ tx }: TreeEdit, directory: Ino): Promise
 export async function removeDirectory(parts: Parts, caller: Caller, place: Place): Promise<Change> {
   if (isDot(place.name)) throw new Fault('invalid-argument', 'inode', '.');
   if (isDotDot(place.name)) throw new Fault('not-empty', 'inode', '..');
-  return removeEntry(parts, caller, place, async (edit, named) => {
+  return removeEntry(parts, caller, place, async (change, named) => {
     if (named.inode.kind !== 'directory') throw new Fault('not-directory', 'inode', printable(place.name));
-    await removeEmptyDirectory(parts, edit, named);
+    await removeEmptyDirectory(change, named);
   });
 }
 
 /** Removes a directory that holds nothing but its own marker. Fault('not-empty') otherwise. */
 export async function removeEmptyDirectory(
-  parts: Parts,
-  edit: TreeEdit,
+  change: KeyChange,
   { parent, name, dentry, inode }: NamedInode,
 ): Promise<void> {
+  const { edit } = change;
   const { row } = await edit.load(inode.ino);
   if (row.entries > 1) throw new Fault('not-empty', 'inode', printable(name));
-  if (row.entries === 1) await removeMarker(parts, edit, inode.ino);
+  if (row.entries === 1) await removeMarker(change, inode.ino);
   edit.unmake(inode.ino);
   await edit.remove(parent, name, dentry);
 }
 
-async function removeMarker(parts: Parts, edit: TreeEdit, directory: Ino): Promise<void> {
-  const { tx } = edit;
-  const marker = await markerOf(tx, directory);
-  const dirty = marker && parts.files.get(marker.inode.ino)?.attributes;
+async function removeMarker(change: KeyChange, directory: Ino): Promise<void> {
+  const marker = await markerOf(change.edit.tx, directory);
+  const dirty = marker && change.parts.files.get(marker.inode.ino)?.attributes;
   // A marker with a body shows in the directory, and is somebody's data.
   if (marker === undefined || withDirty(marker.inode, dirty).size > 0)
     throw new Fault('not-empty', 'inode', String(directory));
-  await edit.remove(directory, MARKER_NAME, marker.dentry);
-  await unlink(parts, edit, marker.inode, { parent: directory, name: MARKER_NAME });
+  await removeFile(change, { parent: directory, name: MARKER_NAME, ...marker });
 }
 
 async function markerOf(

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { loadInode, nextCtime } from './attributes.ts';
+import { transactCopying } from './copying.ts';
 import { editOf, loadWritable } from './create.ts';
 import {
   findPosix,
@@ -12,14 +13,23 @@ import {
   requirePosix,
   type FoundEntry,
 } from './find.ts';
-import { inodeKey } from './keys.ts';
+import { dentryRange, entryOfDentryKey, inodeKey } from './keys.ts';
 import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
 import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
-import { encodeInode, type Inode } from './records.ts';
-import { keepDirectory, removeEmptyDirectory, removeFile } from './remove.ts';
-import type { TreeEdit } from './tree-edit.ts';
+import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { keepDirectory, removeEmptyDirectory } from './remove.ts';
+import { needsFork, openVersion, requireUnlocked } from './seal.ts';
+import {
+  dropNullVersionOf,
+  keepCopy,
+  keyOf,
+  markDeleted,
+  retire,
+  rulesOf,
+  type KeyChange,
+} from './versions.ts';
 
 /** See FileTree.rename. Whatever lies below a directory, its rename moves one entry. */
 export async function rename(
@@ -30,7 +40,7 @@ export async function rename(
   if ([from, to].some(({ name }) => isDot(name) || isDotDot(name))) {
     throw new Fault('invalid-argument', 'inode', 'rename of . or ..');
   }
-  const { edit, source, target } = await parts.kv.transact('durable', async (tx) => {
+  const { edit, source, target } = await transactCopying(parts, async (tx, copy) => {
     const edit = editOf(parts, tx);
     const source = await loadWritable(tx, caller, from.directory);
     const target = await loadWritable(tx, caller, to.directory);
@@ -43,9 +53,10 @@ export async function rename(
     const found = await findPosix(tx, target.ino, to.name);
     const replaced =
       found === undefined ? undefined : { ...found, inode: await loadInode(tx, found.dentry.ino) };
+    const change: KeyChange = { parts, edit, copy, rules: await rulesOf(tx, source.bucket), door: 'nfs' };
     // POSIX rename(): two names of one file stay as they are.
     if (replaced?.inode.ino !== inode.ino)
-      await move(parts, edit, { caller, source, target, moving, inode, replaced, to });
+      await move(change, { caller, source, target, moving, inode, replaced, to });
     edit.finish();
     return { edit, source, target };
   });
@@ -62,7 +73,8 @@ interface Move {
   readonly to: Place;
 }
 
-async function move(parts: Parts, edit: TreeEdit, request: Move): Promise<void> {
+async function move(change: KeyChange, request: Move): Promise<void> {
+  const { parts, edit } = change;
   const { caller, source, target, moving, inode, replaced, to } = request;
   const isDirectory = inode.kind === 'directory';
   if (isDirectory && source.ino !== target.ino) {
@@ -70,21 +82,56 @@ async function move(parts: Parts, edit: TreeEdit, request: Move): Promise<void> 
     // The directory's own `..` changes: POSIX rename(), [EACCES].
     if (!isOwner(caller, inode)) requireBits(caller, inode, WRITE);
   }
-  if (replaced !== undefined) await displace(parts, edit, { caller, target, replaced, isDirectory });
+  if (isDirectory) await requireMovable(change, inode);
+  else requireUnlocked(inode, edit.now);
+  if (replaced !== undefined) await displace(change, { caller, target, replaced, isDirectory });
   const name: Name = replaced?.name ?? nameToMake(to.name);
   await edit.remove(source.ino, moving.name, moving.dentry);
   const beside = await pairOf(edit.tx, target.ino, name);
   edit.add(target.ino, name, { ino: inode.ino, kind: inode.kind, beside });
+  if (!isDirectory) await dropNullVersionOf(change, target.bucket, { parent: target.ino, name });
   const ctime = nextCtime(parts, inode, edit.now);
   const left = { ...inode, names: withoutName(inode, { parent: source.ino, name: moving.name }) };
   const names = withName(left, { parent: target.ino, name });
-  edit.tx.put(inodeKey(inode.ino), encodeInode({ ...left, names, ctime }));
+  const version = isDirectory ? {} : await leaveKey(change, inode, { parent: source.ino, name: moving.name });
+  edit.tx.put(inodeKey(inode.ino), encodeInode({ ...left, ...version, names, ctime }));
   if (source.ino !== target.ino) await keepDirectory(parts, edit, source.ino);
 }
 
+/**
+ * The file goes on under another key: to S3 that is a new version there and a deletion here, so that what was sealed
+ * stays in the history of the key it leaves.
+ */
+async function leaveKey(
+  change: KeyChange,
+  inode: Inode,
+  entry: EntryName,
+): Promise<Partial<Pick<Inode, 'version' | 'lock'>>> {
+  const { parts, edit, rules } = change;
+  if (rules.versioning === 'off') return {};
+  const place = { bucket: inode.bucket, key: await keyOf(edit.tx, entry) };
+  if (needsFork(inode, rules, edit.now)) await keepCopy(change, place, inode);
+  await markDeleted(change, place);
+  return openVersion(parts, rules, edit.now);
+}
+
+/** A directory takes the keys below it along, and what is locked must stay under its key. */
+async function requireMovable({ edit, rules }: KeyChange, { ino }: Inode): Promise<void> {
+  if (rules.objectLock === undefined) return;
+  for await (const page of edit.tx.scan(dentryRange(ino, EMPTY, EMPTY), { pageEntries: 2 })) {
+    if (page.some(({ key }) => entryOfDentryKey(key).length > 0))
+      throw new Fault(
+        'access-denied',
+        'version',
+        'where object lock is on, directories move only while empty',
+      );
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
 async function displace(
-  parts: Parts,
-  edit: TreeEdit,
+  change: KeyChange,
   {
     caller,
     target,
@@ -96,11 +143,16 @@ async function displace(
   const named = { parent: target.ino, ...replaced };
   if (replaced.inode.kind === 'directory') {
     if (!isDirectory) throw new Fault('is-directory', 'inode', printable(replaced.name));
-    await removeEmptyDirectory(parts, edit, named);
+    await removeEmptyDirectory(change, named);
     return;
   }
   if (isDirectory) throw new Fault('not-directory', 'inode', printable(replaced.name));
-  await removeFile(parts, edit, named);
+  const { edit, rules } = change;
+  requireUnlocked(named.inode, edit.now);
+  await edit.remove(named.parent, named.name, named.dentry);
+  const entry = { parent: named.parent, name: named.name };
+  const key = rules.versioning === 'off' ? named.name : await keyOf(edit.tx, entry);
+  await retire(change, { bucket: target.bucket, key, entry }, named.inode);
 }
 
 /** A directory cannot move below itself. Every parent on the way is part of what the transaction read. */

@@ -4,6 +4,7 @@ import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { attributesOf, directoryAttributes, loadInode, loadWholeDirectory } from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
 import { contentOf } from './content-key.ts';
+import { inOpenVersion, mustFork } from './fork.ts';
 import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
 import type { Attributes, AttributeWish, Caller, Change, Ino } from './namespace.ts';
@@ -38,25 +39,37 @@ export async function setAttributes(
   ino: Ino,
   request: AttributeRequest,
 ): Promise<Change> {
+  return inOpenVersion(parts, ino, async () => {
+    const changed = await settled(parts, ino, () => apply(parts, caller, ino, request));
+    return changed === 'fork' ? undefined : changed;
+  });
+}
+
+/** Runs `change` while nothing that NFS has written to the file is uncommitted, again as long as it says `undefined`. */
+export async function settled<Result>(
+  parts: Parts,
+  ino: Ino,
+  change: () => Promise<Result | undefined>,
+): Promise<Result> {
   return parts.files.withoutNewWriters(ino, async () => {
     for (;;) {
       await writeOut(parts, ino);
-      const change = await parts.files.exclusive(ino, async () =>
+      const result = await parts.files.exclusive(ino, async () =>
         // Written to again, by who had been admitted, before the lock was ours: that data comes first.
-        parts.files.get(ino) === undefined ? apply(parts, caller, ino, request) : undefined,
+        parts.files.get(ino) === undefined ? change() : undefined,
       );
-      if (change !== undefined) return change;
+      if (result !== undefined) return result;
     }
   });
 }
 
-/** `undefined`: the file is shorter than before and not yet as short as it should be. */
+/** `undefined`: the file is shorter than before and not yet as short as it should be. 'fork': its version is sealed. */
 async function apply(
   parts: Parts,
   caller: Caller,
   ino: Ino,
   { wish, guard }: AttributeRequest,
-): Promise<Change | undefined> {
+): Promise<Change | 'fork' | undefined> {
   return parts.kv.transact('durable', async (tx) => {
     const inode = await loadInode(tx, ino);
     const now = parts.environment.clock.wall();
@@ -65,6 +78,7 @@ async function apply(
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
     if (wish.size !== undefined) contentOf(parts, inode.encryption);
+    if (wish.size !== undefined && (await mustFork(tx, inode, now))) return 'fork';
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
     if (step !== undefined) {
       tx.put(inodeKey(ino), encodeInode(await resized(parts, tx, inode, step)));

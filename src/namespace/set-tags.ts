@@ -1,20 +1,16 @@
-import { resolve } from './attach.ts';
-import { facetOf, foundOf, loadInode, nextCtime, withDirty } from './attributes.ts';
+import { facetOf, foundOf, nextCtime, withDirty } from './attributes.ts';
+import { inodeAt } from './head.ts';
 import { inodeKey } from './keys.ts';
-import type { Found, ObjectAt, Tag } from './namespace.ts';
+import type { Found, Tag } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode } from './records.ts';
+import type { VersionAt } from './version.ts';
 
 /** See ObjectStore.setTags. */
-export async function setTags(
-  parts: Parts,
-  { bucket, key }: ObjectAt,
-  tags: readonly Tag[],
-): Promise<Found | undefined> {
+export async function setTags(parts: Parts, at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined> {
   const inode = await parts.kv.transact('durable', async (tx) => {
-    const resolved = await resolve(tx, bucket, key);
-    if (resolved === undefined) return undefined;
-    const stored = await loadInode(tx, resolved.dentry.ino);
+    const stored = await inodeAt(tx, at);
+    if (stored === undefined) return undefined;
     const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
     const facet = { ...facetOf(stored), tags, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime };

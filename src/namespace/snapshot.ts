@@ -37,12 +37,27 @@ export async function openSnapshot(parts: Parts, ino: Ino, customerKey?: Uint8Ar
   try {
     // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data.
     const layers = await parts.files.exclusive(ino, () => takeLayers(parts, ino));
-    if (layers.extents !== undefined) guard.narrow(blobsOf(layers.extents));
-    else {
-      guard.narrow([]);
-      pin(parts, layers.inode.contentId);
-    }
-    return new FileSnapshot(parts, { ...layers, customerKey }, guard);
+    return opened(parts, { ...layers, customerKey }, guard);
+  } catch (fault) {
+    guard.release();
+    throw fault;
+  }
+}
+
+function opened(parts: Parts, layers: Opened, guard: BlobGuard): FileSnapshot {
+  if (layers.extents !== undefined) guard.narrow(blobsOf(layers.extents));
+  else {
+    guard.narrow([]);
+    pin(parts, layers.inode.contentId);
+  }
+  return new FileSnapshot(parts, layers, guard);
+}
+
+/** Without what NFS has written and not committed. */
+export async function openCommitted(parts: Parts, ino: Ino): Promise<FileSnapshot> {
+  const guard = parts.blobs.guard();
+  try {
+    return opened(parts, { ...(await committedLayers(parts, ino)), customerKey: undefined }, guard);
   } catch (fault) {
     guard.release();
     throw fault;
@@ -54,13 +69,17 @@ async function takeLayers(parts: Parts, ino: Ino): Promise<Layers> {
   const file = parts.files.get(ino);
   const attributes = file?.attributes;
   const dirty = file === undefined ? [] : [file.flushing, file.dirty.copy()];
-  return parts.kv.transact('buffered', async (tx) => {
-    const stored = await loadInode(tx, ino);
-    const eager = stored.extents !== undefined || stored.size <= PINNED_BYTES_MAX;
-    const extents = eager ? await extentsWithin(tx, stored, { start: 0, end: Infinity }) : undefined;
-    return { inode: withDirty(stored, attributes), extents, dirty };
-  });
+  const { inode, extents } = await committedLayers(parts, ino);
+  return { inode: withDirty(inode, attributes), extents, dirty };
 }
+
+const committedLayers = (parts: Parts, ino: Ino): Promise<Layers> =>
+  parts.kv.transact('buffered', async (tx) => {
+    const inode = await loadInode(tx, ino);
+    const eager = inode.extents !== undefined || inode.size <= PINNED_BYTES_MAX;
+    const extents = eager ? await extentsWithin(tx, inode, { start: 0, end: Infinity }) : undefined;
+    return { inode, extents, dirty: [] };
+  });
 
 function pin({ contentPins }: Parts, contentId: number): void {
   contentPins.set(contentId, (contentPins.get(contentId) ?? 0) + 1);

@@ -2,8 +2,8 @@ import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { attach, ifStale, type Attachment } from './attach.ts';
-import { foundOf, loadInode, requireBucket } from './attributes.ts';
+import { attach, type Attachment } from './attach.ts';
+import { foundOf, ifStale, loadInode, requireBucket } from './attributes.ts';
 import { settled } from './content-key.ts';
 import { FileDraft } from './draft.ts';
 import {
@@ -93,7 +93,7 @@ export async function createUpload(
     Pick<UploadSummary, 'checksum'> & { readonly encryption?: Encryption | undefined },
 ): Promise<UploadSummary> {
   const { kv, sequence, environment } = parts;
-  const { bucket, key, facet, checksum } = upload;
+  const { bucket, key, facet, checksum, lock } = upload;
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
@@ -101,7 +101,7 @@ export async function createUpload(
   return kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
     const encryption = await settled(parts, tx, upload.encryption);
-    const row = { uploadId, initiatedAt, facet, checksum, encryption, completed: undefined };
+    const row = { uploadId, initiatedAt, facet, checksum, lock, encryption, completed: undefined };
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
     return summaryOf(key, row);
   });
@@ -207,9 +207,8 @@ export async function completeUpload(parts: Parts, caller: Caller, completion: C
   const draft = new FileDraft(parts, encryption && { encryption, secret: undefined });
   try {
     for (const part of completion.parts) await splicePart(parts, draft, known.sequence, part);
-    return await attach(parts, caller, draft, completion, (tx, inode) =>
-      finish(parts, tx, completion, inode),
-    );
+    const to = { ...completion, lock: known.row.lock };
+    return await attach(parts, caller, draft, to, (tx, inode) => finish(parts, tx, completion, inode));
   } catch (fault) {
     await draft.discard();
     // Another Complete of the same upload was faster: both answer the same.

@@ -11,7 +11,7 @@ const NOTHING = new Uint8Array(0);
  * Behind a prefix it sorts after every key with that prefix: no UTF-8 text has this byte, and a name of NFS, which may be
  * any bytes, is not long enough to have so many of them.
  */
-const BEHIND_ALL = new Uint8Array(POSIX_NAME_BYTES_MAX + 1).fill(0xff);
+export const BEHIND_ALL = new Uint8Array(POSIX_NAME_BYTES_MAX + 1).fill(0xff);
 
 /** What the descent comes by, in key order: files, and directories it was told not to enter. */
 interface Step {
@@ -94,6 +94,15 @@ async function pageOf(parts: Parts, steps: readonly Step[], entriesMax: number):
   const last = taken.at(-1);
   if (steps.length <= entriesMax || last === undefined) return { entries, next: undefined };
   return { entries, next: last.isDirectory ? Buffer.concat([last.key, BEHIND_ALL]) : last.key };
+}
+
+/** The keys of a bucket that lead to an object now, in byte order. */
+export async function* currentKeys(
+  parts: Parts,
+  bucket: Ino,
+  options: Pick<Descent, 'prefix' | 'after' | 'pageEntries'>,
+): AsyncIterable<{ readonly key: Uint8Array; readonly ino: Ino }> {
+  for await (const { key, ino } of descend(parts, bucket, options)) yield { key, ino };
 }
 
 interface Descent {

@@ -10,8 +10,10 @@ import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { decodeInode, encodeInode, type Extent } from './records.ts';
+import { keptOpen } from './seal.ts';
 import { stageRun, type Staged } from './stage.ts';
 import { laterOf } from './time.ts';
+import { rulesOf } from './versions.ts';
 
 /**
  * Everything written to `ino` before the call is durable when it resolves; writes that come meanwhile share the next
@@ -163,17 +165,23 @@ function widen(run: Range, extents: readonly Extent[]): { start: number; end: nu
 }
 
 async function commitRuns(
-  { blobs, sequence }: Parts,
+  { blobs, sequence, environment }: Parts,
   tx: KvTransaction,
   { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Range)[] },
 ): Promise<void> {
   const bytes = await tx.get(inodeKey(ino));
   if (bytes === undefined) throw staleHandle(ino);
   const inode = decodeInode(ino, bytes);
+  if (inode.linkCount === 0) throw staleHandle(ino);
   for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
   const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
   const ctime = laterOf(inode.ctime, attributes.ctime);
-  tx.put(inodeKey(ino), encodeInode({ ...inode, ...place, size, mtime, ctime, contentGeneration }));
+  const versioned =
+    inode.version.openUntil === 0
+      ? {}
+      : keptOpen(inode.version, await rulesOf(tx, inode.bucket), environment.clock.wall());
+  const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
+  tx.put(inodeKey(ino), encodeInode(changed));
 }

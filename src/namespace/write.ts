@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
+import { inOpenVersion, mustFork } from './fork.ts';
 import { attributes, attributesOf, loadInode, staleHandle, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
@@ -28,7 +29,9 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   if (offset + data.length > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', `offset ${offset}`);
   await makeRoom(parts);
   await parts.files.admission(ino);
-  const change = await parts.files.exclusive(ino, () => keep(parts, caller, ino, request));
+  const change = await inOpenVersion(parts, ino, () =>
+    parts.files.exclusive(ino, () => keep(parts, caller, ino, request)),
+  );
   const file = parts.files.get(ino);
   const dirtyBytes = file?.dirty.bytes() ?? 0;
   if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
@@ -39,7 +42,13 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   return change;
 }
 
-async function keep(parts: Parts, caller: Caller, ino: Ino, { offset, data }: WriteRequest): Promise<Change> {
+/** `undefined`: a version of its own must be begun first. */
+async function keep(
+  parts: Parts,
+  caller: Caller,
+  ino: Ino,
+  { offset, data }: WriteRequest,
+): Promise<Change | undefined> {
   const { files, kv, environment, sequence } = parts;
   const inode = await withoutSetId(parts, caller, await loadInode(kv, ino));
   requireFile(inode);
@@ -47,6 +56,7 @@ async function keep(parts: Parts, caller: Caller, ino: Ino, { offset, data }: Wr
   // What could not be written out must not be taken: a key that is not there or not enabled says so now.
   contentOf(parts, inode.encryption);
   const known = files.get(ino);
+  if (known === undefined && (await mustFork(kv, inode, environment.clock.wall()))) return undefined;
   const before = withDirty(inode, known?.attributes);
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
   const file = known ?? new OpenFile(inode, environment.clock.monotonic());

@@ -110,8 +110,8 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'terrace.yaml: there is no setting "adress" of s3; did you mean "address"?',
     },
     {
-      given: { yaml: 's3: 9000' },
-      want: 's3 in terrace.yaml: this is a group with the settings address, baseDomains',
+      given: { yaml: 'nfs: 9000' },
+      want: 'nfs in terrace.yaml: this is a group with the settings address, exports',
     },
     {
       given: { yaml: '- a' },

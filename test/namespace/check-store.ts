@@ -31,7 +31,7 @@ export function problemsOf(image: StoreImage): readonly string[] {
     aliasProblems,
     bucketProblems,
   ];
-  const more = [extentProblems, blobProblems, uploadProblems];
+  const more = [versionProblems, extentProblems, blobProblems, uploadProblems];
   const strangers = image.strangers.map((key) => `unknown row ${key}`);
   return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
 }
@@ -91,18 +91,42 @@ function* directoryProblems({ inodes, directories, dentries }: StoreImage): Iter
   }
 }
 
-function* linkProblems({ inodes, dentries, parts }: StoreImage): Iterable<string> {
+function* linkProblems({ inodes, dentries, parts, versions }: StoreImage): Iterable<string> {
   const links = new Map<Ino, number>();
   for (const { ino } of dentries) links.set(ino, (links.get(ino) ?? 0) + 1);
-  const partInos = new Set(parts.map(({ ino }) => ino));
+  // What no name leads to: parts of uploads, and old versions.
+  const partInos = new Set([...parts.map(({ ino }) => ino), ...versions.flatMap(({ row }) => row.ino ?? [])]);
   for (const { ino, kind, linkCount } of inodes.values()) {
     const names = links.get(ino) ?? 0;
     const wanted = ino === ROOT ? 0 : 1;
     if (kind === 'directory' && names !== wanted) yield `directory ${ino} has ${names} names`;
     if (kind !== 'directory' && names !== linkCount) yield `inode ${ino}: ${linkCount} links, ${names} names`;
-    if (names === 0 && ino !== ROOT && !partInos.has(ino)) yield `inode ${ino} has no name and is no part`;
-    if (names > 0 && partInos.has(ino)) yield `inode ${ino} has a name and is a part`;
+    if (names === 0 && ino !== ROOT && !partInos.has(ino))
+      yield `inode ${ino} has no name and is no part or version`;
+    if (names > 0 && partInos.has(ino)) yield `inode ${ino} has a name and is a part or old version`;
   }
+}
+
+function* versionProblems({ versions, nullVersions, inodes, buckets }: StoreImage): Iterable<string> {
+  const ruled = new Map([...buckets.values()].map(({ ino, rules }) => [ino, rules]));
+  for (const [ino, rules] of ruled)
+    if (JSON.stringify(inodes.get(ino)?.rules) !== JSON.stringify(rules)) yield `two rules of bucket ${ino}`;
+  const nulls = new Set(nullVersions.map(({ bucket, key, order }) => `${bucket}:${key}:${order}`));
+  if (nulls.size !== nullVersions.length) yield 'two null versions of one key';
+  const inos = versions.flatMap(({ row }) => row.ino ?? []);
+  if (new Set(inos).size !== inos.length) yield 'an inode is two versions';
+  for (const { bucket, key, order, row } of versions) {
+    const at = `version ${order} of ${bucket}:${key}`;
+    const inode = row.ino === undefined ? undefined : inodes.get(row.ino);
+    if ((ruled.get(bucket)?.versioning ?? 'off') === 'off') yield `${at} in a bucket without versioning`;
+    if (row.ino !== undefined && inode === undefined) yield `${at} has no inode`;
+    if (inode !== undefined && inode.bucket !== bucket) yield `${at} belongs to bucket ${inode.bucket}`;
+    if (inode !== undefined && inode.version.id !== row.versionId) yield `${at}: the inode says otherwise`;
+    if (inode !== undefined && inode.version.openUntil !== 0) yield `${at} is not sealed`;
+    if (row.versionId === 0 && !nulls.delete(`${bucket}:${key}:${order}`)) yield `${at}: no pointer`;
+    if (row.versionId !== 0 && row.versionId !== order) yield `${at} calls itself ${row.versionId}`;
+  }
+  for (const left of nulls) yield `null version ${left} does not exist`;
 }
 
 /** No test has gone back below the number of names that an inode keeps from above it. */

@@ -11,6 +11,7 @@ import {
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import type { Encryption } from '../../src/keyring/encryption.ts';
 import * as records from '../../src/namespace/records.ts';
+import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeInteger().map(Math.abs));
@@ -38,6 +39,28 @@ const facet = fc.record({
   tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
   contentGeneration: number,
 });
+const retention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  until: time,
+});
+const lock: fc.Arbitrary<ObjectLock> = fc.record({
+  retention: fc.option(retention, { nil: undefined }),
+  legalHold: fc.boolean(),
+});
+const defaultRetention = fc.record({
+  mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
+  unit: fc.constantFrom<('days' | 'years')[]>('days', 'years'),
+  amount: number,
+});
+const rules: fc.Arbitrary<BucketRules> = fc.oneof(
+  fc.constant<BucketRules>(records.NO_RULES),
+  fc.record({
+    versioning: fc.constantFrom<BucketRules['versioning'][]>('enabled', 'suspended'),
+    objectLock: fc.option(fc.record({ defaultRetention: fc.option(defaultRetention, { nil: undefined }) }), {
+      nil: undefined,
+    }),
+  }),
+);
 const extents = fc
   .array(
     fc.record({ gap: fc.nat(1 << 20), length: fc.nat(1 << 20), blob: number, blobOffset: fc.nat(1 << 20) }),
@@ -74,6 +97,9 @@ const inode: fc.Arbitrary<records.Inode> = fc
       ...{ linkCount: fc.nat(65000), size: number, atime: time, mtime: time, ctime: time },
       ...{
         contentGeneration: number,
+        version: fc.record({ id: number.map((id) => id as VersionId), openUntil: number }),
+        lock,
+        rules,
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
         encryption: fc.option(encryption, { nil: undefined }),
@@ -136,6 +162,7 @@ test('the other records are read as they were written', () =>
             createdAt: at,
             configurations: ['cors', 'tagging'] as const,
             owner,
+            rules: each.rules,
           };
           check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
         }
@@ -143,6 +170,7 @@ test('the other records are read as they were written', () =>
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
           ...{ facet: given, encryption: each.encryption, completed: is ? undefined : each },
+          lock: is ? each.lock : undefined,
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);

@@ -16,6 +16,8 @@ import {
   type Inode,
   type PartRow,
 } from '../../src/namespace/records.ts';
+import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
+import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
 import { BLOB_TABLES, decodeDeviceBlob, decodeReferences } from '../../src/tiering/hot/blob-records.ts';
 
 /** One table's prefix byte; the same numbers as in keys.ts and blob-records.ts, written down once more on purpose. */
@@ -34,6 +36,8 @@ const table = {
   part: 0x21,
   finished: 0x22,
   remembered: 0x23,
+  version: 0x24,
+  nullVersion: 0x25,
 } as const;
 
 export interface DentryRow extends Dentry {
@@ -64,6 +68,9 @@ export interface StoreImage {
   readonly uploads: ReadonlySet<number>;
   readonly finished: ReadonlySet<number>;
   readonly parts: readonly (PartRow & { upload: number; number: number })[];
+  /** Keyed by bucket and object key. */
+  readonly versions: readonly (PlacedVersion & { readonly bucket: Ino; readonly key: string })[];
+  readonly nullVersions: readonly { readonly bucket: Ino; readonly key: string; readonly order: number }[];
   readonly blobs: ReadonlyMap<number, BlobImage>;
   readonly references: ReadonlyMap<number, number>;
   readonly garbage: ReadonlySet<number>;
@@ -108,6 +115,13 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     parts: of(table.part).map(([key, value]) => {
       return { ...decodePart(value), upload: decodeU64(key, 1), number: decodeU64(key, 9) };
     }),
+    versions: of(table.version).map(([key, value]) => ({
+      ...{ bucket: inoAt(key, 1), key: latin1(keyOfVersionKey(key)) },
+      ...{ order: orderOfVersionKey(key), row: decodeVersion(value) },
+    })),
+    nullVersions: of(table.nullVersion).map(([key, value]) => ({
+      ...{ bucket: inoAt(key, 1), key: latin1(key.subarray(9)), order: decodeU64(value, 0) },
+    })),
     blobs: blobRows(of(BLOB_TABLES.device), of(BLOB_TABLES.inline)),
     references: new Map(
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),

@@ -6,6 +6,7 @@ import { createBucket } from '../../src/namespace/buckets.ts';
 import { create } from '../../src/namespace/create.ts';
 import { OpenFiles } from '../../src/namespace/open-files.ts';
 import type { Parts } from '../../src/namespace/parts.ts';
+import { NO_RULES } from '../../src/namespace/records.ts';
 import { remove } from '../../src/namespace/remove.ts';
 import { write } from '../../src/namespace/write.ts';
 import { writeOut } from '../../src/namespace/write-out.ts';
@@ -26,7 +27,7 @@ async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>
   underSchedules(60, async (stack, simulation) => {
     const parts = await openParts(stack);
-    const bucket = await createBucket(parts, root, { name: 'b', owner: undefined });
+    const bucket = await createBucket(parts, root, { name: 'b', owner: undefined, rules: NO_RULES });
     const place = { directory: bucket.ino, name: bytes('f') };
     const made = await create(parts, root, place, { mode: { how: 'guarded' }, wish: {} });
     const { ino } = made.attributes;

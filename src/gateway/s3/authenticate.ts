@@ -1,10 +1,6 @@
 import type { Clock } from '../../environment.ts';
 import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
-import { invalidArgument, S3Error } from './errors.ts';
-import type { Principal } from './operation.ts';
-import { presignedClaim } from './presigned.ts';
-import type { S3Request } from './request.ts';
-import { headerClaim } from './signed-header.ts';
+import { headersNotSigned } from '../../signing/authorization.ts';
 import {
   canonicalRequest,
   ChunkSigner,
@@ -14,8 +10,16 @@ import {
   stringToSign,
   type Scope,
   type SigningKeys,
-} from './sigv4.ts';
-import { secondsOfTimestamp } from './timestamp.ts';
+} from '../../signing/sigv4.ts';
+import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
+import { invalidArgument, S3Error } from './errors.ts';
+import type { Principal } from './operation.ts';
+import { presignedClaim } from './presigned.ts';
+import type { S3Request } from './request.ts';
+import { isoSeconds, timeTooSkewed } from './signature-time.ts';
+import { headerClaim } from './signed-header.ts';
+import { headerClaimV2, isHeaderV2, isPresignedV2, presignedClaimV2, type ClaimV2 } from './signed-v2.ts';
+import { signatureV2 } from './sigv2.ts';
 
 /** The keys that may sign. */
 export interface Credentials {
@@ -51,19 +55,33 @@ export interface Authentication {
   readonly keys: SigningKeys;
   readonly clock: Clock;
   readonly region: string;
+  /** Whether signatures of version 2 are taken too. */
+  readonly signatureV2: boolean;
 }
 
-/** Who sent the request, proven by its signature; `undefined` for an anonymous one. AWS SigV4, S3 flavour. */
+/** The key that a request names, with the session token that it carries. */
+export function credentialOf(
+  { credentials }: Pick<Authentication, 'credentials'>,
+  accessKey: string,
+  securityToken: string | undefined,
+): NonNullable<ReturnType<Credentials['find']>> {
+  const credential = credentials.find(accessKey);
+  if (credential === undefined)
+    throw new S3Error('InvalidAccessKeyId', { members: { AWSAccessKeyId: accessKey } });
+  // Keys of the gateway are permanent: a session token belongs to none of them.
+  if (securityToken !== undefined) throw new S3Error('InvalidToken');
+  return credential;
+}
+
+/** Who sent the request, proven by its signature; `undefined` for an anonymous one. AWS SigV4, S3 flavour, and SigV2. */
 export function authenticate(auth: Authentication, request: S3Request): Authenticated | undefined {
+  const older = claimV2Of(auth, request);
+  if (older !== undefined) return authenticateV2(auth, request, older);
   const claim = claimOf(auth, request);
   if (claim === undefined) return undefined;
   checkTime(auth.clock, claim);
-  const credential = auth.credentials.find(claim.scope.accessKey);
-  if (credential === undefined)
-    throw new S3Error('InvalidAccessKeyId', { members: { AWSAccessKeyId: claim.scope.accessKey } });
-  // Keys of the gateway are permanent: a session token belongs to none of them.
-  if ((request.headers['x-amz-security-token'] ?? request.query['X-Amz-Security-Token']) !== undefined)
-    throw new S3Error('InvalidToken');
+  const token = request.headers['x-amz-security-token'] ?? request.query['X-Amz-Security-Token'];
+  const credential = credentialOf(auth, claim.scope.accessKey, token);
   checkSignedHeaders(request, claim);
   const key = auth.keys.of(credential.secret, claim.scope);
   const canonical = canonicalRequest(request, claim.signedHeaders, claim.payloadHash);
@@ -76,11 +94,57 @@ export function authenticate(auth: Authentication, request: S3Request): Authenti
 
 function claimOf(auth: Authentication, request: S3Request): Claim | undefined {
   const authorization = request.headers['authorization'];
-  const isPresigned = request.rawQuery !== '' && request.query['X-Amz-Algorithm'] !== undefined;
-  if (authorization !== undefined && isPresigned) throw onlyOne(authorization);
   if (authorization !== undefined) return headerClaim(request, authorization, auth.region);
-  return isPresigned ? presignedClaim(request, auth.region) : undefined;
+  return isPresignedV4(request) ? presignedClaim(request, auth.region) : undefined;
 }
+
+function claimV2Of(auth: Authentication, request: S3Request): ClaimV2 | undefined {
+  const authorization = request.headers['authorization'];
+  const isPresigned = isPresignedV2(request);
+  if (authorization !== undefined && (isPresigned || isPresignedV4(request))) throw onlyOne(authorization);
+  if (!isPresigned && (authorization === undefined || !isHeaderV2(authorization))) return undefined;
+  if (!auth.signatureV2) throw versionRefused();
+  const now = auth.clock.wall().seconds;
+  return authorization === undefined
+    ? presignedClaimV2(request, now)
+    : headerClaimV2(request, authorization, now);
+}
+
+/** The answer of AWS where version 2 was never taken. */
+export const versionRefused = (): S3Error =>
+  new S3Error('InvalidRequest', {
+    message: 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
+  });
+
+function authenticateV2(
+  auth: Authentication,
+  request: S3Request,
+  { accessKey, signature: given, stringToSign: text, securityToken }: ClaimV2,
+): Authenticated {
+  const { secret, principal } = credentialOf(auth, accessKey, securityToken);
+  if (!equalsInConstantTime(signatureV2(secret, text), given))
+    throw new S3Error('SignatureDoesNotMatch', {
+      members: {
+        AWSAccessKeyId: accessKey,
+        StringToSign: Buffer.from(text, 'latin1').toString('utf8'),
+        SignatureProvided: given,
+        StringToSignBytes: hexBytes(text),
+      },
+    });
+  const payloadHash = request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD';
+  return { principal, payload: payloadSigning(payloadHash, unsignedChunksOnly) };
+}
+
+/** Signatures of chunks continue one of version 4. */
+const unsignedChunksOnly = (): never => {
+  throw versionRefused();
+};
+
+/** A URL that was presigned, by either version. */
+export const isPresigned = (request: S3Request): boolean => isPresignedV4(request) || isPresignedV2(request);
+
+const isPresignedV4 = ({ rawQuery, query }: S3Request): boolean =>
+  rawQuery !== '' && query['X-Amz-Algorithm'] !== undefined;
 
 const onlyOne = (authorization: string): S3Error =>
   invalidArgument(
@@ -93,14 +157,8 @@ function checkTime(clock: Clock, claim: Claim): void {
   const now = clock.wall().seconds;
   const signedAt = secondsOfTimestamp(claim.timestamp);
   if (claim.expiresSeconds === undefined) {
-    if (Math.abs(now - signedAt) <= SIGNATURE_SKEW_SECONDS_MAX) return;
-    throw new S3Error('RequestTimeTooSkewed', {
-      members: {
-        RequestTime: claim.timestamp,
-        ServerTime: isoSeconds(now),
-        MaxAllowedSkewMilliseconds: SIGNATURE_SKEW_SECONDS_MAX * 1000,
-      },
-    });
+    if (!isSkewed(now, signedAt)) return;
+    throw timeTooSkewed(claim.timestamp, now);
   }
   if (signedAt - now > SIGNATURE_SKEW_SECONDS_MAX)
     throw new S3Error('AccessDenied', {
@@ -118,18 +176,9 @@ function checkTime(clock: Clock, claim: Claim): void {
     });
 }
 
-const isoSeconds = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
-
 /** `host` and every x-amz-* header that is there must be covered by the signature. */
 function checkSignedHeaders(request: S3Request, claim: Claim): void {
-  const unsigned: string[] = [];
-  if (!claim.signedHeaders.includes('host')) unsigned.push('host');
-  for (const name in request.headers) {
-    if (!name.startsWith('x-amz-') || claim.signedHeaders.includes(name)) continue;
-    // The header repeats what the signature already covers as the last line of the canonical request.
-    if (name === 'x-amz-content-sha256' && request.headers[name] === claim.payloadHash) continue;
-    unsigned.push(name);
-  }
+  const unsigned = headersNotSigned(request.headers, claim);
   if (unsigned.length > 0)
     throw new S3Error('AccessDenied', {
       message: 'There were headers present in the request which were not signed',

@@ -4,11 +4,11 @@ import {
   CHUNK_LINE_BYTES_MAX,
   CHUNK_TRAILERS_MAX,
 } from '../../limits.ts';
+import type { ChunkSigner } from '../../signing/sigv4.ts';
 import type { Compute, Digests, Hasher } from '../../workers/compute.ts';
 import { digestOf } from './checksums.ts';
 import { S3Error } from './errors.ts';
 import type { RequestBody } from './http.ts';
-import type { ChunkSigner } from './sigv4.ts';
 
 /** What the framing says, in order. `chunk-end` comes after all data of a chunk, also of the empty last one. */
 export type ChunkEvent =

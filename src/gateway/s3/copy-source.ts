@@ -1,16 +1,19 @@
+import type { ContentKey } from '../../keyring/encryption.ts';
 import type { OpenObject } from '../../namespace/namespace.ts';
+import { decodePercent } from '../../signing/percent.ts';
 import { authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
+import { sourceKeyOf, type SourceKeyInput } from './customer-key.ts';
+import { unlocked } from './encryption.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { decodePercent } from './percent.ts';
 import { noSuchKey } from './publish.ts';
 import { checkVersion } from './version.ts';
 
 /** Input members of copySourceMembers. */
-export interface CopySourceInput {
+export interface CopySourceInput extends SourceKeyInput {
   readonly copySource: string;
   readonly copyIfMatch?: string;
   readonly copyIfNoneMatch?: string;
@@ -23,6 +26,8 @@ export interface CopySource {
   readonly bucketName: string;
   readonly key: string;
   readonly conditions: ReadConditions;
+  /** That of its content; `undefined` for a plain one. */
+  readonly contentKey: ContentKey | undefined;
 }
 
 /** Opens the object that a copy names, for as long as `work` takes. */
@@ -37,10 +42,12 @@ export async function withCopySource<Result>(
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
   authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
-  const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) });
+  const customerKey = sourceKeyOf(context.parts, input);
+  const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) }, customerKey);
   if (object === undefined) throw noSuchKey(key);
   try {
-    return await work({ bucketName, key, conditions: conditionsOf(input) }, object);
+    const contentKey = unlocked(context.parts, object.found.encryption, customerKey);
+    return await work({ bucketName, key, conditions: conditionsOf(input), contentKey }, object);
   } finally {
     await object.close();
   }

@@ -1,12 +1,20 @@
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
-import { authenticate, type Authenticated, type Credentials, type PayloadSigning } from './authenticate.ts';
+import {
+  authenticate,
+  isPresigned,
+  type Authenticated,
+  type Authentication,
+  type Credentials,
+  type PayloadSigning,
+} from './authenticate.ts';
 import { authorise, requirePrincipal } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import { codeOf, S3Error } from './errors.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
+import { SigningKeys } from '../../signing/sigv4.ts';
 import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest } from './http.ts';
 import { inputReader, type InputReader } from './input.ts';
 import type { Operation, S3Answer, S3Context, S3Parts } from './operation.ts';
@@ -15,7 +23,6 @@ import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
 import { router, type Router } from './router.ts';
-import { SigningKeys } from './sigv4.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
@@ -35,6 +42,8 @@ export interface S3DoorOptions {
   readonly credentials: Credentials;
   /** Base names of virtual-host style, lower case: `s3.example.org` serves `bucket.s3.example.org`. */
   readonly domains: readonly string[];
+  /** Whether signatures of version 2 are taken too. */
+  readonly signatureV2: boolean;
   /** Called when an answer is ready, before its body is sent. */
   readonly observe: (observation: Observation) => void;
 }
@@ -58,11 +67,14 @@ class Door {
   readonly #options: S3DoorOptions;
   readonly #route: Router;
   readonly #readers: ReadonlyMap<Operation, InputReader>;
-  readonly #keys = new SigningKeys();
+  readonly #auth: Authentication;
   readonly #ids: RequestIds;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
+    const { credentials, signatureV2, parts } = options;
+    const { clock } = parts.environment;
+    this.#auth = { credentials, keys: new SigningKeys(), clock, region: parts.region, signatureV2 };
     this.#route = router(operations, unbuiltOperations);
     this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
@@ -97,14 +109,13 @@ class Door {
   }
 
   async #pass(http: HttpRequest, passage: Passage): Promise<HttpAnswer> {
-    const { parts, credentials } = this.#options;
+    const { parts } = this.#options;
     const plain = parseRequest(http, this.#options.domains);
     if (plain.method === 'OPTIONS') return this.#preflight(plain, passage);
     if (plain.headers['origin'] !== undefined)
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
-    const auth = { credentials, keys: this.#keys, clock: parts.environment.clock, region: parts.region };
-    const who = authenticate(auth, plain);
-    const request = plain.query['X-Amz-Algorithm'] === undefined ? plain : withHoistedHeaders(plain);
+    const who = authenticate(this.#auth, plain);
+    const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
     const principal = requirePrincipal(who?.principal);
@@ -194,7 +205,8 @@ class Door {
     }
     const code = codeOf(failure);
     if (code === 'InternalError') log.error('s3.fault', { requestId, operation, failure });
-    return new S3Error(code);
+    // What is wrong with a key is said as AWS KMS says it: which one.
+    return new S3Error(code, failure.subject === 'key' ? { message: failure.detail } : {});
   }
 }
 

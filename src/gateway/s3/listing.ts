@@ -1,8 +1,9 @@
 import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Found, Ino, ObjectStore, VersionEntry, WalkEntry } from '../../namespace/namespace.ts';
+import type { Found, Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { VersionEntry, VersionId } from '../../namespace/version.ts';
+import { encodePercentPath } from '../../signing/percent.ts';
 import { keyText } from './members.ts';
-import { encodePercentPath } from './percent.ts';
 import { xmlDate } from './timestamp.ts';
 import { versionText } from './version.ts';
 import { xmlElement, xmlText } from './xml.ts';
@@ -106,7 +107,7 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
       continue;
     }
     const name =
-      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(entry.versionId)}</VersionId>` +
+      `<Key>${encode(keyText(entry.key))}</Key><VersionId>${versionText(versionIdOf(entry))}</VersionId>` +
       `<IsLatest>${entry.isLatest}</IsLatest>`;
     versions +=
       entry.kind === 'version'
@@ -115,6 +116,9 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
   }
   return versions + prefixes;
 }
+
+export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): VersionId =>
+  entry.kind === 'version' ? entry.found.versionId : entry.versionId;
 
 const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
   `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;

@@ -75,8 +75,8 @@ export interface ObjectHeaders {
   all(selection: Selection): string[];
 }
 
-/** Answer headers of GetObject and HeadObject. */
-export function objectHeaders(found: Found, input: ReadInput): ObjectHeaders {
+/** Answer headers of GetObject and HeadObject; `encryption` are those that say how the object is encrypted. */
+export function objectHeaders(found: Found, input: ReadInput, encryption: readonly string[]): ObjectHeaders {
   const { facet, attributes } = found;
   const validators = ['Last-Modified', httpDate(attributes.mtime), 'ETag', quoted(facet.etag)];
   return {
@@ -92,6 +92,7 @@ export function objectHeaders(found: Found, input: ReadInput): ObjectHeaders {
       // A checksum of the whole says nothing about a part of it (AWS: only for whole reads).
       if (input.checksumMode?.toUpperCase() === 'ENABLED' && selection.status === 200)
         headers.push(...checksumHeaders(facet.checksums));
+      headers.push(...encryption);
       if (facet.tags.length > 0) headers.push('x-amz-tagging-count', String(facet.tags.length));
       pushMetadata(headers, facet.metadata);
       return headers;

@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
 import { s3Door, type Observation } from './door.ts';
+import type { S3Parts } from './operation.ts';
 import { serve, type Serving } from './serve.ts';
 
 export interface S3Options {
@@ -13,6 +14,8 @@ export interface S3Options {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  /** Whether signatures of version 2 are taken too. */
+  readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
   readonly timeouts: {
     readonly header: number;
@@ -22,15 +25,18 @@ export interface S3Options {
   };
   readonly objects: ObjectStore;
   readonly compute: Compute;
+  readonly keyring: S3Parts['keyring'];
+  readonly encryption: S3Parts['encryption'];
   readonly environment: Environment;
   readonly observe: (observation: Observation) => void;
 }
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, region, domains, timeouts, objects, compute, environment, observe } = options;
-  const parts = { objects, compute, environment, region, accounts };
-  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, observe });
+  const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
+  const { objects, compute, keyring, encryption } = options;
+  const parts = { objects, compute, environment, region, accounts, keyring, encryption };
+  const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,
     handler,

@@ -1,6 +1,8 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
+import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
+import type { ContentKeys } from '../../keyring/keyring.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { AnswerStream } from './http.ts';
@@ -46,6 +48,13 @@ export interface S3Parts {
   readonly environment: Environment;
   readonly region: string;
   readonly accounts: Pick<Accounts, 'account'>;
+  readonly keyring: ContentKeys;
+  readonly encryption: {
+    /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
+    readonly default: BucketEncryption | undefined;
+    /** SSE-C, whose keys travel in headers. */
+    readonly takesCustomerKeys: boolean;
+  };
 }
 
 export interface S3Context {

@@ -1,6 +1,7 @@
+import { decodePercent } from '../../signing/percent.ts';
+import { queryPairs } from '../../signing/query.ts';
 import { S3Error } from './errors.ts';
 import type { HttpRequest, RequestBody } from './http.ts';
-import { decodePercent } from './percent.ts';
 
 /** A request after one pass over its line and headers. Text is one character per byte until it is decoded here. */
 export interface S3Request {
@@ -16,6 +17,8 @@ export interface S3Request {
   readonly bucket: string | undefined;
   /** Decoded text of the key. */
   readonly key: string | undefined;
+  /** The bucket stood in the Host header. */
+  readonly isVirtualHosted: boolean;
   readonly body: RequestBody;
 }
 
@@ -31,8 +34,9 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const path = mark < 0 ? target : target.slice(0, mark);
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
-  const { bucket, key } = place(path, hostBucket(headers['host'], domains));
-  return { method: http.method, path, rawQuery, query, headers, bucket, key, body: http.body };
+  const host = hostBucket(headers['host'], domains);
+  const at = { ...place(path, host), isVirtualHosted: host !== undefined };
+  return { method: http.method, path, rawQuery, query, headers, ...at, body: http.body };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */
@@ -60,22 +64,6 @@ function parseQuery(rawQuery: string): Record<string, string> {
   for (const [name, value] of queryPairs(rawQuery)) query[name] ??= value;
   return query;
 }
-
-/** Decoded pairs in the order sent; '+' is a space, a name alone has an empty value. */
-export function queryPairs(rawQuery: string): (readonly [name: string, value: string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  for (const piece of rawQuery.split('&')) {
-    if (piece === '') continue;
-    const equals = piece.indexOf('=');
-    const name = equals < 0 ? piece : piece.slice(0, equals);
-    const value = equals < 0 ? '' : piece.slice(equals + 1);
-    pairs.push([decodeParameter(name), decodeParameter(value)]);
-  }
-  return pairs;
-}
-
-const decodeParameter = (text: string): string =>
-  decodePercent(text.includes('+') ? text.replaceAll('+', ' ') : text);
 
 function hostBucket(host: string | undefined, domains: readonly string[]): string | undefined {
   if (host === undefined || domains.length === 0) return undefined;

@@ -1,8 +1,10 @@
+import { parseAuthorization, parseCredential, type AuthorizationParts } from '../../signing/authorization.ts';
+import { algorithm, type Scope } from '../../signing/sigv4.ts';
+import { secondsOfTimestamp, timestampOfHttpDate } from '../../signing/timestamp.ts';
 import type { Claim } from './authenticate.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
-import { algorithm, type Scope } from './sigv4.ts';
-import { secondsOfTimestamp, timestampOfHttpDate } from './timestamp.ts';
+import { noValidDate } from './signature-time.ts';
 
 const malformed = (detail: string, members: Readonly<Record<string, string>> = {}): S3Error =>
   new S3Error('AuthorizationHeaderMalformed', {
@@ -29,22 +31,8 @@ export function headerClaim(request: S3Request, authorization: string, region: s
   };
 }
 
-interface Components {
-  credential: string;
-  signedHeaders: string;
-  signature: string;
-}
-
-function components(text: string): Components {
-  const found: Components = { credential: '', signedHeaders: '', signature: '' };
-  for (const piece of text.split(',')) {
-    const equals = piece.indexOf('=');
-    const name = piece.slice(0, Math.max(equals, 0)).trim();
-    const value = piece.slice(equals + 1).trim();
-    if (name === 'Credential') found.credential = value;
-    else if (name === 'SignedHeaders') found.signedHeaders = value;
-    else if (name === 'Signature') found.signature = value;
-  }
+function components(text: string): AuthorizationParts {
+  const found = parseAuthorization(text);
   if (found.credential === '' || found.signedHeaders === '' || found.signature === '')
     throw malformed(
       'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
@@ -56,10 +44,7 @@ function timestampOf(request: S3Request): string {
   const date = request.headers['x-amz-date'] ?? request.headers['date'];
   const timestamp =
     date === undefined || !Number.isNaN(secondsOfTimestamp(date)) ? date : timestampOfHttpDate(date);
-  if (timestamp === undefined)
-    throw new S3Error('AccessDenied', {
-      message: 'AWS authentication requires a valid Date or x-amz-date header',
-    });
+  if (timestamp === undefined) throw noValidDate();
   return timestamp;
 }
 
@@ -78,15 +63,14 @@ export interface ScopeRules {
   refuse(detail: string, members?: Readonly<Record<string, string>>): S3Error;
 }
 
-/** `AKID/yyyyMMdd/region/s3/aws4_request`; the access key itself may hold slashes. */
+/** The scope of a credential, which must be for this gateway, S3 and the day of the request. */
 export function parseScope(credential: string, rules: ScopeRules): Scope {
-  const parts = credential.split('/');
-  const [day = '', region = '', service = '', terminal = ''] = parts.slice(-4);
-  const accessKey = parts.slice(0, -4).join('/');
-  if (parts.length < 5 || accessKey === '')
+  const written = parseCredential(credential);
+  if (written === undefined)
     throw rules.refuse(
       'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
     );
+  const { day, region, service, terminal } = written;
   if (!/^\d{8}$/.test(day))
     throw rules.refuse(
       `incorrect date format "${day}". This date in the credential must be in the format "yyyyMMdd".`,
@@ -102,5 +86,5 @@ export function parseScope(credential: string, rules: ScopeRules): Scope {
   if (service !== 's3') throw rules.refuse(`incorrect service "${service}". This endpoint belongs to "s3".`);
   if (terminal !== 'aws4_request')
     throw rules.refuse(`incorrect terminal "${terminal}". This endpoint uses "aws4_request".`);
-  return { accessKey, day, region };
+  return written;
 }

@@ -1,5 +1,10 @@
 import type { Operation } from './operation.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import {
+  deleteBucketEncryption,
+  getBucketEncryption,
+  putBucketEncryption,
+} from './operations/bucket-encryption.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
 import {
   createBucket,
@@ -33,11 +38,13 @@ export const operations: readonly Operation[] = [
   createMultipartUpload,
   deleteBucket,
   deleteBucketCors,
+  deleteBucketEncryption,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
   getBucketCors,
+  getBucketEncryption,
   getBucketLocation,
   getBucketTagging,
   getObject,
@@ -52,6 +59,7 @@ export const operations: readonly Operation[] = [
   listObjectsV2,
   listParts,
   putBucketCors,
+  putBucketEncryption,
   putBucketTagging,
   putObject,
   putObjectTagging,

@@ -1,8 +1,9 @@
 import { Type, type Static } from '@sinclair/typebox';
+import { Fault } from '../../fault.ts';
 import { BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX } from '../../limits.ts';
 import type { Tag } from '../../namespace/namespace.ts';
+import { queryPairs } from '../../signing/query.ts';
 import { invalidArgument, S3Error } from './errors.ts';
-import { queryPairs } from './request.ts';
 import { xmlElement, xmlHead, xmlNamespace } from './xml.ts';
 
 /** AWS API reference, Tagging. */
@@ -45,7 +46,7 @@ function decodedPairs(header: string): ReturnType<typeof queryPairs> {
   try {
     return queryPairs(header);
   } catch (failure) {
-    throw failure instanceof S3Error ? malformedHeader(header) : failure;
+    throw failure instanceof Fault ? malformedHeader(header) : failure;
   }
 }
 

@@ -14,7 +14,6 @@ const row = (name: string, method: Method, level: Level, subresource: string): U
 /** AWS API reference, "Actions, Amazon S3". A row moves to table.ts when it is built. */
 export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('DeleteBucketAnalyticsConfiguration', 'DELETE', 'bucket', 'analytics'),
-  row('DeleteBucketEncryption', 'DELETE', 'bucket', 'encryption'),
   row('DeleteBucketIntelligentTieringConfiguration', 'DELETE', 'bucket', 'intelligent-tiering'),
   row('DeleteBucketInventoryConfiguration', 'DELETE', 'bucket', 'inventory'),
   row('DeleteBucketLifecycle', 'DELETE', 'bucket', 'lifecycle'),
@@ -28,7 +27,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('DeletePublicAccessBlock', 'DELETE', 'bucket', 'publicAccessBlock'),
   row('CreateSession', 'GET', 'bucket', 'session'),
   row('GetBucketAnalyticsConfiguration', 'GET', 'bucket', 'analytics'),
-  row('GetBucketEncryption', 'GET', 'bucket', 'encryption'),
   row('GetBucketIntelligentTieringConfiguration', 'GET', 'bucket', 'intelligent-tiering'),
   row('GetBucketInventoryConfiguration', 'GET', 'bucket', 'inventory'),
   row('GetBucketMetadataConfiguration', 'GET', 'bucket', 'metadataConfiguration'),
@@ -45,7 +43,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
   row('PutBucketAccelerateConfiguration', 'PUT', 'bucket', 'accelerate'),
   row('PutBucketAcl', 'PUT', 'bucket', 'acl'),
   row('PutBucketAnalyticsConfiguration', 'PUT', 'bucket', 'analytics'),
-  row('PutBucketEncryption', 'PUT', 'bucket', 'encryption'),
   row('PutBucketIntelligentTieringConfiguration', 'PUT', 'bucket', 'intelligent-tiering'),
   row('PutBucketInventoryConfiguration', 'PUT', 'bucket', 'inventory'),
   row('PutBucketLifecycleConfiguration', 'PUT', 'bucket', 'lifecycle'),
@@ -77,16 +74,6 @@ export const unbuiltOperations: readonly UnbuiltOperation[] = [
  * without it. AWS answers NotImplemented and names the header.
  */
 export const unbuiltHeaders: readonly string[] = [
-  'x-amz-server-side-encryption',
-  'x-amz-server-side-encryption-aws-kms-key-id',
-  'x-amz-server-side-encryption-context',
-  'x-amz-server-side-encryption-bucket-key-enabled',
-  'x-amz-server-side-encryption-customer-algorithm',
-  'x-amz-server-side-encryption-customer-key',
-  'x-amz-server-side-encryption-customer-key-md5',
-  'x-amz-copy-source-server-side-encryption-customer-algorithm',
-  'x-amz-copy-source-server-side-encryption-customer-key',
-  'x-amz-copy-source-server-side-encryption-customer-key-md5',
   'x-amz-website-redirect-location',
   'x-amz-object-lock-mode',
   'x-amz-object-lock-retain-until-date',

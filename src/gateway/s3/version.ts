@@ -1,4 +1,4 @@
-import { NULL_VERSION, type VersionId } from '../../namespace/namespace.ts';
+import { NULL_VERSION, type VersionId } from '../../namespace/version.ts';
 import { invalidArgument } from './errors.ts';
 
 const ID = /^[0-9a-f]{16}$/;

@@ -9,6 +9,7 @@ import { realClock, realRandom } from '../../../src/environment-real.ts';
 import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import type { BucketEncryption } from '../../../src/keyring/bucket-encryption.ts';
 import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
@@ -35,14 +36,17 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  readonly defaultEncryption?: BucketEncryption;
+  readonly takesCustomerKeys?: boolean;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
 }
 
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
-  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it } = options;
+  const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -64,12 +68,14 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     environment,
     region,
     accounts,
+    keyring: world.keyring,
+    encryption: { default: options.defaultEncryption, takesCustomerKeys: options.takesCustomerKeys ?? true },
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
     host: '127.0.0.1',
     port: 0,
-    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, observe }),
+    handler: s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe }),
     clock: environment.clock,
     headersMsMax: 10_000,
     idleMsMax: 10_000,

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import http from 'node:http';
-import { encodePercent, encodePercentPath } from '../../../src/gateway/s3/percent.ts';
+import { formatAuthorization } from '../../../src/signing/authorization.ts';
+import { encodePercent, encodePercentPath } from '../../../src/signing/percent.ts';
 import { parseRequest, type S3Request } from '../../../src/gateway/s3/request.ts';
-import { canonicalRequest, signature, signingKey, stringToSign } from '../../../src/gateway/s3/sigv4.ts';
+import { canonicalRequest, signature, signingKey, stringToSign } from '../../../src/signing/sigv4.ts';
+import { timestampOfSeconds } from '../../../src/signing/timestamp.ts';
 import { keys } from './live-door.ts';
 
 export interface RawRequest {
@@ -37,12 +39,9 @@ export const targetOf = ({ bucket, key, query = {} }: RawRequest): string => {
   return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
 };
 
-const timestampOf = (seconds: number): string =>
-  `${new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
-
 /** All headers of a request signed in its Authorization header. */
 export function signedHeaders(request: RawRequest, host: string): Record<string, string> {
-  const timestamp = timestampOf(request.at ?? Date.now() / 1000);
+  const timestamp = timestampOfSeconds(request.at ?? Date.now() / 1000);
   const payloadHash = request.payloadHash ?? sha256(request.body ?? '');
   const headers: Record<string, string> = {
     host,
@@ -57,15 +56,12 @@ export function signedHeaders(request: RawRequest, host: string): Record<string,
     accessKey: request.accessKey ?? keys.accessKey,
     day: timestamp.slice(0, 8),
     region: request.region ?? 'us-east-1',
+    service: 's3',
   };
   const canonical = canonicalRequest(asReceived(request, headers), names, payloadHash);
   const key = signingKey(request.secretKey ?? keys.secretKey, scope);
   const signed = signature(key, stringToSign(canonical, timestamp, scope));
-  const credential = `${scope.accessKey}/${scope.day}/${scope.region}/s3/aws4_request`;
-  return {
-    ...headers,
-    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(';')}, Signature=${signed}`,
-  };
+  return { ...headers, authorization: formatAuthorization(scope, names, signed) };
 }
 
 const asReceived = (request: RawRequest, headers: Readonly<Record<string, string>>): S3Request =>

@@ -96,7 +96,7 @@ export const createBucket = operation({
     if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
     checkConfiguration(configuration ?? {}, parts.region);
     try {
-      await parts.objects.createBucket(principal.caller, bucket, principal.account.id);
+      await parts.objects.createBucket(principal.caller, bucket, { owner: principal.account.id });
     } catch (failure) {
       if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
       const there = await parts.objects.bucket(bucket);

@@ -9,6 +9,7 @@ import type {
   PartSummary,
   UploadSummary,
 } from '../../../namespace/namespace.ts';
+import { encodePercentPath } from '../../../signing/percent.ts';
 import {
   badChecksum,
   checkValue,
@@ -21,6 +22,7 @@ import {
   type ChecksumRow,
 } from '../checksums.ts';
 import { etagsOf, writeExpectation } from '../conditions.ts';
+import { encryptionHeaders } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import {
   bucketOf,
@@ -34,7 +36,6 @@ import {
   writeConditionMembers,
 } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
-import { encodePercentPath } from '../percent.ts';
 import { publishing } from '../publish.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -94,7 +95,7 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    return { headers: [], body: resultDocument(wish, found) };
+    return { headers: encryptionHeaders(context.parts, found.encryption), body: resultDocument(wish, found) };
   },
 });
 

@@ -1,9 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
+import type { ContentKey, Encryption } from '../../../keyring/encryption.ts';
 import type { Expectation, Found, ObjectFacet, OpenObject } from '../../../namespace/namespace.ts';
 import { checksumElements, checksumOf, digestOf, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
+import { customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
+import { copyContentKey, encryptionMembers, etagOf, hasMd5Etag, madeHeaders } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { hashRange } from '../hash-range.ts';
@@ -28,6 +31,8 @@ const input = Type.Object({
   ...facetMembers.input,
   ...writeConditionMembers.input,
   ...copySourceMembers.input,
+  ...encryptionMembers.input,
+  ...sourceKeyMembers.input,
   metadataDirective: text,
   taggingDirective: text,
   checksumAlgorithm: text,
@@ -37,7 +42,8 @@ type Input = Static<typeof input>;
 
 /**
  * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents, and with them its ETag and
- * checksums; only another checksum algorithm makes the gateway read the source.
+ * checksums; only another checksum algorithm makes the gateway read the source, and a content key that cannot be shared
+ * makes it write as well.
  */
 export const copyObject = operation({
   name: 'CopyObject',
@@ -49,6 +55,8 @@ export const copyObject = operation({
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
     ...copySourceMembers.bindings,
+    ...encryptionMembers.bindings,
+    ...sourceKeyMembers.bindings,
     metadataDirective: header('x-amz-metadata-directive'),
     taggingDirective: header('x-amz-tagging-directive'),
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
@@ -66,11 +74,15 @@ export const copyObject = operation({
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const change = { headers: given.headers, metadata: given.metadata, tags };
-      if (isSelf && wish.checksumAlgorithm === undefined)
-        return changeInPlace(context, { wish, change, expect });
-      return spliceWhole(context, { wish, object, change, expect });
+      const contentKey = await copyContentKey(context, wish, source.contentKey);
+      const staysAsItIs =
+        wish.checksumAlgorithm === undefined &&
+        isSameEncryption(object.found.encryption, contentKey?.encryption);
+      if (isSelf && staysAsItIs) return changeInPlace(context, { wish, change, expect });
+      return spliceWhole(context, { wish, object, change, expect, contentKey });
     });
-    return { headers: [], body: resultDocument(found) };
+    const headers = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish));
+    return { headers, body: resultDocument(found) };
   },
 });
 
@@ -93,8 +105,18 @@ function checkSourceSize({ attributes }: Found): void {
     });
 }
 
+/** Whether a copy would be encrypted as the source is. A customer's key is never shared: that copy is another. */
+const isSameEncryption = (one: Encryption | undefined, other: Encryption | undefined): boolean =>
+  one?.mode === other?.mode &&
+  one?.mode !== 'customer' &&
+  one?.keyId === other?.keyId &&
+  one?.context === other?.context &&
+  one?.bucketKey === other?.bucketKey;
+
 const changesSomething = (wish: Input): boolean =>
   wish.metadataDirective === 'REPLACE' ||
+  wish.serverSideEncryption !== undefined ||
+  wish.customerAlgorithm !== undefined ||
   wish.checksumAlgorithm !== undefined ||
   wish.storageClass !== undefined;
 
@@ -117,15 +139,21 @@ async function changeInPlace(context: S3Context, { wish, change, expect }: Chang
   );
 }
 
+interface Copy extends Change {
+  readonly object: OpenObject;
+  readonly contentKey: ContentKey | undefined;
+}
+
 async function spliceWhole(
   context: S3Context,
-  { wish, object, change, expect }: Change & { readonly object: OpenObject },
+  { wish, object, change, expect, contentKey }: Copy,
 ): Promise<Found> {
   const { objects } = context.parts;
-  const { attributes, facet: source } = object.found;
+  const { attributes } = object.found;
   const checksums = await copiedChecksums(context, wish, object);
-  const facet = { etag: source.etag, ...change, checksums, partLengths: [] };
-  const draft = await objects.draft(context.principal.caller);
+  const etag = await copiedEtag(context, object, contentKey);
+  const facet = { etag, ...change, checksums, partLengths: [] };
+  const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
     return await publishing(context, { key: wish.key, expect }, () =>
@@ -140,6 +168,20 @@ async function spliceWhole(
     await draft.discard();
     throw failure;
   }
+}
+
+/** The source's, unless it says an MD5 where this object must not have one, or the other way round. */
+async function copiedEtag(
+  { parts: { compute } }: S3Context,
+  object: OpenObject,
+  contentKey: ContentKey | undefined,
+): Promise<string> {
+  const { facet, attributes, encryption } = object.found;
+  const isMd5 = hasMd5Etag(encryption) && /^[0-9a-f]{32}$/.test(facet.etag);
+  if (hasMd5Etag(encryption) && hasMd5Etag(contentKey?.encryption)) return facet.etag;
+  if (isMd5) return etagOf(contentKey, Buffer.from(facet.etag, 'hex'));
+  const whole = { offset: 0, length: attributes.size };
+  return etagOf(contentKey, digestOf(await hashRange(compute, object, whole, ['md5']), 'md5'));
 }
 
 async function copiedChecksums(

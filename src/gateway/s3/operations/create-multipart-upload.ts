@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
 import { rowNamed } from '../checksums.ts';
+import { customerKeyOf } from '../customer-key.ts';
+import { encryptionMembers, madeHeaders, newContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
@@ -15,12 +17,14 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...encryptionMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...encryptionMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
@@ -30,16 +34,21 @@ export const createMultipartUpload = operation({
     const facet = { ...emptyFacet, ...facetOf(input) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
+    const contentKey = await newContentKey(context, input);
     const upload = await objects.createUpload(context.principal.caller, {
       bucket,
       key: keyBytes(input.key),
       facet,
       checksum,
+      encryption: contentKey?.encryption,
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
-    return { headers: checksum === undefined ? [] : checksumChoice(checksum), body };
+    const customerKey = customerKeyOf(context.parts, input);
+    const headers = madeHeaders(context.parts, upload.encryption, customerKey);
+    if (checksum !== undefined) headers.push(...checksumChoice(checksum));
+    return { headers, body };
   },
 });
 

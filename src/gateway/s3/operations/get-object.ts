@@ -4,6 +4,8 @@ import { BODY_SMALL_BYTES_MAX } from '../../../limits.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import { lengthOf } from '../chunked.ts';
 import { checkReadConditions } from '../conditions.ts';
+import { customerKeyMembers, readingKeyOf } from '../customer-key.ts';
+import { encryptionHeaders, refuseMethod, unlocked } from '../encryption.ts';
 import type { AnswerStream } from '../http.ts';
 import {
   bucketOf,
@@ -26,6 +28,8 @@ export const readMembers = {
   input: {
     ...objectMembers.input,
     ...readConditionMembers.input,
+    ...customerKeyMembers.input,
+    serverSideEncryption: text,
     versionId: text,
     range: text,
     ifRange: text,
@@ -41,6 +45,8 @@ export const readMembers = {
   bindings: {
     ...objectMembers.bindings,
     ...readConditionMembers.bindings,
+    ...customerKeyMembers.bindings,
+    serverSideEncryption: header('x-amz-server-side-encryption'),
     versionId: query('versionId'),
     range: header('range'),
     ifRange: header('if-range'),
@@ -65,13 +71,17 @@ export const getObject = operation({
   success: 200,
   async handle(context, input) {
     checkVersion(input.versionId);
-    const object = await context.parts.objects.open({
-      bucket: bucketOf(context).ino,
-      key: keyBytes(input.key),
-    });
+    refuseMethod(input.serverSideEncryption);
+    const { parts } = context;
+    const customerKey = readingKeyOf(parts, input);
+    const at = { bucket: bucketOf(context).ino, key: keyBytes(input.key) };
+    const object = await parts.objects.open(at, customerKey);
     if (object === undefined) throw noSuchKey(input.key);
     try {
-      const headers = objectHeaders(object.found, input);
+      // Here, because behind the header there is no way to say that a key is missing.
+      unlocked(parts, object.found.encryption, customerKey);
+      const encryption = encryptionHeaders(parts, object.found.encryption, customerKey);
+      const headers = objectHeaders(object.found, input, encryption);
       checkReadConditions(input, object.found, headers.validators);
       const selection = selectRange(object.found, input);
       return await answer(object, selection, headers.all(selection));

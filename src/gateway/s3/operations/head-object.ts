@@ -1,5 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { checkReadConditions } from '../conditions.ts';
+import { readingKeyOf } from '../customer-key.ts';
+import { checkReadable, encryptionHeaders, refuseMethod } from '../encryption.ts';
 import { bucketOf, keyBytes } from '../members.ts';
 import { objectHeaders, selectRange } from '../object-answer.ts';
 import { operation } from '../operation.ts';
@@ -17,12 +19,17 @@ export const headObject = operation({
   success: 200,
   async handle(context, input) {
     checkVersion(input.versionId);
-    const found = await context.parts.objects.head({
+    refuseMethod(input.serverSideEncryption);
+    const { parts } = context;
+    const customerKey = readingKeyOf(parts, input);
+    const found = await parts.objects.head({
       bucket: bucketOf(context).ino,
       key: keyBytes(input.key),
     });
     if (found === undefined) throw noSuchKey(input.key);
-    const headers = objectHeaders(found, input);
+    checkReadable(parts, found.encryption, customerKey);
+    const encryption = encryptionHeaders(parts, found.encryption, customerKey);
+    const headers = objectHeaders(found, input, encryption);
     checkReadConditions(input, found, headers.validators);
     const selection = selectRange(found, input);
     return { status: selection.status, headers: headers.all(selection) };

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
-import type { VersionEntry } from '../../../namespace/namespace.ts';
+import type { VersionEntry } from '../../../namespace/version.ts';
 import { invalidArgument } from '../errors.ts';
-import { afterMarker, delimiterOf, encoderOf, pageSize, versionsXml } from '../listing.ts';
+import { afterMarker, delimiterOf, encoderOf, pageSize, versionIdOf, versionsXml } from '../listing.ts';
 import {
   bucketMembers,
   bucketOf,
@@ -90,7 +90,7 @@ function headXml(wish: Input, next: VersionEntry | undefined): string {
   if (next !== undefined) {
     const key = next.kind === 'prefix' ? next.prefix : next.key;
     xml += `<NextKeyMarker>${encode(keyText(key))}</NextKeyMarker>`;
-    if (next.kind !== 'prefix') xml += xmlElement('NextVersionIdMarker', versionText(next.versionId));
+    if (next.kind !== 'prefix') xml += xmlElement('NextVersionIdMarker', versionText(versionIdOf(next)));
   }
   xml += xmlElement('MaxKeys', pageSize(wish.maxKeys));
   if (delimiter !== undefined) xml += `<Delimiter>${encode(delimiter)}</Delimiter>`;

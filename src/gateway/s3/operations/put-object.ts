@@ -1,7 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import type { Draft, Expectation, ObjectFacet } from '../../../namespace/namespace.ts';
+import type { Draft, Expectation, Found, ObjectFacet } from '../../../namespace/namespace.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
+import { customerKeyOf } from '../customer-key.ts';
+import { encryptionMembers, etagOf, madeHeaders, newContentKey } from '../encryption.ts';
 import { facetOf } from '../facet.ts';
 import {
   bucketOf,
@@ -24,12 +26,14 @@ export const putObject = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...encryptionMembers.input,
     ...writeConditionMembers.input,
     body: stream,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...encryptionMembers.bindings,
     ...writeConditionMembers.bindings,
     body: { in: 'stream' },
   },
@@ -38,11 +42,14 @@ export const putObject = operation({
     const stored = facetOf(input);
     const expect = writeExpectation(input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
-    return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
-      const etag = Buffer.from(md5).toString('hex');
+    const contentKey = await newContentKey(context, input);
+    const payload = { payload: input.body, wanted, contentKey };
+    return receive(context, payload, async (draft, { md5, checksums }) => {
+      const etag = etagOf(contentKey, md5);
       const facet = { etag, ...stored, checksums, partLengths: [] };
-      await attach(context, { key: input.key, draft, facet, expect });
-      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums)] };
+      const { encryption } = await attach(context, { key: input.key, draft, facet, expect });
+      const made = madeHeaders(context.parts, encryption, customerKeyOf(context.parts, input));
+      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums)] };
     });
   },
 });
@@ -50,10 +57,10 @@ export const putObject = operation({
 const attach = async (
   context: S3Context,
   { key, draft, facet, expect }: { key: string; draft: Draft; facet: ObjectFacet; expect: Expectation },
-): Promise<void> => {
+): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  await publishing(context, { key, expect }, () =>
+  return publishing(context, { key, expect }, () =>
     objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
   );
 };

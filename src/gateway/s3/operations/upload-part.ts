@@ -1,8 +1,9 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
+import type { ContentKey } from '../../../keyring/encryption.ts';
 import type {
   Checksum,
-  ObjectFacet,
+  Found,
   OpenObject,
   PartSummary,
   UploadSummary,
@@ -17,6 +18,8 @@ import {
 } from '../checksums.ts';
 import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
+import { customerKeyMembers, customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
+import { encryptionHeaders, etagOf, hasMd5Etag, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { hashRange } from '../hash-range.ts';
 import {
@@ -47,18 +50,22 @@ export const uploadPart = operation({
   name: 'UploadPart',
   route: { method: 'PUT', level: 'object', query: { partNumber: true, uploadId: true } },
   action: 's3:PutObject',
-  input: Type.Object({ ...partMembers.input, body: stream }),
-  bindings: { ...partMembers.bindings, body: { in: 'stream' } },
+  input: Type.Object({ ...partMembers.input, ...customerKeyMembers.input, body: stream }),
+  bindings: { ...partMembers.bindings, ...customerKeyMembers.bindings, body: { in: 'stream' } },
   success: 200,
-  async handle(context, { key, uploadId, partNumber: number, body }) {
+  async handle(context, input) {
+    const { key, uploadId, partNumber: number, body } = input;
     const { objects } = context.parts;
     const bucket = bucketOf(context).ino;
     const upload = await objects.upload({ bucket, key: keyBytes(key), uploadId });
     const wanted = partChecksums(upload, body.promised.checksum?.row);
-    return receive(context, body, wanted, async (draft, { md5, checksums }) => {
-      const etag = Buffer.from(md5).toString('hex');
+    const customerKey = customerKeyOf(context.parts, input);
+    const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
+    return receive(context, { payload: body, wanted, contentKey }, async (draft, { md5, checksums }) => {
+      const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
-      return { headers: ['ETag', quoted(etag), ...valueHeaders(checksums.slice(-1))] };
+      const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
+      return { headers: ['ETag', quoted(etag), ...made, ...valueHeaders(checksums.slice(-1))] };
     });
   },
 });
@@ -80,7 +87,13 @@ function partChecksums(upload: UploadSummary, sent: ChecksumRow | undefined): re
   return [row];
 }
 
-const copyInput = Type.Object({ ...partMembers.input, ...copySourceMembers.input, copyRange: text });
+const copyInput = Type.Object({
+  ...partMembers.input,
+  ...copySourceMembers.input,
+  ...customerKeyMembers.input,
+  ...sourceKeyMembers.input,
+  copyRange: text,
+});
 
 /** AWS API reference, UploadPartCopy. The part shares the source's extents; what is read is read to hash it. */
 export const uploadPartCopy = operation({
@@ -96,6 +109,8 @@ export const uploadPartCopy = operation({
   bindings: {
     ...partMembers.bindings,
     ...copySourceMembers.bindings,
+    ...customerKeyMembers.bindings,
+    ...sourceKeyMembers.bindings,
     copyRange: header('x-amz-copy-source-range'),
   },
   success: 200,
@@ -106,6 +121,8 @@ export const uploadPartCopy = operation({
       key: keyBytes(input.key),
       uploadId: input.uploadId,
     });
+    const customerKey = customerKeyOf(context.parts, input);
+    const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
     const part = await withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
@@ -115,9 +132,11 @@ export const uploadPartCopy = operation({
         throw new S3Error('EntityTooLarge', {
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
-      return splicePart(context, { input, object, range, rows: partChecksums(upload, undefined) });
+      const rows = partChecksums(upload, undefined);
+      return splicePart(context, { input, object, range, rows, contentKey });
     });
-    return { headers: [], body: partDocument(part) };
+    const headers = encryptionHeaders(context.parts, upload.encryption, customerKey);
+    return { headers, body: partDocument(part) };
   },
 });
 
@@ -126,22 +145,24 @@ interface PartCopy {
   readonly object: OpenObject;
   readonly range: ByteRange;
   readonly rows: readonly ChecksumRow[];
+  readonly contentKey: ContentKey | undefined;
 }
 
 async function splicePart(
   context: S3Context,
-  { input, object, range, rows }: PartCopy,
+  { input, object, range, rows, contentKey }: PartCopy,
 ): Promise<PartSummary> {
   const { objects } = context.parts;
-  const known = wholeDigests(object.found.facet, rows, range.length === object.found.attributes.size);
-  const digests = known ?? (await computedDigests(context, object, range, rows));
-  const draft = await objects.draft(context.principal.caller);
+  const known = wholeDigests(object.found, rows, range.length === object.found.attributes.size);
+  const { md5, checksums } = known ?? (await computedDigests(context, object, range, rows));
+  const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
     const bucket = bucketOf(context).ino;
     return await objects.putPart({ bucket, key: keyBytes(input.key), uploadId: input.uploadId }, draft, {
       number: input.partNumber,
-      ...digests,
+      etag: etagOf(contentKey, md5),
+      checksums,
     });
   } catch (failure) {
     await draft.discard();
@@ -149,20 +170,24 @@ async function splicePart(
   }
 }
 
-type PartDigests = Pick<PartSummary, 'etag' | 'checksums'>;
+interface PartDigests extends Pick<PartSummary, 'checksums'> {
+  readonly md5: Uint8Array;
+}
 
 /** The source's own digests, where they are those of the part: it is the whole, its ETag an MD5, its checksums fit. */
 function wholeDigests(
-  facet: ObjectFacet,
+  { facet, encryption }: Found,
   rows: readonly ChecksumRow[],
   isWhole: boolean,
 ): PartDigests | undefined {
-  if (!isWhole || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
+  if (!isWhole || !hasMd5Etag(encryption) || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
   const checksums = rows.map((row) =>
     facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT'),
   );
   const present = checksums.filter((checksum) => checksum !== undefined);
-  return present.length === rows.length ? { etag: facet.etag, checksums: present } : undefined;
+  return present.length === rows.length
+    ? { md5: Buffer.from(facet.etag, 'hex'), checksums: present }
+    : undefined;
 }
 
 async function computedDigests(
@@ -173,7 +198,7 @@ async function computedDigests(
 ): Promise<PartDigests> {
   const digests = await hashRange(compute, object, range, ['md5', ...rows.map((row) => row.digest)]);
   return {
-    etag: Buffer.from(digestOf(digests, 'md5')).toString('hex'),
+    md5: digestOf(digests, 'md5'),
     checksums: rows.map((row) => checksumOf(row, digestOf(digests, row.digest))),
   };
 }

@@ -1,27 +1,40 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { SIGNING_KEYS_MAX } from '../../limits.ts';
+import { SIGNING_KEYS_MAX } from '../limits.ts';
 import { canonicalPath, encodePercent } from './percent.ts';
-import { queryPairs, type S3Request } from './request.ts';
+import { queryPairs } from './query.ts';
 
-/** AWS Signature Version 4 as S3 uses it: the arithmetic. Who may and when is authenticate.ts. */
+/** AWS Signature Version 4: the arithmetic. Who may and when is decided by the doors. */
 export const algorithm = 'AWS4-HMAC-SHA256';
 export const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-/** `Credential=AKID/yyyyMMdd/region/s3/aws4_request`, taken apart. */
+/** What is signed of a request. Strings carry one byte per character (latin1), as they were on the wire. */
+export interface SignedRequest {
+  readonly method: string;
+  /** As sent, without the query. */
+  readonly path: string;
+  /** As sent, without the '?'; empty when there was none. */
+  readonly rawQuery: string;
+  /** By lower-case name; equal names are joined by ','. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** `Credential=AKID/yyyyMMdd/region/service/aws4_request`, taken apart. */
 export interface Scope {
   readonly accessKey: string;
   readonly day: string;
   readonly region: string;
+  readonly service: string;
 }
 
-export const scopeText = (scope: Scope): string => `${scope.day}/${scope.region}/s3/aws4_request`;
+export const scopeText = (scope: Scope): string =>
+  `${scope.day}/${scope.region}/${scope.service}/aws4_request`;
 
 /**
  * Method, path, query, headers and payload hash in the one form that both sides sign. `signedHeaders` are lower-case
  * and in order. AWS: "Create a canonical request" (for S3 the path is encoded once and not normalised).
  */
 export function canonicalRequest(
-  request: S3Request,
+  request: SignedRequest,
   signedHeaders: readonly string[],
   payloadHash: string,
 ): string {
@@ -64,7 +77,7 @@ export function equalsInConstantTime(one: string, other: string): boolean {
 
 /** kSigning for a scope: four HMACs. */
 export function signingKey(secret: string, scope: Scope): KeyObject {
-  const steps = [scope.day, scope.region, 's3', 'aws4_request'];
+  const steps = [scope.day, scope.region, scope.service, 'aws4_request'];
   let key = Buffer.from(`AWS4${secret}`, 'utf8');
   for (const step of steps) key = createHmac('sha256', key).update(step).digest();
   return createSecretKey(key);
@@ -78,7 +91,7 @@ export class SigningKeys {
   readonly #keys = new Map<string, KeyObject>();
 
   of(secret: string, scope: Scope): KeyObject {
-    const name = `${scope.accessKey}/${scope.day}/${scope.region}/${secret}`;
+    const name = `${scope.accessKey}/${scope.day}/${scope.region}/${scope.service}/${secret}`;
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
     const key = signingKey(secret, scope);

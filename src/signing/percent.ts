@@ -1,4 +1,4 @@
-import { S3Error } from './errors.ts';
+import { Fault } from '../fault.ts';
 
 /** RFC 3986 unreserved characters: what SigV4 leaves as it is. */
 const isUnreserved = new Uint8Array(256);
@@ -16,15 +16,15 @@ const plainOrSlash = /^[A-Za-z0-9\-._~/]*$/;
 const ascii = /^[\x00-\x7f]*$/;
 
 /**
- * Text of percent-encoded bytes. Characters above 0x7f are bytes that came unencoded. S3 keys are UTF-8: anything
- * else is InvalidURI.
+ * Text of percent-encoded bytes. Characters above 0x7f are bytes that came unencoded. Names are UTF-8: anything else is
+ * Fault('invalid-argument', 'request').
  */
 export function decodePercent(text: string): string {
   if (!text.includes('%') && ascii.test(text)) return text;
   try {
     return decodeURIComponent(ascii.test(text) ? text : encodeHigh(text));
-  } catch {
-    throw new S3Error('InvalidURI');
+  } catch (cause) {
+    throw new Fault('invalid-argument', 'request', 'percent-encoded bytes that are no UTF-8', { cause });
   }
 }
 

@@ -1,0 +1,93 @@
+import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
+import { invalidArgument, S3Error } from './errors.ts';
+import type { S3Request } from './request.ts';
+import { isoSeconds, noValidDate, timeTooSkewed } from './signature-time.ts';
+import { stringToSignV2 } from './sigv2.ts';
+
+/** What a request signed by version 2 says about itself. */
+export interface ClaimV2 {
+  readonly accessKey: string;
+  readonly signature: string;
+  readonly stringToSign: string;
+  readonly securityToken: string | undefined;
+}
+
+const scheme = 'AWS ';
+
+/** Whether its Authorization header is one of version 2. */
+export const isHeaderV2 = (authorization: string): boolean => authorization.startsWith(scheme);
+
+/** Whether it is a URL presigned by version 2. */
+export const isPresignedV2 = ({ rawQuery, query }: S3Request): boolean =>
+  rawQuery !== '' && (query['Signature'] !== undefined || query['AWSAccessKeyId'] !== undefined);
+
+/** The claim of `Authorization: AWS key:signature`, whose date is checked. `now` in seconds since the epoch. */
+export function headerClaimV2(request: S3Request, authorization: string, now: number): ClaimV2 {
+  const credential = authorization.slice(scheme.length).trim();
+  const colon = credential.lastIndexOf(':');
+  if (colon <= 0 || colon === credential.length - 1)
+    throw invalidArgument(
+      'AWS authorization header is invalid.  Expected AwsAccessKeyId:signature',
+      'Authorization',
+      authorization,
+    );
+  const amzDate = request.headers['x-amz-date'];
+  const date = amzDate ?? request.headers['date'] ?? '';
+  checkDate(date, now);
+  const amzHeaders = amzHeadersOf(request.headers);
+  return {
+    accessKey: credential.slice(0, colon),
+    signature: credential.slice(colon + 1),
+    // Signed as one of the x-amz-* headers, it takes the place of Date.
+    stringToSign: stringToSignV2(request, { date: amzDate === undefined ? date : '', amzHeaders }),
+    securityToken: request.headers['x-amz-security-token'],
+  };
+}
+
+function checkDate(date: string, now: number): void {
+  const basic = secondsOfTimestamp(date);
+  const signedAt = Number.isNaN(basic) ? Date.parse(date) / 1000 : basic;
+  if (Number.isNaN(signedAt) || signedAt < 0) throw noValidDate();
+  if (isSkewed(now, signedAt)) throw timeTooSkewed(date, now);
+}
+
+/** The claim of a presigned URL, which has not expired. Headers that were signed may stand in the query. */
+export function presignedClaimV2(request: S3Request, now: number): ClaimV2 {
+  const { AWSAccessKeyId: accessKey, Signature: signature, Expires: expires } = request.query;
+  if (accessKey === undefined || signature === undefined || expires === undefined)
+    throw new S3Error('AccessDenied', {
+      message: 'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters',
+    });
+  checkExpires(expires, now);
+  const amzHeaders = amzHeadersOf({ ...bytesOf(request.query), ...request.headers });
+  return {
+    accessKey,
+    signature,
+    stringToSign: stringToSignV2(request, { date: expires, amzHeaders }),
+    securityToken: amzHeaders['x-amz-security-token'],
+  };
+}
+
+function checkExpires(expires: string, now: number): void {
+  if (!/^\d{1,11}$/.test(expires))
+    throw new S3Error('AccessDenied', {
+      message: `Invalid date (should be seconds since epoch): ${expires}`,
+    });
+  if (now > Number(expires))
+    throw new S3Error('AccessDenied', {
+      message: 'Request has expired',
+      members: { Expires: isoSeconds(Number(expires)), ServerTime: isoSeconds(now) },
+    });
+}
+
+function amzHeadersOf(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name in headers) if (name.startsWith('x-amz-')) found[name] = headers[name] ?? '';
+  return found;
+}
+
+function bytesOf(query: Readonly<Record<string, string>>): Record<string, string> {
+  const bytes: Record<string, string> = {};
+  for (const name in query) bytes[name] = Buffer.from(query[name] ?? '', 'utf8').toString('latin1');
+  return bytes;
+}

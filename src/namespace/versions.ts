@@ -1,0 +1,165 @@
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { facetOf, loadInode } from './attributes.ts';
+import type { CopyContent } from './copying.ts';
+import { inodeKey, nullVersionKey, versionKey } from './keys.ts';
+import { parentOf, withoutName } from './names.ts';
+import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { isSealed } from './seal.ts';
+import type { TreeEdit } from './tree-edit.ts';
+import { dropInode, unlink } from './unlink.ts';
+import { encodeNullOrder, encodeVersion, newestRow, rowOf, type PlacedVersion } from './version-rows.ts';
+import { NULL_VERSION, type BucketRules, type VersionId } from './version.ts';
+
+export async function rulesOf(reader: KvReader, bucket: Ino): Promise<BucketRules> {
+  return (await loadInode(reader, bucket)).rules;
+}
+
+/** One transaction that changes what keys lead to in a bucket. */
+export interface KeyChange {
+  readonly parts: Parts;
+  readonly edit: TreeEdit;
+  readonly copy: CopyContent;
+  readonly rules: BucketRules;
+  /**
+   * S3 keeps every version that was ever visible to it. Over NFS what was made and went away without a pause, as
+   * programs do with files beside the one they mean, leaves no trace.
+   */
+  readonly door: 's3' | 'nfs';
+}
+
+/** A key and the entry it leads to. */
+export interface KeyPlace extends ObjectAt {
+  readonly entry: EntryName;
+}
+
+/** Order among the versions of a key: all these numbers come from one sequence. */
+const orderOf = ({ version, ino }: Inode): number => (version.id === NULL_VERSION ? ino : version.id);
+
+/**
+ * The inode that an entry led to loses that name, which leads elsewhere or nowhere from now on: it becomes an old version
+ * of the key where the rules want that.
+ */
+export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): Promise<void> {
+  const { parts, edit } = change;
+  if (!isKept(change, place.entry.name, inode)) {
+    await unlink(parts, edit, inode, place.entry);
+    return;
+  }
+  if (inode.linkCount > 1) {
+    await keepCopy(change, place, inode);
+    await unlink(parts, edit, inode, place.entry);
+    return;
+  }
+  keepVersion(change, place, { ...inode, linkCount: 0, names: withoutName(inode, place.entry) });
+  edit.tx.whenCommitted(() => {
+    const file = parts.files.get(inode.ino);
+    if (file !== undefined) parts.files.forget(file);
+  });
+}
+
+function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inode): boolean {
+  if (rules.versioning === 'off') return false;
+  if (door === 'nfs' && isSillyRename(name)) return false;
+  if (rules.versioning === 'suspended') return inode.version.id !== NULL_VERSION;
+  return door === 's3' || isSealed(inode, edit.now);
+}
+
+/** Where the Linux client puts a file that is removed while it is open; its content is in the history of its own key. */
+const SILLY_RENAME = /^\.nfs[0-9a-f]{16,}$/;
+const isSillyRename = (name: Name): boolean => SILLY_RENAME.test(Buffer.from(name).toString('latin1'));
+
+/** The inode goes on under another name or with another content: its version stays in a copy. */
+export async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
+  const { parts, edit, copy } = change;
+  const { contentGeneration } = inode;
+  // As it was seen: an ETag made from the inode's number would not be the same for another one.
+  const facet = { ...facetOf(inode), contentGeneration };
+  const content = await copy(edit.tx, inode);
+  const ino = parts.sequence.next() as Ino;
+  keepVersion(change, place, { ...inode, ...content, ino, facet, linkCount: 0, names: [] });
+}
+
+function keepVersion({ edit: { tx, now } }: KeyChange, { bucket, key }: ObjectAt, inode: Inode): void {
+  const order = orderOf(inode);
+  const versionId = inode.version.id;
+  const version = { id: versionId, openUntil: 0 };
+  tx.put(inodeKey(inode.ino), encodeInode({ ...inode, version }));
+  tx.put(versionKey(bucket, key, order), encodeVersion({ versionId, ino: inode.ino, at: now }));
+  if (versionId === NULL_VERSION) tx.put(nullVersionKey(bucket, key), encodeNullOrder(order));
+}
+
+/** Before a null version becomes current or a delete marker: there is one at most. */
+export async function dropNullVersion(
+  { parts, edit: { tx }, rules }: Pick<KeyChange, 'parts' | 'edit' | 'rules'>,
+  at: ObjectAt,
+): Promise<void> {
+  if (rules.versioning !== 'suspended') return;
+  const placed = await rowOf(tx, at, NULL_VERSION);
+  if (placed !== undefined) await dropVersion(parts, tx, at, placed);
+}
+
+/** The same for a name that is about to be entered. */
+export async function dropNullVersionOf(
+  change: Pick<KeyChange, 'parts' | 'edit' | 'rules'>,
+  bucket: Ino,
+  entry: EntryName,
+): Promise<void> {
+  if (change.rules.versioning !== 'suspended') return;
+  await dropNullVersion(change, { bucket, key: await keyOf(change.edit.tx, entry) });
+}
+
+/** Removes one that is not current, for good. */
+export async function dropVersion(
+  parts: Parts,
+  tx: KvTransaction,
+  at: ObjectAt,
+  { order, row }: PlacedVersion,
+): Promise<void> {
+  forgetRow(tx, at, { order, row });
+  if (row.ino !== undefined) await dropInode(parts, tx, await loadInode(tx, row.ino));
+}
+
+function forgetRow(tx: KvTransaction, { bucket, key }: ObjectAt, { order, row }: PlacedVersion): void {
+  tx.delete(versionKey(bucket, key, order));
+  if (row.versionId === NULL_VERSION) tx.delete(nullVersionKey(bucket, key));
+}
+
+/** After the key has come to lead nowhere. The id of the delete marker, if one was made. */
+export async function markDeleted(change: KeyChange, at: ObjectAt): Promise<VersionId | undefined> {
+  const { parts, edit, rules, door } = change;
+  if (rules.versioning === 'off') return undefined;
+  if (door === 'nfs') {
+    const newest = await newestRow(edit.tx, at);
+    if (newest?.row.ino === undefined) return undefined;
+  }
+  await dropNullVersion(change, at);
+  const order = parts.sequence.next();
+  const versionId = rules.versioning === 'enabled' ? (order as VersionId) : NULL_VERSION;
+  const row = { versionId, ino: undefined, at: edit.now };
+  edit.tx.put(versionKey(at.bucket, at.key, order), encodeVersion(row));
+  if (versionId === NULL_VERSION) edit.tx.put(nullVersionKey(at.bucket, at.key), encodeNullOrder(order));
+  return versionId;
+}
+
+/** Takes the newest old version of a key off its row, to become current; `undefined` when there is none. */
+export async function takeNewest(tx: KvTransaction, at: ObjectAt): Promise<Inode | undefined> {
+  const newest = await newestRow(tx, at);
+  if (newest?.row.ino === undefined) return undefined;
+  forgetRow(tx, at, newest);
+  return loadInode(tx, newest.row.ino);
+}
+
+/** The key of a name: the names on the way from the bucket, with slashes between them. */
+export async function keyOf(reader: KvReader, { parent, name }: EntryName): Promise<ObjectKey> {
+  let key: ObjectKey = name;
+  let at = await loadInode(reader, parent);
+  while (at.ino !== at.bucket) {
+    key = Buffer.concat([at.names[0]?.name ?? new Uint8Array(0), SLASH, key]);
+    at = await loadInode(reader, parentOf(at));
+  }
+  return key;
+}
+
+const SLASH = Uint8Array.of(0x2f);
