@@ -16,6 +16,9 @@ export const SEQUENCE_LEASE = 1 << 20;
 export const FILE_BYTES_MAX = 2 ** 52;
 /** RFC 1813 leaves it to the server; ext4 has 65,000. */
 export const LINKS_MAX = 65_000;
+/** AWS: a default retention is at most 100 years long. */
+export const RETENTION_DAYS_MAX = 36_500;
+export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */

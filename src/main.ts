@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { runCli } from './cli/commands.ts';
-import { realEnvironment } from './environment-real.ts';
+import { realClock, realEnvironment } from './environment-real.ts';
 import { openGateway } from './gateway/gateway.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -17,6 +17,7 @@ const code = await runCli(
   {
     version: manifest.version,
     variables: process.env,
+    clock: realClock(),
     out: (line) => void process.stdout.write(`${line}\n`),
     error: (line) => void process.stderr.write(`${line}\n`),
     onSignal: (listener) => {

@@ -1,7 +1,9 @@
 import { formatAddress, parseAddress } from '../config/address.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { Fault } from '../fault.ts';
+import { adminService } from '../gateway/admin/access.ts';
 import { ADMIN_CALL_MS_MAX } from '../limits.ts';
+import { signingHeaders, type SigningIdentity, type UnsignedRequest } from '../signing/sign.ts';
 import type { Cli, Flag } from './command.ts';
 
 const adminDefault = '127.0.0.1:9001';
@@ -30,10 +32,15 @@ export async function callAdmin(
   { method, path, body, bytesMax }: AdminRequest,
 ): Promise<unknown> {
   const url = `${baseUrl(flags.get('--admin') ?? cli.variables['TERRACE_ADMIN'] ?? adminDefault)}${path}`;
+  const json = body === undefined ? '' : JSON.stringify(body);
+  const signature = signatureOf(cli, { method, url: new URL(url), body: json });
   const { status, isOk, text } = await answerOf(url, bytesMax, {
     method,
-    headers: { ...credentials(cli), ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    headers: {
+      ...signature,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: json }),
     signal: AbortSignal.timeout(ADMIN_CALL_MS_MAX),
     redirect: 'error',
   }).catch((cause: unknown) => {
@@ -41,7 +48,7 @@ export async function callAdmin(
     throw unavailable(url, reason, cause);
   });
   const answer = parseJson(text);
-  if (!isOk) throw refusal(url, status, answer);
+  if (!isOk) throw refusal(url, status, { answer, isSigned: signature !== undefined });
   return answer;
 }
 
@@ -72,27 +79,48 @@ function baseUrl(given: string): string {
   return `http://${formatAddress({ host: ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host, port })}`;
 }
 
-/** HTTP Basic with the root keys as the gateway knows them, else as S3 clients do. */
-function credentials({ variables }: Cli): Record<string, string> {
-  const pairs = [
-    [variables['TERRACE_ROOT_ACCESS_KEY'], variables['TERRACE_ROOT_SECRET_KEY']],
-    [variables['AWS_ACCESS_KEY_ID'], variables['AWS_SECRET_ACCESS_KEY']],
-  ] as const;
-  const pair = pairs.find(([accessKey, secretKey]) => accessKey !== undefined && secretKey !== undefined);
-  return pair === undefined
-    ? {}
-    : { authorization: `Basic ${Buffer.from(pair.join(':')).toString('base64')}` };
+/** By the root keys as the gateway knows them, else by those that S3 clients take; `undefined` when there are none. */
+function signatureOf(
+  { variables, clock }: Cli,
+  request: UnsignedRequest,
+): Record<string, string> | undefined {
+  const identity =
+    identityOf(variables['TERRACE_ROOT_ACCESS_KEY'], variables['TERRACE_ROOT_SECRET_KEY'], undefined) ??
+    identityOf(
+      variables['AWS_ACCESS_KEY_ID'],
+      variables['AWS_SECRET_ACCESS_KEY'],
+      variables['AWS_SESSION_TOKEN'],
+    );
+  if (identity === undefined) return undefined;
+  // The gateway takes any region: a client of its admin address need not know it.
+  const scope = { service: adminService, region: 'us-east-1', seconds: clock.wall().seconds };
+  return signingHeaders(identity, request, scope);
 }
 
-function refusal(url: string, status: number, answer: unknown): Fault {
+function identityOf(
+  accessKey: string | undefined,
+  secretKey: string | undefined,
+  token: string | undefined,
+): SigningIdentity | undefined {
+  if (!accessKey || !secretKey) return undefined;
+  return { accessKey, secretKey, token: token || undefined };
+}
+
+function refusal(
+  url: string,
+  status: number,
+  { answer, isSigned }: { readonly answer: unknown; readonly isSigned: boolean },
+): Fault {
   const { error } = (answer ?? {}) as { readonly error?: { readonly message?: unknown } };
+  const message = typeof error?.message === 'string' ? error.message : undefined;
+  if (status === 401 && isSigned && message !== undefined)
+    return unavailable(url, `does not take the signature: ${message}`);
   if (status === 401) {
     const keys =
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
     return unavailable(url, `answered with status 401: set ${keys}, to the root keys`);
   }
-  if (status < 500 && typeof error?.message === 'string')
-    return new Fault('invalid-argument', 'request', error.message);
+  if (status < 500 && message !== undefined) return new Fault('invalid-argument', 'request', message);
   return unavailable(url, `answered with status ${status}: see the log of the gateway`);
 }
 

@@ -1,11 +1,12 @@
 import type { Config } from '../config.ts';
-import type { Environment } from '../environment.ts';
+import type { Clock, Environment } from '../environment.ts';
 import type { OpenGateway } from '../gateway/gateway.ts';
 
 /** What the program sees of the process; main.ts gives the real one, tests their own. */
 export interface Cli {
   readonly version: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
   /** One line on standard output. */
   out(line: string): void;
   /** One line on standard error. */

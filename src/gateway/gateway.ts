@@ -44,7 +44,7 @@ export type OpenGateway = (config: Config, parts: GatewayParts) => Promise<Gatew
 /** The composition root: what is opened here closes in reverse order, doors first. */
 export const openGateway: OpenGateway = (config, { environment, metrics, version }) =>
   opening(async (scope) => {
-    const { clock, log } = environment;
+    const { clock } = environment;
     const startedAt = clock.monotonic();
     const stopped = signal();
     const rootKeys = await openRootKeys(environment, config.data, config.root);
@@ -80,7 +80,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const sources = { metrics, status, unready, accounts, bucketsOf, keyring };
-    const admin = open.own(await openAdmin({ address: config.admin.address, log, ...sources }));
+    const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
       rootKeys,

@@ -7,7 +7,17 @@ import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable, type Pair } from './find.ts';
 import { dentryKey, entryName, inodeKey } from './keys.ts';
-import type { Caller, Expectation, Found, Ino, Name, ObjectFacet, ObjectKey, ObjectAt } from './namespace.ts';
+import type {
+  Caller,
+  Expectation,
+  FacetChange,
+  Found,
+  Ino,
+  Name,
+  ObjectFacet,
+  ObjectKey,
+  ObjectAt,
+} from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type EntryName, type Inode } from './records.ts';
@@ -57,6 +67,7 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
   const { ifMatch, ifNoneMatch } = expect;
+  requireState(inode, expect);
   const matches = (etags: readonly string[]): boolean =>
     inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
   if (ifMatch !== undefined && inode === undefined) throw new Fault('not-found', 'object', printable(key));
@@ -65,6 +76,25 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
     throw new Fault('precondition-failed', 'object', 'If-None-Match');
   }
+}
+
+/** API_DeleteObject, x-amz-if-match-*; API_RenameObject, x-amz-rename-source-* and If-*-Since. */
+function requireState(
+  inode: Inode | undefined,
+  { ifModifiedAt, ifUnmodifiedSince, ifSize, ifModifiedSince }: Expectation,
+): void {
+  const failed = (condition: string): Fault => new Fault('precondition-failed', 'object', condition);
+  if (inode === undefined) {
+    if (ifModifiedSince !== undefined) throw failed('If-Modified-Since');
+    return;
+  }
+  const { size, mtime } = inode;
+  if (ifModifiedAt !== undefined && mtime.seconds !== ifModifiedAt)
+    throw failed('x-amz-if-match-last-modified-time');
+  if (ifSize !== undefined && size !== ifSize) throw failed('x-amz-if-match-size');
+  if (ifUnmodifiedSince !== undefined && mtime.seconds > ifUnmodifiedSince)
+    throw failed('If-Unmodified-Since');
+  if (ifModifiedSince !== undefined && mtime.seconds <= ifModifiedSince) throw failed('If-Modified-Since');
 }
 
 export interface Attachment extends ObjectAt {
@@ -172,7 +202,7 @@ async function implicitDirectory(
 export async function changeFacet(
   parts: Parts,
   { bucket, key, expect }: Omit<Attachment, 'facet'>,
-  change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
+  change: FacetChange,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
     const resolved = await resolve(tx, bucket, key);

@@ -35,6 +35,13 @@ export async function loadInode(reader: KvReader, ino: Ino): Promise<Inode> {
   return decodeInode(ino, bytes);
 }
 
+/** One that a name leads to: handles of old versions and of what was removed are stale for whoever wants to change it. */
+export async function loadNamed(reader: KvReader, ino: Ino): Promise<Inode> {
+  const inode = await loadInode(reader, ino);
+  if (inode.linkCount === 0) throw staleHandle(ino);
+  return inode;
+}
+
 export async function loadDirectory(reader: KvReader, ino: Ino): Promise<Inode> {
   const inode = await loadInode(reader, ino);
   if (inode.kind !== 'directory') throw new Fault('not-directory', 'inode', String(ino));
@@ -167,8 +174,8 @@ const opaqueEtag = (inode: Inode): string =>
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { etag, headers, metadata, checksums, partLengths, tags } = facet;
-    return { etag, headers, metadata, checksums, partLengths, tags };
+    const { contentGeneration: _generation, ...current } = facet;
+    return current;
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {
@@ -176,8 +183,9 @@ export function facetOf(inode: Inode): ObjectFacet {
     headers,
     metadata: facet?.metadata ?? {},
     checksums: [],
-    partLengths: [],
+    parts: [],
     tags: facet?.tags ?? [],
+    storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }
 

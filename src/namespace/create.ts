@@ -6,7 +6,7 @@ import {
   currentInode,
   directoryAttributes,
   loadDirectory,
-  loadInode,
+  loadNamed,
   loadWholeDirectory,
   nextCtime,
 } from './attributes.ts';
@@ -228,7 +228,7 @@ export async function addMarker(
   await dropNullVersionOf({ parts, edit, rules }, bucket, entry);
   const marker = { ...born, ...openVersion(parts, rules, edit.now), names };
   const headers = { 'content-type': 'application/x-directory' };
-  const nothing = { metadata: {}, checksums: [], partLengths: [], tags: [] };
+  const nothing = { metadata: {}, checksums: [], parts: [], tags: [], storageClass: 'STANDARD' };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
   edit.tx.put(inodeKey(ino), encodeInode({ ...marker, facet }));
   edit.add(directory.ino, MARKER_NAME, {
@@ -277,7 +277,7 @@ export async function link(
 ): Promise<{ directory: Change; attributes: Attributes }> {
   const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
     if (inode.kind === 'directory') throw new Fault('not-permitted', 'inode', 'directories have one name');

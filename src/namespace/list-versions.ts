@@ -2,7 +2,7 @@ import type { KvReader } from '../kv/kv.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
 import { inodeAt } from './head.ts';
-import { keyOfVersionKey, orderOfVersionKey, versionRange } from './keys.ts';
+import { keyOfVersionKey, versionRange } from './keys.ts';
 import type { Ino, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { decodeVersion, nullOrder, type VersionRow } from './version-rows.ts';

@@ -56,7 +56,17 @@ export interface Caller {
 }
 
 export interface Checksum {
-  readonly algorithm: 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+  readonly algorithm:
+    | 'CRC32'
+    | 'CRC32C'
+    | 'CRC64NVME'
+    | 'MD5'
+    | 'SHA1'
+    | 'SHA256'
+    | 'SHA512'
+    | 'XXHASH64'
+    | 'XXHASH3'
+    | 'XXHASH128';
   /** Base64, with `-N` behind it when composite, as S3 prints it. */
   readonly value: string;
   readonly type: 'FULL_OBJECT' | 'COMPOSITE';
@@ -68,6 +78,14 @@ export interface Tag {
   readonly value: string;
 }
 
+/** One part of a multipart object, as it was uploaded. */
+export interface ObjectPart {
+  /** In bytes. */
+  readonly length: number;
+  /** Kept where the upload was created with an algorithm, else empty. */
+  readonly checksums: readonly Checksum[];
+}
+
 /** What S3 keeps about an object beside its attributes. */
 export interface ObjectFacet {
   /** Without quotes. */
@@ -77,11 +95,16 @@ export interface ObjectFacet {
   /** User metadata by lower-case name without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly checksums: readonly Checksum[];
-  /** Length in bytes of each part of a multipart object, else empty. */
-  readonly partLengths: readonly number[];
+  /** Of a multipart object, in order; else empty. */
+  readonly parts: readonly ObjectPart[];
+  /** As S3 names it; not checked below the door. */
+  readonly storageClass: string;
   /** In the order in which they were given; keys are unique. */
   readonly tags: readonly Tag[];
 }
+
+/** What may change while the content stays. */
+export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'storageClass'>;
 
 export interface Found {
   readonly attributes: Attributes;
@@ -109,6 +132,13 @@ export interface Expectation {
   readonly ifMatch?: readonly string[];
   /** `*`: there must be no object. ETags: none of them may match. */
   readonly ifNoneMatch?: readonly string[];
+  /** Whole seconds since the epoch. Holds when there is no object, like the two after it. */
+  readonly ifModifiedAt?: number;
+  readonly ifUnmodifiedSince?: number;
+  /** In bytes. */
+  readonly ifSize?: number;
+  /** Whole seconds since the epoch. Does not hold when there is no object. */
+  readonly ifModifiedSince?: number;
 }
 
 export interface Bucket {
@@ -353,7 +383,7 @@ export interface ObjectStore {
   draft(caller: Caller, key?: ContentKey): Promise<Draft>;
   /**
    * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
-   * directories. A version without a `lock` of its own gets the bucket's default retention.
+   * directories. A version without a retention of its own gets the bucket's default.
    */
   attach(
     caller: Caller,
@@ -364,11 +394,8 @@ export interface ObjectStore {
       readonly lock?: ObjectLock | undefined;
     },
   ): Promise<Found>;
-  /** Replaces headers, metadata and tags of an object in place, content untouched: CopyObject onto itself. */
-  changeFacet(
-    at: ObjectAt & { readonly expect: Expectation },
-    change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>,
-  ): Promise<Found>;
+  /** Replaces a part of what S3 keeps about an object in place, content untouched: CopyObject onto itself. */
+  changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
   /**
@@ -384,6 +411,20 @@ export interface ObjectStore {
   removeKey(
     at: VersionAt & { readonly expect: Expectation; readonly bypassesGovernance?: boolean },
   ): Promise<Removal>;
+  /**
+   * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
+   * directories come and go as for a PUT and a DELETE; so do versions, where there are any. A key renamed to itself stays
+   * as it is. Fault('not-found', 'object') when there is no source; `from.expect` speaks of the source, `to.expect` of
+   * what the target was.
+   */
+  renameKey(
+    caller: Caller,
+    bucket: Ino,
+    keys: {
+      readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
+      readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+    },
+  ): Promise<Found>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
   /** All versions, in byte order of keys and newest first; `isTruncated` when there are more. */
   versions(

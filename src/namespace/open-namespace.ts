@@ -24,6 +24,7 @@ import { NO_RULES } from './records.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
+import { renameKey } from './rename-key.ts';
 import { Rewrap } from './rewrap.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
@@ -119,6 +120,7 @@ function objectStore(parts: Parts): ObjectStore {
     setTags: (at, tags) => setTags(parts, at, tags),
     setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
+    renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (_caller, to) => createUpload(parts, to),

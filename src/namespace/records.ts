@@ -78,7 +78,20 @@ export interface Inode {
 
 const INODE_VERSION = 1;
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character'];
-const algorithms: readonly Checksum['algorithm'][] = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'];
+/** Stored by their place in this list: it only grows. */
+const algorithms: readonly Checksum['algorithm'][] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'MD5',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+];
+const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
@@ -271,8 +284,12 @@ function readExtents(reader: RecordReader): readonly Extent[] {
 function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
   writeChecksums(writer, facet.checksums);
-  writer.list(facet.partLengths, (length) => writer.number(length));
+  writer.list(facet.parts, ({ length, checksums }) => {
+    writer.number(length);
+    writeChecksums(writer, checksums);
+  });
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
+  writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
 }
 
 function readFacet(reader: RecordReader): StoredFacet {
@@ -282,8 +299,9 @@ function readFacet(reader: RecordReader): StoredFacet {
     headers: reader.map(),
     metadata: reader.map(),
     checksums: readChecksums(reader),
-    partLengths: reader.list(() => reader.number()),
+    parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
+    storageClass: reader.text() || STANDARD,
   };
 }
 
@@ -398,7 +416,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
 
 export function decodeUpload(bytes: Uint8Array): UploadRow {
   const reader = new RecordReader(bytes);
-  return {
+  const row = {
     uploadId: reader.text(),
     initiatedAt: readTime(reader),
     facet: readFacet(reader),
@@ -410,6 +428,8 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
     encryption: reader.hasMore() ? readEncryption(reader) : undefined,
   };
+  reader.end();
+  return row;
 }
 
 export interface PartRow {

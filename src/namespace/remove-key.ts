@@ -108,7 +108,7 @@ async function promote({ parts, edit }: KeyChange, at: VersionAt): Promise<boole
 }
 
 /** Implicit directories on the way that hold nothing any more vanish. */
-async function pruneImplicit(edit: TreeEdit, { path }: Resolved): Promise<void> {
+export async function pruneImplicit(edit: TreeEdit, { path }: Resolved): Promise<void> {
   for (const { parent, name, dentry } of [...path].reverse()) {
     if ((await emptiedImplicit(edit, dentry.ino)) === undefined) break;
     edit.unmake(dentry.ino);

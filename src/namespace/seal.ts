@@ -33,7 +33,9 @@ export function sealedVersion(
 ): Versioned {
   if (rules.versioning !== 'enabled') return { version: NO_VERSION, lock: lock ?? NO_LOCK };
   const version = { id: sequence.next() as VersionId, openUntil: 0 };
-  return { version, lock: lock ?? defaultLock(rules, now) };
+  const preset = defaultLock(rules, now);
+  const retention = lock?.retention ?? preset.retention;
+  return { version, lock: { retention, legalHold: lock?.legalHold ?? false } };
 }
 
 /** Of what NFS begins to write: it may go on in this version until it has paused. */

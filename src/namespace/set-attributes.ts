@@ -1,7 +1,7 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
-import { attributesOf, directoryAttributes, loadInode, loadWholeDirectory } from './attributes.ts';
+import { attributesOf, directoryAttributes, loadNamed, loadWholeDirectory } from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
 import { contentOf } from './content-key.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
@@ -71,7 +71,7 @@ async function apply(
   { wish, guard }: AttributeRequest,
 ): Promise<Change | 'fork' | undefined> {
   return parts.kv.transact('durable', async (tx) => {
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     const now = parts.environment.clock.wall();
     if (inode.kind === 'directory') return changeDirectory(tx, caller, ino, { wish, guard, now });
     const before = attributesOf(inode);

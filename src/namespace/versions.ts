@@ -59,7 +59,8 @@ export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): 
   });
 }
 
-function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inode): boolean {
+/** Does the version of an inode stay when the name leads elsewhere? */
+export function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inode): boolean {
   if (rules.versioning === 'off') return false;
   if (door === 'nfs' && isSillyRename(name)) return false;
   if (rules.versioning === 'suspended') return inode.version.id !== NULL_VERSION;

@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts';
 import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
-import { attributes, attributesOf, loadInode, staleHandle, withDirty } from './attributes.ts';
+import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Change, Ino } from './namespace.ts';
@@ -50,7 +50,7 @@ async function keep(
   { offset, data }: WriteRequest,
 ): Promise<Change | undefined> {
   const { files, kv, environment, sequence } = parts;
-  const inode = await withoutSetId(parts, caller, await loadInode(kv, ino));
+  const inode = await withoutSetId(parts, caller, await loadNamed(kv, ino));
   requireFile(inode);
   requireContentAccess(caller, inode, WRITE);
   // What could not be written out must not be taken: a key that is not there or not enabled says so now.

@@ -1,6 +1,6 @@
 import { Fault } from '../fault.ts';
 import { XATTR_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../limits.ts';
-import { currentInode, loadInode, nextCtime } from './attributes.ts';
+import { currentInode, loadNamed, nextCtime } from './attributes.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -27,7 +27,7 @@ export async function setExtendedAttribute(
 ): Promise<void> {
   requireFits(name, value);
   await kv.transact('durable', async (tx) => {
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     if (!isOwner(caller, inode)) requireBits(caller, inode, WRITE);
     const xattrs = new Map(inode.xattrs);
     if (value === undefined && !xattrs.delete(name))

@@ -38,6 +38,7 @@ export async function run(args: readonly string[], given: Given = {}): Promise<O
   const cli = {
     version: '0.0.0-test',
     variables: given.variables ?? {},
+    clock,
     out(line: string): void {
       out.push(line);
       if (line.startsWith('ready ')) given.onReady?.(signal);

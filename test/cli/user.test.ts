@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Accounts } from '../../src/accounts/accounts.ts';
+import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
@@ -19,7 +20,7 @@ suite('terrace user', () => {
     accounts = await openMemoryAccounts(new MemoryEngine());
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
-      log: silent,
+      environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
       unready: async () => [],
@@ -109,6 +110,24 @@ suite('terrace user', () => {
       variables: { AWS_ACCESS_KEY_ID: 'ALICE-KEY', AWS_SECRET_ACCESS_KEY: 'the secret of alice' },
       code: 1,
       want: /^only the root keys may make this call$/,
+    },
+    {
+      args: ['list'],
+      variables: { ...aws, AWS_SECRET_ACCESS_KEY: 'guessed' },
+      code: 1,
+      want: /\/v1\/users does not take the signature: The request signature we calculated does not match/,
+    },
+    {
+      args: ['list'],
+      variables: { ...aws, AWS_SESSION_TOKEN: 'token' },
+      code: 1,
+      want: /does not take the signature: The security token included in the request is invalid\.$/,
+    },
+    {
+      args: ['list'],
+      variables: { TERRACE_ROOT_ACCESS_KEY: '', TERRACE_ROOT_SECRET_KEY: '' },
+      code: 1,
+      want: /status 401: set TERRACE_ROOT_ACCESS_KEY/,
     },
   ];
   for (const { args, variables, code, want } of refused) {

@@ -4,7 +4,7 @@ import { Fault } from '../../src/fault.ts';
 import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
 import { underSchedules, type Simulation } from '../simulation/simulation.ts';
 import { checkSettledStore } from './check-store.ts';
-import { bytes, get, put, root, settle, text, type Stack } from './world.ts';
+import { bytes, get, plainFacet, put, root, settle, text, type Stack } from './world.ts';
 
 const SCHEDULES = 40;
 
@@ -121,7 +121,7 @@ async function manyExtents(at: Scene, key: string): Promise<Ino> {
     await draft.splice(source, 0, 10);
     await source.close();
   }
-  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
+  const facet = plainFacet('e');
   const found = await objects.attach(root, draft, {
     bucket: at.bucket.ino,
     key: bytes(key),
@@ -243,7 +243,7 @@ test('a copy of a file with dirty data is the file at the moment of the copy', (
     await draft.splice(source, 0, 100);
     await source.close();
     await later;
-    const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
+    const facet = plainFacet('e');
     await objects.attach(root, draft, { bucket: at.bucket.ino, key: bytes('copy'), facet, expect: {} });
     assert.equal(String(await get(at, at.bucket, 'copy')), 'b'.repeat(60) + 'a'.repeat(40));
     assert.equal(String(await get(at, at.bucket, 'f')), 'c'.repeat(100));

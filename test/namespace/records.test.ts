@@ -26,7 +26,7 @@ const map = fc
   .array(fc.tuple(memberName, text), { maxLength: 4 })
   .map((entries) => Object.fromEntries(entries) as Record<string, string>);
 const checksum: fc.Arbitrary<Checksum> = fc.record({
-  algorithm: fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'),
+  algorithm: fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256', 'SHA512', 'XXHASH128'),
   value: text,
   type: fc.constantFrom('FULL_OBJECT', 'COMPOSITE'),
 });
@@ -35,7 +35,10 @@ const facet = fc.record({
   headers: map,
   metadata: map,
   checksums: fc.array(checksum, { maxLength: 3 }),
-  partLengths: fc.array(number, { maxLength: 5 }),
+  parts: fc.array(fc.record({ length: number, checksums: fc.array(checksum, { maxLength: 2 }) }), {
+    maxLength: 5,
+  }),
+  storageClass: fc.constantFrom('STANDARD', 'GLACIER'),
   tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
   contentGeneration: number,
 });

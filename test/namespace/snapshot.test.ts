@@ -5,7 +5,7 @@ import type { Bucket, Ino, OpenObject } from '../../src/namespace/namespace.ts';
 import { underSchedules } from '../simulation/simulation.ts';
 import { checkSettledStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
-import { bytes, openWorld, root, settle, text, type World } from './world.ts';
+import { bytes, openWorld, plainFacet, root, settle, text, type World } from './world.ts';
 
 /** More than the 256 MiB up to which all extents are looked up when the object is opened. */
 const LARGE_BYTES = 300 << 20;
@@ -101,7 +101,7 @@ test('a draft of a thousand pieces becomes an object; discarded or forgotten it 
   const world = await openWorld();
   const { objects } = world.namespace;
   const bucket = await objects.createBucket(root, 'b');
-  const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
+  const facet = plainFacet('e');
   const piece = await objects.draft(root);
   await piece.write([bytes('0123456789')]);
   await objects.attach(root, piece, { bucket: bucket.ino, key: bytes('piece'), facet, expect: {} });
@@ -156,7 +156,7 @@ test('a copy of a large object that is overwritten meanwhile has what it was giv
       await draft.splice(source, at(1), 3);
       await source.close();
       await simulation.clock.sleep(50);
-      const facet = { etag: 'e', headers: {}, metadata: {}, checksums: [], partLengths: [], tags: [] };
+      const facet = plainFacet('e');
       await objects.attach(root, draft, { bucket: bucket.ino, key: bytes('copy'), facet, expect: {} });
     };
     const overwrite = async (): Promise<void> => {

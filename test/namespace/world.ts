@@ -120,8 +120,9 @@ export const plainFacet = (etag: string): ObjectFacet => ({
   headers: { 'content-type': 'text/plain' },
   metadata: {},
   checksums: [],
-  partLengths: [],
+  parts: [],
   tags: [],
+  storageClass: 'STANDARD',
 });
 
 /** PUT, as the S3 door does it. */

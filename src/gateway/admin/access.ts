@@ -1,12 +1,18 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Accounts, Credential } from '../../accounts/accounts.ts';
 import { isLoopback } from '../../config/address.ts';
+import type { Clock } from '../../environment.ts';
+import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
+import { verifySignature } from '../../signing/verify.ts';
 
-/** What decides about a call. Header names are in lower case. */
+/** Name of the service in the credential scope: a request that is signed for S3 is none for the admin API. */
+export const adminService = 'terrace-admin';
+
+/** What decides about a call before its body is read. */
 export interface AdminCaller {
   readonly peer: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -14,43 +20,58 @@ export interface AdminCaller {
  * reach this address by a host name of its own (DNS rebinding), so both count as remote.
  */
 export function isLocal({ peer, headers }: AdminCaller): boolean {
-  const host = String(headers['host'] ?? '').replace(/:\d+$/, '');
+  const host = (headers['host'] ?? '').replace(/:\d+$/, '');
   const isOwnName = host === 'localhost' || isIP(host.replace(/^\[|\]$/g, '')) !== 0;
   const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in headers);
   return isLoopback(peer.replace(/^::ffff:/, '')) && isOwnName && !isForwarded;
-}
-
-/** Whose key the call carries as HTTP Basic credentials (RFC 7617); `undefined` when none that is right. */
-export function signerOf({ headers }: AdminCaller, accounts: Pick<Accounts, 'find'>): Credential | undefined {
-  const [, credentials] = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(String(headers['authorization'] ?? '')) ?? [];
-  if (credentials === undefined) return undefined;
-  const [accessKey = '', ...rest] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
-  const credential = accounts.find(accessKey);
-  return credential !== undefined && isSame(rest.join(':'), credential.secretKey) ? credential : undefined;
 }
 
 /** What a row asks of its caller. */
 export type Access = 'open' | 'local' | 'root';
 
 /**
- * Why a caller may not call, as HTTP status and sentence; `undefined`: it may. `open`: anyone who reaches the address.
- * `local`: programs of this machine, which could look into the process anyway, and others with the root keys. `root`:
- * whoever has the root keys, from this machine as well.
+ * Whether a call must be signed. `open`: anyone who reaches the address may make it. `local`: programs of this machine,
+ * which could look into the process anyway, and others with the root keys. `root`: whoever has the root keys, from this
+ * machine as well.
  */
-export function refusalOf(
-  access: Access,
-  caller: AdminCaller,
-  accounts: Pick<Accounts, 'find'>,
-): { readonly status: 401 | 403; readonly message: string } | undefined {
-  if (access === 'open' || (access === 'local' && isLocal(caller))) return undefined;
-  const signer = signerOf(caller, accounts);
-  if (signer?.isRoot === true) return undefined;
-  if (signer !== undefined) return { status: 403, message: 'only the root keys may make this call' };
-  const where = access === 'local' ? 'from another machine this' : 'this';
-  return { status: 401, message: `${where} call needs the root keys (HTTP Basic)` };
+export const needsSignature = (access: Access, caller: AdminCaller): boolean =>
+  access === 'root' || (access === 'local' && !isLocal(caller));
+
+export interface AdminSigning {
+  readonly clock: Clock;
+  readonly keys: SigningKeys;
+  readonly accounts: Pick<Accounts, 'find'>;
 }
 
-const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** Why a caller may not call. */
+export interface AdminRefusal {
+  readonly status: 401 | 403;
+  readonly message: string;
+}
 
-/** In constant time: hashes have one length. */
-const isSame = (one: string, other: string): boolean => timingSafeEqual(hashOf(one), hashOf(other));
+export const unsigned: AdminRefusal = {
+  status: 401,
+  message: `this call must be signed with the root keys: AWS Signature Version 4, service ${adminService}`,
+};
+
+/** Why the signer of a request with this body may not make it; `undefined`: it may. */
+export function refusalOf(
+  { clock, keys, accounts }: AdminSigning,
+  request: SignedRequest,
+  body: Uint8Array,
+): AdminRefusal | undefined {
+  const find = (
+    accessKey: string,
+    token: string | undefined,
+  ): Credential | 'unknown-key' | 'invalid-token' => {
+    const found = accounts.find(accessKey);
+    if (found === undefined) return 'unknown-key';
+    return token === undefined ? found : 'invalid-token';
+  };
+  // A client of one gateway need not know its region; the signature covers whichever it says.
+  const rules = { clock, keys, service: adminService, region: undefined, find };
+  const verdict = verifySignature(rules, request, body);
+  if ('refusal' in verdict) return { status: 401, message: verdict.refusal.message };
+  if (verdict.signer.isRoot) return undefined;
+  return { status: 403, message: 'only the root keys may make this call' };
+}

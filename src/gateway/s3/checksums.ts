@@ -169,7 +169,15 @@ export function checksumHeaders(checksums: readonly Checksum[]): string[] {
   return headers;
 }
 
-/** The same as elements of a result document. */
+/** A part has a value and no type: the type belongs to the upload. */
+export const checksumValueHeaders = (checksums: readonly Checksum[]): string[] =>
+  checksums.flatMap(({ algorithm, value }) => [rowOf(algorithm).header, value]);
+
+/** The same as elements of a document. */
+export const checksumValueElements = (checksums: readonly Checksum[]): string =>
+  checksums.map(({ algorithm, value }) => xmlElement(rowOf(algorithm).element, value)).join('');
+
+/** The same as elements of a result document, with the type. */
 export const checksumElements = (checksums: readonly Checksum[]): string =>
   checksums
     .map(

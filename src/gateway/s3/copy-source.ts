@@ -1,5 +1,6 @@
 import type { ContentKey } from '../../keyring/encryption.ts';
-import type { OpenObject } from '../../namespace/namespace.ts';
+import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
+import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
 import { authoriseCopySource } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
@@ -9,8 +10,7 @@ import { unlocked } from './encryption.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { noSuchKey } from './publish.ts';
-import { checkVersion } from './version.ts';
+import { missingIn, versionOf, versionText } from './version.ts';
 
 /** Input members of copySourceMembers. */
 export interface CopySourceInput extends SourceKeyInput {
@@ -25,9 +25,30 @@ export interface CopySourceInput extends SourceKeyInput {
 export interface CopySource {
   readonly bucketName: string;
   readonly key: string;
+  readonly versionId: string | undefined;
   readonly conditions: ReadConditions;
   /** That of its content; `undefined` for a plain one. */
   readonly contentKey: ContentKey | undefined;
+  /** Of the answer. */
+  readonly headers: readonly string[];
+}
+
+/** A delete marker is nothing to copy, whether it was named or is the latest. */
+async function missingSource(
+  context: S3Context,
+  { rules }: Bucket,
+  {
+    at,
+    key,
+    versionId,
+  }: { readonly at: VersionAt; readonly key: string; readonly versionId: string | undefined },
+): Promise<S3Error> {
+  const named = versionId === undefined ? { at, key } : { at, key, versionId };
+  const error = await missingIn(context, rules.versioning, named);
+  if (error.code !== 'MethodNotAllowed') return error;
+  return new S3Error('InvalidRequest', {
+    message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
+  });
 }
 
 /** Opens the object that a copy names, for as long as `work` takes. */
@@ -37,17 +58,24 @@ export async function withCopySource<Result>(
   work: (source: CopySource, object: OpenObject) => Promise<Result>,
 ): Promise<Result> {
   const { objects } = context.parts;
-  const { bucketName, key } = parseCopySource(input.copySource);
+  const { bucketName, key, versionId } = parseCopySource(input.copySource);
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
   authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
   const customerKey = sourceKeyOf(context.parts, input);
-  const object = await objects.open({ bucket: bucket.ino, key: keyBytes(key) }, customerKey);
-  if (object === undefined) throw noSuchKey(key);
+  const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
+  const object = await objects.open(at, customerKey);
+  if (object === undefined) throw await missingSource(context, bucket, { at, key, versionId });
+  const hasVersions = bucket.rules.versioning !== 'off';
+  const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
   try {
-    const contentKey = unlocked(context.parts, object.found.encryption, customerKey);
-    return await work({ bucketName, key, conditions: conditionsOf(input), contentKey }, object);
+    const source = {
+      ...{ bucketName, key, versionId, conditions: conditionsOf(input) },
+      contentKey: unlocked(context.parts, object.found.encryption, customerKey),
+      headers: hasVersions ? versionHeader : [],
+    };
+    return await work(source, object);
   } finally {
     await object.close();
   }
@@ -56,7 +84,7 @@ export async function withCopySource<Result>(
 const versionMark = '?versionId=';
 
 /** `[/]bucket/key[?versionId=id]`, percent-encoded. AWS API reference, CopyObject, x-amz-copy-source. */
-export function parseCopySource(header: string): { readonly bucketName: string; readonly key: string } {
+export function parseCopySource(header: string): Pick<CopySource, 'bucketName' | 'key' | 'versionId'> {
   const mark = header.lastIndexOf(versionMark);
   const path = mark < 0 ? header : header.slice(0, mark);
   // The slash behind the bucket may be encoded as well.
@@ -70,8 +98,8 @@ export function parseCopySource(header: string): { readonly bucketName: string; 
       'x-amz-copy-source',
       header,
     );
-  checkVersion(mark < 0 ? undefined : header.slice(mark + versionMark.length));
-  return { bucketName, key };
+  const versionId = mark < 0 ? undefined : header.slice(mark + versionMark.length);
+  return { bucketName, key, versionId };
 }
 
 function conditionsOf(input: CopySourceInput): ReadConditions {

@@ -96,6 +96,13 @@ export const errorCodes = {
   NoSuchWebsiteConfiguration: [404, 'The specified bucket does not have a website configuration'],
   NotImplemented: [501, 'A header you provided implies functionality that is not implemented.'],
   NotModified: [304, 'Not Modified'],
+  InvalidBucketState: [409, 'The request is not valid with the current state of the bucket.'],
+  IllegalVersioningConfigurationException: [
+    400,
+    'The versioning configuration specified in the request is not valid.',
+  ],
+  InvalidRetentionPeriod: [400, 'The retention period specified is too large.'],
+  NoSuchObjectLockConfiguration: [404, 'The specified object does not have a ObjectLock configuration'],
   ObjectLockConfigurationNotFoundError: [404, 'Object Lock configuration does not exist for this bucket'],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold'],
   QuotaExceeded: [403, 'The quota of the bucket has been exceeded.'],

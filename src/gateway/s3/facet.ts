@@ -1,7 +1,8 @@
 import { S3Error } from './errors.ts';
 import { storedHeaders, storedMetadata, type SystemHeaders } from './metadata.ts';
+import { storageClassOf } from './storage-class.ts';
 import { headerTags } from './tags.ts';
-import type { ObjectFacet } from '../../namespace/namespace.ts';
+import type { FacetChange } from '../../namespace/namespace.ts';
 
 /** Input members of facetMembers. */
 export interface FacetInput extends SystemHeaders {
@@ -12,10 +13,10 @@ export interface FacetInput extends SystemHeaders {
 }
 
 /** Headers, metadata and tags of a new object as they are stored. */
-export function facetOf(input: FacetInput): Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'> {
+export function facetOf(input: FacetInput): FacetChange {
   checkAcl(input.acl);
-  checkStorageClass(input.storageClass);
   return {
+    storageClass: storageClassOf(input.storageClass),
     headers: storedHeaders(input),
     metadata: storedMetadata(input.metadata),
     tags: headerTags(input.tagging),
@@ -26,9 +27,4 @@ export function facetOf(input: FacetInput): Pick<ObjectFacet, 'headers' | 'metad
 function checkAcl(acl: string | undefined): void {
   if (acl === undefined || acl === 'private' || acl === 'bucket-owner-full-control') return;
   throw new S3Error('AccessControlListNotSupported');
-}
-
-function checkStorageClass(storageClass: string | undefined): void {
-  if (storageClass === undefined || storageClass === 'STANDARD') return;
-  throw new S3Error('InvalidStorageClass', { members: { StorageClassRequested: storageClass } });
 }

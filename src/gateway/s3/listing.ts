@@ -92,7 +92,7 @@ function foundXml({ attributes, facet }: Found, ownerXml: string): string {
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
     `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
-    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>STANDARD</StorageClass>`
+    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>${facet.storageClass}</StorageClass>`
   );
 }
 

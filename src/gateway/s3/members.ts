@@ -5,6 +5,7 @@ import { PART_NUMBER_MAX } from '../../limits.ts';
 import type { Bucket, ObjectFacet } from '../../namespace/namespace.ts';
 import type { Binding, S3Context } from './operation.ts';
 import type { Payload } from './payload.ts';
+import { standardClass } from './storage-class.ts';
 import { xmlElement } from './xml.ts';
 
 /** Members that many operations have, each as schema and binding; rows spread them. */
@@ -17,6 +18,9 @@ export const query = <Name extends string>(name: Name): { readonly in: 'query'; 
   in: 'query',
   name,
 });
+
+/** AWS takes `true` in any case; everything else is no. */
+export const isTrue = (value: string | undefined): boolean => value?.toLowerCase() === 'true';
 
 export const text = Type.Optional(Type.String());
 
@@ -141,8 +145,9 @@ export const emptyFacet: ObjectFacet = {
   headers: {},
   metadata: {},
   checksums: [],
-  partLengths: [],
+  parts: [],
   tags: [],
+  storageClass: standardClass,
 };
 
 export const ownerElement = (name: string, account: Account): string =>

@@ -1,10 +1,11 @@
-import type { Found } from '../../namespace/namespace.ts';
-import { checksumHeaders } from './checksums.ts';
+import type { Checksum, Found, ObjectPart } from '../../namespace/namespace.ts';
+import { checksumHeaders, checksumValueHeaders } from './checksums.ts';
 import { etagsOf } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { quoted } from './members.ts';
 import { defaultContentType, pushMetadata } from './metadata.ts';
 import { contentRange, parseRange, type ByteRange } from './ranges.ts';
+import { storageClassHeaders } from './storage-class.ts';
 import { httpDate } from './timestamp.ts';
 
 /** What a read asks for besides the object. */
@@ -25,8 +26,10 @@ export interface ReadInput {
 export interface Selection {
   readonly status: 200 | 206;
   readonly range: ByteRange;
-  /** Set when a part was asked for by number and the object has several. */
+  /** Set when a part was asked for by number and the object has parts. */
   readonly partsCount: number | undefined;
+  /** Set when the bytes are those of one part, however they were asked for. */
+  readonly part: ObjectPart | undefined;
 }
 
 /** The bytes that Range or partNumber choose. AWS API reference, GetObject; RFC 9110 §14. */
@@ -34,8 +37,19 @@ export function selectRange(found: Found, input: ReadInput): Selection {
   const { size } = found.attributes;
   if (input.partNumber !== undefined) return selectPart(found, input.partNumber, input.range);
   const range = isRangeWanted(found, input.ifRange) ? parseRange(input.range, size) : undefined;
-  if (range === undefined) return { status: 200, range: { offset: 0, length: size }, partsCount: undefined };
-  return { status: 206, range, partsCount: undefined };
+  const nothing = { partsCount: undefined, part: undefined };
+  if (range === undefined) return { status: 200, range: { offset: 0, length: size }, ...nothing };
+  return { status: 206, range, ...nothing, part: partAt(found.facet.parts, range) };
+}
+
+/** The part that a range covers exactly. AWS: "Checking object integrity", part-level checksums. */
+function partAt(parts: readonly ObjectPart[], { offset, length }: ByteRange): ObjectPart | undefined {
+  let start = 0;
+  for (const part of parts) {
+    if (start >= offset) return start === offset && part.length === length ? part : undefined;
+    start += part.length;
+  }
+  return undefined;
 }
 
 /** RFC 9110 §13.1.5: with another ETag or date than the object's, the range is ignored. */
@@ -52,20 +66,23 @@ function selectPart(found: Found, partNumber: number, range: string | undefined)
     throw new S3Error('InvalidRequest', {
       message: 'Cannot specify both Range header and partNumber query parameter',
     });
-  const { partLengths } = found.facet;
-  const lengths = partLengths.length === 0 ? [found.attributes.size] : partLengths;
-  const length = lengths[partNumber - 1];
-  if (length === undefined)
+  const { parts } = found.facet;
+  const whole = { length: found.attributes.size, checksums: [] };
+  const all = parts.length === 0 ? [whole] : parts;
+  const part = all[partNumber - 1];
+  if (part === undefined)
     throw new S3Error('InvalidPartNumber', {
-      members: { ActualPartCount: lengths.length, PartNumberRequested: partNumber },
+      members: { ActualPartCount: all.length, PartNumberRequested: partNumber },
     });
+  const { length } = part;
   let offset = 0;
-  for (let index = 0; index < partNumber - 1; index += 1) offset += lengths[index] ?? 0;
+  for (let index = 0; index < partNumber - 1; index += 1) offset += all[index]?.length ?? 0;
   return {
     // An empty object has no byte that a Content-Range could name.
     status: length === 0 ? 200 : 206,
     range: { offset, length },
-    partsCount: partLengths.length === 0 ? undefined : partLengths.length,
+    partsCount: parts.length === 0 ? undefined : parts.length,
+    part,
   };
 }
 
@@ -75,8 +92,8 @@ export interface ObjectHeaders {
   all(selection: Selection): string[];
 }
 
-/** Answer headers of GetObject and HeadObject; `encryption` are those that say how the object is encrypted. */
-export function objectHeaders(found: Found, input: ReadInput, encryption: readonly string[]): ObjectHeaders {
+/** Answer headers of GetObject and HeadObject. */
+export function objectHeaders(found: Found, input: ReadInput): ObjectHeaders {
   const { facet, attributes } = found;
   const validators = ['Last-Modified', httpDate(attributes.mtime), 'ETag', quoted(facet.etag)];
   return {
@@ -89,16 +106,19 @@ export function objectHeaders(found: Found, input: ReadInput, encryption: readon
         headers.push('Content-Range', contentRange(selection.range, attributes.size));
       if (selection.partsCount !== undefined)
         headers.push('x-amz-mp-parts-count', String(selection.partsCount));
-      // A checksum of the whole says nothing about a part of it (AWS: only for whole reads).
-      if (input.checksumMode?.toUpperCase() === 'ENABLED' && selection.status === 200)
-        headers.push(...checksumHeaders(facet.checksums));
-      headers.push(...encryption);
+      if (input.checksumMode?.toUpperCase() === 'ENABLED')
+        headers.push(...selectedChecksums(facet.checksums, selection));
+      headers.push(...storageClassHeaders(facet.storageClass));
       if (facet.tags.length > 0) headers.push('x-amz-tagging-count', String(facet.tags.length));
       pushMetadata(headers, facet.metadata);
       return headers;
     },
   };
 }
+
+/** A checksum of the whole says nothing about a range of it; a part may have one of its own. */
+const selectedChecksums = (whole: readonly Checksum[], { status, part }: Selection): readonly string[] =>
+  status === 200 ? checksumHeaders(whole) : checksumValueHeaders(part?.checksums ?? []);
 
 /** Stored header, wire name, and the query parameter that overrides it. */
 const overridable = [

@@ -25,4 +25,5 @@ export async function publishing<Result>(
   }
 }
 
-export const noSuchKey = (key: string): S3Error => new S3Error('NoSuchKey', { members: { Key: key } });
+export const noSuchKey = (key: string, headers: readonly string[] = []): S3Error =>
+  new S3Error('NoSuchKey', { members: { Key: key }, headers });

@@ -1,3 +1,4 @@
+import { headerMap } from '../../signing/headers.ts';
 import { decodePercent } from '../../signing/percent.ts';
 import { queryPairs } from '../../signing/query.ts';
 import { S3Error } from './errors.ts';
@@ -46,17 +47,6 @@ function originForm(target: string): string {
   if (scheme < 0) throw new S3Error('InvalidURI');
   const slash = target.indexOf('/', scheme + 3);
   return slash < 0 ? '/' : target.slice(slash);
-}
-
-function headerMap(raw: readonly string[]): Record<string, string> {
-  const headers = Object.create(null) as Record<string, string>;
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = (raw[index] as string).toLowerCase();
-    const value = raw[index + 1] as string;
-    const earlier = headers[name];
-    headers[name] = earlier === undefined ? value : `${earlier},${value}`;
-  }
-  return headers;
 }
 
 function parseQuery(rawQuery: string): Record<string, string> {

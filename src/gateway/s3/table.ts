@@ -13,6 +13,7 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
 import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
@@ -25,6 +26,14 @@ import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
 import { putObject } from './operations/put-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
@@ -47,8 +56,12 @@ export const operations: readonly Operation[] = [
   getBucketEncryption,
   getBucketLocation,
   getBucketTagging,
+  getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
   getObjectTagging,
   headBucket,
   headObject,
@@ -61,7 +74,11 @@ export const operations: readonly Operation[] = [
   putBucketCors,
   putBucketEncryption,
   putBucketTagging,
+  putBucketVersioning,
   putObject,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
   putObjectTagging,
   uploadPart,
   uploadPartCopy,

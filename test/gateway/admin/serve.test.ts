@@ -2,6 +2,7 @@ import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
+import { realClock } from '../../../src/environment-real.ts';
 import { adminRows } from '../../../src/gateway/admin/rows.ts';
 import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import type { Status } from '../../../src/gateway/admin/status.ts';
@@ -9,6 +10,7 @@ import { ADMIN_HEADER_BYTES_MAX } from '../../../src/limits.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryAccounts } from '../../accounts/memory-accounts.ts';
+import { signedCall } from './signed-call.ts';
 
 const address = { host: '127.0.0.1', port: 9000 };
 const status: Status = {
@@ -22,7 +24,6 @@ const status: Status = {
   health: { state: 'healthy', alerts: [] },
 };
 const keys = { accessKey: 'operator', secretKey: 'a secret of length' };
-const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
 suite('the admin address', () => {
   let door: AdminDoor;
@@ -36,7 +37,10 @@ suite('the admin address', () => {
       accounts: await openMemoryAccounts(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } }),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },
+      environment: {
+        clock: realClock(),
+        log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },
+      },
       metrics: new Metrics(),
       status: async () => {
         if (isBroken) throw new Error('internal detail');
@@ -82,26 +86,30 @@ suite('the admin address', () => {
 
   const remote = { 'x-forwarded-for': '203.0.113.9' };
   const calls = [
-    { name: 'forwarded for another machine, without keys', headers: remote, want: 401 },
-    {
-      name: 'forwarded, with the root keys',
-      headers: { ...remote, authorization: basic('operator:a secret of length') },
-      want: 200,
-    },
-    {
-      name: 'forwarded, with a wrong secret',
-      headers: { ...remote, authorization: basic('operator:guessed') },
-      want: 401,
-    },
-    {
-      name: 'forwarded, with no Basic credentials',
-      headers: { ...remote, authorization: 'Bearer x' },
-      want: 401,
-    },
+    { name: 'with the root keys', signed: keys, want: 200 },
+    { name: 'with a wrong secret', signed: { ...keys, secretKey: 'guessed' }, want: 401 },
+    { name: 'with an unknown access key', signed: { ...keys, accessKey: 'nobody' }, want: 401 },
+    { name: 'with a session token that is none', signed: { ...keys, token: 'x' }, want: 401 },
+    { name: 'signed for S3', signed: { ...keys, service: 's3' }, want: 401 },
+    { name: 'signed 15 minutes and more ago', signed: { ...keys, aheadSeconds: -905 }, want: 401 },
+    { name: 'signed for a time to come', signed: { ...keys, aheadSeconds: 905 }, want: 401 },
+    { name: 'signed with a clock that is a little off', signed: { ...keys, aheadSeconds: -880 }, want: 200 },
   ] as const;
-  for (const { name, headers, want } of calls) {
-    test(`the status ${name}: ${want}`, async () =>
-      assert.equal((await fetch(`${base}/v1/status`, { headers })).status, want));
+  for (const { name, signed, want } of calls) {
+    test(`the status forwarded for another machine, ${name}: ${want}`, async () =>
+      assert.equal(
+        (await signedCall(`${base}/v1/status`, 'GET', { ...signed, headers: remote })).status,
+        want,
+      ));
+  }
+
+  for (const authorization of [undefined, 'Bearer x', `Basic ${btoa('operator:a secret of length')}`]) {
+    test(`the status forwarded for another machine with the Authorization ${authorization}: 401`, async () => {
+      const headers = { ...remote, ...(authorization !== undefined && { authorization }) };
+      const response = await fetch(`${base}/v1/status`, { headers });
+      assert.equal(response.status, 401);
+      assert.equal(response.headers.get('www-authenticate'), 'AWS4-HMAC-SHA256');
+    });
   }
 
   test('an unknown path is 404 in JSON', async () => {

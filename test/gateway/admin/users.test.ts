@@ -1,25 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Ajv } from 'ajv';
-import type { Accounts } from '../../../src/accounts/accounts.ts';
+import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
+import { realClock } from '../../../src/environment-real.ts';
 import { adminRows } from '../../../src/gateway/admin/rows.ts';
 import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import { adminService } from '../../../src/gateway/admin/access.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
+import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryAccounts, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
+import { signedCall, type Answer } from './signed-call.ts';
 
-const basic = (accessKey: string, secretKey: string): string =>
-  `Basic ${Buffer.from(`${accessKey}:${secretKey}`).toString('base64')}`;
-const asRoot = basic(root.accessKey, root.secretKey);
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
 const declared = { name: 'dora', accessKey: 'DORA-KEY', secretKey: 'the secret of dora', uid: 7, gid: 8 };
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
 
 suite('users over the admin address', () => {
   let door: AdminDoor;
@@ -29,7 +25,7 @@ suite('users over the admin address', () => {
     accounts = await openMemoryAccounts(new MemoryEngine(), { declared: [declared] });
     door = await openAdmin({
       address: { host: '127.0.0.1', port: 0 },
-      log: silent,
+      environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
       unready: async () => [],
@@ -40,34 +36,30 @@ suite('users over the admin address', () => {
   });
   after(() => door.close());
 
-  const call = async (
+  const call = (
     method: string,
     path: string,
-    { body, authorization = asRoot }: { body?: object; authorization?: string } = {},
-  ): Promise<Answer> => {
-    const response = await fetch(`http://127.0.0.1:${door.address.port}${path}`, {
-      method,
-      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+    { body, keys = root }: { body?: object; keys?: KeyPair } = {},
+  ): Promise<Answer> =>
+    signedCall(`http://127.0.0.1:${door.address.port}${path}`, method, {
+      ...keys,
+      ...(body !== undefined && { body }),
     });
-    return { status: response.status, text: await response.text() };
-  };
 
   test('every row of users is for root alone, from this machine as well', async () => {
     const rows = adminRows.filter(({ path }) => path.startsWith('/v1/users'));
     assert.equal(rows.length, 5);
     await accounts.create({ name: 'other', key: { accessKey: 'OTHER', secretKey: 'other secret' } });
     const callers = [
-      { authorization: '', want: 401 },
-      { authorization: basic(root.accessKey, 'guessed'), want: 401 },
-      { authorization: basic('OTHER', root.secretKey), want: 401 },
-      { authorization: basic('OTHER', 'other secret'), want: 403 },
+      { keys: { ...root, secretKey: 'guessed' }, want: 401 },
+      { keys: { accessKey: 'OTHER', secretKey: root.secretKey }, want: 401 },
+      { keys: { accessKey: 'OTHER', secretKey: 'other secret' }, want: 403 },
     ];
     for (const { method, path } of rows) {
-      for (const { authorization, want } of callers) {
+      for (const { keys, want } of callers) {
         const body = method === 'POST' ? { body: { name: 'intruder' } } : {};
         const { status, text } = await call(method, path.replace(/:\w+/g, 'other'), {
-          authorization,
+          keys,
           ...body,
         });
         assert.equal(status, want, `${method} ${path} ${text}`);
@@ -78,6 +70,53 @@ suite('users over the admin address', () => {
       ['dora', 'other'],
     );
     await accounts.remove('other');
+  });
+
+  test('a call without a signature is refused before its body is read', async () => {
+    const response = await fetch(`http://127.0.0.1:${door.address.port}/v1/users`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{',
+    });
+    assert.equal(response.status, 401);
+    assert.match(await response.text(), /must be signed with the root keys/);
+  });
+
+  test('another body than the one that was signed makes no user', async () => {
+    const url = `http://127.0.0.1:${door.address.port}/v1/users`;
+    for (const sent of ['{"name":"mallory"}', '']) {
+      const body = { name: 'alice' };
+      const { status, text } = await signedCall(url, 'POST', { ...root, body, sent });
+      assert.equal(status, 401, text);
+    }
+    assert.deepEqual(
+      accounts.list().map(({ name }) => name),
+      ['dora'],
+    );
+  });
+
+  test('a signature is for one method and one path with its query', async () => {
+    const url = `http://127.0.0.1:${door.address.port}/v1/users`;
+    const scope = { service: adminService, region: 'eu-west-7', seconds: realClock().wall().seconds };
+    const given = { method: 'GET', url: new URL(url), body: '' };
+    const headers = signingHeaders({ ...root, token: undefined }, given, scope);
+    const statuses = [
+      { method: 'GET', target: url, want: 200 },
+      { method: 'GET', target: `${url}?a=b`, want: 401 },
+      { method: 'POST', target: url, want: 401 },
+      { method: 'DELETE', target: `${url}/dora`, want: 401 },
+    ];
+    for (const { method, target, want } of statuses)
+      assert.equal((await fetch(target, { method, headers })).status, want, `${method} ${target}`);
+  });
+
+  test('a query that is no UTF-8 is a mistake of the caller', async () => {
+    const url = `http://127.0.0.1:${door.address.port}/v1/users`;
+    const scope = { service: adminService, region: 'us-east-1', seconds: realClock().wall().seconds };
+    const given = { method: 'GET', url: new URL(url), body: '' };
+    const headers = signingHeaders({ ...root, token: undefined }, given, scope);
+    assert.equal((await fetch(`${url}?a=%ff`, { headers })).status, 400);
+    assert.equal((await call('GET', '/v1/users?a=%20b+c')).status, 200);
   });
 
   test('a user is made, listed without its secret, given a key, and deleted', async () => {

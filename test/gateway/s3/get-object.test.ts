@@ -217,7 +217,7 @@ const refused = [
   { query: { versionId: 'xyz' }, status: 400, code: 'InvalidArgument' },
   { query: { versionId: 'null' }, status: 200, code: undefined },
   { query: { torrent: '' }, status: 501, code: 'NotImplemented' },
-  { query: { 'legal-hold': '' }, status: 501, code: 'NotImplemented' },
+  { query: { 'legal-hold': '' }, status: 400, code: 'InvalidRequest' },
   { query: { versioning: '' }, status: 405, code: 'MethodNotAllowed' },
 ] as const;
 

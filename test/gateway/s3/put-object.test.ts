@@ -174,7 +174,7 @@ const refused: readonly {
     request: { body: 'a', query: { partNumber: '1' } },
     code: 'MethodNotAllowed',
   },
-  { name: 'a retention', request: { body: 'a', query: { retention: '' } }, code: 'NotImplemented' },
+  { name: 'a retention', request: { body: 'a', query: { retention: '' } }, code: 'MalformedXML' },
 ];
 
 for (const { name, request, code } of refused) {

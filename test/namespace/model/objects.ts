@@ -41,6 +41,15 @@ export function put(
 ): ModelFile {
   const old = head(bucket, key);
   requireCondition(old, condition);
+  const { directory, name } = implicitPath(bucket, key);
+  if (old !== undefined) old.links -= 1;
+  const mode = old?.kind === 'file' ? old.mode : 0o644;
+  const file = newFile({ content, etag, mode });
+  directory.entries.set(name, file);
+  return file;
+}
+
+function implicitPath(bucket: ModelDirectory, key: string): { directory: ModelDirectory; name: string } {
   const components = key.split('/');
   const name = components.pop() ?? '';
   let directory = bucket;
@@ -50,10 +59,23 @@ export function put(
     directory.entries.set(`${component}/`, next);
     directory = next;
   }
+  return { directory, name };
+}
+
+export function renameKey(
+  bucket: ModelDirectory,
+  { from, to, condition }: { from: string; to: string; condition: Condition },
+): ModelFile {
+  const { path, name, file } = resolve(bucket, from);
+  if (file === undefined) return fail('not-found');
+  const old = head(bucket, to);
+  requireCondition(old, condition);
+  if (from === to) return file;
+  const target = implicitPath(bucket, to);
   if (old !== undefined) old.links -= 1;
-  const mode = old?.kind === 'file' ? old.mode : 0o644;
-  const file = newFile({ content, etag, mode });
-  directory.entries.set(name, file);
+  target.directory.entries.set(target.name, file);
+  path.at(-1)?.entries.delete(name);
+  removeEmptied(path);
   return file;
 }
 
@@ -63,6 +85,10 @@ export function removeKey(bucket: ModelDirectory, key: string, condition: Condit
   if (file === undefined) return;
   path.at(-1)?.entries.delete(name);
   file.links -= 1;
+  removeEmptied(path);
+}
+
+function removeEmptied(path: Resolved['path']): void {
   for (const directory of path.toReversed()) {
     if (directory.entries.size > 0) break;
     for (const [entry, node] of directory.parent?.entries ?? [])

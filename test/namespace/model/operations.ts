@@ -295,9 +295,24 @@ async function removeKey(pair: Pair): Promise<void> {
   );
 }
 
+async function renameKey(pair: Pair): Promise<void> {
+  const [from, to, condition] = [anyKey(pair), anyKey(pair), choose(pair, CONDITIONS)];
+  const expect = await pair.expectation(to, condition);
+  const done = await pair.both(
+    () => objects.renameKey(pair.model, { from, to, condition }),
+    () =>
+      pair.world.namespace.objects.renameKey(root, pair.bucket.ino, {
+        from: { key: raw(from), expect: {} },
+        to: { key: raw(to), expect },
+      }),
+  );
+  if (done !== undefined) pair.checkFound(done.real, done.model);
+}
+
 async function changeFacet(pair: Pair): Promise<void> {
   const [key, tag] = [anyKey(pair), `tag-${pair.random.below(100)}`];
-  const change = { headers: {}, metadata: { tag }, tags: [{ key: 'tag', value: tag }] };
+  const tags = [{ key: 'tag', value: tag }];
+  const change = { headers: {}, metadata: { tag }, tags, storageClass: 'STANDARD' };
   const done = await pair.both(
     () => objects.changeMetadata(pair.model, key, tag),
     () =>
@@ -339,7 +354,7 @@ async function step(pair: Pair): Promise<void> {
 const operations = [
   ...[create, makeDirectory, makeSpecial, link, remove, remove, rename, rename, write, write, write],
   ...[setAttributes, commit, read, read, lookup, disturbGrave, put, put, put, put, compose, multipart],
-  ...[removeKey, removeKey, changeFacet, setTags, inspect, inspect, step],
+  ...[removeKey, removeKey, renameKey, changeFacet, setTags, inspect, inspect, step],
 ] as const;
 
 /** One random operation on both. */

@@ -4,7 +4,17 @@ import { LIST_BUCKETS_MAX } from '../../../limits.ts';
 import type { Bucket } from '../../../namespace/namespace.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
 import { S3Error } from '../errors.ts';
-import { bucketMembers, bucketOf, header, keyBytes, keyText, ownerElement, query, text } from '../members.ts';
+import {
+  bucketMembers,
+  bucketOf,
+  header,
+  keyBytes,
+  keyText,
+  ownerElement,
+  query,
+  text,
+  isTrue,
+} from '../members.ts';
 import { operation } from '../operation.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
@@ -81,22 +91,25 @@ export const createBucket = operation({
     ...bucketMembers.input,
     acl: text,
     objectOwnership: text,
+    objectLockEnabled: text,
     configuration: Type.Optional(bucketConfiguration),
   }),
   bindings: {
     ...bucketMembers.bindings,
     acl: header('x-amz-acl'),
     objectOwnership: header('x-amz-object-ownership'),
+    objectLockEnabled: header('x-amz-bucket-object-lock-enabled'),
     configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
   },
   success: 200,
-  async handle({ parts, principal }, { bucket, acl, objectOwnership, configuration }) {
+  async handle({ parts, principal }, { bucket, acl, objectOwnership, objectLockEnabled, configuration }) {
     if (objectOwnership !== undefined && objectOwnership !== 'BucketOwnerEnforced')
       throw new S3Error('NotImplemented', { members: { Header: 'x-amz-object-ownership' } });
     if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
     checkConfiguration(configuration ?? {}, parts.region);
     try {
-      await parts.objects.createBucket(principal.caller, bucket, { owner: principal.account.id });
+      const rules = isTrue(objectLockEnabled) ? { rules: withObjectLock } : {};
+      await parts.objects.createBucket(principal.caller, bucket, { owner: principal.account.id, ...rules });
     } catch (failure) {
       if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
       const there = await parts.objects.bucket(bucket);
@@ -108,6 +121,9 @@ export const createBucket = operation({
     return { headers: ['Location', `/${bucket}`] };
   },
 });
+
+/** Object lock needs versioning, and brings it. AWS API reference, CreateBucket. */
+const withObjectLock = { versioning: 'enabled', objectLock: { defaultRetention: undefined } } as const;
 
 function checkConfiguration(
   {

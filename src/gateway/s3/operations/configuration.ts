@@ -2,19 +2,9 @@ import { Type } from '@sinclair/typebox';
 import type { Account } from '../../../accounts/accounts.ts';
 import { S3Error } from '../errors.ts';
 import type { S3ErrorCode } from '../error-codes.ts';
-import {
-  bucketMembers,
-  bucketOf,
-  keyBytes,
-  objectMembers,
-  ownerElement,
-  ownerOf,
-  query,
-  text,
-} from '../members.ts';
+import { bucketMembers, bucketOf, objectMembers, ownerElement, ownerOf } from '../members.ts';
 import { operation, type Operation } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt, versionMembers } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 /**
@@ -77,22 +67,10 @@ const unset: readonly {
       `<RequestPaymentConfiguration${xmlNamespace}>${xmlElement('Payer', 'BucketOwner')}</RequestPaymentConfiguration>`,
   },
   {
-    name: 'GetBucketVersioning',
-    subresource: 'versioning',
-    action: 's3:GetBucketVersioning',
-    answer: () => `<VersioningConfiguration${xmlNamespace}/>`,
-  },
-  {
     name: 'GetBucketWebsite',
     subresource: 'website',
     action: 's3:GetBucketWebsite',
     answer: 'NoSuchWebsiteConfiguration',
-  },
-  {
-    name: 'GetObjectLockConfiguration',
-    subresource: 'object-lock',
-    action: 's3:GetBucketObjectLockConfiguration',
-    answer: 'ObjectLockConfigurationNotFoundError',
   },
 ];
 
@@ -126,13 +104,12 @@ export const getObjectAcl = operation({
   name: 'GetObjectAcl',
   route: { method: 'GET', level: 'object', query: { acl: true } },
   action: 's3:GetObjectAcl',
-  input: Type.Object({ ...objectMembers.input, versionId: text }),
-  bindings: { ...objectMembers.bindings, versionId: query('versionId') },
+  input: Type.Object({ ...objectMembers.input, ...versionMembers.input }),
+  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
   success: 200,
-  async handle(context, { key, versionId }) {
-    checkVersion(versionId);
-    const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
-    if (found === undefined) throw noSuchKey(key);
+  async handle(context, input) {
+    const found = await context.parts.objects.head(versionAt(context, input));
+    if (found === undefined) throw await missing(context, input);
     return { headers: [], body: xmlHead + ownerControls(ownerOf(context)) };
   },
 });

@@ -1,15 +1,16 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { ContentKey, Encryption } from '../../../keyring/encryption.ts';
-import type { Expectation, Found, ObjectFacet, OpenObject } from '../../../namespace/namespace.ts';
-import { checksumElements, checksumOf, digestOf, rowNamed } from '../checksums.ts';
+import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
+import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
-import { copyContentKey, encryptionMembers, etagOf, hasMd5Etag, madeHeaders } from '../encryption.ts';
+import { copyContentKey, encryptionMembers, etagOf, madeHeaders } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
-import { hashRange } from '../hash-range.ts';
+import { digestsOfRange } from '../hash-range.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -21,8 +22,10 @@ import {
   text,
   writeConditionMembers,
 } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { writtenVersion } from '../version.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -30,6 +33,7 @@ const input = Type.Object({
   ...objectMembers.input,
   ...facetMembers.input,
   ...writeConditionMembers.input,
+  ...lockMembers.input,
   ...copySourceMembers.input,
   ...encryptionMembers.input,
   ...sourceKeyMembers.input,
@@ -41,9 +45,9 @@ const input = Type.Object({
 type Input = Static<typeof input>;
 
 /**
- * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents, and with them its ETag and
- * checksums; only another checksum algorithm makes the gateway read the source, and a content key that cannot be shared
- * makes it write as well.
+ * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents. Its ETag and checksum are those
+ * of a PUT of the same bytes: the gateway reads them only when the source does not know them, because it was uploaded in
+ * parts, written over NFS, or has another algorithm. A content key that cannot be shared makes it write them, too.
  */
 export const copyObject = operation({
   name: 'CopyObject',
@@ -54,6 +58,7 @@ export const copyObject = operation({
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     ...copySourceMembers.bindings,
     ...encryptionMembers.bindings,
     ...sourceKeyMembers.bindings,
@@ -66,23 +71,32 @@ export const copyObject = operation({
     checkDirectives(wish);
     const expect = writeExpectation(wish);
     const stored = facetOf(wish);
-    const found = await withCopySource(context, wish, async (source, object) => {
+    const lock = lockOf(context, wish);
+    return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       checkSourceSize(object.found);
-      const isSelf = source.bucketName === wish.bucket && source.key === wish.key;
+      const isSelf =
+        source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
-      const change = { headers: given.headers, metadata: given.metadata, tags };
+      const { headers, metadata } = given;
+      // AWS API reference, CopyObject: the class of the source does not go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass };
       const contentKey = await copyContentKey(context, wish, source.contentKey);
-      const staysAsItIs =
+      const isInPlace =
+        isSelf &&
+        bucketOf(context).rules.versioning === 'off' &&
         wish.checksumAlgorithm === undefined &&
+        object.found.facet.parts.length === 0 &&
         isSameEncryption(object.found.encryption, contentKey?.encryption);
-      if (isSelf && staysAsItIs) return changeInPlace(context, { wish, change, expect });
-      return spliceWhole(context, { wish, object, change, expect, contentKey });
+      const found = isInPlace
+        ? await changeInPlace(context, { wish, change, expect })
+        : await spliceWhole(context, { wish, object, change, expect, lock, contentKey });
+      const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish));
+      const answered = [...source.headers, ...made, ...writtenVersion(context, found)];
+      return { headers: answered, body: resultDocument(found) };
     });
-    const headers = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish));
-    return { headers, body: resultDocument(found) };
   },
 });
 
@@ -128,7 +142,7 @@ const copyOntoItself = (): S3Error =>
 
 interface Change {
   readonly wish: Input;
-  readonly change: Pick<ObjectFacet, 'headers' | 'metadata' | 'tags'>;
+  readonly change: FacetChange;
   readonly expect: Expectation;
 }
 
@@ -141,18 +155,21 @@ async function changeInPlace(context: S3Context, { wish, change, expect }: Chang
 
 interface Copy extends Change {
   readonly object: OpenObject;
+  readonly lock: ObjectLock | undefined;
   readonly contentKey: ContentKey | undefined;
 }
 
 async function spliceWhole(
   context: S3Context,
-  { wish, object, change, expect, contentKey }: Copy,
+  { wish, object, change, expect, lock, contentKey }: Copy,
 ): Promise<Found> {
   const { objects } = context.parts;
-  const { attributes } = object.found;
-  const checksums = await copiedChecksums(context, wish, object);
-  const etag = await copiedEtag(context, object, contentKey);
-  const facet = { etag, ...change, checksums, partLengths: [] };
+  const { attributes, facet: source } = object.found;
+  const algorithm = wish.checksumAlgorithm ?? source.checksums[0]?.algorithm ?? defaultChecksum.algorithm;
+  const rows = [rowNamed(algorithm) ?? defaultChecksum];
+  const whole = { offset: 0, length: attributes.size };
+  const { md5, checksums } = await digestsOfRange(context.parts.compute, object, whole, rows);
+  const facet = { etag: etagOf(contentKey, md5), checksums, ...change, parts: [] };
   const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
@@ -162,41 +179,13 @@ async function spliceWhole(
         key: keyBytes(wish.key),
         facet,
         expect,
+        lock,
       }),
     );
   } catch (failure) {
     await draft.discard();
     throw failure;
   }
-}
-
-/** The source's, unless it says an MD5 where this object must not have one, or the other way round. */
-async function copiedEtag(
-  { parts: { compute } }: S3Context,
-  object: OpenObject,
-  contentKey: ContentKey | undefined,
-): Promise<string> {
-  const { facet, attributes, encryption } = object.found;
-  const isMd5 = hasMd5Etag(encryption) && /^[0-9a-f]{32}$/.test(facet.etag);
-  if (hasMd5Etag(encryption) && hasMd5Etag(contentKey?.encryption)) return facet.etag;
-  if (isMd5) return etagOf(contentKey, Buffer.from(facet.etag, 'hex'));
-  const whole = { offset: 0, length: attributes.size };
-  return etagOf(contentKey, digestOf(await hashRange(compute, object, whole, ['md5']), 'md5'));
-}
-
-async function copiedChecksums(
-  context: S3Context,
-  wish: Input,
-  object: OpenObject,
-): Promise<ObjectFacet['checksums']> {
-  const { facet, attributes } = object.found;
-  const row = wish.checksumAlgorithm === undefined ? undefined : rowNamed(wish.checksumAlgorithm);
-  if (row === undefined) return facet.checksums;
-  const kept = facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT');
-  if (kept !== undefined) return [kept];
-  const whole = { offset: 0, length: attributes.size };
-  const digests = await hashRange(context.parts.compute, object, whole, [row.digest]);
-  return [checksumOf(row, digestOf(digests, row.digest))];
 }
 
 const resultDocument = ({ attributes, facet }: Found): string =>

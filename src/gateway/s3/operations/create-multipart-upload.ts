@@ -6,6 +6,7 @@ import { encryptionMembers, madeHeaders, newContentKey } from '../encryption.ts'
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -18,6 +19,7 @@ export const createMultipartUpload = operation({
     ...objectMembers.input,
     ...facetMembers.input,
     ...encryptionMembers.input,
+    ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
   }),
@@ -25,6 +27,7 @@ export const createMultipartUpload = operation({
     ...objectMembers.bindings,
     ...facetMembers.bindings,
     ...encryptionMembers.bindings,
+    ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
   },
@@ -41,6 +44,7 @@ export const createMultipartUpload = operation({
       facet,
       checksum,
       encryption: contentKey?.encryption,
+      lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +

@@ -1,24 +1,36 @@
 import { Type } from '@sinclair/typebox';
 import { etagsOf } from '../conditions.ts';
-import { bucketOf, header, keyBytes, objectMembers, query, text } from '../members.ts';
+import { header, isTrue, objectMembers, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { checkVersion } from '../version.ts';
+import { versionAt, versionHeaders, versionMembers } from '../version.ts';
 
 /** AWS API reference, DeleteObject. A key that is not there is deleted already. */
 export const deleteObject = operation({
   name: 'DeleteObject',
   route: { method: 'DELETE', level: 'object' },
   action: 's3:DeleteObject',
-  input: Type.Object({ ...objectMembers.input, versionId: text, ifMatch: text }),
-  bindings: { ...objectMembers.bindings, versionId: query('versionId'), ifMatch: header('if-match') },
+  input: Type.Object({
+    ...objectMembers.input,
+    ...versionMembers.input,
+    ifMatch: text,
+    bypassGovernance: text,
+  }),
+  bindings: {
+    ...objectMembers.bindings,
+    ...versionMembers.bindings,
+    ifMatch: header('if-match'),
+    bypassGovernance: header('x-amz-bypass-governance-retention'),
+  },
   success: 204,
-  async handle(context, { key, versionId, ifMatch }) {
-    checkVersion(versionId);
+  async handle(context, input) {
+    const { key, ifMatch } = input;
     const expect = ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) };
-    await publishing(context, { key, expect }, () =>
-      context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(key), expect }),
+    const bypassesGovernance = isTrue(input.bypassGovernance);
+    const removal = await publishing(context, { key, expect }, () =>
+      context.parts.objects.removeKey({ ...versionAt(context, input), expect, bypassesGovernance }),
     );
-    return { headers: [] };
+    const marker = removal.isDeleteMarker ? ['x-amz-delete-marker', 'true'] : [];
+    return { headers: [...versionHeaders(context, removal.versionId), ...marker] };
   },
 });

@@ -3,10 +3,11 @@ import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
 import { etagsOf } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
-import { bucketMembers, bucketOf, keyBytes } from '../members.ts';
+import type { Removal } from '../../../namespace/version.ts';
+import { bucketMembers, header, isTrue, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { checkVersion } from '../version.ts';
+import { versionAt, versionText } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 const deletion = Type.Object({
@@ -22,6 +23,7 @@ export const deleteObjects = operation({
   action: 's3:DeleteObject',
   input: Type.Object({
     ...bucketMembers.input,
+    bypassGovernance: text,
     delete: Type.Object({
       Quiet: Type.Optional(Type.Boolean()),
       Object: Type.Array(deletion, { minItems: 1, maxItems: LIST_ENTRIES_MAX }),
@@ -29,15 +31,17 @@ export const deleteObjects = operation({
   }),
   bindings: {
     ...bucketMembers.bindings,
+    bypassGovernance: header('x-amz-bypass-governance-retention'),
     delete: { in: 'xml', root: 'Delete', integrity: 'required' },
   },
   success: 200,
-  async handle(context, { delete: { Quiet: isQuiet = false, Object: objects } }) {
+  async handle(context, { bypassGovernance, delete: { Quiet: isQuiet = false, Object: objects } }) {
+    const how = { isQuiet, bypassesGovernance: isTrue(bypassGovernance) };
     const outcomes: string[] = new Array<string>(objects.length);
     let next = 0;
     const work = async (): Promise<void> => {
       for (let index = next++; index < objects.length; index = next++) {
-        outcomes[index] = await remove(context, objects[index] as Deletion, isQuiet);
+        outcomes[index] = await remove(context, objects[index] as Deletion, how);
       }
     };
     await Promise.all(Array.from({ length: Math.min(DELETES_PARALLEL_MAX, objects.length) }, work));
@@ -51,20 +55,34 @@ export const deleteObjects = operation({
 type Deletion = Static<typeof deletion>;
 
 /** One key's element of the result. A refusal is part of the answer; only what is unexpected fails the request. */
-async function remove(context: S3Context, wish: Deletion, isQuiet: boolean): Promise<string> {
+async function remove(
+  context: S3Context,
+  wish: Deletion,
+  { isQuiet, bypassesGovernance }: { readonly isQuiet: boolean; readonly bypassesGovernance: boolean },
+): Promise<string> {
   const version = wish.VersionId === undefined ? '' : xmlElement('VersionId', wish.VersionId);
   try {
-    checkVersion(wish.VersionId);
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
     const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
-    await publishing(context, { key: wish.Key, expect }, () =>
-      context.parts.objects.removeKey({ bucket: bucketOf(context).ino, key: keyBytes(wish.Key), expect }),
+    const at = versionAt(context, {
+      key: wish.Key,
+      ...(wish.VersionId === undefined ? {} : { versionId: wish.VersionId }),
+    });
+    const removal = await publishing(context, { key: wish.Key, expect }, () =>
+      context.parts.objects.removeKey({ ...at, expect, bypassesGovernance }),
     );
+    if (isQuiet) return '';
+    return `<Deleted>${xmlElement('Key', wish.Key)}${version}${markerXml(removal)}</Deleted>`;
   } catch (failure) {
     const error = failure instanceof Fault ? new S3Error(codeOf(failure)) : failure;
     if (!(error instanceof S3Error) || error.status >= 500) throw failure;
     const text = xmlElement('Code', error.code) + xmlElement('Message', error.message);
     return `<Error>${xmlElement('Key', wish.Key)}${version}${text}</Error>`;
   }
-  return isQuiet ? '' : `<Deleted>${xmlElement('Key', wish.Key)}${version}</Deleted>`;
 }
+
+/** AWS API reference, DeletedObject. */
+const markerXml = ({ isDeleteMarker, versionId }: Removal): string =>
+  isDeleteMarker && versionId !== undefined
+    ? `<DeleteMarker>true</DeleteMarker>${xmlElement('DeleteMarkerVersionId', versionText(versionId))}`
+    : '';

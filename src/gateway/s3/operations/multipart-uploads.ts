@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox';
 import type { Account } from '../../../accounts/accounts.ts';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import { checksumValueElements } from '../checksums.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
 import {
   bucketMembers,
@@ -21,7 +22,6 @@ import { operation } from '../operation.ts';
 import { xmlDate } from '../timestamp.ts';
 import { uploadPage, type UploadPage } from '../upload-listing.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
-import { partChecksumElements } from './upload-part.ts';
 
 /** AWS API reference, AbortMultipartUpload. */
 export const abortMultipartUpload = operation({
@@ -92,7 +92,7 @@ function partsDocument({ input, upload, owner, partsMax, parts, more }: PartsVie
   let xml = `${xmlHead}<ListPartsResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}`;
   xml += `<Key>${encode(input.key)}</Key>${xmlElement('UploadId', upload.uploadId)}`;
   xml += `${ownerElement('Initiator', owner)}${ownerElement('Owner', owner)}`;
-  xml += `${xmlElement('StorageClass', 'STANDARD')}${xmlElement('PartNumberMarker', marker)}`;
+  xml += `${xmlElement('StorageClass', upload.facet.storageClass)}${xmlElement('PartNumberMarker', marker)}`;
   xml += xmlElement('NextPartNumberMarker', parts.at(-1)?.number ?? 0);
   xml += `${xmlElement('MaxParts', partsMax)}${xmlElement('IsTruncated', more)}`;
   xml += checksumChoice(upload);
@@ -104,7 +104,7 @@ function partsDocument({ input, upload, owner, partsMax, parts, more }: PartsVie
 const partXml = (part: PartSummary, showsChecksums: boolean): string =>
   `<Part>${xmlElement('PartNumber', part.number)}${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
   `${xmlElement('ETag', quoted(part.etag))}${xmlElement('Size', part.size)}` +
-  `${showsChecksums ? partChecksumElements(part.checksums) : ''}</Part>`;
+  `${showsChecksums ? checksumValueElements(part.checksums) : ''}</Part>`;
 
 const checksumChoice = ({ checksum }: UploadSummary): string =>
   checksum === undefined
@@ -173,5 +173,5 @@ function uploadsDocument(input: Static<typeof uploadsInput>, page: UploadPage, o
 
 const uploadXml = (upload: UploadSummary, encode: Encode, owner: Account): string =>
   `<Upload><Key>${encode(keyText(upload.key))}</Key>${xmlElement('UploadId', upload.uploadId)}` +
-  `${ownerElement('Initiator', owner)}${ownerElement('Owner', owner)}${xmlElement('StorageClass', 'STANDARD')}` +
+  `${ownerElement('Initiator', owner)}${ownerElement('Owner', owner)}${xmlElement('StorageClass', upload.facet.storageClass)}` +
   `${xmlElement('Initiated', xmlDate(upload.initiatedAt))}${checksumChoice(upload)}</Upload>`;

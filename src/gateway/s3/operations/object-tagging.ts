@@ -1,13 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import { bucketOf, keyBytes, objectMembers, query, text } from '../members.ts';
+import { objectMembers } from '../members.ts';
 import { operation } from '../operation.ts';
-import { noSuchKey } from '../publish.ts';
 import { objectTags, tagging, taggingDocument } from '../tags.ts';
-import { checkVersion } from '../version.ts';
+import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
 
 const members = {
-  input: { ...objectMembers.input, versionId: text },
-  bindings: { ...objectMembers.bindings, versionId: query('versionId') },
+  input: { ...objectMembers.input, ...versionMembers.input },
+  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
 } as const;
 
 /** AWS API reference, PutObjectTagging. */
@@ -19,11 +18,10 @@ export const putObjectTagging = operation({
   bindings: { ...members.bindings, tagging: { in: 'xml', root: 'Tagging', integrity: 'required' } },
   success: 200,
   async handle(context, input) {
-    checkVersion(input.versionId);
     const tags = objectTags(input.tagging);
-    const at = { bucket: bucketOf(context).ino, key: keyBytes(input.key) };
-    if ((await context.parts.objects.setTags(at, tags)) === undefined) throw noSuchKey(input.key);
-    return { headers: [] };
+    const found = await context.parts.objects.setTags(versionAt(context, input), tags);
+    if (found === undefined) throw await missing(context, input);
+    return { headers: versionHeaders(context, found.versionId) };
   },
 });
 
@@ -35,11 +33,10 @@ export const getObjectTagging = operation({
   input: Type.Object(members.input),
   bindings: members.bindings,
   success: 200,
-  async handle(context, { key, versionId }) {
-    checkVersion(versionId);
-    const found = await context.parts.objects.head({ bucket: bucketOf(context).ino, key: keyBytes(key) });
-    if (found === undefined) throw noSuchKey(key);
-    return { headers: [], body: taggingDocument(found.facet.tags) };
+  async handle(context, input) {
+    const found = await context.parts.objects.head(versionAt(context, input));
+    if (found === undefined) throw await missing(context, input);
+    return { headers: versionHeaders(context, found.versionId), body: taggingDocument(found.facet.tags) };
   },
 });
 
@@ -51,10 +48,9 @@ export const deleteObjectTagging = operation({
   input: Type.Object(members.input),
   bindings: members.bindings,
   success: 204,
-  async handle(context, { key, versionId }) {
-    checkVersion(versionId);
-    const at = { bucket: bucketOf(context).ino, key: keyBytes(key) };
-    if ((await context.parts.objects.setTags(at, [])) === undefined) throw noSuchKey(key);
-    return { headers: [] };
+  async handle(context, input) {
+    const found = await context.parts.objects.setTags(versionAt(context, input), []);
+    if (found === undefined) throw await missing(context, input);
+    return { headers: versionHeaders(context, found.versionId) };
   },
 });

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Draft, Expectation, Found, ObjectFacet } from '../../../namespace/namespace.ts';
+import type { ObjectLock } from '../../../namespace/version.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
 import { customerKeyOf } from '../customer-key.ts';
@@ -14,9 +15,11 @@ import {
   stream,
   writeConditionMembers,
 } from '../members.ts';
+import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { publishing } from '../publish.ts';
+import { writtenVersion } from '../version.ts';
 
 /** AWS API reference, PutObject. */
 export const putObject = operation({
@@ -28,6 +31,7 @@ export const putObject = operation({
     ...facetMembers.input,
     ...encryptionMembers.input,
     ...writeConditionMembers.input,
+    ...lockMembers.input,
     body: stream,
   }),
   bindings: {
@@ -35,32 +39,41 @@ export const putObject = operation({
     ...facetMembers.bindings,
     ...encryptionMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...lockMembers.bindings,
     body: { in: 'stream' },
   },
   success: 200,
   async handle(context, input) {
     const stored = facetOf(input);
     const expect = writeExpectation(input);
+    const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     const contentKey = await newContentKey(context, input);
     const payload = { payload: input.body, wanted, contentKey };
     return receive(context, payload, async (draft, { md5, checksums }) => {
       const etag = etagOf(contentKey, md5);
-      const facet = { etag, ...stored, checksums, partLengths: [] };
-      const { encryption } = await attach(context, { key: input.key, draft, facet, expect });
-      const made = madeHeaders(context.parts, encryption, customerKeyOf(context.parts, input));
-      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums)] };
+      const facet = { etag, ...stored, checksums, parts: [] };
+      const found = await attach(context, { key: input.key, draft, facet, expect, lock });
+      const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, input));
+      const version = writtenVersion(context, found);
+      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums), ...version] };
     });
   },
 });
 
+interface Published {
+  readonly facet: ObjectFacet;
+  readonly expect: Expectation;
+  readonly lock: ObjectLock | undefined;
+}
+
 const attach = async (
   context: S3Context,
-  { key, draft, facet, expect }: { key: string; draft: Draft; facet: ObjectFacet; expect: Expectation },
+  { key, draft, ...rest }: { key: string; draft: Draft } & Published,
 ): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key, expect }, () =>
-    objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), facet, expect }),
+  return publishing(context, { key, expect: rest.expect }, () =>
+    objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), ...rest }),
   );
 };

@@ -1,27 +1,20 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { ContentKey } from '../../../keyring/encryption.ts';
-import type {
-  Checksum,
-  Found,
-  OpenObject,
-  PartSummary,
-  UploadSummary,
-} from '../../../namespace/namespace.ts';
+import type { OpenObject, PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
 import {
-  checksumHeaders,
-  checksumOf,
+  checksumValueElements,
+  checksumValueHeaders,
   defaultChecksum,
-  digestOf,
   rowOf,
   type ChecksumRow,
 } from '../checksums.ts';
 import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
 import { customerKeyMembers, customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
-import { encryptionHeaders, etagOf, hasMd5Etag, partContentKey } from '../encryption.ts';
+import { encryptionHeaders, etagOf, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
-import { hashRange } from '../hash-range.ts';
+import { digestsOfRange } from '../hash-range.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -65,15 +58,10 @@ export const uploadPart = operation({
       const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
       const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
-      return { headers: ['ETag', quoted(etag), ...made, ...valueHeaders(checksums.slice(-1))] };
+      return { headers: ['ETag', quoted(etag), ...made, ...checksumValueHeaders(checksums.slice(-1))] };
     });
   },
 });
-
-/** A part has a value and no type: the type belongs to the upload. */
-function valueHeaders(checksums: readonly Checksum[]): string[] {
-  return checksumHeaders(checksums).filter((_text, index) => index % 4 < 2);
-}
 
 /** What is computed of a part. Without a choice at creation it is CRC64NVME, besides what the client itself sends. */
 function partChecksums(upload: UploadSummary, sent: ChecksumRow | undefined): readonly ChecksumRow[] {
@@ -123,7 +111,7 @@ export const uploadPartCopy = operation({
     });
     const customerKey = customerKeyOf(context.parts, input);
     const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
-    const part = await withCopySource(context, input, async (source, object) => {
+    return withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
       const range =
@@ -133,10 +121,10 @@ export const uploadPartCopy = operation({
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
       const rows = partChecksums(upload, undefined);
-      return splicePart(context, { input, object, range, rows, contentKey });
+      const part = await splicePart(context, { input, object, range, rows, contentKey });
+      const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
+      return { headers: [...source.headers, ...made], body: partDocument(part) };
     });
-    const headers = encryptionHeaders(context.parts, upload.encryption, customerKey);
-    return { headers, body: partDocument(part) };
   },
 });
 
@@ -153,8 +141,7 @@ async function splicePart(
   { input, object, range, rows, contentKey }: PartCopy,
 ): Promise<PartSummary> {
   const { objects } = context.parts;
-  const known = wholeDigests(object.found, rows, range.length === object.found.attributes.size);
-  const { md5, checksums } = known ?? (await computedDigests(context, object, range, rows));
+  const { md5, checksums } = await digestsOfRange(context.parts.compute, object, range, rows);
   const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
@@ -170,42 +157,6 @@ async function splicePart(
   }
 }
 
-interface PartDigests extends Pick<PartSummary, 'checksums'> {
-  readonly md5: Uint8Array;
-}
-
-/** The source's own digests, where they are those of the part: it is the whole, its ETag an MD5, its checksums fit. */
-function wholeDigests(
-  { facet, encryption }: Found,
-  rows: readonly ChecksumRow[],
-  isWhole: boolean,
-): PartDigests | undefined {
-  if (!isWhole || !hasMd5Etag(encryption) || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
-  const checksums = rows.map((row) =>
-    facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT'),
-  );
-  const present = checksums.filter((checksum) => checksum !== undefined);
-  return present.length === rows.length
-    ? { md5: Buffer.from(facet.etag, 'hex'), checksums: present }
-    : undefined;
-}
-
-async function computedDigests(
-  { parts: { compute } }: S3Context,
-  object: OpenObject,
-  range: ByteRange,
-  rows: readonly ChecksumRow[],
-): Promise<PartDigests> {
-  const digests = await hashRange(compute, object, range, ['md5', ...rows.map((row) => row.digest)]);
-  return {
-    md5: digestOf(digests, 'md5'),
-    checksums: rows.map((row) => checksumOf(row, digestOf(digests, row.digest))),
-  };
-}
-
 const partDocument = (part: PartSummary): string =>
   `${xmlHead}<CopyPartResult${xmlNamespace}>${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
-  `${xmlElement('ETag', quoted(part.etag))}${partChecksumElements(part.checksums)}</CopyPartResult>`;
-
-export const partChecksumElements = (checksums: readonly Checksum[]): string =>
-  checksums.map(({ algorithm, value }) => xmlElement(rowOf(algorithm).element, value)).join('');
+  `${xmlElement('ETag', quoted(part.etag))}${checksumValueElements(part.checksums)}</CopyPartResult>`;

@@ -1,0 +1,96 @@
+import { Fault } from '../fault.ts';
+import { makeWay, requireExpected, resolve } from './attach.ts';
+import { foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
+import { transactCopying } from './copying.ts';
+import { editOf } from './create.ts';
+import { pairOf, printable } from './find.ts';
+import { writeOutCurrent } from './head.ts';
+import { inodeKey } from './keys.ts';
+import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts';
+import { withName, withoutName } from './names.ts';
+import type { Parts } from './parts.ts';
+import { encodeInode, type EntryName, type Inode } from './records.ts';
+import type { NamedInode } from './remove.ts';
+import { pruneImplicit } from './remove-key.ts';
+import { sealedVersion } from './seal.ts';
+import { dropNullVersion, isKept, keepCopy, markDeleted, retire, type KeyChange } from './versions.ts';
+
+interface KeyRename {
+  readonly bucket: Ino;
+  readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
+  readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+}
+
+/** See ObjectStore.renameKey. */
+export async function renameKey(parts: Parts, caller: Caller, request: KeyRename): Promise<Found> {
+  const { bucket, from, to } = request;
+  const current = (inode: Inode): Inode => withDirty(inode, parts.files.get(inode.ino)?.attributes);
+  for (const { key } of [from, to]) await writeOutCurrent(parts, { bucket, key });
+  const inode = await transactCopying(parts, async (tx, copy) => {
+    const edit = editOf(parts, tx);
+    const { rules } = await requireBucket(tx, bucket);
+    const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
+    const source = await resolve(tx, bucket, from.key);
+    if (source === undefined) throw new Fault('not-found', 'object', printable(from.key));
+    const moving = await loadInode(tx, source.dentry.ino);
+    requireExpected(current(moving), from.expect, from.key);
+    const target = await resolve(tx, bucket, to.key);
+    const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
+    requireExpected(replaced && current(replaced.inode), to.expect, to.key);
+    if (Buffer.compare(from.key, to.key) === 0) return moving;
+    const moved = await move(change, request, { caller, named: { ...source, inode: moving }, replaced });
+    await pruneImplicit(edit, source);
+    edit.finish();
+    return moved;
+  });
+  return foundOf(current(inode));
+}
+
+interface Move {
+  readonly caller: Caller;
+  readonly named: NamedInode;
+  readonly replaced: NamedInode | undefined;
+}
+
+async function move(
+  change: KeyChange,
+  request: KeyRename,
+  { caller, named, replaced }: Move,
+): Promise<Inode> {
+  const { parts, edit } = change;
+  const { bucket } = request;
+  const { inode, parent, name, dentry } = named;
+  const source = { bucket, key: request.from.key, entry: { parent, name } };
+  // The directories on the way are made first: one that is left empty by the removal may be one of them.
+  const way = await makeWay(parts, edit, { bucket, key: request.to.key, owner: caller });
+  const target = { bucket, key: request.to.key, entry: { parent: way.parent, name: way.name } };
+  await edit.remove(parent, name, dentry);
+  if (replaced?.inode.ino === inode.ino) {
+    // Both keys were names of one file already (a hard link): one of them goes.
+    await retire(change, source, inode);
+    await markDeleted(change, source);
+    return loadInode(edit.tx, inode.ino);
+  }
+  if (replaced !== undefined) {
+    await edit.remove(replaced.parent, replaced.name, replaced.dentry);
+    await retire(change, target, replaced.inode);
+  }
+  if (isKept(change, name, inode)) await keepCopy(change, source, inode);
+  await markDeleted(change, source);
+  await dropNullVersion(change, target);
+  return enter(change, named, target.entry);
+}
+
+async function enter(change: KeyChange, named: NamedInode, entry: EntryName): Promise<Inode> {
+  const { parts, edit, rules } = change;
+  const { inode } = named;
+  const beside = await pairOf(edit.tx, entry.parent, entry.name);
+  edit.add(entry.parent, entry.name, { ino: inode.ino, kind: inode.kind, beside });
+  const left = { ...inode, names: withoutName(inode, named) };
+  const versioned =
+    rules.versioning === 'off' ? {} : sealedVersion(parts, rules, { now: edit.now, lock: undefined });
+  const ctime = nextCtime(parts, inode, edit.now);
+  const moved = { ...left, ...versioned, names: withName(left, entry), ctime };
+  edit.tx.put(inodeKey(inode.ino), encodeInode(moved));
+  return moved;
+}
