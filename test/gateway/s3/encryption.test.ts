@@ -172,7 +172,10 @@ suite('encryption', () => {
         { PartNumber: 2, ETag: two.CopyPartResult?.ETag },
       ];
       const whole = await door.s3.send(
-        new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }),
+        new CompleteMultipartUploadCommand({
+          ...{ Bucket, Key, UploadId, MultipartUpload: { Parts } },
+          ...mode.get,
+        }),
       );
       assert.match(whole.ETag ?? '', /-2"$/);
       assert.ok(Buffer.concat([large, body]).equals(await read(Key, mode.get)));
@@ -371,6 +374,12 @@ suite('encryption', () => {
     const part = { ...at, UploadId, PartNumber: 1, Body: 'a' };
     await assert.rejects(door.s3.send(new UploadPartCommand(part)), { name: 'InvalidRequest' });
     await assert.rejects(door.s3.send(new UploadPartCommand({ ...part, ...customer(2) })), {
+      name: 'InvalidArgument',
+    });
+    const { ETag } = await door.s3.send(new UploadPartCommand({ ...part, ...customer(1) }));
+    const whole = { ...at, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
+    await assert.rejects(door.s3.send(new CompleteMultipartUploadCommand(whole)), { name: 'InvalidRequest' });
+    await assert.rejects(door.s3.send(new CompleteMultipartUploadCommand({ ...whole, ...customer(2) })), {
       name: 'InvalidArgument',
     });
   });

@@ -23,7 +23,8 @@ import {
   type ChecksumRow,
 } from '../checksums.ts';
 import { etagsOf, writeExpectation } from '../conditions.ts';
-import { encryptionHeaders } from '../encryption.ts';
+import { customerKeyMembers, customerKeyOf } from '../customer-key.ts';
+import { encryptionHeaders, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import {
   bucketOf,
@@ -59,6 +60,7 @@ const completedPart = Type.Object({
 const input = Type.Object({
   ...objectMembers.input,
   ...writeConditionMembers.input,
+  ...customerKeyMembers.input,
   uploadId: Type.String(),
   host: text,
   objectSize: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -81,6 +83,7 @@ export const completeMultipartUpload = operation({
   bindings: {
     ...objectMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...customerKeyMembers.bindings,
     uploadId: query('uploadId'),
     host: header('host'),
     objectSize: header('x-amz-mp-object-size'),
@@ -118,12 +121,18 @@ async function facetOfOpenUpload(context: S3Context, wish: Input): Promise<Objec
       key: keyBytes(wish.key),
       uploadId: wish.uploadId,
     });
+    checkCustomerKey(context, wish, upload);
     return await completedFacet(context, wish, upload);
   } catch (failure) {
     const isOver = failure instanceof Fault && failure.code === 'not-found' && failure.subject === 'upload';
     if (isOver) return undefined;
     throw failure;
   }
+}
+
+/** No byte is read; AWS asks for the key where there is a checksum of the whole, which there always is. */
+function checkCustomerKey({ parts }: S3Context, wish: Input, { encryption }: UploadSummary): void {
+  if (encryption?.mode === 'customer') partContentKey(parts, encryption, customerKeyOf(parts, wish));
 }
 
 async function complete(
