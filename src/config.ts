@@ -10,7 +10,14 @@ import {
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
-import { BASE_DOMAINS_MAX, EXPORT_CLIENTS_MAX, EXPORT_RULES_MAX, USERS_DECLARED_MAX } from './limits.ts';
+import {
+  BASE_DOMAINS_MAX,
+  EXPORT_CLIENTS_MAX,
+  EXPORT_RULES_MAX,
+  POLICIES_PER_USER_MAX,
+  SECONDS_PER_DAY,
+  USERS_DECLARED_MAX,
+} from './limits.ts';
 
 const noId = 4_294_967_295;
 const userId = (description: string) =>
@@ -41,6 +48,11 @@ const exportRule = group({
 });
 export type ExportRule = Decoded<typeof exportRule>;
 
+/** What it says is checked where it is parsed. */
+const policyDocument = Type.Unsafe<string | Readonly<Record<string, unknown>>>({
+  anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
+});
+
 /** A user that is there from the start. */
 const declaredUser = group({
   name: userName({ description: 'Name of the user; its account stays the same as long as the name does.' }),
@@ -48,6 +60,12 @@ const declaredUser = group({
   secretKey: secretKey({ secret: true, description: 'Secret key.' }),
   uid: ownerId('User id of the files it makes through S3; else the one of the data directory.'),
   gid: ownerId('Group id of the files it makes through S3; else the one of the data directory.'),
+  policies: Type.Array(policyDocument, {
+    default: [],
+    maxItems: POLICIES_PER_USER_MAX,
+    description:
+      'Policy documents, as JSON text or as the same in YAML, of what it may do; without any: everything in its own buckets.',
+  }),
 });
 
 /**
@@ -87,6 +105,11 @@ export const configSchema = group({
     sseCustomerKeysWithoutTls: trueOrFalse({
       default: 'true',
       description: 'Take customers’ encryption keys (SSE-C) over plain HTTP, where others can read them.',
+    }),
+    objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
+      default: 'BucketOwnerEnforced',
+      description:
+        'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
     }),
     signatureV2: trueOrFalse({
       default: 'true',
@@ -150,6 +173,15 @@ export const configSchema = group({
       default: 'auto',
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  lifecycle: group({
+    secondsPerDay: Type.Integer({
+      minimum: 1,
+      maximum: SECONDS_PER_DAY,
+      default: SECONDS_PER_DAY,
+      placeholder: 'SECONDS',
+      description: 'How long a day of lifecycle rules lasts; fewer than 86400 to try rules in seconds.',
     }),
   }),
   log: group({

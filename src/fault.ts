@@ -43,6 +43,7 @@ export type FaultSubject =
   | 'user'
   | 'access-key'
   | 'key'
+  | 'policy'
   | 'request';
 
 /** One failure for all layers; each protocol has one total table from `code` and `subject` to its own errors. */

@@ -56,6 +56,16 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+/** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
+export const NAMED_CONFIGURATIONS_MAX = 1_000;
+/** AWS: of those, how many a page of their list has. */
+export const NAMED_CONFIGURATIONS_PAGE = 100;
+/** How often a change of them starts again because another one was faster. */
+export const NAMED_CONFIGURATIONS_ATTEMPTS_MAX = 16;
+/** AWS: rules of a replication configuration. */
+export const REPLICATION_RULES_MAX = 1_000;
+/** AWS: configurations of a bucket's notifications. */
+export const NOTIFICATIONS_MAX = 100;
 /** One configuration document of a bucket: 1,000 rules of 1 KiB. */
 export const BUCKET_CONFIGURATION_BYTES_MAX = 1 << 20;
 
@@ -134,6 +144,10 @@ export const USERS_DECLARED_MAX = 1_000;
 export const USER_NAME_CHARS_MAX = 64;
 /** AWS has two; more lets a fleet change keys machine by machine. */
 export const KEYS_PER_USER_MAX = 8;
+/** AWS bounds the bytes of all of a user's; ours have POLICY_BYTES_MAX each. */
+export const POLICIES_PER_USER_MAX = 10;
+/** AWS: names of inline policies. */
+export const POLICY_NAME_CHARS_MAX = 128;
 /** AWS account ids. */
 export const ACCOUNT_ID_DIGITS = 12;
 /** Random ids that are tried for a new account: with 10,000 taken each one is free but for 1 in 10⁸. */
@@ -157,6 +171,38 @@ export const ENCRYPTION_CONTEXT_CHARS_MAX = 8_192;
 export const RING_KEYS_BYTES_MAX = 16_777_216;
 /** `terrace key rotate --wait` asks this often how far it is. */
 export const KEY_POLL_MS = 500;
+// Lifecycle of objects.
+
+/** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
+export const SECONDS_PER_DAY = 86_400;
+/** AWS: rules of one bucket. */
+export const LIFECYCLE_RULES_MAX = 1_000;
+/** AWS: the id of a rule, in UTF-16. */
+export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
+/** AWS: sizes that a filter compares with. */
+export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
+/** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
+export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Objects, versions or uploads that a step of the executor looks at. */
+export const LIFECYCLE_STEP_ENTRIES = 256;
+/** Changes that such a step makes at a time: they share durable writes. */
+export const LIFECYCLE_PARALLEL_MAX = 16;
+/** Passes over all buckets with rules that fit into a day of the rules. */
+export const LIFECYCLE_PASSES_PER_DAY = 24;
+/** Between two passes, however short the days are. */
+export const LIFECYCLE_PASS_SECONDS_MIN = 1;
+// Policies.
+
+/** Owner and group, in the tree, of what anonymous callers make: nobody. */
+export const ANONYMOUS_ID = 65_534;
+/** AWS: a bucket policy, counted without white space. */
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** The same as it is written: generously indented. */
+export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
+/** The shortest statement has about 40 bytes. */
+export const POLICY_STATEMENTS_MAX = 512;
+/** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
+export const POLICIES_CACHED_MAX = 1_024;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
@@ -259,6 +305,8 @@ export const BUCKET_TAGS_MAX = 50;
 /** AWS: characters of a tag in UTF-16. */
 export const TAG_KEY_CHARS_MAX = 128;
 export const TAG_VALUE_CHARS_MAX = 256;
+/** AWS: grants of an ACL. */
+export const ACL_GRANTS_MAX = 100;
 /** AWS: rules of a CORS configuration, and bytes of all of it. */
 export const CORS_RULES_MAX = 100;
 export const CORS_BYTES_MAX = 64 * 1024;

@@ -1,4 +1,6 @@
 import type { Time } from '../environment.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { UserPolicy } from './user-policies.ts';
 
 /** Whom buckets belong to and what a request is done for. */
 export interface Account {
@@ -32,6 +34,8 @@ export interface User {
   readonly gid: number;
   readonly createdAt: Time;
   readonly accessKeys: readonly AccessKey[];
+  /** Without any it may do whatever its account may, with any only what they allow. */
+  readonly policies: readonly UserPolicy[];
 }
 
 /** What a request needs to know about its key. The same object as long as neither key nor user changes. */
@@ -42,6 +46,8 @@ export interface Credential {
   readonly uid: number;
   readonly gid: number;
   readonly isRoot: boolean;
+  /** `undefined`: it may do whatever its account may. */
+  readonly policies: readonly Policy[] | undefined;
 }
 
 export interface NewUser {
@@ -62,6 +68,8 @@ export interface Accounts {
   find(accessKey: string): Credential | undefined;
   /** The account with that id, also when its user is gone; `undefined` means root. */
   account(id: string | undefined): Account;
+  /** The account with that canonical id, as long as its user is there. */
+  accountOfCanonicalId(canonicalId: string): Account | undefined;
   /** Without root, by name. */
   list(): readonly User[];
   /** Fault('exists') when the name or the access key is taken. */
@@ -72,4 +80,11 @@ export interface Accounts {
   addKey(name: string, key: KeyPair | undefined): Promise<KeyPair>;
   /** Fault('not-found'); Fault('not-permitted') for one that the config declares. */
   removeKey(name: string, accessKey: string): Promise<void>;
+  /**
+   * Adds the policy or replaces the one of its name. Fault('not-found', 'user'), Fault('invalid-argument', 'policy'),
+   * Fault('quota-exceeded', 'policy'), Fault('not-permitted') for a name that the config has.
+   */
+  putPolicy(name: string, policy: Pick<UserPolicy, 'name' | 'text'>): Promise<void>;
+  /** Fault('not-found'); Fault('not-permitted') for one that the config declares. */
+  removePolicy(name: string, policyName: string): Promise<void>;
 }

@@ -1,15 +1,18 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
-import { accountOf, rootAccount } from './account-id.ts';
+import { accountOf, anonymousAccount, ec2Account, rootAccount } from './account-id.ts';
 import type { Account, Credential, KeyPair, User } from './accounts.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
+import { activePolicies, declaredPolicies, type UserPolicy } from './user-policies.ts';
 
 /** A user that the config declares; its key is never stored. */
 export interface DeclaredUser extends KeyPair {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  /** Documents, JSON. */
+  readonly policies?: readonly string[];
 }
 
 export interface Root extends KeyPair {
@@ -17,18 +20,27 @@ export interface Root extends KeyPair {
   readonly gid: number;
 }
 
+const wellKnown: readonly Account[] = [rootAccount, anonymousAccount, ec2Account];
+
 /** All users in memory, as requests look them up; open-accounts.ts changes the store first and then this. */
 export class Directory {
   readonly #box: SecretBox;
   readonly #declared: ReadonlyMap<string, DeclaredUser>;
   readonly #rows = new Map<string, UserRow>();
-  readonly #accounts = new Map<string, Account>([[rootAccount.id, rootAccount]]);
+  readonly #accounts = new Map(wellKnown.map((account) => [account.id, account]));
+  /** The same accounts by canonical id. */
+  readonly #canonical = new Map(wellKnown.map((account) => [account.canonicalId, account]));
   readonly #credentials = new Map<string, Credential>();
 
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
     this.#box = box;
     this.#declared = new Map(declared.map((user) => [user.name, user]));
-    this.#credentials.set(root.accessKey, { ...root, account: rootAccount, isRoot: true });
+    this.#credentials.set(root.accessKey, {
+      ...root,
+      account: rootAccount,
+      isRoot: true,
+      policies: undefined,
+    });
   }
 
   get size(): number {
@@ -41,6 +53,10 @@ export class Directory {
 
   account(id: string | undefined): Account {
     return id === undefined ? rootAccount : (this.#accounts.get(id) ?? accountOf(id, id));
+  }
+
+  accountOfCanonicalId(canonicalId: string): Account | undefined {
+    return this.#canonical.get(canonicalId);
   }
 
   declares(name: string): boolean {
@@ -63,10 +79,12 @@ export class Directory {
     const account = accountOf(row.accountId, name);
     this.#rows.set(name, row);
     this.#accounts.set(account.id, account);
+    this.#canonical.set(account.canonicalId, account);
     const { uid, gid } = row;
+    const policies = activePolicies(name, this.#policiesOf(name, row));
     for (const { accessKey, secretKey } of this.#pairsOf(name, row)) {
       if (this.#credentials.has(accessKey)) throw takenTwice(accessKey, name);
-      this.#credentials.set(accessKey, { accessKey, secretKey, account, uid, gid, isRoot: false });
+      this.#credentials.set(accessKey, { accessKey, secretKey, account, uid, gid, isRoot: false, policies });
     }
   }
 
@@ -75,6 +93,7 @@ export class Directory {
     if (row === undefined) return;
     for (const { accessKey } of this.#userOf(name, row).accessKeys) this.#credentials.delete(accessKey);
     this.#accounts.delete(row.accountId);
+    this.#canonical.delete(accountOf(row.accountId, name).canonicalId);
     this.#rows.delete(name);
   }
 
@@ -86,7 +105,13 @@ export class Directory {
     }
   }
 
-  #userOf(name: string, { accountId, uid, gid, createdAt, keys }: UserRow): User {
+  #policiesOf(name: string, { policies }: UserRow): readonly UserPolicy[] {
+    const declared = declaredPolicies(this.#declared.get(name)?.policies ?? []);
+    return [...declared, ...policies.map((policy) => ({ ...policy, isDeclared: false }))];
+  }
+
+  #userOf(name: string, row: UserRow): User {
+    const { accountId, uid, gid, createdAt, keys } = row;
     const declared = this.#declared.get(name);
     const keyOf = (accessKey: string, at: Time, isDeclared: boolean): User['accessKeys'][number] => ({
       accessKey,
@@ -103,6 +128,7 @@ export class Directory {
         ...(declared === undefined ? [] : [keyOf(declared.accessKey, createdAt, true)]),
         ...keys.map((key) => keyOf(key.accessKey, key.createdAt, false)),
       ],
+      policies: this.#policiesOf(name, row),
     };
   }
 }

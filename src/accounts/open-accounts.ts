@@ -5,6 +5,7 @@ import {
   ACCOUNT_ID_ATTEMPTS_MAX,
   ACCOUNT_ID_DIGITS,
   KEYS_PER_USER_MAX,
+  POLICIES_PER_USER_MAX,
   PAGE_ENTRIES_MAX,
   USERS_MAX,
 } from '../limits.ts';
@@ -21,9 +22,11 @@ import {
   userKey,
   userRange,
   type KeyRow,
+  type PolicyRow,
   type UserRow,
 } from './records.ts';
 import { SecretBox } from './secret-box.ts';
+import { activePolicies } from './user-policies.ts';
 
 export interface AccountsOptions {
   readonly kv: Kv;
@@ -48,11 +51,14 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
   return {
     find: (accessKey) => directory.find(accessKey),
     account: (id) => directory.account(id),
+    accountOfCanonicalId: (canonicalId) => directory.accountOfCanonicalId(canonicalId),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),
     remove: (name) => store.remove(name),
     addKey: (name, key) => store.addKey(name, key),
     removeKey: (name, accessKey) => store.removeKey(name, accessKey),
+    putPolicy: (name, policy) => store.putPolicy(name, policy),
+    removePolicy: (name, policyName) => store.removePolicy(name, policyName),
   };
 }
 
@@ -141,6 +147,38 @@ class Store {
     });
   }
 
+  async putPolicy(name: string, policy: PolicyRow): Promise<void> {
+    this.#refuseDeclaredPolicy(name, policy.name);
+    activePolicies(name, [policy]);
+    await this.#change(async (tx) => {
+      const row = await requireRow(tx, name);
+      const others = row.policies.filter((it) => it.name !== policy.name);
+      if (others.length >= POLICIES_PER_USER_MAX) {
+        const detail = `The user ${name} has ${POLICIES_PER_USER_MAX} policies already: delete one first.`;
+        throw new Fault('quota-exceeded', 'policy', detail);
+      }
+      this.#put(tx, name, { ...row, policies: [...others, { name: policy.name, text: policy.text }] });
+    });
+  }
+
+  async removePolicy(name: string, policyName: string): Promise<void> {
+    this.#refuseDeclaredPolicy(name, policyName);
+    await this.#change(async (tx) => {
+      const row = await requireRow(tx, name);
+      const policies = row.policies.filter((it) => it.name !== policyName);
+      if (policies.length === row.policies.length)
+        throw new Fault('not-found', 'policy', `The user ${name} has no policy ${policyName}.`);
+      this.#put(tx, name, { ...row, policies });
+    });
+  }
+
+  #refuseDeclaredPolicy(name: string, policyName: string): void {
+    const known = this.#parts.directory.user(name)?.policies.find((it) => it.name === policyName);
+    if (known?.isDeclared !== true) return;
+    const detail = `The policy ${policyName} of the user ${name} stands in the config: change it there.`;
+    throw new Fault('not-permitted', 'policy', detail);
+  }
+
   #change(body: (tx: KvTransaction) => Promise<void>): Promise<void> {
     return this.#parts.kv.transact('durable', body);
   }
@@ -156,7 +194,7 @@ class Store {
       const id = String(random.below(10 ** ACCOUNT_ID_DIGITS)).padStart(ACCOUNT_ID_DIGITS, '0');
       if (id === rootAccount.id || (await tx.get(accountKey(id))) !== undefined) continue;
       tx.put(accountKey(id), Buffer.from(name));
-      return { accountId: id, uid, gid, createdAt: clock.wall(), keys: [] };
+      return { accountId: id, uid, gid, createdAt: clock.wall(), keys: [], policies: [] };
     }
     throw new Fault('unavailable', 'user', 'No free account id was found: try again.');
   }

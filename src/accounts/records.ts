@@ -16,6 +16,7 @@ export interface UserRow {
   readonly gid: number;
   readonly createdAt: Time;
   readonly keys: readonly KeyRow[];
+  readonly policies: readonly PolicyRow[];
 }
 
 export interface KeyRow {
@@ -23,6 +24,12 @@ export interface KeyRow {
   /** By SecretBox. */
   readonly sealed: Uint8Array;
   readonly createdAt: Time;
+}
+
+export interface PolicyRow {
+  readonly name: string;
+  /** Document, JSON. */
+  readonly text: string;
 }
 
 export const userKey = (name: string): Uint8Array => tupleKey(table.user, [], Buffer.from(name));
@@ -41,6 +48,8 @@ export function encodeUser(row: UserRow): Uint8Array {
     writer.text(accessKey).bytes(sealed);
     writeTime(writer, createdAt);
   });
+  // Rows from before there were policies end without them.
+  if (row.policies.length > 0) writer.list(row.policies, ({ name, text }) => writer.text(name).text(text));
   return writer.finish();
 }
 
@@ -57,6 +66,7 @@ export function decodeUser(bytes: Uint8Array): UserRow {
       sealed: reader.bytes(),
       createdAt: readTime(reader),
     })),
+    policies: reader.hasMore() ? reader.list(() => ({ name: reader.text(), text: reader.text() })) : [],
   };
   reader.end();
   return row;

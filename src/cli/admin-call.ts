@@ -1,3 +1,5 @@
+import type { Static, TSchema } from '@sinclair/typebox';
+import { Ajv } from 'ajv';
 import { formatAddress, parseAddress } from '../config/address.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { Fault } from '../fault.ts';
@@ -15,7 +17,7 @@ export const adminFlag: Flag = {
 };
 
 export interface AdminRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
   /** What an answer has at most. */
@@ -52,6 +54,18 @@ export async function callAdmin(
   return answer;
 }
 
+/** An answer that is what its schema says. */
+export async function askAdmin<Schema extends TSchema>(
+  cli: Cli,
+  flags: ReadonlyMap<string, string>,
+  schema: Schema,
+  request: AdminRequest,
+): Promise<Static<Schema>> {
+  const answer = await callAdmin(cli, flags, request);
+  if (!new Ajv().validate(schema, answer)) throw notTerrace();
+  return answer;
+}
+
 /** Rejects when the answer does not come, is broken off or takes too long. */
 async function answerOf(
   url: string,
@@ -63,7 +77,7 @@ async function answerOf(
 }
 
 /** The answer is not what the schema of the call says. */
-export const notTerrace = (): Fault =>
+const notTerrace = (): Fault =>
   new Fault('unavailable', 'request', 'What answers at --admin URL is no admin address of a Terrace gateway');
 
 const unavailable = (url: string, reason: string, cause?: unknown): Fault =>

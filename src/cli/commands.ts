@@ -7,6 +7,7 @@ import { renderCommandHelp, renderHelp } from './help.ts';
 import { keyCommands } from './key.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 
 const help: Command = {
@@ -32,7 +33,15 @@ const version: Command = {
 };
 
 /** Everything that the program can do. */
-export const commands: readonly Command[] = [serve, status, ...keyCommands, ...userCommands, help, version];
+export const commands: readonly Command[] = [
+  serve,
+  status,
+  ...keyCommands,
+  ...userCommands,
+  ...userPolicyCommands,
+  help,
+  version,
+];
 
 /** What people type for help and version. */
 const aliases: Readonly<Record<string, string>> = {

@@ -1,10 +1,9 @@
 import type { Static, TSchema } from '@sinclair/typebox';
-import { Ajv } from 'ajv';
 import { columns } from '../config/render.ts';
 import { Fault } from '../fault.ts';
 import { keyListSchema, keySchema, type KeyAnswer } from '../gateway/admin/keys.ts';
 import { KEY_POLL_MS, RING_KEYS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, callAdmin, notTerrace, type AdminRequest } from './admin-call.ts';
+import { adminFlag, askAdmin, type AdminRequest } from './admin-call.ts';
 import type { Cli, Command, Flag } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
@@ -131,14 +130,9 @@ async function again(cli: Cli, flags: Flags, id: string): Promise<KeyAnswer> {
   return key;
 }
 
-/** An answer that is what its schema says. */
-async function ask<Schema extends TSchema>(
+const ask = <Schema extends TSchema>(
   cli: Cli,
   flags: Flags,
   schema: Schema,
   request: Omit<AdminRequest, 'bytesMax'>,
-): Promise<Static<Schema>> {
-  const answer = await callAdmin(cli, flags, { ...request, bytesMax: RING_KEYS_BYTES_MAX });
-  if (!new Ajv().validate(schema, answer)) throw notTerrace();
-  return answer;
-}
+): Promise<Static<Schema>> => askAdmin(cli, flags, schema, { ...request, bytesMax: RING_KEYS_BYTES_MAX });

@@ -1,10 +1,9 @@
-import { Ajv } from 'ajv';
 import { formatAddress } from '../config/address.ts';
 import { formatQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { statusSchema, type Status } from '../gateway/admin/status.ts';
 import { STATUS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, callAdmin, notTerrace } from './admin-call.ts';
+import { adminFlag, askAdmin } from './admin-call.ts';
 import type { Command } from './command.ts';
 
 export const status: Command = {
@@ -18,14 +17,12 @@ export const status: Command = {
   ],
   async run(cli, flags) {
     const path = '/v1/status';
-    const answer = await callAdmin(cli, flags, { method: 'GET', path, bytesMax: STATUS_BYTES_MAX });
-    if (!isStatus(answer)) throw notTerrace();
+    const request = { method: 'GET', path, bytesMax: STATUS_BYTES_MAX } as const;
+    const answer = await askAdmin(cli, flags, statusSchema, request);
     for (const line of flags.has('--json') ? [JSON.stringify(answer)] : renderStatus(answer)) cli.out(line);
     return answer.health.state === 'critical' ? 1 : 0;
   },
 };
-
-const isStatus = (answer: unknown): answer is Status => new Ajv().validate(statusSchema, answer);
 
 /** The status for people. */
 export function renderStatus(status: Status): readonly string[] {

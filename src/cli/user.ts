@@ -1,11 +1,10 @@
-import type { Static, TSchema } from '@sinclair/typebox';
-import { Ajv } from 'ajv';
+import type { Static } from '@sinclair/typebox';
 import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { createdUserSchema, keyPairSchema, userListSchema } from '../gateway/admin/users.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, callAdmin, notTerrace, type AdminRequest } from './admin-call.ts';
-import type { Cli, Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
+import type { Command, Flag } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
@@ -14,6 +13,7 @@ const keyFlags: readonly Flag[] = [
   { name: '--access-key', placeholder: 'K', description: 'Access key; absent: both keys are made at random' },
   { name: '--secret-key', placeholder: 'S', description: 'Secret key; goes with --access-key' },
 ];
+const bytesMax = USERS_BYTES_MAX;
 const rootNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 
 const create: Command = {
@@ -30,7 +30,12 @@ const create: Command = {
   notes: [rootNote, 'The secret key is shown now and never again.'],
   async run(cli, flags, [name]) {
     const body = { name, ...keysOf(flags), ...idOf(flags, 'uid'), ...idOf(flags, 'gid') };
-    const user = await ask(cli, flags, createdUserSchema, { method: 'POST', path: '/v1/users', body });
+    const user = await askAdmin(cli, flags, createdUserSchema, {
+      method: 'POST',
+      path: '/v1/users',
+      body,
+      bytesMax,
+    });
     if (flags.has('--json')) cli.out(JSON.stringify(user));
     else
       for (const line of [`User ${user.name}, account ${user.accountId}.`, ...keyLines(user)]) cli.out(line);
@@ -44,7 +49,7 @@ const list: Command = {
   flags: [jsonFlag, adminFlag],
   notes: [rootNote],
   async run(cli, flags) {
-    const answer = await ask(cli, flags, userListSchema, { method: 'GET', path: '/v1/users' });
+    const answer = await askAdmin(cli, flags, userListSchema, { method: 'GET', path: '/v1/users', bytesMax });
     const rows = answer.users.map(({ name, accountId, uid, gid, accessKeys }) => {
       const keys = accessKeys.map((key) => `${key.accessKey}${key.declared ? ' (config)' : ''}`);
       return [name, accountId, `${uid}:${gid}`, keys.join(', ')];
@@ -63,7 +68,7 @@ const remove: Command = {
   notes: [rootNote],
   async run(cli, flags, [name = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}`;
-    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax: USERS_BYTES_MAX });
+    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
     cli.out(`User ${name} is deleted.`);
     return 0;
   },
@@ -77,7 +82,12 @@ const createKey: Command = {
   notes: [rootNote, 'The secret key is shown now and never again.'],
   async run(cli, flags, [name = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}/keys`;
-    const pair = await ask(cli, flags, keyPairSchema, { method: 'POST', path, body: keysOf(flags) });
+    const pair = await askAdmin(cli, flags, keyPairSchema, {
+      method: 'POST',
+      path,
+      body: keysOf(flags),
+      bytesMax,
+    });
     for (const line of flags.has('--json') ? [JSON.stringify(pair)] : keyLines(pair)) cli.out(line);
     return 0;
   },
@@ -91,7 +101,7 @@ const removeKey: Command = {
   notes: [rootNote],
   async run(cli, flags, [name = '', accessKey = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}/keys/${encodeURIComponent(accessKey)}`;
-    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax: USERS_BYTES_MAX });
+    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
     cli.out(`Access key ${accessKey} of ${name} is deleted.`);
     return 0;
   },
@@ -114,18 +124,6 @@ function idOf(flags: Flags, member: 'uid' | 'gid'): Partial<Record<'uid' | 'gid'
   if (!/^\d{1,10}$/.test(given))
     throw new UsageError(`--${member}: "${given}" is not an id: write a whole number`);
   return { [member]: Number(given) };
-}
-
-/** An answer that is what its schema says. */
-async function ask<Schema extends TSchema>(
-  cli: Cli,
-  flags: Flags,
-  schema: Schema,
-  request: Omit<AdminRequest, 'bytesMax'>,
-): Promise<Static<Schema>> {
-  const answer = await callAdmin(cli, flags, { ...request, bytesMax: USERS_BYTES_MAX });
-  if (!new Ajv().validate(schema, answer)) throw notTerrace();
-  return answer;
 }
 
 const keyLines = ({ accessKey, secretKey }: Static<typeof keyPairSchema>): readonly string[] => [

@@ -2,6 +2,7 @@ import { Type, type TString } from '@sinclair/typebox';
 import {
   ACCESS_KEY_CHARS_MAX,
   ACCESS_KEY_CHARS_MIN,
+  POLICY_NAME_CHARS_MAX,
   SECRET_KEY_CHARS_MAX,
   SECRET_KEY_CHARS_MIN,
   USER_NAME_CHARS_MAX,
@@ -12,6 +13,15 @@ import {
 /** AWS: names of IAM users. */
 export const userName = (options: object): TString =>
   Type.String({ minLength: 1, maxLength: USER_NAME_CHARS_MAX, pattern: '^[A-Za-z0-9_+=,.@-]+$', ...options });
+
+/** AWS: names of inline policies. */
+export const policyName = (options: object): TString =>
+  Type.String({
+    minLength: 1,
+    maxLength: POLICY_NAME_CHARS_MAX,
+    pattern: '^[A-Za-z0-9_+=,.@-]+$',
+    ...options,
+  });
 
 export const accessKey = (options: object): TString =>
   Type.String({

@@ -9,6 +9,7 @@ import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
+import { startLifecycle } from './open-lifecycle.ts';
 import { openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
@@ -56,9 +57,11 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('rewrap', () => namespace.rewrap());
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
+    const { objects } = namespace;
+    const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
-    const parts = { layers, environment, metrics };
+    const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, accounts, parts));
@@ -76,6 +79,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
       buckets: { count: (await namespace.objects.buckets()).length },
       hot: blobs.usage(),
+      lifecycle: lifecycle.status(),
       steps: [...scheduler.states()],
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });

@@ -26,9 +26,13 @@ export async function openGatewayAccounts(
   return openAccounts({
     ...given,
     root: { accessKey, secretKey, uid, gid },
-    declared: config.users.map((user) => ({ uid, gid, ...user })),
+    declared: config.users.map((user) => ({ uid, gid, ...user, policies: user.policies.map(documentText) })),
   });
 }
+
+/** Policies of the config are JSON, or the same written as YAML. */
+const documentText = (document: string | object): string =>
+  typeof document === 'string' ? document : JSON.stringify(document);
 
 /** Made at the first start and kept durably before anything is sealed with it. */
 export async function openSecretsKey(random: Random, file: string): Promise<Uint8Array> {

@@ -11,6 +11,7 @@ import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Layers } from './open-layers.ts';
 import type { Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
+import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
 import { operations } from './s3/table.ts';
 
@@ -18,19 +19,21 @@ export interface DoorParts {
   readonly layers: Layers;
   readonly environment: Environment;
   readonly metrics: Metrics;
+  readonly lifecycle: LifecycleHook;
 }
 
 /** Serves S3 on its address, for all accounts. */
 export async function openS3Door(
   config: Config,
   accounts: Accounts,
-  { layers, environment, metrics }: DoorParts,
+  { layers, environment, metrics, lifecycle }: DoorParts,
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
     accounts,
     region: config.region,
     domains: config.s3.baseDomains,
+    objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
@@ -41,6 +44,7 @@ export async function openS3Door(
     },
     compute: nativeCompute(loadNative()),
     environment,
+    lifecycle,
     observe: s3Observer(metrics),
   });
 }

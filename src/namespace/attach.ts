@@ -23,6 +23,7 @@ import type { Parts } from './parts.ts';
 import { decodeDentry, encodeInode, type Dentry, type EntryName, type Inode } from './records.ts';
 import { sealedVersion } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
+import { compareTimes } from './time.ts';
 import { dropNullVersion, retire, type KeyChange } from './versions.ts';
 import type { ObjectLock } from './version.ts';
 import { writeOutCurrent } from './head.ts';
@@ -66,7 +67,7 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
 
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
-  const { ifMatch, ifNoneMatch } = expect;
+  const { ifMatch, ifNoneMatch, ifUnchanged } = expect;
   requireState(inode, expect);
   const matches = (etags: readonly string[]): boolean =>
     inode !== undefined && etags.some((etag) => etag === '*' || etag === facetOf(inode).etag);
@@ -76,7 +77,19 @@ export function requireExpected(inode: Inode | undefined, expect: Expectation, k
   if (ifNoneMatch !== undefined && matches(ifNoneMatch)) {
     throw new Fault('precondition-failed', 'object', 'If-None-Match');
   }
+  if (ifUnchanged !== undefined && !isUnchanged(inode, ifUnchanged))
+    throw new Fault('precondition-failed', 'object', 'changed meanwhile');
 }
+
+/** Content has its generation; old versions have no name; everything else that changes advances the ctime. */
+const isUnchanged = (
+  inode: Inode | undefined,
+  { ino, linkCount, contentGeneration, ctime }: NonNullable<Expectation['ifUnchanged']>,
+): boolean =>
+  inode?.ino === ino &&
+  inode.linkCount === linkCount &&
+  inode.contentGeneration === contentGeneration &&
+  compareTimes(inode.ctime, ctime) === 0;
 
 /** API_DeleteObject, x-amz-if-match-*; API_RenameObject, x-amz-rename-source-* and If-*-Since. */
 function requireState(

@@ -185,6 +185,7 @@ export function facetOf(inode: Inode): ObjectFacet {
     checksums: [],
     parts: [],
     tags: facet?.tags ?? [],
+    ...(facet?.acl === undefined ? {} : { acl: facet.acl }),
     storageClass: facet?.storageClass ?? 'STANDARD',
   };
 }

@@ -13,10 +13,10 @@ import {
   uploadRange,
   versionRange,
 } from './keys.ts';
-import type { Bucket, Caller, Ino } from './namespace.ts';
+import type { Bucket, Caller, Ino, NewBucket } from './namespace.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
-import { decodeBucket, encodeBucket, encodeInode } from './records.ts';
+import { decodeBucket, encodeBucket, encodeInode, NO_RULES } from './records.ts';
 import { TreeEdit } from './tree-edit.ts';
 import { abortAll } from './uploads.ts';
 import type { BucketRules } from './version.ts';
@@ -47,7 +47,7 @@ export async function ensureRoot(parts: Parts): Promise<void> {
 export async function createBucket(
   parts: Parts,
   caller: Caller,
-  { name, owner, rules }: Pick<Bucket, 'name' | 'owner' | 'rules'>,
+  { name, owner, objectOwnership, documents, rules = NO_RULES }: Pick<Bucket, 'name'> & NewBucket,
 ): Promise<Bucket> {
   return parts.kv.transact('durable', async (tx) => {
     const known = await tx.get(bucketKey(name));
@@ -60,7 +60,9 @@ export async function createBucket(
     edit.makeDirectory({ ...inode, rules, names: [{ parent: ROOT, name: Buffer.from(name) }] });
     const beside = await pairOf(tx, ROOT, Buffer.from(name));
     edit.add(ROOT, Buffer.from(name), { ino, kind: 'directory', beside });
-    const row = { ino, createdAt: edit.now, configurations: [], owner, rules };
+    for (const [title, document] of documents ?? []) tx.put(configurationKey(ino, title), document);
+    const configurations = [...(documents?.keys() ?? [])];
+    const row = { ino, createdAt: edit.now, configurations, owner, objectOwnership, rules };
     tx.put(bucketKey(name), encodeBucket(row));
     edit.finish();
     return { name, ...row };

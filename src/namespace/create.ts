@@ -13,20 +13,8 @@ import {
 import { encryptionOfNew } from './content-key.ts';
 import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
-import type {
-  Attributes,
-  AttributeWish,
-  Caller,
-  Change,
-  Created,
-  CreateMode,
-  Ino,
-  Kind,
-  Name,
-  PosixName,
-  SpecialFile,
-  Place,
-} from './namespace.ts';
+import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
+import type { AttributeWish, Created, CreateMode, SpecialFile, Place } from './file-tree.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';

@@ -12,7 +12,8 @@ import {
 import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
 import { directoryKey, isDirectoryEntry, nameOfEntry, orderRange, ordinalOfKey } from './keys.ts';
-import type { Attributes, Caller, DirectoryEntry, Ino, Name, PosixName, Place } from './namespace.ts';
+import type { Attributes, Caller, Ino, Name, PosixName } from './namespace.ts';
+import type { DirectoryEntry, Place } from './file-tree.ts';
 import { parentOf } from './names.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';

@@ -12,6 +12,8 @@ import type {
   VersionId,
   VersionsOptions,
 } from './version.ts';
+import type { FileTree } from './file-tree.ts';
+import type { Completion, PartSummary, UploadAt, UploadSummary } from './upload.ts';
 
 /** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
 export type Ino = number & { readonly brand: 'Ino' };
@@ -78,6 +80,23 @@ export interface Tag {
   readonly value: string;
 }
 
+/** S3's word for what a grant allows. */
+export type Permission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP' | 'FULL_CONTROL';
+
+/** The grantee is an account or a group, in words of the door. */
+export interface Grant {
+  readonly grantee: string;
+  readonly permission: Permission;
+}
+
+/** To whom an object belongs and what others may do with it. The namespace keeps it, the doors give it meaning. */
+export interface AccessControl {
+  /** Id of an account. */
+  readonly owner: string;
+  /** At most ACL_GRANTS_MAX. */
+  readonly grants: readonly Grant[];
+}
+
 /** One part of a multipart object, as it was uploaded. */
 export interface ObjectPart {
   /** In bytes. */
@@ -101,10 +120,12 @@ export interface ObjectFacet {
   readonly storageClass: string;
   /** In the order in which they were given; keys are unique. */
   readonly tags: readonly Tag[];
+  /** Absent: the object belongs to the owner of its bucket, and nobody else may do anything with it. */
+  readonly acl?: AccessControl | undefined;
 }
 
-/** What may change while the content stays. */
-export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'storageClass'>;
+/** What may change while the content stays. Without `acl` that stays as it was. */
+export type FacetChange = Pick<ObjectFacet, 'headers' | 'metadata' | 'tags' | 'acl' | 'storageClass'>;
 
 export interface Found {
   readonly attributes: Attributes;
@@ -112,7 +133,7 @@ export interface Found {
   readonly lock: ObjectLock;
   /**
    * Always whole: a file that NFS has written has an opaque ETag with a dash, made from its content generation, no
-   * checksums, and the headers, metadata and tags that it had before. Symlinks read as their target (`inode/symlink`),
+   * checksums, and the headers, metadata, tags and ACL that it had before. Symlinks read as their target (`inode/symlink`),
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
@@ -139,6 +160,8 @@ export interface Expectation {
   readonly ifSize?: number;
   /** Whole seconds since the epoch. Does not hold when there is no object. */
   readonly ifModifiedSince?: number;
+  /** As it was seen: still the same inode, current or an old version as then, and nothing of it has changed since. */
+  readonly ifUnchanged?: Pick<Attributes, 'ino' | 'linkCount' | 'contentGeneration' | 'ctime'>;
 }
 
 export interface Bucket {
@@ -150,10 +173,39 @@ export interface Bucket {
   readonly configurations: readonly BucketConfigurationName[];
   /** Id of the account that it belongs to; `undefined`: root's. The namespace keeps it, the doors give it meaning. */
   readonly owner: string | undefined;
+  /** `undefined`: never set, or taken away. It stands here because every request wants to know it. */
+  readonly objectOwnership: ObjectOwnership | undefined;
 }
 
+/** AWS API reference, OwnershipControlsRule. The namespace keeps it, the doors give it meaning. */
+export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
+
 /** The configuration documents that a bucket may have. */
-export type BucketConfigurationName = 'cors' | 'encryption' | 'tagging';
+export type BucketConfigurationName =
+  | 'accelerate'
+  | 'acl'
+  | 'analytics'
+  | 'cors'
+  | 'encryption'
+  | 'intelligent-tiering'
+  | 'inventory'
+  | 'lifecycle'
+  | 'metrics'
+  | 'notification'
+  | 'policy'
+  | 'public-access-block'
+  | 'replication'
+  | 'requestPayment'
+  | 'tagging';
+
+/** How a bucket begins. */
+export interface NewBucket {
+  readonly owner?: Bucket['owner'];
+  readonly objectOwnership?: Bucket['objectOwnership'];
+  readonly rules?: BucketRules;
+  /** As putBucketConfiguration takes them. */
+  readonly documents?: ReadonlyMap<BucketConfigurationName, Uint8Array>;
+}
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -196,158 +248,16 @@ export interface WalkPage {
   readonly next: Uint8Array | undefined;
 }
 
-export interface UploadSummary {
-  readonly key: ObjectKey;
-  readonly uploadId: string;
-  readonly initiatedAt: Time;
-  /** As given to createUpload. */
-  readonly facet: ObjectFacet;
-  /** Wanted for the parts and the whole, as given to createUpload. */
-  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
-  /** Drafts of its parts have this key. */
-  readonly encryption: Encryption | undefined;
-}
-
-export interface PartSummary {
-  readonly number: number;
-  readonly etag: string;
-  readonly size: number;
-  readonly modifiedAt: Time;
-  readonly checksums: readonly Checksum[];
-}
-
-export interface DirectoryEntry {
-  readonly name: PosixName;
-  /** Pass it as `after` to go on behind this entry; stays good when the entry is gone. Always > 2. */
-  readonly cookie: number;
-  readonly attributes: Attributes;
-}
-
-/** `undefined` members stay as they are. 'now' is the server's clock. */
-export interface AttributeWish {
-  readonly mode?: number | undefined;
-  readonly uid?: number | undefined;
-  readonly gid?: number | undefined;
-  readonly size?: number | undefined;
-  readonly atime?: Time | 'now' | undefined;
-  readonly mtime?: Time | 'now' | undefined;
-}
-
-/** Exclusive: 8 bytes that make a retry of the same create succeed (RFC 1813 §3.3.8). */
-export type CreateMode =
-  { readonly how: 'unchecked' | 'guarded' } | { readonly how: 'exclusive'; readonly verifier: Uint8Array };
-
-/** What mknod makes besides files and directories. */
-export type SpecialFile =
-  | { readonly kind: 'symlink'; readonly target: Uint8Array }
-  | { readonly kind: 'fifo' | 'socket' }
-  | { readonly kind: 'block' | 'character'; readonly device: Attributes['device'] };
-
-export interface Created {
-  readonly directory: Change;
-  readonly attributes: Attributes;
-}
-
-/** A name in a directory. */
-export interface Place {
-  readonly directory: Ino;
-  readonly name: PosixName;
-}
-
-/** The tree as POSIX sees it. Every change of names or attributes is durable before it resolves. */
-export interface FileTree {
-  root(): Ino;
-  attributes(ino: Ino): Promise<Attributes>;
-  /** The granted subset of `wanted`, bits of NFS ACCESS3 (RFC 1813 §3.3.4). */
-  access(caller: Caller, ino: Ino, wanted: number): Promise<{ granted: number; attributes: Attributes }>;
-  /** `.` and `..` are understood. */
-  lookup(caller: Caller, place: Place): Promise<{ attributes: Attributes; directory: Attributes }>;
-  /** `guard` is the ctime the client believes in; Fault('not-sync') when it differs (RFC 1813 §3.3.2). */
-  setAttributes(
-    caller: Caller,
-    ino: Ino,
-    request: { readonly wish: AttributeWish; readonly guard?: Time | undefined },
-  ): Promise<Change>;
-  readlink(caller: Caller, ino: Ino): Promise<{ target: Uint8Array; attributes: Attributes }>;
-  read(
-    caller: Caller,
-    ino: Ino,
-    range: { readonly offset: number; readonly length: number },
-  ): Promise<{ parts: readonly Uint8Array[]; length: number; eof: boolean; attributes: Attributes }>;
-  /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
-  write(
-    caller: Caller,
-    ino: Ino,
-    request: { readonly offset: number; readonly data: Uint8Array; readonly stable: boolean },
-  ): Promise<Change>;
-  /** Everything written to `ino` before the call is durable when it resolves. */
-  commit(caller: Caller, ino: Ino): Promise<Change>;
-  create(
-    caller: Caller,
-    place: Place,
-    request: { readonly mode: CreateMode; readonly wish: AttributeWish },
-  ): Promise<Created>;
-  makeDirectory(caller: Caller, place: Place, wish: AttributeWish): Promise<Created>;
-  makeSpecial(
-    caller: Caller,
-    place: Place,
-    request: { readonly special: SpecialFile; readonly wish: AttributeWish },
-  ): Promise<Created>;
-  remove(caller: Caller, place: Place): Promise<Change>;
-  removeDirectory(caller: Caller, place: Place): Promise<Change>;
-  rename(
-    caller: Caller,
-    places: { readonly from: Place; readonly to: Place },
-  ): Promise<{ from: Change; to: Change }>;
-  link(caller: Caller, ino: Ino, place: Place): Promise<{ directory: Change; attributes: Attributes }>;
-  /** Without `.` and `..`. `after` 0 is the start. `eof` when nothing follows the last entry. */
-  entries(
-    caller: Caller,
-    directory: Ino,
-    page: { readonly after: number; readonly entriesMax: number },
-  ): Promise<{ entries: readonly DirectoryEntry[]; eof: boolean; directory: Attributes }>;
-  statistics(): Promise<Statistics>;
-  /** By name, as xattr(7) names them. They survive an edit of the content; S3 user metadata lives beside them. */
-  extendedAttributes(caller: Caller, ino: Ino): Promise<ReadonlyMap<string, Uint8Array>>;
-  /** `undefined` removes; Fault('not-found') when there is none, 'no-space' when all of an inode's would be too long. */
-  setExtendedAttribute(
-    caller: Caller,
-    ino: Ino,
-    attribute: { readonly name: string; readonly value: Uint8Array | undefined },
-  ): Promise<void>;
-}
-
-export interface Statistics {
-  readonly bytesTotal: number;
-  readonly bytesFree: number;
-  readonly inodesTotal: number;
-  readonly inodesFree: number;
-}
-
 /** An object, or the place for one. */
 export interface ObjectAt {
   readonly bucket: Ino;
   readonly key: ObjectKey;
 }
 
-export interface UploadAt extends ObjectAt {
-  readonly uploadId: string;
-}
-
-export interface Completion extends UploadAt {
-  readonly parts: readonly { readonly number: number; readonly etag: string }[];
-  readonly facet: ObjectFacet;
-  readonly expect: Expectation;
-}
-
 /** The tree as S3 sees it. Every change is durable before it resolves. Bucket faults have the subject 'bucket'. */
 export interface ObjectStore {
   /** Fault('exists', 'bucket') when there is one. The name is validated by the door. */
-  createBucket(
-    caller: Caller,
-    name: string,
-    given?: { readonly owner?: string | undefined; readonly rules?: BucketRules },
-  ): Promise<Bucket>;
+  createBucket(caller: Caller, name: string, birth?: NewBucket): Promise<Bucket>;
   bucket(name: string): Promise<Bucket | undefined>;
   /** In byte order of names. */
   buckets(): Promise<readonly Bucket[]>;
@@ -362,12 +272,23 @@ export interface ObjectStore {
     name: BucketConfigurationName,
     document: Uint8Array,
   ): Promise<void>;
+  /** The same when the document is still `from` (`undefined`: there is none), and nothing, which is `false`, when it is not. */
+  replaceBucketConfiguration(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    name: BucketConfigurationName,
+    change: { readonly from: Uint8Array | undefined; readonly to: Uint8Array | undefined },
+  ): Promise<boolean>;
   /** Absent is success. */
   deleteBucketConfiguration(
     bucket: Pick<Bucket, 'ino' | 'name'>,
     name: BucketConfigurationName,
   ): Promise<void>;
 
+  /** Replaces the bucket's object ownership; `undefined` takes it away. */
+  setBucketOwnership(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    objectOwnership: ObjectOwnership | undefined,
+  ): Promise<void>;
   /**
    * Fault('conflict', 'bucket') for what AWS calls an invalid bucket state: object lock without versioning, versioning
    * that goes while object lock is on, object lock that is taken away.
@@ -398,6 +319,10 @@ export interface ObjectStore {
   changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
+  /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
+  setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
+  /** The same for the ACL of that very inode: `undefined` also when the key leads to another one by now. */
+  setAcl(at: VersionAt & Pick<Attributes, 'ino'>, acl: AccessControl | undefined): Promise<Found | undefined>;
   /**
    * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
    * when that would loosen a lock that holds. What is written over NFS afterwards is another version.
@@ -414,8 +339,8 @@ export interface ObjectStore {
   /**
    * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
    * directories come and go as for a PUT and a DELETE; so do versions, where there are any. A key renamed to itself stays
-   * as it is. Fault('not-found', 'object') when there is no source; `from.expect` speaks of the source, `to.expect` of
-   * what the target was.
+   * as it is. Fault('not-found', 'object') when there is no source, unless `token` (1..64 bytes) is that of the rename
+   * that made the target: a retry.
    */
   renameKey(
     caller: Caller,
@@ -423,6 +348,7 @@ export interface ObjectStore {
     keys: {
       readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
       readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+      readonly token?: string | undefined;
     },
   ): Promise<Found>;
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
@@ -435,7 +361,7 @@ export interface ObjectStore {
   createUpload(
     caller: Caller,
     to: ObjectAt &
-      Pick<UploadSummary, 'facet' | 'checksum'> & {
+      Pick<UploadSummary, 'facet' | 'checksum' | 'initiator'> & {
         readonly lock?: ObjectLock | undefined;
         readonly encryption?: Encryption | undefined;
       },

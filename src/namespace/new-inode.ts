@@ -1,7 +1,8 @@
 import type { Time } from '../environment.ts';
 import { SET_GID } from './permissions.ts';
 import { NO_CONTENT } from './extents.ts';
-import type { Attributes, AttributeWish, Caller, Ino, Kind } from './namespace.ts';
+import type { Attributes, Caller, Ino, Kind } from './namespace.ts';
+import type { AttributeWish } from './file-tree.ts';
 import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_RARE, type Inode } from './records.ts';
 
 export const MODE_BITS = 0o7777;

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet } from './attach.ts';
 import { attributes, ifStale } from './attributes.ts';
-import { bucketConfiguration, changeBucketConfiguration } from './bucket-configuration.ts';
+import {
+  bucketConfiguration,
+  changeBucketConfiguration,
+  setBucketOwnership,
+} from './bucket-configuration.ts';
 import {
   bucket,
   buckets,
@@ -16,11 +20,11 @@ import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
-import type { Draft, FileTree, Namespace, ObjectStore } from './namespace.ts';
+import type { Draft, Namespace, ObjectStore } from './namespace.ts';
+import type { FileTree } from './file-tree.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
-import { NO_RULES } from './records.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
@@ -28,7 +32,8 @@ import { renameKey } from './rename-key.ts';
 import { Rewrap } from './rewrap.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
-import { setTags } from './set-tags.ts';
+import { setStorageClass } from './set-storage-class.ts';
+import { setAcl, setTags } from './set-tags.ts';
 import {
   abortUpload,
   completeUpload,
@@ -100,16 +105,20 @@ function ourDraft(draft: Draft): FileDraft {
 
 function objectStore(parts: Parts): ObjectStore {
   return {
-    createBucket: (caller, name, given = {}) =>
-      createBucket(parts, caller, { name, owner: given.owner, rules: given.rules ?? NO_RULES }),
+    createBucket: (caller, name, birth) => createBucket(parts, caller, { name, ...birth }),
     bucket: (name) => bucket(parts, name),
     buckets: () => buckets(parts),
     deleteBucket: (name) => deleteBucket(parts, name),
     bucketConfiguration: (ino, name) => bucketConfiguration(parts, ino, name),
-    putBucketConfiguration: (which, name, document) =>
-      changeBucketConfiguration(parts, which, { name, document }),
-    deleteBucketConfiguration: (which, name) =>
-      changeBucketConfiguration(parts, which, { name, document: undefined }),
+    putBucketConfiguration: async (which, name, document) => {
+      await changeBucketConfiguration(parts, which, { name, document });
+    },
+    replaceBucketConfiguration: (which, name, { from, to }) =>
+      changeBucketConfiguration(parts, which, { name, document: to, from: { document: from } }),
+    deleteBucketConfiguration: async (which, name) => {
+      await changeBucketConfiguration(parts, which, { name, document: undefined });
+    },
+    setBucketOwnership: (which, objectOwnership) => setBucketOwnership(parts, which, objectOwnership),
     changeBucketRules: (which, change) => changeBucketRules(parts, which, change),
     head: (at) => head(parts, at),
     open: (at, customerKey) => open(parts, at, customerKey),
@@ -117,7 +126,9 @@ function objectStore(parts: Parts): ObjectStore {
     draft: async (_caller, key) => new FileDraft(parts, key),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
+    setAcl: (at, acl) => setAcl(parts, at, acl),
     setTags: (at, tags) => setTags(parts, at, tags),
+    setStorageClass: (at, storageClass) => setStorageClass(parts, at, storageClass),
     setLock: (at, change) => setLock(parts, at, change),
     removeKey: (at) => removeKey(parts, at),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),

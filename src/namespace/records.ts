@@ -3,6 +3,7 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import { readAcl, writeAcl } from './acl-record.ts';
 import type {
   Attributes,
   BucketConfigurationName,
@@ -11,6 +12,7 @@ import type {
   Kind,
   Name,
   ObjectFacet,
+  ObjectOwnership,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
@@ -60,7 +62,7 @@ export interface Inode {
   readonly names: readonly EntryName[];
   /** Symlinks only. */
   readonly target: Uint8Array;
-  /** Of an exclusive create (RFC 1813 §3.3.8), else empty. */
+  /** Makes a retry succeed: of an exclusive create (RFC 1813 §3.3.8) or a rename with a token (API_RenameObject). */
   readonly createVerifier: Uint8Array;
   /** `undefined`: the extents have rows of their own, under `contentId`. Ascending, without overlap. */
   readonly extents: readonly Extent[] | undefined;
@@ -290,6 +292,7 @@ function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
   });
   writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
   writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
+  writeAcl(writer, facet.acl);
 }
 
 function readFacet(reader: RecordReader): StoredFacet {
@@ -302,6 +305,7 @@ function readFacet(reader: RecordReader): StoredFacet {
     parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
     tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
     storageClass: reader.text() || STANDARD,
+    ...readAcl(reader),
   };
 }
 
@@ -361,15 +365,18 @@ export interface BucketRow {
   readonly configurations: readonly BucketConfigurationName[];
   /** `undefined`: root's. */
   readonly owner: string | undefined;
+  readonly objectOwnership: ObjectOwnership | undefined;
   readonly rules: BucketRules;
 }
 
-export function encodeBucket({ ino, createdAt, configurations, owner, rules }: BucketRow): Uint8Array {
+export function encodeBucket(row: BucketRow): Uint8Array {
+  const { ino, createdAt, configurations, owner, objectOwnership, rules } = row;
   const writer = new RecordWriter().number(ino);
   writeTime(writer, createdAt);
   writer.list(configurations, (name) => writer.text(name));
   writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
   writeRules(writer, rules);
+  writer.list(objectOwnership === undefined ? [] : [objectOwnership], (text) => writer.text(text));
   return writer.finish();
 }
 
@@ -380,8 +387,9 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
   const [owner] = reader.list(() => reader.text());
   const rules = readRules(reader);
+  const [objectOwnership] = reader.list(() => reader.text() as ObjectOwnership);
   reader.end();
-  return { ino, createdAt, configurations, owner, rules };
+  return { ino, createdAt, configurations, owner, rules, objectOwnership };
 }
 
 export interface UploadRow {
@@ -391,6 +399,7 @@ export interface UploadRow {
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
   /** Of all parts and of the object that they become. */
   readonly encryption: Encryption | undefined;
+  readonly initiator?: string | undefined;
   readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
@@ -400,7 +409,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
   writeTime(writer, row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, lock, completed } = row;
+  const { checksum, lock, completed, initiator } = row;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
     writer.text(algorithm).text(type),
   );
@@ -410,7 +419,10 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writer.list(completed === undefined ? [] : [completed], (inode) => {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
-  if (row.encryption !== undefined) writeEncryption(writer, row.encryption);
+  writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
+  writer.list(row.encryption === undefined ? [] : [row.encryption], (it) => {
+    writeEncryption(writer, it);
+  });
   return writer.finish();
 }
 
@@ -426,10 +438,11 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     }))[0],
     lock: reader.list(() => readLock(reader))[0],
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
-    encryption: reader.hasMore() ? readEncryption(reader) : undefined,
   };
+  const [initiator] = reader.list(() => reader.text());
+  const [encryption] = reader.list(() => readEncryption(reader));
   reader.end();
-  return row;
+  return initiator === undefined ? { ...row, encryption } : { ...row, encryption, initiator };
 }
 
 export interface PartRow {

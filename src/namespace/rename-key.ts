@@ -19,7 +19,12 @@ interface KeyRename {
   readonly bucket: Ino;
   readonly from: { readonly key: ObjectKey; readonly expect: Expectation };
   readonly to: { readonly key: ObjectKey; readonly expect: Expectation };
+  readonly token?: string | undefined;
 }
+
+/** As the inode keeps it: longer than any verifier of RFC 1813, which has 8 bytes. */
+const verifierOf = ({ token }: KeyRename): Uint8Array =>
+  token === undefined ? new Uint8Array(0) : Buffer.from(`rename by ${token}`);
 
 /** See ObjectStore.renameKey. */
 export async function renameKey(parts: Parts, caller: Caller, request: KeyRename): Promise<Found> {
@@ -31,11 +36,15 @@ export async function renameKey(parts: Parts, caller: Caller, request: KeyRename
     const { rules } = await requireBucket(tx, bucket);
     const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
     const source = await resolve(tx, bucket, from.key);
+    const target = await resolve(tx, bucket, to.key);
+    const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
+    if (source === undefined && replaced !== undefined && isMadeBy(request, replaced.inode))
+      return replaced.inode;
     if (source === undefined) throw new Fault('not-found', 'object', printable(from.key));
     const moving = await loadInode(tx, source.dentry.ino);
     requireExpected(current(moving), from.expect, from.key);
-    const target = await resolve(tx, bucket, to.key);
-    const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
+    if (replaced === undefined && to.expect.ifMatch !== undefined)
+      throw new Fault('precondition-failed', 'object', 'If-Match');
     requireExpected(replaced && current(replaced.inode), to.expect, to.key);
     if (Buffer.compare(from.key, to.key) === 0) return moving;
     const moved = await move(change, request, { caller, named: { ...source, inode: moving }, replaced });
@@ -44,6 +53,12 @@ export async function renameKey(parts: Parts, caller: Caller, request: KeyRename
     return moved;
   });
   return foundOf(current(inode));
+}
+
+/** The same rename, sent again: its first answer may have been lost. */
+function isMadeBy(request: KeyRename, { createVerifier }: Inode): boolean {
+  const verifier = verifierOf(request);
+  return verifier.length > 0 && Buffer.compare(verifier, createVerifier) === 0;
 }
 
 interface Move {
@@ -78,19 +93,23 @@ async function move(
   if (isKept(change, name, inode)) await keepCopy(change, source, inode);
   await markDeleted(change, source);
   await dropNullVersion(change, target);
-  return enter(change, named, target.entry);
+  return enter(change, { ...named, createVerifier: verifierOf(request) }, target.entry);
 }
 
-async function enter(change: KeyChange, named: NamedInode, entry: EntryName): Promise<Inode> {
+async function enter(
+  change: KeyChange,
+  named: NamedInode & Pick<Inode, 'createVerifier'>,
+  entry: EntryName,
+): Promise<Inode> {
   const { parts, edit, rules } = change;
-  const { inode } = named;
+  const { inode, createVerifier } = named;
   const beside = await pairOf(edit.tx, entry.parent, entry.name);
   edit.add(entry.parent, entry.name, { ino: inode.ino, kind: inode.kind, beside });
   const left = { ...inode, names: withoutName(inode, named) };
   const versioned =
     rules.versioning === 'off' ? {} : sealedVersion(parts, rules, { now: edit.now, lock: undefined });
   const ctime = nextCtime(parts, inode, edit.now);
-  const moved = { ...left, ...versioned, names: withName(left, entry), ctime };
+  const moved = { ...left, ...versioned, names: withName(left, entry), createVerifier, ctime };
   edit.tx.put(inodeKey(inode.ino), encodeInode(moved));
   return moved;
 }

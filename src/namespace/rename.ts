@@ -14,7 +14,8 @@ import {
   type FoundEntry,
 } from './find.ts';
 import { dentryRange, entryOfDentryKey, inodeKey } from './keys.ts';
-import type { Caller, Change, Ino, Name, Place } from './namespace.ts';
+import type { Caller, Change, Ino, Name } from './namespace.ts';
+import type { Place } from './file-tree.ts';
 import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';

@@ -7,7 +7,8 @@ import { contentOf } from './content-key.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
-import type { Attributes, AttributeWish, Caller, Change, Ino } from './namespace.ts';
+import type { Attributes, Caller, Change, Ino } from './namespace.ts';
+import type { AttributeWish } from './file-tree.ts';
 import { MODE_BITS } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import {

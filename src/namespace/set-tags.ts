@@ -1,18 +1,33 @@
 import { facetOf, foundOf, nextCtime, withDirty } from './attributes.ts';
 import { inodeAt } from './head.ts';
 import { inodeKey } from './keys.ts';
-import type { Found, Tag } from './namespace.ts';
+import type { AccessControl, Attributes, Found, ObjectFacet, Tag } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode } from './records.ts';
 import type { VersionAt } from './version.ts';
 
 /** See ObjectStore.setTags. */
-export async function setTags(parts: Parts, at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined> {
+export const setTags = (parts: Parts, at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined> =>
+  replaceInFacet(parts, at, { tags });
+
+/** See ObjectStore.setAcl. */
+export const setAcl = (
+  parts: Parts,
+  at: VersionAt & Pick<Attributes, 'ino'>,
+  acl: AccessControl | undefined,
+): Promise<Found | undefined> => replaceInFacet(parts, at, { acl });
+
+/** The object stays as old as it was: only its ctime changes. */
+async function replaceInFacet(
+  parts: Parts,
+  at: VersionAt & Partial<Pick<Attributes, 'ino'>>,
+  change: Pick<ObjectFacet, 'tags'> | Pick<ObjectFacet, 'acl'>,
+): Promise<Found | undefined> {
   const inode = await parts.kv.transact('durable', async (tx) => {
     const stored = await inodeAt(tx, at);
-    if (stored === undefined) return undefined;
+    if (stored === undefined || (at.ino !== undefined && at.ino !== stored.ino)) return undefined;
     const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
-    const facet = { ...facetOf(stored), tags, contentGeneration: stored.contentGeneration };
+    const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime };
     tx.put(inodeKey(stored.ino), encodeInode(changed));
     return changed;

@@ -16,16 +16,8 @@ import {
   uploadKey,
   uploadRange,
 } from './keys.ts';
-import type {
-  Caller,
-  Found,
-  Ino,
-  ObjectKey,
-  PartSummary,
-  UploadSummary,
-  Completion,
-  UploadAt,
-} from './namespace.ts';
+import type { Caller, Found, Ino, ObjectKey } from './namespace.ts';
+import type { PartSummary, UploadSummary, Completion, UploadAt } from './upload.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import {
@@ -82,26 +74,28 @@ async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload>
 }
 
 const summaryOf = (key: ObjectKey, row: UploadRow): UploadSummary => {
-  const { uploadId, initiatedAt, facet, checksum, encryption } = row;
-  return { key, uploadId, initiatedAt, facet, checksum, encryption };
+  const { uploadId, initiatedAt, facet, checksum, encryption, initiator } = row;
+  const summary = { key, uploadId, initiatedAt, facet, checksum, encryption };
+  return initiator === undefined ? summary : { ...summary, initiator };
 };
 
 /** See ObjectStore.createUpload. */
 export async function createUpload(
   parts: Parts,
-  upload: Omit<Attachment, 'expect'> &
-    Pick<UploadSummary, 'checksum'> & { readonly encryption?: Encryption | undefined },
+  to: Omit<Attachment, 'expect'> &
+    Pick<UploadSummary, 'checksum' | 'initiator'> & { readonly encryption?: Encryption | undefined },
 ): Promise<UploadSummary> {
   const { kv, sequence, environment } = parts;
-  const { bucket, key, facet, checksum, lock } = upload;
+  const { bucket, key, facet, checksum, lock, initiator } = to;
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
   const initiatedAt = environment.clock.wall();
   return kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
-    const encryption = await settled(parts, tx, upload.encryption);
-    const row = { uploadId, initiatedAt, facet, checksum, lock, encryption, completed: undefined };
+    const encryption = await settled(parts, tx, to.encryption);
+    const given = { facet, checksum, lock, encryption, initiator };
+    const row = { uploadId, initiatedAt, ...given, completed: undefined };
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
     return summaryOf(key, row);
   });

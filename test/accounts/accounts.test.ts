@@ -6,7 +6,7 @@ import { decodeUser, encodeUser } from '../../src/accounts/records.ts';
 import { SecretBox } from '../../src/accounts/secret-box.ts';
 import { Fault } from '../../src/fault.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
-import { KEYS_PER_USER_MAX, SECRETS_KEY_BYTES } from '../../src/limits.ts';
+import { KEYS_PER_USER_MAX, POLICIES_PER_USER_MAX, SECRETS_KEY_BYTES } from '../../src/limits.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { openMemoryAccounts, root } from './memory-accounts.ts';
 
@@ -32,7 +32,14 @@ test('a user is found by its key, with an account of its own', async () => {
   assert.match(user.account.id, /^\d{12}$/);
   assert.match(user.account.canonicalId, /^[0-9a-f]{64}$/);
   const found = accounts.find('ALICE-KEY');
-  assert.deepEqual(found, { ...pair, account: user.account, uid: 1000, gid: 100, isRoot: false });
+  assert.deepEqual(found, {
+    ...pair,
+    account: user.account,
+    uid: 1000,
+    gid: 100,
+    isRoot: false,
+    policies: undefined,
+  });
   assert.equal(accounts.find('ALICE-KEY'), found);
   assert.deepEqual(accounts.account(user.account.id), user.account);
   const other = await accounts.create({ name: 'bob' });
@@ -168,6 +175,7 @@ test('a user of the config keeps its account over starts, and without the config
     uid: 70,
     gid: 8,
     isRoot: false,
+    policies: undefined,
   });
   const third = await openMemoryAccounts(engine, { seed: 3 });
   assert.equal(third.find('DORA-KEY'), undefined);
@@ -212,12 +220,74 @@ test('what was written of a user is read as that user', () =>
             ),
             { maxLength: KEYS_PER_USER_MAX },
           ),
+          policies: fc.array(fc.record({ name: fc.string(), text: fc.string() }, plain), { maxLength: 3 }),
         },
         plain,
       ),
       (row) => assert.deepEqual(decodeUser(encodeUser(row)), row),
     ),
   ));
+
+const allow = (...actions: string[]): string =>
+  JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: actions, Resource: '*' } });
+
+test('policies of a user are kept, replaced and deleted, and its key knows them at once', async () => {
+  const engine = new MemoryEngine();
+  const accounts = await openMemoryAccounts(engine);
+  await accounts.create({ name: 'alice', key: pair });
+  const known = (it: Accounts): readonly (string | undefined)[] | undefined =>
+    it.find('ALICE-KEY')?.policies?.map(({ statements }) => statements[0]?.actions.patterns[0]?.text);
+  assert.equal(known(accounts), undefined);
+  await accounts.putPolicy('alice', { name: 'read', text: allow('s3:Get*') });
+  await accounts.putPolicy('alice', { name: 'write', text: allow('s3:Put*') });
+  await accounts.putPolicy('alice', { name: 'read', text: allow('s3:List*') });
+  assert.deepEqual(known(accounts), ['s3:put*', 's3:list*']);
+  const survivor = await openMemoryAccounts(engine.crash(seededRandom(5)), { seed: 2 });
+  assert.deepEqual(known(survivor), ['s3:put*', 's3:list*']);
+  assert.deepEqual(
+    survivor.list()[0]?.policies.map(({ name, isDeclared }) => [name, isDeclared]),
+    [
+      ['write', false],
+      ['read', false],
+    ],
+  );
+  await survivor.removePolicy('alice', 'write');
+  await survivor.removePolicy('alice', 'read');
+  assert.equal(known(survivor), undefined);
+});
+
+test('policies of the config count too, and stay as they are', async () => {
+  const policies = [allow('s3:Get*')];
+  const accounts = await openMemoryAccounts(new MemoryEngine(), { declared: [{ ...declared, policies }] });
+  await accounts.putPolicy('dora', { name: 'more', text: allow('s3:Put*') });
+  assert.equal(accounts.find('DORA-KEY')?.policies?.length, 2);
+  const change = { name: 'config-1', text: allow('*') };
+  assert.equal(await outcome(accounts.putPolicy('dora', change)), 'not-permitted policy');
+  assert.equal(await outcome(accounts.removePolicy('dora', 'config-1')), 'not-permitted policy');
+  await assert.rejects(
+    openMemoryAccounts(new MemoryEngine(), { declared: [{ ...declared, policies: ['{}'] }] }),
+    /^Fault: policy: invalid-argument: The policy config-1 of the user dora is refused: Missing required field Statement$/,
+  );
+});
+
+test('what is no policy for a user is refused', async () => {
+  const accounts = await openMemoryAccounts(new MemoryEngine());
+  await accounts.create({ name: 'alice', key: pair });
+  const put = (name: string, text: string): Promise<string> =>
+    outcome(accounts.putPolicy('alice', { name, text }));
+  assert.equal(await put('p', '{'), 'invalid-argument policy');
+  assert.equal(await put('p', allow('s3')), 'invalid-argument policy');
+  assert.equal(
+    await put('p', allow('*').replace('"Resource":"*"', '"Resource":"bucket"')),
+    'invalid-argument policy',
+  );
+  assert.equal(await outcome(accounts.putPolicy('bob', { name: 'p', text: allow('*') })), 'not-found user');
+  assert.equal(await outcome(accounts.removePolicy('alice', 'p')), 'not-found policy');
+  for (let count = 0; count < POLICIES_PER_USER_MAX; count += 1)
+    assert.equal(await put(`p${count}`, allow('*')), 'done');
+  assert.equal(await put('one-more', allow('*')), 'quota-exceeded policy');
+  assert.equal(await put('p0', allow('s3:*')), 'done');
+});
 
 test('a sealed secret opens for its access key and key alone, and is never sealed the same twice', () => {
   const box = new SecretBox(new Uint8Array(SECRETS_KEY_BYTES), seededRandom(1));

@@ -16,6 +16,7 @@ const status: Status = {
   },
   buckets: { count: 3 },
   hot: { bytesTotal: 2 * 1024 ** 3, bytesFree: 1024 ** 3 },
+  lifecycle: { secondsPerDay: 86_400, passes: 0, counts: { expired: 0 } },
   steps: [{ name: 'sweep', state: 'failing', unitsDone: 4, failuresInRow: 2, failure: 'disk gone' }],
   health: { state: 'degraded', alerts: ['sweep fails: disk gone'] },
 };

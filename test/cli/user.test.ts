@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Accounts } from '../../src/accounts/accounts.ts';
 import { realClock } from '../../src/environment-real.ts';
@@ -75,6 +78,38 @@ suite('terrace user', () => {
     assert(accounts.list().every(({ name }) => name !== 'bob'));
   });
 
+  test('an identity policy comes, is shown, and goes', async () => {
+    const document = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*' } };
+    const folder = await mkdtemp(path.join(tmpdir(), 'terrace-policy-'));
+    const file = path.join(folder, 'policy.json');
+    await writeFile(file, JSON.stringify(document, undefined, 4));
+    const put = await user(['policy', 'put', 'alice', 'all', file]);
+    await rm(folder, { recursive: true });
+    assert.deepEqual(put.out, ['User alice has the policy all.']);
+    assert.equal(
+      (await user(['policy', 'put', 'alice', 'more', JSON.stringify(document), '--json'])).code,
+      0,
+    );
+    assert.equal(accounts.find('ALICE-KEY')?.policies?.length, 2);
+    const list = await user(['policy', 'list', 'alice']);
+    assert.deepEqual(list.out, ['policy  from', 'all     store', 'more    store']);
+    assert.deepEqual(JSON.parse((await user(['policy', 'list', 'alice', '--json'])).out[0] ?? ''), {
+      policies: [
+        { name: 'all', declared: false },
+        { name: 'more', declared: false },
+      ],
+    });
+    const get = await user(['policy', 'get', 'alice', 'all']);
+    assert.deepEqual(JSON.parse(get.out.join('\n')), document);
+    const json = await user(['policy', 'get', 'alice', 'all', '--json']);
+    assert.deepEqual(JSON.parse(json.out[0] ?? ''), { name: 'all', declared: false, document });
+    for (const name of ['all', 'more'])
+      assert.deepEqual((await user(['policy', 'delete', 'alice', name])).out, [
+        `The policy ${name} of alice is deleted.`,
+      ]);
+    assert.equal(accounts.find('ALICE-KEY')?.policies, undefined);
+  });
+
   const refused: readonly {
     args: readonly string[];
     variables?: Record<string, string>;
@@ -98,6 +133,19 @@ suite('terrace user', () => {
     },
     { args: ['create', 'a b'], code: 1, want: /^body\/name must match pattern/ },
     { args: ['create', 'alice'], code: 1, want: /^There is a user alice already\.$/ },
+    {
+      args: ['policy', 'put', 'alice', 'p', '/no/such/file'],
+      code: 2,
+      want: /^The file \/no\/such\/file cannot be read: /,
+    },
+    { args: ['policy', 'put', 'alice', 'p', '{'], code: 2, want: /^What is given is no JSON object/ },
+    {
+      args: ['policy', 'put', 'alice', 'p', '{}'],
+      code: 1,
+      want: /^The policy p of the user alice is refused: Missing required field Statement$/,
+    },
+    { args: ['policy', 'get', 'alice', 'p'], code: 1, want: /^The user alice has no policy p\.$/ },
+    { args: ['policy', 'list', 'nobody'], code: 1, want: /^There is no user nobody\.$/ },
     { args: ['delete', 'nobody'], code: 1, want: /^There is no user nobody\.$/ },
     {
       args: ['list'],
@@ -109,7 +157,7 @@ suite('terrace user', () => {
       args: ['list'],
       variables: { AWS_ACCESS_KEY_ID: 'ALICE-KEY', AWS_SECRET_ACCESS_KEY: 'the secret of alice' },
       code: 1,
-      want: /^only the root keys may make this call$/,
+      want: /^only the root keys and users with a policy that allows terrace:ListUsers may make this call$/,
     },
     {
       args: ['list'],

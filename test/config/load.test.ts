@@ -62,11 +62,23 @@ suite('settings', () => {
   test('users are declared with or without ids, and their secrets are masked', () => {
     const yaml =
       'users:\n  - { name: alice, accessKey: ALICE-KEY, secretKey: hush hush hush, uid: 1000, gid: 100 }\n' +
-      '  - { name: bob, accessKey: BOB-KEY, secretKey: hush hush too }\n';
+      '  - { name: bob, accessKey: BOB-KEY, secretKey: hush hush too, policies: ["{}", { Version: 2012-10-17 }] }\n';
     const { config, origins } = load({ yaml });
     assert.deepEqual(config.users, [
-      { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'hush hush hush', uid: 1000, gid: 100 },
-      { name: 'bob', accessKey: 'BOB-KEY', secretKey: 'hush hush too' },
+      {
+        name: 'alice',
+        accessKey: 'ALICE-KEY',
+        secretKey: 'hush hush hush',
+        uid: 1000,
+        gid: 100,
+        policies: [],
+      },
+      {
+        name: 'bob',
+        accessKey: 'BOB-KEY',
+        secretKey: 'hush hush too',
+        policies: ['{}', { Version: '2012-10-17' }],
+      },
     ]);
     const shown = renderOrigins(origins).join('\n');
     assert(shown.includes('ALICE-KEY') && shown.includes('bob') && !shown.includes('hush'));
@@ -180,6 +192,10 @@ suite('mistakes in settings are one sentence each', () => {
     {
       yaml: '[{ name: b b, accessKey: BOB-KEY, secretKey: a secret of length }]',
       want: 'users.0.name in terrace.yaml: the value must match pattern "^[A-Za-z0-9_+=,.@-]+$"',
+    },
+    {
+      yaml: '[{ name: bob, accessKey: BOB-KEY, secretKey: hush hush, policies: [7] }]',
+      want: 'users.0.policies.0 in terrace.yaml: write a text',
     },
     { yaml: `[${bob}, ${bob}]`, want: 'users: name "bob" is there twice: give each user its own' },
     {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DirectoryEntry, Ino } from '../../src/namespace/namespace.ts';
+import type { Ino } from '../../src/namespace/namespace.ts';
+import type { DirectoryEntry } from '../../src/namespace/file-tree.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, openWorld, put, root, text, user, type World } from './world.ts';
 

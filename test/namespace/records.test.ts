@@ -8,7 +8,7 @@ import {
   encodeDirectory,
   mergeDirectory,
 } from '../../src/namespace/directory-row.ts';
-import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
+import type { AccessControl, Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import type { Encryption } from '../../src/keyring/encryption.ts';
 import * as records from '../../src/namespace/records.ts';
 import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
@@ -30,18 +30,43 @@ const checksum: fc.Arbitrary<Checksum> = fc.record({
   value: text,
   type: fc.constantFrom('FULL_OBJECT', 'COMPOSITE'),
 });
-const facet = fc.record({
-  etag: text,
-  headers: map,
-  metadata: map,
-  checksums: fc.array(checksum, { maxLength: 3 }),
-  parts: fc.array(fc.record({ length: number, checksums: fc.array(checksum, { maxLength: 2 }) }), {
-    maxLength: 5,
-  }),
-  storageClass: fc.constantFrom('STANDARD', 'GLACIER'),
-  tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
-  contentGeneration: number,
+const acl: fc.Arbitrary<AccessControl> = fc.record({
+  owner: text,
+  grants: fc.array(
+    fc.record({
+      grantee: text,
+      permission: fc.constantFrom('READ', 'WRITE', 'READ_ACP', 'WRITE_ACP', 'FULL_CONTROL'),
+    }),
+    { maxLength: 3 },
+  ),
 });
+const facet = fc.record(
+  {
+    etag: text,
+    headers: map,
+    metadata: map,
+    checksums: fc.array(checksum, { maxLength: 3 }),
+    parts: fc.array(fc.record({ length: number, checksums: fc.array(checksum, { maxLength: 2 }) }), {
+      maxLength: 5,
+    }),
+    storageClass: fc.constantFrom('STANDARD', 'GLACIER'),
+    tags: fc.array(fc.record({ key: memberName, value: text }), { maxLength: 3 }),
+    contentGeneration: number,
+    acl,
+  },
+  {
+    requiredKeys: [
+      'etag',
+      'headers',
+      'metadata',
+      'checksums',
+      'parts',
+      'storageClass',
+      'tags',
+      'contentGeneration',
+    ],
+  },
+);
 const retention = fc.record({
   mode: fc.constantFrom<Retention['mode'][]>('GOVERNANCE', 'COMPLIANCE'),
   until: time,
@@ -163,17 +188,21 @@ test('the other records are read as they were written', () =>
           const bucket = {
             ino: each.ino,
             createdAt: at,
-            configurations: ['cors', 'tagging'] as const,
+            configurations: ['acl', 'cors'] as const,
             owner,
             rules: each.rules,
           };
-          check(records.decodeBucket(records.encodeBucket(bucket)), bucket);
+          for (const objectOwnership of [undefined, 'ObjectWriter'] as const) {
+            const whole = { ...bucket, objectOwnership };
+            check(records.decodeBucket(records.encodeBucket(whole)), whole);
+          }
         }
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
           ...{ facet: given, encryption: each.encryption, completed: is ? undefined : each },
           lock: is ? each.lock : undefined,
+          ...(is ? { initiator: '123456789012' } : {}),
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);

@@ -17,16 +17,18 @@ async function scene(keys: readonly string[]): Promise<Scene> {
 }
 
 interface Wish {
+  readonly token?: string;
   readonly from: string;
   readonly to: string;
   readonly source?: Expectation;
   readonly target?: Expectation;
 }
 
-const rename = (at: Scene, { from, to, source = {}, target = {} }: Wish): Promise<unknown> =>
+const rename = (at: Scene, { from, to, token, source = {}, target = {} }: Wish): Promise<unknown> =>
   at.namespace.objects.renameKey(s3, at.bucket.ino, {
     from: { key: bytes(from), expect: source },
     to: { key: bytes(to), expect: target },
+    token,
   });
 
 const moves: readonly (Wish & { readonly keys: readonly string[]; readonly left: readonly string[] })[] = [
@@ -62,7 +64,7 @@ const refusals: readonly (Wish & { readonly code: string | undefined })[] = [
   { from: 'a', to: 'b', source: { ifUnmodifiedSince: 0 }, code: 'precondition-failed' },
   { from: 'a', to: 'b', target: { ifNoneMatch: ['*'] }, code: 'precondition-failed' },
   { from: 'a', to: 'c', target: { ifNoneMatch: ['*'] }, code: undefined },
-  { from: 'a', to: 'c', target: { ifMatch: ['*'] }, code: 'not-found' },
+  { from: 'a', to: 'c', target: { ifMatch: ['*'] }, code: 'precondition-failed' },
   { from: 'a', to: 'b', target: { ifMatch: ['etag-of-a'] }, code: 'precondition-failed' },
   { from: 'a', to: 'b', target: { ifSize: 1 }, code: 'precondition-failed' },
   { from: 'a', to: 'c', target: { ifSize: 1 }, code: undefined },
@@ -101,4 +103,13 @@ test('what was written over NFS and is not durable yet goes with the name', asyn
   });
   await rename(at, { from: 'a', to: 'd/b' });
   assert.equal(String(await get(at, at.bucket, 'd/b')), 'CONtent of a');
+});
+
+test('a rename sent again with its token succeeds, with another or none it finds no source', async () => {
+  const at = await scene(['a']);
+  await rename(at, { from: 'a', to: 'b', token: 'once' });
+  await rename(at, { from: 'a', to: 'b', token: 'once' });
+  assert.equal(await faultOf(rename(at, { from: 'a', to: 'b', token: 'twice' })), 'not-found');
+  assert.equal(await faultOf(rename(at, { from: 'a', to: 'b' })), 'not-found');
+  assert.equal(await faultOf(rename(at, { from: 'a', to: 'c', token: 'once' })), 'not-found');
 });

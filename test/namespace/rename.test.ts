@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bucket, Caller, FileTree, Ino } from '../../src/namespace/namespace.ts';
+import type { Bucket, Caller, Ino } from '../../src/namespace/namespace.ts';
+import type { FileTree } from '../../src/namespace/file-tree.ts';
 import { checkStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, get, listed, openWorld, put, root, user, type World } from './world.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FILE_BYTES_MAX } from '../../src/limits.ts';
-import type { AttributeWish, Attributes, Caller } from '../../src/namespace/namespace.ts';
+import type { Attributes, Caller } from '../../src/namespace/namespace.ts';
+import type { AttributeWish } from '../../src/namespace/file-tree.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, get, openWorld, put, root, s3, text, user, type World } from './world.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bucket, Found, PartSummary } from '../../src/namespace/namespace.ts';
+import type { Bucket, Found } from '../../src/namespace/namespace.ts';
+import type { PartSummary } from '../../src/namespace/upload.ts';
 import { underSchedules } from '../simulation/simulation.ts';
 import { checkSettledStore, checkStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';

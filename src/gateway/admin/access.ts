@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import type { Accounts, Credential } from '../../accounts/accounts.ts';
 import { isLoopback } from '../../config/address.ts';
 import type { Clock } from '../../environment.ts';
+import { plainAddress } from '../../policy/address-range.ts';
+import { evaluateAll } from '../../policy/evaluate.ts';
+import { userArn } from '../../policy/principal.ts';
 import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
 import { verifySignature } from '../../signing/verify.ts';
 
@@ -27,15 +30,15 @@ export function isLocal({ peer, headers }: AdminCaller): boolean {
 }
 
 /** What a row asks of its caller. */
-export type Access = 'open' | 'local' | 'root';
+export type Access = 'open' | 'local' | 'granted';
 
 /**
  * Whether a call must be signed. `open`: anyone who reaches the address may make it. `local`: programs of this machine,
- * which could look into the process anyway, and others with the root keys. `root`: whoever has the root keys, from this
- * machine as well.
+ * which could look into the process anyway, and others like `granted`. `granted`: whoever has the root keys or is a user
+ * with an identity policy that allows it, from this machine as well.
  */
 export const needsSignature = (access: Access, caller: AdminCaller): boolean =>
-  access === 'root' || (access === 'local' && !isLocal(caller));
+  access === 'granted' || (access === 'local' && !isLocal(caller));
 
 export interface AdminSigning {
   readonly clock: Clock;
@@ -51,14 +54,28 @@ export interface AdminRefusal {
 
 export const unsigned: AdminRefusal = {
   status: 401,
-  message: `this call must be signed with the root keys: AWS Signature Version 4, service ${adminService}`,
+  message: `this call must be signed with the root keys or those of a user who may make it: AWS Signature Version 4, service ${adminService}`,
+};
+
+/** What a call does, in the words of policies. */
+export interface AdminQuestion {
+  /** `terrace:` and the name of the row. */
+  readonly action: string;
+  readonly resource: string;
+  readonly peer: string;
+}
+
+/** Of a call about a user; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
+export const resourceOf = (params: unknown): string => {
+  const { name } = (params ?? {}) as { readonly name?: string };
+  return `arn:aws:terrace:::${name === undefined ? '*' : `user/${name}`}`;
 };
 
 /** Why the signer of a request with this body may not make it; `undefined`: it may. */
 export function refusalOf(
   { clock, keys, accounts }: AdminSigning,
-  request: SignedRequest,
-  body: Uint8Array,
+  { request, body }: { readonly request: SignedRequest; readonly body: Uint8Array },
+  question: AdminQuestion,
 ): AdminRefusal | undefined {
   const find = (
     accessKey: string,
@@ -72,6 +89,37 @@ export function refusalOf(
   const rules = { clock, keys, service: adminService, region: undefined, find };
   const verdict = verifySignature(rules, request, body);
   if ('refusal' in verdict) return { status: 401, message: verdict.refusal.message };
-  if (verdict.signer.isRoot) return undefined;
-  return { status: 403, message: 'only the root keys may make this call' };
+  if (mayCall(verdict.signer, question, clock)) return undefined;
+  return {
+    status: 403,
+    message: `only the root keys and users with a policy that allows ${question.action} may make this call`,
+  };
+}
+
+/** Root may call everything; a user only what its identity policies allow: nothing here belongs to its account. */
+function mayCall(
+  { isRoot, policies, account }: Credential,
+  { action, resource, peer }: AdminQuestion,
+  clock: Clock,
+): boolean {
+  if (isRoot) return true;
+  const arn = userArn(account.id, account.displayName);
+  const { seconds } = clock.wall();
+  const values: Readonly<Record<string, string>> = {
+    'aws:currenttime': `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`,
+    'aws:epochtime': String(seconds),
+    'aws:principalaccount': account.id,
+    'aws:principalarn': arn,
+    'aws:principaltype': 'User',
+    'aws:securetransport': 'false',
+    'aws:sourceip': plainAddress(peer),
+    'aws:userid': account.id,
+    'aws:username': account.displayName,
+  };
+  const lookup = (key: string): readonly string[] | undefined => {
+    const value = Object.hasOwn(values, key) ? values[key] : undefined;
+    return value === undefined ? undefined : [value];
+  };
+  const requester = { names: [arn], accountNames: [] };
+  return evaluateAll(policies ?? [], { action, resource, requester, lookup }) === 'allow';
 }

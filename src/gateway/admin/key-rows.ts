@@ -1,8 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { Keyring, RingKey } from '../../keyring/keyring.ts';
-import { isoTime } from './iso-time.ts';
 import { keyListSchema, keyPathSchema, keySchema, keyWishSchema, type KeyAnswer } from './keys.ts';
-import { json, type AdminRow } from './row.ts';
+import { isoTime, json, type AdminRow } from './row.ts';
 
 const answerOf = ({ id, arn, alias, purpose, state, ...key }: RingKey): KeyAnswer => ({
   id,
@@ -26,7 +25,7 @@ const listKeys: AdminRow = {
   name: 'ListKeys',
   method: 'GET',
   path: '/v1/keys',
-  access: 'root',
+  access: 'granted',
   response: { 200: keyListSchema },
   handle: async ({ keyring }) => json(200, { keys: keyring.list().map(answerOf) }),
 };
@@ -35,7 +34,7 @@ const createKey: AdminRow = {
   name: 'CreateKey',
   method: 'POST',
   path: '/v1/keys',
-  access: 'root',
+  access: 'granted',
   body: keyWishSchema,
   response: { 201: keySchema },
   handle: async ({ keyring }, { body }) => {
@@ -50,7 +49,7 @@ const keyRow = (
   change: (keyring: Keyring, key: string) => Promise<RingKey>,
 ): AdminRow => ({
   ...row,
-  access: 'root',
+  access: 'granted',
   params: keyPathSchema,
   response: { 200: keySchema },
   handle: async ({ keyring }, { params }) => {
@@ -59,7 +58,7 @@ const keyRow = (
   },
 });
 
-/** The key ring, for root only. */
+/** The key ring. */
 export const keyRows: readonly AdminRow[] = [
   listKeys,
   createKey,

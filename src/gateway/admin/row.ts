@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Time } from '../../environment.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
@@ -36,10 +37,17 @@ export const json = (status: number, body: unknown): AdminAnswer => ({
   body,
 });
 
+/** The answer of what was deleted. */
+export const nothing: AdminAnswer = { status: 204, contentType: '', body: undefined };
+
+export const isoTime = ({ seconds, nanoseconds }: Time): string =>
+  new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString();
+
 /** One operation of the admin API. Routing, access, documents and tests iterate over rows. */
 export interface AdminRow {
+  /** Policies name it `terrace:…`. */
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With `:name` for a parameter. */
   readonly path: string;
   readonly access: Access;

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { keyRows } from './key-rows.ts';
 import { json, type AdminRow } from './row.ts';
+import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
 
@@ -49,4 +50,12 @@ const getStatus: AdminRow = {
 };
 
 /** Every operation of the admin API. */
-export const adminRows: readonly AdminRow[] = [health, ready, metricsRow, getStatus, ...keyRows, ...userRows];
+export const adminRows: readonly AdminRow[] = [
+  health,
+  ready,
+  metricsRow,
+  getStatus,
+  ...keyRows,
+  ...userRows,
+  ...policyRows,
+];

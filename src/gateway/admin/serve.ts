@@ -19,7 +19,14 @@ import {
 import type { Closable } from '../../scope.ts';
 import { headerMap } from '../../signing/headers.ts';
 import { algorithm, SigningKeys, type SignedRequest } from '../../signing/sigv4.ts';
-import { needsSignature, refusalOf, unsigned, type AdminRefusal, type AdminSigning } from './access.ts';
+import {
+  needsSignature,
+  refusalOf,
+  resourceOf,
+  unsigned,
+  type AdminRefusal,
+  type AdminSigning,
+} from './access.ts';
 import { statusOf } from './faults.ts';
 import type { AdminRow, AdminSources } from './row.ts';
 import { adminRows } from './rows.ts';
@@ -97,7 +104,10 @@ function addRow(server: FastifyInstance, row: AdminRow, { sources, signing }: Ro
     preValidation: async (request, reply) => {
       const body = request.body as Buffer | undefined;
       if (mustSign(row, request)) {
-        const refusal = refusalOf(signing, signedRequest(request), body ?? Buffer.alloc(0));
+        const given = { request: signedRequest(request), body: body ?? Buffer.alloc(0) };
+        const peer = request.socket.remoteAddress ?? '';
+        const action = `terrace:${row.name}`;
+        const refusal = refusalOf(signing, given, { action, resource: resourceOf(request.params), peer });
         if (refusal !== undefined) return deny(reply, refusal);
       }
       if (body !== undefined) request.body = await parsed(server, request, body);

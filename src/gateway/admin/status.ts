@@ -12,6 +12,12 @@ export const statusSchema = Type.Object({
   addresses: Type.Object({ s3: address, nfs: address, admin: address }),
   buckets: Type.Object({ count: Type.Integer() }),
   hot: Type.Object({ bytesTotal: Type.Integer(), bytesFree: Type.Integer() }),
+  /** What lifecycle rules have done since the start. */
+  lifecycle: Type.Object({
+    secondsPerDay: Type.Integer(),
+    passes: Type.Integer(),
+    counts: Type.Record(Type.String(), Type.Integer()),
+  }),
   steps: Type.Array(
     Type.Object({
       name: Type.String(),

@@ -1,8 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { KeyPair, User } from '../../accounts/accounts.ts';
 import { Fault } from '../../fault.ts';
-import { isoTime } from './iso-time.ts';
-import { json, type AdminAnswer, type AdminRow } from './row.ts';
+import { isoTime, json, nothing, type AdminRow } from './row.ts';
 import {
   createdUserSchema,
   keyPairSchema,
@@ -14,9 +13,7 @@ import {
   type UserAnswer,
 } from './users.ts';
 
-const nothing: AdminAnswer = { status: 204, contentType: '', body: undefined };
-
-const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): UserAnswer => ({
+const answerOf = ({ name, account, uid, gid, createdAt, accessKeys, policies }: User): UserAnswer => ({
   name,
   accountId: account.id,
   canonicalId: account.canonicalId,
@@ -28,6 +25,7 @@ const answerOf = ({ name, account, uid, gid, createdAt, accessKeys }: User): Use
     createdAt: isoTime(key.createdAt),
     declared: key.isDeclared,
   })),
+  policies: policies.map((policy) => policy.name),
 });
 
 /** Both or none; `undefined` asks for a pair made at random. */
@@ -45,7 +43,7 @@ const listUsers: AdminRow = {
   name: 'ListUsers',
   method: 'GET',
   path: '/v1/users',
-  access: 'root',
+  access: 'granted',
   response: { 200: userListSchema },
   handle: async ({ accounts }) => json(200, { users: accounts.list().map(answerOf) }),
 };
@@ -54,7 +52,7 @@ const createUser: AdminRow = {
   name: 'CreateUser',
   method: 'POST',
   path: '/v1/users',
-  access: 'root',
+  access: 'granted',
   body: userWish,
   response: { 201: createdUserSchema },
   handle: async ({ accounts }, { body }) => {
@@ -74,7 +72,7 @@ const deleteUser: AdminRow = {
   name: 'DeleteUser',
   method: 'DELETE',
   path: '/v1/users/:name',
-  access: 'root',
+  access: 'granted',
   params: userPath,
   response: {},
   handle: async ({ accounts, bucketsOf }, { params }) => {
@@ -95,7 +93,7 @@ const createUserKey: AdminRow = {
   name: 'CreateUserKey',
   method: 'POST',
   path: '/v1/users/:name/keys',
-  access: 'root',
+  access: 'granted',
   params: userPath,
   body: keyWish,
   response: { 201: keyPairSchema },
@@ -110,7 +108,7 @@ const deleteUserKey: AdminRow = {
   name: 'DeleteUserKey',
   method: 'DELETE',
   path: '/v1/users/:name/keys/:accessKey',
-  access: 'root',
+  access: 'granted',
   params: keyPath,
   response: {},
   handle: async ({ accounts }, { params }) => {
@@ -120,7 +118,7 @@ const deleteUserKey: AdminRow = {
   },
 };
 
-/** Users and their keys, for root only. */
+/** Users and their keys. */
 export const userRows: readonly AdminRow[] = [
   listUsers,
   createUser,

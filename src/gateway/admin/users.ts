@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { accessKey, secretKey, userName } from '../../config/credentials.ts';
+import { accessKey, policyName, secretKey, userName } from '../../config/credentials.ts';
 
 const instant = Type.String({ description: 'ISO 8601, UTC.' });
 const id = Type.Integer({ minimum: 0, maximum: 4_294_967_294 });
@@ -20,6 +20,8 @@ export const userSchema = Type.Object({
       declared: Type.Boolean(),
     }),
   ),
+  /** Names. */
+  policies: Type.Array(Type.String()),
 });
 export type UserAnswer = Static<typeof userSchema>;
 
@@ -40,4 +42,14 @@ export const userWish = Type.Object(
   { additionalProperties: false },
 );
 export const userPath = Type.Object({ name: Type.String() });
+/** A policy document as JSON. What it says is checked where it is parsed. */
+export const policyDocument = Type.Object({}, { additionalProperties: true });
+export const policySummarySchema = Type.Object({
+  name: Type.String(),
+  /** It stands in the config and goes only with it. */
+  declared: Type.Boolean(),
+});
+export const policyListSchema = Type.Object({ policies: Type.Array(policySummarySchema) });
+export const policySchema = Type.Composite([policySummarySchema, Type.Object({ document: policyDocument })]);
+export const policyPath = Type.Object({ name: Type.String(), policy: policyName({}) });
 export const keyPath = Type.Object({ name: Type.String(), accessKey: Type.String() });

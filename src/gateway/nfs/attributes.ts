@@ -1,7 +1,8 @@
 import type { Fattr3, Sattr3, SetTime, WccData } from 'nfs-server-ts/attributes';
 import type { Time } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
-import type { Attributes, AttributeWish, Change, Kind } from '../../namespace/namespace.ts';
+import type { Attributes, Change, Kind } from '../../namespace/namespace.ts';
+import type { AttributeWish } from '../../namespace/file-tree.ts';
 
 const SECONDS_MAX = 0xffff_ffff;
 const NANOSECONDS_MAX = 999_999_999;

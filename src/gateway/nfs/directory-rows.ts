@@ -1,6 +1,7 @@
 import { fitReaddir, fitReaddirplus, readdirEntriesMax, readdirplusEntriesMax } from 'nfs-server-ts/readdir';
 import { NFS_READDIR_ENTRIES_MAX, NFS_TRANSFER_BYTES_MAX } from '../../limits.ts';
-import type { Attributes, Caller, DirectoryEntry, Ino } from '../../namespace/namespace.ts';
+import type { Attributes, Caller, Ino } from '../../namespace/namespace.ts';
+import type { DirectoryEntry } from '../../namespace/file-tree.ts';
 import type { Door, Rows } from './door.ts';
 import { Refused } from './errors.ts';
 import { HANDLE_BYTES } from './handle.ts';

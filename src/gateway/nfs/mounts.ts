@@ -1,7 +1,8 @@
 import type { Mounts, MountResult, MountResultOf } from 'nfs-server-ts/mount3';
 import { auth_flavor, type CallContext } from 'nfs-server-ts/rpc';
 import { Fault } from '../../fault.ts';
-import type { Attributes, Caller, FileTree } from '../../namespace/namespace.ts';
+import type { Attributes, Caller } from '../../namespace/namespace.ts';
+import type { FileTree } from '../../namespace/file-tree.ts';
 import { mountStatusFor } from './errors.ts';
 import type { Exports } from './exports.ts';
 import type { Handles } from './handle.ts';

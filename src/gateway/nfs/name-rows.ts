@@ -1,15 +1,8 @@
 import type { Diropargs3 } from 'nfs-server-ts/attributes';
 import type { ArgsOf, OkOf } from 'nfs-server-ts/nfs3';
 import type { CallContext } from 'nfs-server-ts/rpc';
-import type {
-  AttributeWish,
-  Caller,
-  Created,
-  CreateMode,
-  Ino,
-  PosixName,
-  SpecialFile,
-} from '../../namespace/namespace.ts';
+import type { Caller, Ino, PosixName } from '../../namespace/namespace.ts';
+import type { AttributeWish, Created, CreateMode, SpecialFile } from '../../namespace/file-tree.ts';
 import { wishOf } from './attributes.ts';
 import type { Door, Rows } from './door.ts';
 import { Refused } from './errors.ts';

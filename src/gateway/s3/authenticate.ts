@@ -92,6 +92,12 @@ export function authenticate(auth: Authentication, request: S3Request): Authenti
   return { principal: credential.principal, payload: payloadSigning(claim.payloadHash, signer) };
 }
 
+/** What a request without a signature promises about its body; there is no key that could have signed chunks. */
+export function unsignedPayload(request: S3Request): PayloadSigning {
+  const payloadHash = request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD';
+  return payloadSigning(payloadHash, unsignedChunksOnly);
+}
+
 function claimOf(auth: Authentication, request: S3Request): Claim | undefined {
   const authorization = request.headers['authorization'];
   if (authorization !== undefined) return headerClaim(request, authorization, auth.region);

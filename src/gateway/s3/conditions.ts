@@ -1,5 +1,5 @@
 import type { Expectation, Found } from '../../namespace/namespace.ts';
-import { S3Error } from './errors.ts';
+import { invalidArgument, S3Error } from './errors.ts';
 
 /** RFC 9110 §13.1, as they came. */
 export interface ReadConditions {
@@ -52,7 +52,7 @@ export function checkCopyConditions(conditions: ReadConditions, found: Found): v
 }
 
 /** NaN when it is no date; every comparison with it is false. */
-const secondsOf = (date: string): number => Math.floor(Date.parse(date) / 1000);
+export const secondsOf = (date: string): number => Math.floor(Date.parse(date) / 1000);
 
 function matches(list: string, etag: string): boolean {
   return list === '*' || etagsOf(list).includes(etag);
@@ -88,5 +88,25 @@ export function writeExpectation({ ifMatch, ifNoneMatch }: WriteConditions): Exp
   return {
     ...(ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) }),
     ...(ifNoneMatch === undefined ? {} : { ifNoneMatch: ['*'] }),
+  };
+}
+
+export interface DeleteConditions {
+  readonly ifMatch?: string | undefined;
+  /** A date, as it came. */
+  readonly lastModified?: string | undefined;
+  /** In bytes. */
+  readonly size?: number | undefined;
+}
+
+/** AWS API reference, DeleteObject and ObjectIdentifier. A date that is none must not let a delete pass. */
+export function deleteExpectation({ ifMatch, lastModified, size }: DeleteConditions): Expectation {
+  const seconds = lastModified === undefined ? undefined : secondsOf(lastModified);
+  if (seconds !== undefined && Number.isNaN(seconds))
+    throw invalidArgument('Invalid Argument', 'x-amz-if-match-last-modified-time', lastModified ?? '');
+  return {
+    ...(ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) }),
+    ...(seconds === undefined ? {} : { ifModifiedAt: seconds }),
+    ...(size === undefined ? {} : { ifSize: size }),
   };
 }

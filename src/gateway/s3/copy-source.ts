@@ -2,7 +2,7 @@ import type { ContentKey } from '../../keyring/encryption.ts';
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
 import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
-import { authoriseCopySource } from './authorise.ts';
+import { authoriseCopySource, told } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
 import { sourceKeyOf, type SourceKeyInput } from './customer-key.ts';
@@ -23,6 +23,7 @@ export interface CopySourceInput extends SourceKeyInput {
 }
 
 export interface CopySource {
+  readonly bucket: Bucket;
   readonly bucketName: string;
   readonly key: string;
   readonly versionId: string | undefined;
@@ -36,7 +37,7 @@ export interface CopySource {
 /** A delete marker is nothing to copy, whether it was named or is the latest. */
 async function missingSource(
   context: S3Context,
-  { rules }: Bucket,
+  bucket: Bucket,
   {
     at,
     key,
@@ -44,8 +45,8 @@ async function missingSource(
   }: { readonly at: VersionAt; readonly key: string; readonly versionId: string | undefined },
 ): Promise<S3Error> {
   const named = versionId === undefined ? { at, key } : { at, key, versionId };
-  const error = await missingIn(context, rules.versioning, named);
-  if (error.code !== 'MethodNotAllowed') return error;
+  const error = await missingIn(context, bucket.rules.versioning, named);
+  if (error.code !== 'MethodNotAllowed') return told(context.access, { bucket, key }, error);
   return new S3Error('InvalidRequest', {
     message: 'The source of a copy request may not specifically refer to a delete marker by version id.',
   });
@@ -62,7 +63,7 @@ export async function withCopySource<Result>(
   const bucket = await objects.bucket(bucketName);
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
-  authoriseCopySource(context.parts, context.principal, { bucket, expectedOwner });
+  await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
   const customerKey = sourceKeyOf(context.parts, input);
   const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
   const object = await objects.open(at, customerKey);
@@ -71,7 +72,7 @@ export async function withCopySource<Result>(
   const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
   try {
     const source = {
-      ...{ bucketName, key, versionId, conditions: conditionsOf(input) },
+      ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
       contentKey: unlocked(context.parts, object.found.encryption, customerKey),
       headers: hasVersions ? versionHeader : [],
     };

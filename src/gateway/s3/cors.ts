@@ -9,7 +9,6 @@ import type { Bucket, ObjectStore } from '../../namespace/namespace.ts';
 import { bucketDocument } from './bucket-document.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
-import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from './xml.ts';
 
 /** AWS API reference, CORSRule. */
 const corsRule = Type.Object({
@@ -56,19 +55,6 @@ function checkRule({ AllowedHeader, AllowedMethod, AllowedOrigin, ExposeHeader }
 
 const hasSeveralWildcards = (pattern: string): boolean => pattern.indexOf('*') !== pattern.lastIndexOf('*');
 const invalid = (message: string): S3Error => new S3Error('InvalidRequest', { message });
-
-/** Answer of GetBucketCors. */
-export const corsDocument = ({ CORSRule: rules }: CorsConfiguration): string =>
-  `${xmlHead}<CORSConfiguration${xmlNamespace}>${rules.map(ruleXml).join('')}</CORSConfiguration>`;
-
-const ruleXml = (rule: CorsRule): string => {
-  const all = (name: 'AllowedHeader' | 'AllowedMethod' | 'AllowedOrigin' | 'ExposeHeader'): string =>
-    rule[name].map((value) => xmlElement(name, value)).join('');
-  return (
-    `<CORSRule>${xmlOptional('ID', rule.ID)}${all('AllowedHeader')}${all('AllowedMethod')}` +
-    `${all('AllowedOrigin')}${all('ExposeHeader')}${xmlOptional('MaxAgeSeconds', rule.MaxAgeSeconds)}</CORSRule>`
-  );
-};
 
 /** The bucket's rules; `undefined` when cross-origin requests were never allowed. */
 export async function corsRules(

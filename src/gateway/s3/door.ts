@@ -1,15 +1,18 @@
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
+import { Access, type Asker } from './access.ts';
 import {
   authenticate,
   isPresigned,
+  unsignedPayload,
   type Authenticated,
   type Authentication,
   type Credentials,
   type PayloadSigning,
 } from './authenticate.ts';
-import { authorise, requirePrincipal } from './authorise.ts';
+import { authorise, concealed } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
+import { BucketPolicies } from './bucket-policy.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import { errorAnswer } from './error-answer.ts';
 import { codeOf, S3Error } from './errors.ts';
@@ -22,6 +25,7 @@ import { payloadOf, readDocument, type Payload } from './payload.ts';
 import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
+import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
@@ -69,6 +73,7 @@ class Door {
   readonly #readers: ReadonlyMap<Operation, InputReader>;
   readonly #auth: Authentication;
   readonly #ids: RequestIds;
+  readonly #policies: BucketPolicies;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
@@ -78,6 +83,7 @@ class Door {
     this.#route = router(operations, unbuiltOperations);
     this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
+    this.#policies = new BucketPolicies(options.parts.objects);
   }
 
   async answer(http: HttpRequest): Promise<HttpAnswer> {
@@ -118,14 +124,33 @@ class Door {
     const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
-    const principal = requirePrincipal(who?.principal);
     refuseUnbuiltHeaders(request);
     refuseBadNames(request);
     const bucket = await this.#bucket(operation, request);
-    authorise(parts, principal, { operation, request, bucket });
-    const context: S3Context = { parts, principal, requestId: passage.requestId, bucket };
-    const input = await this.#input(operation, request, who?.payload ?? { kind: 'unsigned' });
-    return this.#accept(operation.success, await operation.handle(context, input), passage);
+    const principal = who?.principal ?? anonymous;
+    // Read behind the decision, or before it when a policy asks for what it says; once in either case.
+    let reading: Promise<Record<string, unknown>> | undefined;
+    const input = (): Promise<Record<string, unknown>> =>
+      (reading ??= this.#input(operation, request, who?.payload ?? unsignedPayload(request)));
+    const access = this.#access({
+      principal,
+      request,
+      bodyValues: async () => operation.conditionValues?.(await input()),
+    });
+    const resource = { operation, request, bucket };
+    await authorise(parts, { access, principal }, resource);
+    const context: S3Context = { parts, principal, access, requestId: passage.requestId, bucket };
+    try {
+      const answer = await operation.handle(context, await input());
+      return this.#accept(operation.success, answer, passage);
+    } catch (failure) {
+      throw await concealed(failure, access, resource);
+    }
+  }
+
+  #access(asker: Asker): Access {
+    const { parts } = this.#options;
+    return new Access({ ...parts, clock: parts.environment.clock, policies: this.#policies }, asker);
   }
 
   async #preflight(request: S3Request, passage: Passage): Promise<HttpAnswer> {

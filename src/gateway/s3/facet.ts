@@ -1,30 +1,25 @@
-import { S3Error } from './errors.ts';
+import type { FacetChange } from '../../namespace/namespace.ts';
+import type { AclHeaders } from './acl-request.ts';
 import { storedHeaders, storedMetadata, type SystemHeaders } from './metadata.ts';
+import type { S3Context } from './operation.ts';
+import { newObjectAcl } from './ownership.ts';
 import { storageClassOf } from './storage-class.ts';
 import { headerTags } from './tags.ts';
-import type { FacetChange } from '../../namespace/namespace.ts';
 
 /** Input members of facetMembers. */
-export interface FacetInput extends SystemHeaders {
+export interface FacetInput extends SystemHeaders, AclHeaders {
   readonly metadata: Readonly<Record<string, string>>;
-  readonly acl?: string;
   readonly storageClass?: string;
   readonly tagging?: string;
 }
 
-/** Headers, metadata and tags of a new object as they are stored. */
-export function facetOf(input: FacetInput): FacetChange {
-  checkAcl(input.acl);
+/** Headers, metadata, tags, ACL and class of a new object as they are stored. */
+export async function facetOf(context: S3Context, input: FacetInput): Promise<FacetChange> {
   return {
     storageClass: storageClassOf(input.storageClass),
     headers: storedHeaders(input),
     metadata: storedMetadata(input.metadata),
     tags: headerTags(input.tagging),
+    acl: await newObjectAcl(context, input),
   };
-}
-
-/** Object ownership is BucketOwnerEnforced: only the lists that say what holds anyway are taken. */
-function checkAcl(acl: string | undefined): void {
-  if (acl === undefined || acl === 'private' || acl === 'bucket-owner-full-control') return;
-  throw new S3Error('AccessControlListNotSupported');
 }

@@ -9,6 +9,8 @@ export interface HttpRequest {
   /** Name, value, name, value, … in the order and case received. */
   readonly rawHeaders: readonly string[];
   readonly body: RequestBody;
+  /** IP address of the other end of the connection. */
+  readonly peer: string;
 }
 
 export interface RequestBody {

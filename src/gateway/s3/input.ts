@@ -21,7 +21,7 @@ ajv.addVocabulary(['s3', 'kind']);
 /** Input of one operation from a request: bindings are resolved when the table is loaded, the schema is compiled at first use. */
 export interface InputReader {
   /** The document's binding, when the body is one. */
-  readonly document: Extract<Binding, { in: 'xml' }> | undefined;
+  readonly document: DocumentBinding | undefined;
   read(
     request: S3Request,
     payload: () => Payload,
@@ -74,7 +74,7 @@ function step(member: string, binding: Binding, schema: TSchema): Step {
         input[member] = prefixed(request.headers, binding.prefix);
       };
     case 'xml':
-      return documentStep(member, binding.root, schema);
+      return documentStep(member, binding, schema);
     case 'stream':
       return (_request, input, { payload }) => {
         input[member] = payload();
@@ -93,12 +93,19 @@ function valueStep(
   };
 }
 
-function documentStep(member: string, root: string, schema: TSchema): Step {
+type DocumentBinding = Extract<Binding, { in: 'xml' }>;
+
+function documentStep(member: string, { root, malformed }: DocumentBinding, schema: TSchema): Step {
   return (_request, input, { document }) => {
     if (document === undefined || document.length === 0) return;
-    const node = parseXml(document);
-    if (node.name !== root) throw new S3Error('MalformedXML');
-    input[member] = fromXml(schema, node);
+    try {
+      const node = parseXml(document);
+      if (node.name !== root) throw new S3Error('MalformedXML');
+      input[member] = fromXml(schema, node);
+    } catch (failure) {
+      const isMalformed = failure instanceof S3Error && failure.code === 'MalformedXML';
+      throw isMalformed && malformed !== undefined ? new S3Error(malformed) : failure;
+    }
   };
 }
 
@@ -117,7 +124,8 @@ function refusal(operation: Operation, { errors }: ValidateFunction): S3Error {
   const error = errors?.[0];
   const member = error === undefined ? '' : memberOf(error);
   const binding = (operation.bindings as Readonly<Record<string, Binding>>)[member];
-  if (error === undefined || binding?.in === 'xml') return new S3Error('MalformedXML');
+  if (binding?.in === 'xml') return new S3Error(binding.malformed ?? 'MalformedXML');
+  if (error === undefined) return new S3Error('MalformedXML');
   const wire = binding !== undefined && 'name' in binding ? binding.name : member;
   const said = (error.parentSchema as { s3?: Refusal } | undefined)?.s3;
   const value = error.keyword === 'required' ? '' : String(error.data);

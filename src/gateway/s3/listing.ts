@@ -1,12 +1,13 @@
-import type { Account } from '../../accounts/accounts.ts';
 import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Found, Ino, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
 import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
-import { keyText } from './members.ts';
+import { keyText, ownerElement, ownerOf } from './members.ts';
+import type { S3Context } from './operation.ts';
+import { objectOwner } from './ownership.ts';
 import { xmlDate } from './timestamp.ts';
 import { versionText } from './version.ts';
-import { xmlElement, xmlText } from './xml.ts';
+import { xmlText } from './xml.ts';
 
 /** What both versions of ListObjects ask the namespace. */
 export interface ListQuery {
@@ -65,12 +66,7 @@ export const encoderOf = (encodingType: string | undefined): Encode =>
   encodingType === undefined ? xmlText : encodePercentPath;
 
 /** Contents and CommonPrefixes. A page has up to 1,000 entries: strings are appended, nothing is allocated around them. */
-export function entriesXml(
-  entries: readonly WalkEntry[],
-  encode: Encode,
-  owner: Account | undefined,
-): string {
-  const ownerXml = owner === undefined ? '' : ownerOf(owner);
+export function entriesXml(entries: readonly WalkEntry[], encode: Encode, ownerXml: OwnerXml): string {
   let contents = '';
   let prefixes = '';
   for (const entry of entries) {
@@ -83,8 +79,18 @@ export function entriesXml(
   return contents + prefixes;
 }
 
+/** The Owner element of what has this facet, or none. */
+export type OwnerXml = (facet: Pick<ObjectFacet, 'acl'>) => string;
+
+/** Of each object of the bucket. Most have the same one. */
+export function ownerElements(context: S3Context): OwnerXml {
+  const usual = ownerElement('Owner', ownerOf(context));
+  return (facet) => (facet.acl === undefined ? usual : ownerElement('Owner', objectOwner(context, facet)));
+}
+
+export const noOwner = (): string => '';
 /** What the elements Contents and Version have in common behind the key. */
-function foundXml({ attributes, facet }: Found, ownerXml: string): string {
+function foundXml({ attributes, facet }: Found, ownerXml: OwnerXml): string {
   const checksum = facet.checksums[0];
   const checksumXml =
     checksum === undefined
@@ -92,13 +98,12 @@ function foundXml({ attributes, facet }: Found, ownerXml: string): string {
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
     `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
-    `<Size>${attributes.size}</Size>${ownerXml}<StorageClass>${facet.storageClass}</StorageClass>`
+    `<Size>${attributes.size}</Size>${ownerXml(facet)}<StorageClass>${facet.storageClass}</StorageClass>`
   );
 }
 
 /** Version, DeleteMarker and CommonPrefixes elements. */
-export function versionsXml(entries: readonly VersionEntry[], encode: Encode, owner: Account): string {
-  const ownerXml = ownerOf(owner);
+export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ownerXml: OwnerXml): string {
   let versions = '';
   let prefixes = '';
   for (const entry of entries) {
@@ -112,7 +117,7 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
     versions +=
       entry.kind === 'version'
         ? `<Version>${name}${foundXml(entry.found, ownerXml)}</Version>`
-        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml}</DeleteMarker>`;
+        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml({})}</DeleteMarker>`;
   }
   return versions + prefixes;
 }
@@ -122,9 +127,6 @@ export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): V
 
 const prefixXml = (prefix: Uint8Array, encode: Encode): string =>
   `<CommonPrefixes><Prefix>${encode(keyText(prefix))}</Prefix></CommonPrefixes>`;
-
-const ownerOf = (owner: Account): string =>
-  `<Owner>${xmlElement('ID', owner.canonicalId)}${xmlElement('DisplayName', owner.displayName)}</Owner>`;
 
 /** An empty delimiter is none. */
 export const delimiterOf = (delimiter: string | undefined): string | undefined =>

@@ -49,6 +49,26 @@ export const writeConditionMembers = {
   bindings: { ifMatch: header('if-match'), ifNoneMatch: header('if-none-match') },
 } as const satisfies MemberGroup;
 
+/** An ACL in headers, for a bucket or an object. */
+export const aclMembers = {
+  input: {
+    acl: text,
+    grantFullControl: text,
+    grantRead: text,
+    grantReadAcp: text,
+    grantWrite: text,
+    grantWriteAcp: text,
+  },
+  bindings: {
+    acl: header('x-amz-acl'),
+    grantFullControl: header('x-amz-grant-full-control'),
+    grantRead: header('x-amz-grant-read'),
+    grantReadAcp: header('x-amz-grant-read-acp'),
+    grantWrite: header('x-amz-grant-write'),
+    grantWriteAcp: header('x-amz-grant-write-acp'),
+  },
+} as const satisfies MemberGroup;
+
 /** What a client says about the object it makes. */
 export const facetMembers = {
   input: {
@@ -59,7 +79,7 @@ export const facetMembers = {
     contentLanguage: text,
     expires: text,
     metadata: Type.Record(Type.String(), Type.String()),
-    acl: text,
+    ...aclMembers.input,
     storageClass: text,
     tagging: text,
   },
@@ -71,7 +91,7 @@ export const facetMembers = {
     contentLanguage: header('content-language'),
     expires: header('expires'),
     metadata: { in: 'headers', prefix: 'x-amz-meta-' },
-    acl: header('x-amz-acl'),
+    ...aclMembers.bindings,
     storageClass: header('x-amz-storage-class'),
     tagging: header('x-amz-tagging'),
   },
@@ -130,7 +150,7 @@ export function bucketOf(context: S3Context): Bucket {
   return context.bucket;
 }
 
-/** To whom the bucket belongs, and with it everything inside: object ownership is BucketOwnerEnforced. */
+/** To whom the bucket belongs. */
 export const ownerOf = (context: S3Context): Account =>
   context.parts.accounts.account(bucketOf(context).owner);
 

@@ -1,8 +1,9 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
+import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
 import type { S3Parts } from './operation.ts';
 import { serve, type Serving } from './serve.ts';
@@ -14,6 +15,7 @@ export interface S3Options {
   readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
+  readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
@@ -28,14 +30,16 @@ export interface S3Options {
   readonly keyring: S3Parts['keyring'];
   readonly encryption: S3Parts['encryption'];
   readonly environment: Environment;
+  readonly lifecycle: LifecycleHook;
   readonly observe: (observation: Observation) => void;
 }
 
 /** Serves S3 over HTTP for all accounts. */
 export async function openS3(options: S3Options): Promise<Serving> {
-  const { address, accounts, region, domains, signatureV2, timeouts, environment, observe } = options;
-  const { objects, compute, keyring, encryption } = options;
-  const parts = { objects, compute, environment, region, accounts, keyring, encryption };
+  const { address, accounts, domains, signatureV2, timeouts, environment, observe } = options;
+  const { objects, compute, region, lifecycle, objectOwnership, keyring, encryption } = options;
+  const doorParts = { objects, compute, environment, region, accounts };
+  const parts = { ...doorParts, lifecycle, objectOwnership, keyring, encryption };
   const handler = s3Door({ parts, credentials: credentialsOf(accounts), domains, signatureV2, observe });
   return serve({
     ...address,
@@ -53,8 +57,12 @@ export const credentialsOf = (accounts: Pick<Accounts, 'find'>): Credentials => 
   find(accessKey) {
     const found = accounts.find(accessKey);
     if (found === undefined) return undefined;
-    const { account, isRoot, uid, gid } = found;
+    const { account, isRoot, uid, gid, policies } = found;
     const caller = { uid, gid, groups: [], bypassesModes: true };
-    return { secret: found.secretKey, principal: { account, isRoot, accessKey, caller } };
+    const principal = { account, isRoot, isAnonymous: false, accessKey, caller, policies };
+    return {
+      secret: found.secretKey,
+      principal: { ...principal, sessionPolicies: undefined },
+    };
   },
 });

@@ -3,8 +3,12 @@ import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
 import type { ContentKeys } from '../../keyring/keyring.ts';
-import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Calendar } from '../../lifecycle/calendar.ts';
+import type { Bucket, Caller, ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
+import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
+import type { Access } from './access.ts';
+import type { S3ErrorCode } from './error-codes.ts';
 import type { AnswerStream } from './http.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -17,7 +21,13 @@ export type Binding =
   /** All headers that start with the prefix, as a record without it. */
   | { readonly in: 'headers'; readonly prefix: string }
   /** The whole body, converted by the member's schema. Read and verified before the handler runs. */
-  | { readonly in: 'xml'; readonly root: string; readonly integrity: 'required' | 'optional' }
+  | {
+      readonly in: 'xml';
+      readonly root: string;
+      readonly integrity: 'required' | 'optional';
+      /** What a document that does not fit is answered with, when it is not MalformedXML. */
+      readonly malformed?: S3ErrorCode;
+    }
   /** The body as a Payload that the handler reads. */
   | { readonly in: 'stream' };
 
@@ -31,14 +41,34 @@ export interface Route {
   readonly header?: string;
 }
 
-/** Who signed the request. */
+/** An action as policies name it. */
+export type Action = `s3:${string}`;
+
+/** Values of condition keys, which are in lower case. */
+export type ConditionValues = ReadonlyMap<string, readonly string[]>;
+
+/** Who sends a request: who signed it, or anyone. */
 export interface Principal {
   readonly account: Account;
-  /** Nothing is denied to it. */
+  /** It may do everything; only the denials of a bucket's policy hold for it as well. */
   readonly isRoot: boolean;
+  /** The request has no signature. */
+  readonly isAnonymous: boolean;
+  /** Empty for anonymous callers. */
   readonly accessKey: string;
+  /** Its identity policies; `undefined`: it may do whatever its account may. */
+  readonly policies: readonly Policy[] | undefined;
+  /** What a session is cut down to, besides; `undefined`: to nothing. */
+  readonly sessionPolicies: readonly Policy[] | undefined;
   /** How the tree sees what this principal makes. */
   readonly caller: Caller;
+}
+
+/** What the door and the job that carries out lifecycle rules have in common. */
+export interface LifecycleHook {
+  readonly calendar: Calendar;
+  /** The rules of some bucket are others now. */
+  readonly changed: () => void;
 }
 
 /** What every handler may use. */
@@ -47,7 +77,7 @@ export interface S3Parts {
   readonly compute: Compute;
   readonly environment: Environment;
   readonly region: string;
-  readonly accounts: Pick<Accounts, 'account'>;
+  readonly accounts: Pick<Accounts, 'account' | 'accountOfCanonicalId'>;
   readonly keyring: ContentKeys;
   readonly encryption: {
     /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
@@ -55,11 +85,16 @@ export interface S3Parts {
     /** SSE-C, whose keys travel in headers. */
     readonly takesCustomerKeys: boolean;
   };
+  /** Of new buckets, and of those that never set any. */
+  readonly objectOwnership: ObjectOwnership;
+  readonly lifecycle: LifecycleHook;
 }
 
 export interface S3Context {
   readonly parts: S3Parts;
   readonly principal: Principal;
+  /** Asked about what the door could not know: keys that stand in a body, and sources of copies. */
+  readonly access: Access;
   readonly requestId: string;
   /** The bucket named by the request; `undefined` for service operations and while it is being created. */
   readonly bucket: Bucket | undefined;
@@ -78,10 +113,12 @@ export interface Operation<Input extends TObject = TObject> {
   /** AWS API reference name, verbatim: it is the metric label, the log field and the test title. */
   readonly name: string;
   readonly route: Route;
-  readonly action: `s3:${string}`;
+  readonly action: Action;
   readonly input: Input;
   readonly bindings: { readonly [Member in keyof Static<Input>]-?: Binding };
   readonly success: 200 | 204;
+  /** Of operations whose body holds values of condition keys. */
+  conditionValues?(input: Static<Input>): ConditionValues;
   handle(context: S3Context, input: Static<Input>): Promise<S3Answer>;
 }
 

@@ -3,11 +3,12 @@ import type { Found } from '../../namespace/namespace.ts';
 import { checkReadConditions, type ReadConditions } from './conditions.ts';
 import { customerKeyMembers, readingKeyOf, type CustomerKeyInput } from './customer-key.ts';
 import { checkReadable, encryptionHeaders, refuseMethod } from './encryption.ts';
+import { expirationHeaders } from './lifecycle-headers.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
 import { lockHeaders } from './object-lock.ts';
-import type { S3Context } from './operation.ts';
 import { versionHeaders, versionMembers } from './version.ts';
 import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
+import type { S3Context } from './operation.ts';
 
 /** Members of GetObject and HeadObject alike. */
 export const readMembers = {
@@ -53,18 +54,22 @@ export interface Reading extends Selection {
 }
 
 interface ReadingInput extends ReadInput, ReadConditions, CustomerKeyInput {
+  readonly key: string;
+  readonly versionId?: string;
   readonly serverSideEncryption?: string;
 }
 
 /** Throws what a read of the object is refused with: its key, its conditions, its range. */
-export function readingOf(context: S3Context, found: Found, input: ReadingInput): Reading {
+export async function readingOf(context: S3Context, found: Found, input: ReadingInput): Promise<Reading> {
   refuseMethod(input.serverSideEncryption);
   const customerKey = readingKeyOf(context.parts, input);
   checkReadable(context.parts, found.encryption, customerKey);
   const headers = objectHeaders(found, input);
   checkReadConditions(input, found, headers.validators);
   const selection = selectRange(found, input);
+  // Rules are about what the key leads to, and S3 does not say when a version would expire.
+  const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
   const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
   const encryption = encryptionHeaders(context.parts, found.encryption, customerKey);
-  return { ...selection, headers: [...headers.all(selection), ...encryption, ...ofVersion] };
+  return { ...selection, headers: [...headers.all(selection), ...encryption, ...ofVersion, ...expiration] };
 }

@@ -21,6 +21,8 @@ export interface S3Request {
   /** The bucket stood in the Host header. */
   readonly isVirtualHosted: boolean;
   readonly body: RequestBody;
+  /** IP address of the client, or of the proxy before it. */
+  readonly peer: string;
 }
 
 const noQuery: Readonly<Record<string, string>> = Object.freeze(
@@ -35,9 +37,10 @@ export function parseRequest(http: HttpRequest, domains: readonly string[]): S3R
   const path = mark < 0 ? target : target.slice(0, mark);
   const rawQuery = mark < 0 ? '' : target.slice(mark + 1);
   const query = rawQuery === '' ? noQuery : parseQuery(rawQuery);
+  const { method, body, peer } = http;
   const host = hostBucket(headers['host'], domains);
   const at = { ...place(path, host), isVirtualHosted: host !== undefined };
-  return { method: http.method, path, rawQuery, query, headers, ...at, body: http.body };
+  return { method, path, rawQuery, query, headers, ...at, body, peer };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */

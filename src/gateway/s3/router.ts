@@ -13,6 +13,9 @@ interface Candidates {
   readonly marked: readonly { readonly route: Route; readonly row: Row }[];
 }
 
+/** Parameters that tell rows of one sub-resource apart and mean nothing without it: anybody may send an `id`. */
+const selectors: ReadonlySet<string> = new Set(['id']);
+
 export type Router = (request: S3Request) => Operation;
 
 /** Decides by method, level and markers. Plain reads and writes of objects are decided by two look-ups. */
@@ -32,7 +35,8 @@ export function router(operations: readonly Operation[], unbuilt: readonly Unbui
         : { plain, marked: [...marked, { route, row }].sort(bySpecificity) },
     );
   }
-  const subresources = new Set(rows.flatMap(([route]) => Object.keys(route.query ?? {})));
+  const names = rows.flatMap(([route]) => Object.keys(route.query ?? {}));
+  const subresources = new Set(names.filter((name) => !selectors.has(name)));
   return (request) => choose(table.get(`${request.method} ${levelOf(request)}`), request, subresources);
 }
 

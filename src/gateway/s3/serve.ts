@@ -134,6 +134,7 @@ class Front {
       target: request.url ?? '',
       rawHeaders: request.rawHeaders,
       body,
+      peer: socket.remoteAddress ?? '',
     });
     exchange.isWriting = true;
     try {

@@ -1,11 +1,32 @@
 import type { Operation } from './operation.ts';
-import { deleteBucketCors, getBucketCors, putBucketCors } from './operations/bucket-cors.ts';
+import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
+import { corsOperations } from './operations/bucket-cors.ts';
 import {
   deleteBucketEncryption,
   getBucketEncryption,
   putBucketEncryption,
 } from './operations/bucket-encryption.ts';
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './operations/bucket-lifecycle.ts';
+import { notificationOperations } from './operations/bucket-notification.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './operations/bucket-policy.ts';
+import {
+  analyticsOperations,
+  intelligentTieringOperations,
+  inventoryOperations,
+  metricsOperations,
+} from './operations/bucket-reports.ts';
+import { accelerateOperations, requestPaymentOperations } from './operations/bucket-settings.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './operations/bucket-tagging.ts';
+import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import {
   createBucket,
   deleteBucket,
@@ -13,19 +34,20 @@ import {
   headBucket,
   listBuckets,
 } from './operations/buckets.ts';
-import { getBucketVersioning, putBucketVersioning } from './operations/bucket-versioning.ts';
 import { completeMultipartUpload } from './operations/complete-multipart-upload.ts';
-import { getObjectAcl, unsetConfigurations } from './operations/configuration.ts';
+import { unsetConfigurations } from './operations/configuration.ts';
 import { copyObject } from './operations/copy-object.ts';
 import { createMultipartUpload } from './operations/create-multipart-upload.ts';
 import { deleteObject } from './operations/delete-object.ts';
 import { deleteObjects } from './operations/delete-objects.ts';
+import { getObjectAttributes } from './operations/get-object-attributes.ts';
 import { getObject } from './operations/get-object.ts';
 import { headObject } from './operations/head-object.ts';
 import { listObjectVersions } from './operations/list-object-versions.ts';
 import { listObjectsV2 } from './operations/list-objects-v2.ts';
 import { listObjects } from './operations/list-objects.ts';
 import { abortMultipartUpload, listMultipartUploads, listParts } from './operations/multipart-uploads.ts';
+import { getObjectAcl, putObjectAcl } from './operations/object-acl.ts';
 import {
   getObjectLegalHold,
   getObjectLockConfiguration,
@@ -35,7 +57,19 @@ import {
   putObjectRetention,
 } from './operations/object-lock.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/object-tagging.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './operations/ownership-controls.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './operations/public-access-block.ts';
 import { putObject } from './operations/put-object.ts';
+import { renameObject } from './operations/rename-object.ts';
+import { restoreObject } from './operations/restore-object.ts';
 import { uploadPart, uploadPartCopy } from './operations/upload-part.ts';
 
 /** Every S3 operation the gateway speaks. Router, authorisation, metrics, support matrix and tests iterate over it. */
@@ -46,41 +80,65 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
-  deleteBucketCors,
   deleteBucketEncryption,
+  deleteBucketLifecycle,
+  deleteBucketOwnershipControls,
+  deleteBucketPolicy,
   deleteBucketTagging,
   deleteObject,
   deleteObjects,
   deleteObjectTagging,
-  getBucketCors,
+  deletePublicAccessBlock,
+  getBucketAcl,
   getBucketEncryption,
+  getBucketLifecycleConfiguration,
   getBucketLocation,
+  getBucketOwnershipControls,
+  getBucketPolicy,
+  getBucketPolicyStatus,
   getBucketTagging,
   getBucketVersioning,
   getObject,
   getObjectAcl,
+  getObjectAttributes,
   getObjectLegalHold,
   getObjectLockConfiguration,
   getObjectRetention,
   getObjectTagging,
+  getPublicAccessBlock,
   headBucket,
   headObject,
   listBuckets,
   listMultipartUploads,
   listObjects,
-  listObjectVersions,
   listObjectsV2,
+  listObjectVersions,
   listParts,
-  putBucketCors,
+  putBucketAcl,
   putBucketEncryption,
+  putBucketLifecycleConfiguration,
+  putBucketOwnershipControls,
+  putBucketPolicy,
   putBucketTagging,
   putBucketVersioning,
   putObject,
+  putObjectAcl,
   putObjectLegalHold,
   putObjectLockConfiguration,
   putObjectRetention,
   putObjectTagging,
+  putPublicAccessBlock,
+  renameObject,
+  restoreObject,
   uploadPart,
   uploadPartCopy,
+  ...accelerateOperations,
+  ...analyticsOperations,
+  ...corsOperations,
+  ...intelligentTieringOperations,
+  ...inventoryOperations,
+  ...metricsOperations,
+  ...notificationOperations,
+  ...requestPaymentOperations,
   ...unsetConfigurations,
 ] as readonly Operation[];

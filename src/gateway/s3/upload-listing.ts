@@ -1,5 +1,6 @@
 import { LIST_ENTRIES_MAX } from '../../limits.ts';
-import type { Ino, ObjectStore, UploadSummary } from '../../namespace/namespace.ts';
+import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
+import type { UploadSummary } from '../../namespace/upload.ts';
 import { afterMarker, behind } from './listing.ts';
 import { keyBytes, keyText } from './members.ts';
 

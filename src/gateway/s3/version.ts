@@ -1,4 +1,3 @@
-import type { Found } from '../../namespace/namespace.ts';
 import { NULL_VERSION, type VersionAt, type VersionId } from '../../namespace/version.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { bucketOf, keyBytes, query, text } from './members.ts';
@@ -17,12 +16,12 @@ export const versionText = (versionId: VersionId): string =>
 export function versionOf(text: string | undefined, argument = 'versionId'): VersionId | undefined {
   if (text === undefined) return undefined;
   if (text === 'null') return NULL_VERSION;
-  const id = ID.test(text) ? parseInt(text, 16) : NaN;
   if (text === '' && argument === 'versionId')
     throw invalidArgument('Version id cannot be the empty string', argument, text);
-  if (!Number.isSafeInteger(id) || id === NULL_VERSION)
-    throw invalidArgument('Invalid version id specified', argument, text);
-  return id as VersionId;
+  const id = ID.test(text) ? parseInt(text, 16) : NULL_VERSION;
+  if (id === NULL_VERSION) throw invalidArgument('Invalid version id specified', argument, text);
+  // Beyond all numbers of the store: the id of no version.
+  return Math.min(id, Number.MAX_SAFE_INTEGER) as VersionId;
 }
 
 /** Members of operations on one version of an object. */
@@ -49,10 +48,6 @@ export const versionHeaders = (
   versionId === undefined || bucket === undefined || bucket.rules.versioning === 'off'
     ? []
     : ['x-amz-version-id', versionText(versionId)];
-
-/** Of a write. AWS names the version only where versioning is on, not where it is suspended. */
-export const writtenVersion = (context: S3Context, { versionId }: Found): readonly string[] =>
-  bucketOf(context).rules.versioning === 'enabled' ? versionHeaders(context, versionId) : [];
 
 /** Why there is no such object: a delete marker stands there, the version is gone, or the key never was. */
 export async function missing(

@@ -39,18 +39,29 @@ export interface XmlNode {
   readonly children: readonly XmlNode[];
   /** Character data directly inside. */
   readonly text: string;
+  /** By name without prefix. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 interface OpenNode extends XmlNode {
   readonly children: XmlNode[];
   text: string;
+  attributes: XmlNode['attributes'];
 }
+
+const noAttributes: XmlNode['attributes'] = {};
+
+const localName = (qualified: string): string => qualified.slice(qualified.indexOf(':') + 1);
+
+/** Declarations of namespaces are no attributes of their own. */
+const withAttribute = ({ attributes }: XmlNode, name: string, value: string): XmlNode['attributes'] =>
+  name === 'xmlns' || name.startsWith('xmlns:') ? attributes : { ...attributes, [localName(name)]: value };
 
 const malformed = (): S3Error => new S3Error('MalformedXML');
 
 /**
  * The root element. Bounded in bytes, depth and elements; a document type declaration is refused, so there are no
- * entities but the five of XML. Names lose their prefix; attributes are ignored.
+ * entities but the five of XML. Names lose their prefix.
  */
 export function parseXml(parts: readonly Uint8Array[]): XmlNode {
   let length = 0;
@@ -66,7 +77,7 @@ export function parseXml(parts: readonly Uint8Array[]): XmlNode {
   parser.on('doctype', () => {
     throw malformed();
   });
-  parser.on('opentag', (tag) => tree.open(tag.name));
+  parser.on('opentag', (tag) => tree.open(tag.name, tag.attributes));
   parser.on('text', (text) => tree.append(text));
   parser.on('cdata', (text) => tree.append(text));
   parser.on('closetag', () => tree.close());
@@ -118,10 +129,11 @@ class TreeBuilder {
     this.#restore = restore;
   }
 
-  open(qualified: string): void {
+  open(qualified: string, attributes: Readonly<Record<string, string>>): void {
     this.#elements += 1;
     if (this.#elements > XML_ELEMENTS_MAX || this.#open.length >= XML_DEPTH_MAX) throw malformed();
-    const node: OpenNode = { name: qualified.slice(qualified.indexOf(':') + 1), children: [], text: '' };
+    const node: OpenNode = { name: localName(qualified), children: [], text: '', attributes: noAttributes };
+    for (const name in attributes) node.attributes = withAttribute(node, name, attributes[name] ?? '');
     const parent = this.#open.at(-1);
     if (parent === undefined) this.#root ??= node;
     else parent.children.push(node);

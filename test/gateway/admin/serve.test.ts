@@ -20,6 +20,7 @@ const status: Status = {
   addresses: { s3: address, nfs: address, admin: address },
   buckets: { count: 3 },
   hot: { bytesTotal: 1024, bytesFree: 512 },
+  lifecycle: { secondsPerDay: 86_400, passes: 0, counts: { expired: 0 } },
   steps: [{ name: 'sweep', state: 'failing', unitsDone: 1, failuresInRow: 2, failure: 'disk gone' }],
   health: { state: 'healthy', alerts: [] },
 };

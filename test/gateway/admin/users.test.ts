@@ -46,9 +46,9 @@ suite('users over the admin address', () => {
       ...(body !== undefined && { body }),
     });
 
-  test('every row of users is for root alone, from this machine as well', async () => {
+  test('every row of users is for root, unless a policy says else, from this machine as well', async () => {
     const rows = adminRows.filter(({ path }) => path.startsWith('/v1/users'));
-    assert.equal(rows.length, 5);
+    assert.equal(rows.length, 9);
     await accounts.create({ name: 'other', key: { accessKey: 'OTHER', secretKey: 'other secret' } });
     const callers = [
       { keys: { ...root, secretKey: 'guessed' }, want: 401 },
@@ -57,7 +57,7 @@ suite('users over the admin address', () => {
     ];
     for (const { method, path } of rows) {
       for (const { keys, want } of callers) {
-        const body = method === 'POST' ? { body: { name: 'intruder' } } : {};
+        const body = method === 'POST' || method === 'PUT' ? { body: { name: 'intruder' } } : {};
         const { status, text } = await call(method, path.replace(/:\w+/g, 'other'), {
           keys,
           ...body,
@@ -70,6 +70,52 @@ suite('users over the admin address', () => {
       ['dora', 'other'],
     );
     await accounts.remove('other');
+  });
+
+  test('a user calls what its policies allow, on whom they allow it', async () => {
+    const keys = { accessKey: 'OPERATOR', secretKey: 'operator secret' };
+    await accounts.create({ name: 'operator', key: keys });
+    await accounts.create({ name: 'app-1' });
+    await accounts.create({ name: 'person' });
+    const text = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Allow', Action: 'terrace:ListUsers', Resource: '*' },
+        {
+          Effect: 'Allow',
+          Action: ['terrace:*UserPolic*', 'terrace:CreateUserKey'],
+          Resource: 'arn:aws:terrace:::user/app-*',
+          Condition: {
+            IpAddress: { 'aws:SourceIp': '127.0.0.0/8' },
+            StringEquals: { 'aws:username': 'operator' },
+          },
+        },
+        { Effect: 'Deny', Action: 'terrace:DeleteUserPolicy', Resource: '*' },
+      ],
+    });
+    await accounts.putPolicy('operator', { name: 'operating', text });
+    const policy = { Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*' } };
+    const cases = [
+      { method: 'GET', path: '/v1/users', want: 200 },
+      { method: 'POST', path: '/v1/users', body: { name: 'more' }, want: 403 },
+      { method: 'DELETE', path: '/v1/users/app-1', want: 403 },
+      { method: 'POST', path: '/v1/users/app-1/keys', body: {}, want: 201 },
+      { method: 'POST', path: '/v1/users/person/keys', body: {}, want: 403 },
+      { method: 'PUT', path: '/v1/users/app-1/policies/p', body: policy, want: 204 },
+      { method: 'PUT', path: '/v1/users/operator/policies/p', body: policy, want: 403 },
+      { method: 'PUT', path: '/v1/users/app-1/policies/a%20b', body: policy, want: 400 },
+      { method: 'PUT', path: '/v1/users/app-1/policies/q', body: { Statement: [] }, want: 400 },
+      { method: 'GET', path: '/v1/users/app-1/policies', want: 200 },
+      { method: 'GET', path: '/v1/users/app-1/policies/p', want: 200 },
+      { method: 'GET', path: '/v1/users/app-1/policies/none', want: 404 },
+      { method: 'DELETE', path: '/v1/users/app-1/policies/p', want: 403 },
+    ];
+    for (const { method, path, want, ...rest } of cases) {
+      const { status, text: said } = await call(method, path, { keys, ...rest });
+      assert.equal(status, want, `${method} ${path} ${said}`);
+    }
+    assert.equal((await call('DELETE', '/v1/users/app-1/policies/p')).status, 204);
+    for (const name of ['operator', 'app-1', 'person']) await accounts.remove(name);
   });
 
   test('a call without a signature is refused before its body is read', async () => {

@@ -12,6 +12,7 @@ const buckets: readonly Bucket[] = ['photos', 'logs'].map((name, index) => ({
   createdAt: { seconds: 0, nanoseconds: 0 },
   configurations: [],
   owner: undefined,
+  objectOwnership: undefined,
   rules: { versioning: 'off' as const, objectLock: undefined },
 }));
 const listing = { buckets: () => Promise.resolve(buckets) };

@@ -10,8 +10,8 @@ import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import type { BucketEncryption } from '../../../src/keyring/bucket-encryption.ts';
-import { SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
+import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -29,6 +29,8 @@ export interface LiveDoor {
   readonly observations: Observation[];
   /** What the door logged as its own failure. */
   readonly errors: unknown[];
+  /** How often the door said that some lifecycle rules are others now. */
+  readonly lifecycleChanges: { readonly count: number };
   client(config: S3ClientConfig): S3Client;
   close(): Promise<void>;
 }
@@ -36,10 +38,13 @@ export interface LiveDoor {
 export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
+  readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
   readonly defaultEncryption?: BucketEncryption;
   readonly takesCustomerKeys?: boolean;
+  /** Of lifecycle rules. */
+  readonly secondsPerDay?: number;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
 }
@@ -47,6 +52,8 @@ export interface LiveDoorOptions {
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
   const world = await openWorld();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
+  const { secondsPerDay = SECONDS_PER_DAY } = options;
+  const lifecycleChanges = { count: 0 };
   const observations: Observation[] = [];
   const errors: unknown[] = [];
   const log = {
@@ -70,6 +77,8 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     accounts,
     keyring: world.keyring,
     encryption: { default: options.defaultEncryption, takesCustomerKeys: options.takesCustomerKeys ?? true },
+    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+    objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);
   const serving = await serve({
@@ -104,6 +113,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     s3: client({}),
     observations,
     errors,
+    lifecycleChanges,
     client,
     close: once(async () => {
       for (const one of clients) one.destroy();

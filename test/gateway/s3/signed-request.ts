@@ -71,6 +71,7 @@ const asReceived = (request: RawRequest, headers: Readonly<Record<string, string
       target: targetOf(request),
       rawHeaders: Object.entries(headers).flat(),
       body: { next: () => Promise.resolve(undefined) },
+      peer: '127.0.0.1',
     },
     [],
   );

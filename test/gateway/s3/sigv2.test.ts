@@ -19,6 +19,7 @@ const requestOf = (method: string, target: string, headers: Headers): S3Request 
       target,
       rawHeaders: Object.entries(headers).flat(),
       body: { next: () => Promise.resolve(undefined) },
+      peer: '127.0.0.1',
     },
     ['s3.us-west-1.amazonaws.com', 's3.amazonaws.com'],
   );

@@ -14,7 +14,7 @@ import { keys } from './live-door.ts';
 
 const signedAt = secondsOfTimestamp('20130524T000000Z');
 
-const credential = { ...keys, account: rootAccount, uid: 0, gid: 0, isRoot: true };
+const credential = { ...keys, account: rootAccount, uid: 0, gid: 0, isRoot: true, policies: undefined };
 
 function authentication(seconds = signedAt): Authentication {
   const clock = new TestClock();
@@ -32,9 +32,10 @@ function authentication(seconds = signedAt): Authentication {
 
 function request(method: string, target: string, headers: Readonly<Record<string, string>>): S3Request {
   const rawHeaders = Object.entries(headers).flat();
-  return parseRequest({ method, target, rawHeaders, body: { next: () => Promise.resolve(undefined) } }, [
-    's3.amazonaws.com',
-  ]);
+  return parseRequest(
+    { method, target, rawHeaders, body: { next: () => Promise.resolve(undefined) }, peer: '127.0.0.1' },
+    ['s3.amazonaws.com'],
+  );
 }
 
 const authorization = (signedHeaders: string, signature: string): string =>

@@ -69,6 +69,7 @@ export function renameKey(
   const { path, name, file } = resolve(bucket, from);
   if (file === undefined) return fail('not-found');
   const old = head(bucket, to);
+  if (old === undefined && (condition === 'current' || condition === 'another')) fail('precondition-failed');
   requireCondition(old, condition);
   if (from === to) return file;
   const target = implicitPath(bucket, to);

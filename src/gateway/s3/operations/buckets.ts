@@ -1,10 +1,13 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
-import type { Bucket } from '../../../namespace/namespace.ts';
+import type { AccessControl, Bucket, ObjectOwnership } from '../../../namespace/namespace.ts';
+import { headerWish, wishedAcl, type AclHeaders } from '../acl-request.ts';
+import { isPrivateAcl, isPublicAcl } from '../acl.ts';
 import { continuationToken, positionOf } from '../continuation.ts';
-import { S3Error } from '../errors.ts';
+import { invalidArgument, S3Error } from '../errors.ts';
 import {
+  aclMembers,
   bucketMembers,
   bucketOf,
   header,
@@ -15,7 +18,15 @@ import {
   text,
   isTrue,
 } from '../members.ts';
-import { operation } from '../operation.ts';
+import { operation, type S3Parts } from '../operation.ts';
+import {
+  bucketAclBytes,
+  bucketOwners,
+  isEnforced,
+  isObjectOwnership,
+  putBucketAclDocument,
+} from '../ownership.ts';
+import { publicAccessBlock } from '../public-access-block.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
 
@@ -89,27 +100,32 @@ export const createBucket = operation({
   action: 's3:CreateBucket',
   input: Type.Object({
     ...bucketMembers.input,
-    acl: text,
+    ...aclMembers.input,
     objectOwnership: text,
     objectLockEnabled: text,
     configuration: Type.Optional(bucketConfiguration),
   }),
   bindings: {
     ...bucketMembers.bindings,
-    acl: header('x-amz-acl'),
+    ...aclMembers.bindings,
     objectOwnership: header('x-amz-object-ownership'),
     objectLockEnabled: header('x-amz-bucket-object-lock-enabled'),
     configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
   },
   success: 200,
-  async handle({ parts, principal }, { bucket, acl, objectOwnership, objectLockEnabled, configuration }) {
-    if (objectOwnership !== undefined && objectOwnership !== 'BucketOwnerEnforced')
-      throw new S3Error('NotImplemented', { members: { Header: 'x-amz-object-ownership' } });
-    if (acl !== undefined && acl !== 'private') throw new S3Error('InvalidBucketAclWithObjectOwnership');
-    checkConfiguration(configuration ?? {}, parts.region);
+  async handle({ parts, principal }, input) {
+    const { bucket } = input;
+    const objectOwnership = wantedOwnership(parts, input.objectOwnership);
+    const acl = wantedAcl(parts, { owner: principal.account.id, objectOwnership, headers: input });
+    checkConfiguration(input.configuration ?? {}, parts.region);
+    const owner = principal.account.id;
+    const rules = isTrue(input.objectLockEnabled) ? { rules: withObjectLock } : {};
+    const documents = new Map(isPrivateAcl(acl) ? [] : [['acl', bucketAclBytes(acl)] as const]);
     try {
-      const rules = isTrue(objectLockEnabled) ? { rules: withObjectLock } : {};
-      await parts.objects.createBucket(principal.caller, bucket, { owner: principal.account.id, ...rules });
+      await parts.objects.createBucket(principal.caller, bucket, {
+        ...{ owner, objectOwnership, documents },
+        ...rules,
+      });
     } catch (failure) {
       if (!(failure instanceof Fault) || failure.code !== 'exists') throw failure;
       const there = await parts.objects.bucket(bucket);
@@ -117,11 +133,42 @@ export const createBucket = operation({
         throw new S3Error('BucketAlreadyExists', { members: { BucketName: bucket } });
       // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
       if (parts.region !== 'us-east-1') throw failure;
+      if (!isEnforced(parts, there)) await resetAcl(parts, there, acl);
     }
     return { headers: ['Location', `/${bucket}`] };
   },
+  conditionValues({ configuration }) {
+    const constraint = configuration?.LocationConstraint;
+    return new Map(constraint === undefined ? [] : [['s3:locationconstraint', [constraint]]]);
+  },
 });
 
+/** AWS: a bucket that is made again gets the ACL that it would be made with. */
+async function resetAcl({ objects }: S3Parts, bucket: Bucket, acl: AccessControl): Promise<void> {
+  if (isPublicAcl(acl) && (await publicAccessBlock(objects, bucket)).BlockPublicAcls)
+    throw new S3Error('InvalidBucketAclWithBlockPublicAccessError');
+  await putBucketAclDocument(objects, bucket, acl);
+}
+
+function wantedOwnership(parts: S3Parts, header: string | undefined): ObjectOwnership {
+  if (header === undefined) return parts.objectOwnership;
+  if (isObjectOwnership(header)) return header;
+  throw invalidArgument(`Invalid x-amz-object-ownership header: ${header}`, 'x-amz-object-ownership', header);
+}
+
+function wantedAcl(
+  { accounts }: S3Parts,
+  {
+    owner,
+    objectOwnership,
+    headers,
+  }: { readonly owner: string; readonly objectOwnership: ObjectOwnership; readonly headers: AclHeaders },
+): AccessControl {
+  const acl = wishedAcl(headerWish(accounts, headers), bucketOwners(owner));
+  if (objectOwnership === 'BucketOwnerEnforced' && !isPrivateAcl(acl))
+    throw new S3Error('InvalidBucketAclWithObjectOwnership');
+  return acl;
+}
 /** Object lock needs versioning, and brings it. AWS API reference, CreateBucket. */
 const withObjectLock = { versioning: 'enabled', objectLock: { defaultRetention: undefined } } as const;
 

@@ -1,15 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { PART_BYTES_MIN, PART_NUMBER_MAX, PARTS_PAGE_MAX } from '../../../limits.ts';
-import type {
-  Checksum,
-  Expectation,
-  Found,
-  ObjectFacet,
-  ObjectPart,
-  PartSummary,
-  UploadSummary,
-} from '../../../namespace/namespace.ts';
+import type { Checksum, Expectation, Found, ObjectFacet, ObjectPart } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import { encodePercentPath } from '../../../signing/percent.ts';
 import {
   badChecksum,
@@ -39,7 +32,7 @@ import {
 } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { writtenVersion } from '../version.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 /** One member for each algorithm. */
@@ -99,7 +92,7 @@ export const completeMultipartUpload = operation({
     const found = await complete(context, { wish, facet, expect });
     const headers = [
       ...encryptionHeaders(context.parts, found.encryption),
-      ...writtenVersion(context, found),
+      ...(await writtenHeaders(context, wish.key, found)),
     ];
     return { headers, body: resultDocument(wish, found) };
   },
@@ -143,7 +136,7 @@ async function complete(
     number: part.PartNumber,
     etag: etagsOf(part.ETag)[0] ?? '',
   }));
-  return publishing(context, { key: wish.key, expect }, () =>
+  return publishing({ key: wish.key, expect }, () =>
     context.parts.objects.completeUpload(context.principal.caller, {
       bucket: bucketOf(context).ino,
       key: keyBytes(wish.key),

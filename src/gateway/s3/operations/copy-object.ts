@@ -3,6 +3,7 @@ import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { ContentKey, Encryption } from '../../../keyring/encryption.ts';
 import type { Expectation, FacetChange, Found, OpenObject } from '../../../namespace/namespace.ts';
 import type { ObjectLock } from '../../../namespace/version.ts';
+import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
@@ -25,7 +26,7 @@ import {
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { writtenVersion } from '../version.ts';
+import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -70,7 +71,7 @@ export const copyObject = operation({
   async handle(context, wish) {
     checkDirectives(wish);
     const expect = writeExpectation(wish);
-    const stored = facetOf(wish);
+    const stored = await facetOf(context, wish);
     const lock = lockOf(context, wish);
     return withCopySource(context, wish, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
@@ -79,10 +80,12 @@ export const copyObject = operation({
         source.bucketName === wish.bucket && source.key === wish.key && source.versionId === undefined;
       if (isSelf && !changesSomething(wish)) throw copyOntoItself();
       const given = wish.metadataDirective === 'REPLACE' ? stored : object.found.facet;
+      if (object.found.facet.tags.length > 0 && wish.taggingDirective !== 'REPLACE')
+        await authoriseTagCopy(context, { source, key: wish.key });
       const { tags } = wish.taggingDirective === 'REPLACE' ? stored : object.found.facet;
       const { headers, metadata } = given;
-      // AWS API reference, CopyObject: the class of the source does not go with the copy.
-      const change = { headers, metadata, tags, storageClass: stored.storageClass };
+      // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
+      const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
       const contentKey = await copyContentKey(context, wish, source.contentKey);
       const isInPlace =
         isSelf &&
@@ -94,7 +97,7 @@ export const copyObject = operation({
         ? await changeInPlace(context, { wish, change, expect })
         : await spliceWhole(context, { wish, object, change, expect, lock, contentKey });
       const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish));
-      const answered = [...source.headers, ...made, ...writtenVersion(context, found)];
+      const answered = [...source.headers, ...made, ...(await writtenHeaders(context, wish.key, found))];
       return { headers: answered, body: resultDocument(found) };
     });
   },
@@ -148,7 +151,7 @@ interface Change {
 
 async function changeInPlace(context: S3Context, { wish, change, expect }: Change): Promise<Found> {
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key: wish.key, expect }, () =>
+  return publishing({ key: wish.key, expect }, () =>
     context.parts.objects.changeFacet({ bucket, key: keyBytes(wish.key), expect }, change),
   );
 }
@@ -173,7 +176,7 @@ async function spliceWhole(
   const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
-    return await publishing(context, { key: wish.key, expect }, () =>
+    return await publishing({ key: wish.key, expect }, () =>
       objects.attach(context.principal.caller, draft, {
         bucket: bucketOf(context).ino,
         key: keyBytes(wish.key),

@@ -1,10 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import type { Checksum, UploadSummary } from '../../../namespace/namespace.ts';
+import type { Checksum } from '../../../namespace/namespace.ts';
+import type { UploadSummary } from '../../../namespace/upload.ts';
 import { rowNamed } from '../checksums.ts';
 import { customerKeyOf } from '../customer-key.ts';
 import { encryptionMembers, madeHeaders, newContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { bucketOf, emptyFacet, facetMembers, header, keyBytes, objectMembers, text } from '../members.ts';
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation } from '../operation.ts';
@@ -33,8 +35,13 @@ export const createMultipartUpload = operation({
   },
   success: 200,
   async handle(context, input) {
+    // AWS API reference, CreateMultipartUpload: anonymous users cannot initiate multipart uploads.
+    if (context.principal.isAnonymous)
+      throw new S3Error('AccessDenied', {
+        message: 'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
+      });
     const { objects } = context.parts;
-    const facet = { ...emptyFacet, ...facetOf(input) };
+    const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
     const contentKey = await newContentKey(context, input);
@@ -44,6 +51,7 @@ export const createMultipartUpload = operation({
       facet,
       checksum,
       encryption: contentKey?.encryption,
+      initiator: context.principal.account.id,
       lock: lockOf(context, input),
     });
     const body =
@@ -52,7 +60,7 @@ export const createMultipartUpload = operation({
     const customerKey = customerKeyOf(context.parts, input);
     const headers = madeHeaders(context.parts, upload.encryption, customerKey);
     if (checksum !== undefined) headers.push(...checksumChoice(checksum));
-    return { headers, body };
+    return { headers: [...headers, ...(await abortHeaders(context, input.key, upload))], body };
   },
 });
 

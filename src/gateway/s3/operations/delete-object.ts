@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { etagsOf } from '../conditions.ts';
+import { mayBypass } from '../authorise.ts';
+import { deleteExpectation } from '../conditions.ts';
 import { header, isTrue, objectMembers, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { publishing } from '../publish.ts';
@@ -14,20 +15,24 @@ export const deleteObject = operation({
     ...objectMembers.input,
     ...versionMembers.input,
     ifMatch: text,
+    lastModified: text,
+    size: Type.Optional(Type.Integer({ minimum: 0 })),
     bypassGovernance: text,
   }),
   bindings: {
     ...objectMembers.bindings,
     ...versionMembers.bindings,
     ifMatch: header('if-match'),
+    lastModified: header('x-amz-if-match-last-modified-time'),
+    size: header('x-amz-if-match-size'),
     bypassGovernance: header('x-amz-bypass-governance-retention'),
   },
   success: 204,
   async handle(context, input) {
-    const { key, ifMatch } = input;
-    const expect = ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) };
-    const bypassesGovernance = isTrue(input.bypassGovernance);
-    const removal = await publishing(context, { key, expect }, () =>
+    const { key, ifMatch, lastModified, size } = input;
+    const expect = deleteExpectation({ ifMatch, lastModified, size });
+    const bypassesGovernance = isTrue(input.bypassGovernance) && (await mayBypass(context, input));
+    const removal = await publishing({ key, expect }, () =>
       context.parts.objects.removeKey({ ...versionAt(context, input), expect, bypassesGovernance }),
     );
     const marker = removal.isDeleteMarker ? ['x-amz-delete-marker', 'true'] : [];

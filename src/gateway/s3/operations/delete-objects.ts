@@ -1,10 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
-import { etagsOf } from '../conditions.ts';
+import { actionFor } from '../actions.ts';
+import { mayBypass } from '../authorise.ts';
+import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import type { Removal } from '../../../namespace/version.ts';
-import { bucketMembers, header, isTrue, text } from '../members.ts';
+import { bucketMembers, bucketOf, header, isTrue, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
 import { versionAt, versionText } from '../version.ts';
@@ -14,6 +16,8 @@ const deletion = Type.Object({
   Key: Type.String({ minLength: 1 }),
   VersionId: Type.Optional(Type.String()),
   ETag: Type.Optional(Type.String()),
+  LastModifiedTime: Type.Optional(Type.String()),
+  Size: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /** AWS API reference, DeleteObjects. */
@@ -36,7 +40,7 @@ export const deleteObjects = operation({
   },
   success: 200,
   async handle(context, { bypassGovernance, delete: { Quiet: isQuiet = false, Object: objects } }) {
-    const how = { isQuiet, bypassesGovernance: isTrue(bypassGovernance) };
+    const how = { isQuiet, wantsBypass: isTrue(bypassGovernance) };
     const outcomes: string[] = new Array<string>(objects.length);
     let next = 0;
     const work = async (): Promise<void> => {
@@ -58,17 +62,22 @@ type Deletion = Static<typeof deletion>;
 async function remove(
   context: S3Context,
   wish: Deletion,
-  { isQuiet, bypassesGovernance }: { readonly isQuiet: boolean; readonly bypassesGovernance: boolean },
+  { isQuiet, wantsBypass }: { readonly isQuiet: boolean; readonly wantsBypass: boolean },
 ): Promise<string> {
   const version = wish.VersionId === undefined ? '' : xmlElement('VersionId', wish.VersionId);
   try {
     if (Buffer.byteLength(wish.Key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError');
-    const expect = wish.ETag === undefined ? {} : { ifMatch: etagsOf(wish.ETag) };
-    const at = versionAt(context, {
+    const { ETag: ifMatch, LastModifiedTime: lastModified, Size: size } = wish;
+    const expect = deleteExpectation({ ifMatch, lastModified, size });
+    const named = {
       key: wish.Key,
       ...(wish.VersionId === undefined ? {} : { versionId: wish.VersionId }),
-    });
-    const removal = await publishing(context, { key: wish.Key, expect }, () =>
+    };
+    const action = actionFor('s3:DeleteObject', wish.VersionId);
+    await context.access.require({ action, bucket: context.bucket, ...named });
+    const bypassesGovernance = wantsBypass && (await mayBypass(context, named));
+    const at = versionAt(context, named);
+    const removal = await publishing({ key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ ...at, expect, bypassesGovernance }),
     );
     if (isQuiet) return '';

@@ -27,7 +27,7 @@ export const getObject = operation({
     try {
       // Here, because behind the header there is no way to say that a key is missing.
       unlocked(parts, object.found.encryption, customerKey);
-      return await answer(object, readingOf(context, object.found, input));
+      return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();
       throw failure;

@@ -14,7 +14,7 @@ export const headObject = operation({
   async handle(context, input) {
     const found = await context.parts.objects.head(versionAt(context, input));
     if (found === undefined) throw await missing(context, input);
-    const { status, headers } = readingOf(context, found, input);
+    const { status, headers } = await readingOf(context, found, input);
     return { status, headers };
   },
 });

@@ -1,18 +1,16 @@
 import { Type, type Static } from '@sinclair/typebox';
 import type { VersionEntry } from '../../../namespace/version.ts';
 import { invalidArgument } from '../errors.ts';
-import { afterMarker, delimiterOf, encoderOf, pageSize, versionIdOf, versionsXml } from '../listing.ts';
 import {
-  bucketMembers,
-  bucketOf,
-  count,
-  encodingType,
-  keyBytes,
-  keyText,
-  ownerOf,
-  query,
-  text,
-} from '../members.ts';
+  afterMarker,
+  delimiterOf,
+  encoderOf,
+  ownerElements,
+  pageSize,
+  versionIdOf,
+  versionsXml,
+} from '../listing.ts';
+import { bucketMembers, bucketOf, count, encodingType, keyBytes, keyText, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { versionOf, versionText } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
@@ -56,7 +54,7 @@ export const listObjectVersions = operation({
       entriesMax,
     });
     const encode = encoderOf(wish.encodingType);
-    const entries = versionsXml(page.entries, encode, ownerOf(context));
+    const entries = versionsXml(page.entries, encode, ownerElements(context));
     const next = page.isTruncated ? page.entries.at(-1) : undefined;
     return {
       headers: regionHeader(context.parts.region),

@@ -8,10 +8,12 @@ import {
   entriesXml,
   entryBytes,
   listPage,
+  noOwner,
+  ownerElements,
   pageSize,
   type ListPage,
 } from '../listing.ts';
-import { bucketMembers, bucketOf, count, encodingType, keyBytes, ownerOf, query, text } from '../members.ts';
+import { bucketMembers, bucketOf, count, encodingType, keyBytes, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
 import { regionHeader } from './list-objects.ts';
@@ -54,7 +56,7 @@ export const listObjectsV2 = operation({
       after: afterOf(wish, delimiter),
       entriesMax: pageSize(wish.maxKeys),
     });
-    const owner = wish.fetchOwner === 'true' ? ownerOf(context) : undefined;
+    const owner = wish.fetchOwner === 'true' ? ownerElements(context) : noOwner;
     const encode = encoderOf(wish.encodingType);
     const body = `${headXml(wish, page)}${entriesXml(page.entries, encode, owner)}</ListBucketResult>`;
     return { headers: regionHeader(context.parts.region), body };

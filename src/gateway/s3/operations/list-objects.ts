@@ -6,19 +6,10 @@ import {
   entriesXml,
   entryBytes,
   listPage,
+  ownerElements,
   pageSize,
 } from '../listing.ts';
-import {
-  bucketMembers,
-  bucketOf,
-  count,
-  encodingType,
-  keyBytes,
-  keyText,
-  ownerOf,
-  query,
-  text,
-} from '../members.ts';
+import { bucketMembers, bucketOf, count, encodingType, keyBytes, keyText, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -65,7 +56,7 @@ export const listObjects = operation({
     if (delimiter !== undefined) body += `<Delimiter>${encode(delimiter)}</Delimiter>`;
     if (input.encodingType !== undefined) body += xmlElement('EncodingType', input.encodingType);
     body += xmlElement('IsTruncated', page.isTruncated);
-    body += entriesXml(page.entries, encode, ownerOf(context));
+    body += entriesXml(page.entries, encode, ownerElements(context));
     return { headers: regionHeader(context.parts.region), body: `${body}</ListBucketResult>` };
   },
 });

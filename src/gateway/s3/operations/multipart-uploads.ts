@@ -1,8 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
-import type { Account } from '../../../accounts/accounts.ts';
 import { LIST_ENTRIES_MAX } from '../../../limits.ts';
-import type { PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import { checksumValueElements } from '../checksums.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import { delimiterOf, encoderOf, pageSize, type Encode } from '../listing.ts';
 import {
   bucketMembers,
@@ -13,12 +13,12 @@ import {
   keyText,
   objectMembers,
   ownerElement,
-  ownerOf,
   query,
   quoted,
   text,
 } from '../members.ts';
-import { operation } from '../operation.ts';
+import { operation, type S3Context } from '../operation.ts';
+import { objectOwner } from '../ownership.ts';
 import { xmlDate } from '../timestamp.ts';
 import { uploadPage, type UploadPage } from '../upload-listing.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
@@ -61,7 +61,6 @@ export const listParts = operation({
   success: 200,
   async handle(context, input) {
     const { objects } = context.parts;
-    const owner = ownerOf(context);
     const bucket = bucketOf(context).ino;
     const key = keyBytes(input.key);
     const upload = await objects.upload({ bucket, key, uploadId: input.uploadId });
@@ -73,26 +72,27 @@ export const listParts = operation({
             { bucket, key, uploadId: input.uploadId },
             { afterNumber: input.partNumberMarker ?? 0, partsMax },
           );
-    return { headers: [], body: partsDocument({ input, upload, owner, partsMax, ...page }) };
+    const headers = await abortHeaders(context, input.key, upload);
+    const people = peopleXml(context, upload);
+    return { headers, body: partsDocument({ input, upload, people, partsMax, ...page }) };
   },
 });
 
 interface PartsView {
   readonly input: Static<typeof partsInput>;
   readonly upload: UploadSummary;
-  readonly owner: Account;
+  readonly people: string;
   readonly partsMax: number;
   readonly parts: readonly PartSummary[];
   readonly more: boolean;
 }
 
-function partsDocument({ input, upload, owner, partsMax, parts, more }: PartsView): string {
+function partsDocument({ input, upload, people, partsMax, parts, more }: PartsView): string {
   const marker = input.partNumberMarker ?? 0;
   const encode = encoderOf(input.encodingType);
   let xml = `${xmlHead}<ListPartsResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}`;
   xml += `<Key>${encode(input.key)}</Key>${xmlElement('UploadId', upload.uploadId)}`;
-  xml += `${ownerElement('Initiator', owner)}${ownerElement('Owner', owner)}`;
-  xml += `${xmlElement('StorageClass', upload.facet.storageClass)}${xmlElement('PartNumberMarker', marker)}`;
+  xml += `${people}${xmlElement('StorageClass', upload.facet.storageClass)}${xmlElement('PartNumberMarker', marker)}`;
   xml += xmlElement('NextPartNumberMarker', parts.at(-1)?.number ?? 0);
   xml += `${xmlElement('MaxParts', partsMax)}${xmlElement('IsTruncated', more)}`;
   xml += checksumChoice(upload);
@@ -105,6 +105,11 @@ const partXml = (part: PartSummary, showsChecksums: boolean): string =>
   `<Part>${xmlElement('PartNumber', part.number)}${xmlElement('LastModified', xmlDate(part.modifiedAt))}` +
   `${xmlElement('ETag', quoted(part.etag))}${xmlElement('Size', part.size)}` +
   `${showsChecksums ? checksumValueElements(part.checksums) : ''}</Part>`;
+
+/** Who began the upload, and to whom the object will belong. */
+const peopleXml = (context: S3Context, { initiator, facet }: UploadSummary): string =>
+  ownerElement('Initiator', context.parts.accounts.account(initiator ?? bucketOf(context).owner)) +
+  ownerElement('Owner', objectOwner(context, facet));
 
 const checksumChoice = ({ checksum }: UploadSummary): string =>
   checksum === undefined
@@ -146,11 +151,15 @@ export const listMultipartUploads = operation({
       uploadIdMarker: input.keyMarker === undefined ? '' : (input.uploadIdMarker ?? ''),
       entriesMax: pageSize(input.maxUploads ?? LIST_ENTRIES_MAX),
     });
-    return { headers: [], body: uploadsDocument(input, page, ownerOf(context)) };
+    return { headers: [], body: uploadsDocument(input, page, (upload) => peopleXml(context, upload)) };
   },
 });
 
-function uploadsDocument(input: Static<typeof uploadsInput>, page: UploadPage, owner: Account): string {
+function uploadsDocument(
+  input: Static<typeof uploadsInput>,
+  page: UploadPage,
+  people: (upload: UploadSummary) => string,
+): string {
   const encode = encoderOf(input.encodingType);
   const delimiter = delimiterOf(input.delimiter);
   let xml = `${xmlHead}<ListMultipartUploadsResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}`;
@@ -165,13 +174,13 @@ function uploadsDocument(input: Static<typeof uploadsInput>, page: UploadPage, o
   xml += xmlOptional('EncodingType', input.encodingType);
   xml += xmlElement('MaxUploads', pageSize(input.maxUploads));
   xml += xmlElement('IsTruncated', page.next !== undefined);
-  for (const upload of page.uploads) xml += uploadXml(upload, encode, owner);
+  for (const upload of page.uploads) xml += uploadXml(upload, encode, people(upload));
   for (const prefix of page.prefixes)
     xml += `<CommonPrefixes><Prefix>${encode(prefix)}</Prefix></CommonPrefixes>`;
   return `${xml}</ListMultipartUploadsResult>`;
 }
 
-const uploadXml = (upload: UploadSummary, encode: Encode, owner: Account): string =>
+const uploadXml = (upload: UploadSummary, encode: Encode, people: string): string =>
   `<Upload><Key>${encode(keyText(upload.key))}</Key>${xmlElement('UploadId', upload.uploadId)}` +
-  `${ownerElement('Initiator', owner)}${ownerElement('Owner', owner)}${xmlElement('StorageClass', upload.facet.storageClass)}` +
+  `${people}${xmlElement('StorageClass', upload.facet.storageClass)}` +
   `${xmlElement('Initiated', xmlDate(upload.initiatedAt))}${checksumChoice(upload)}</Upload>`;

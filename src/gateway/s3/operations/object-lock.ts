@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { Found } from '../../../namespace/namespace.ts';
 import type { LockChange } from '../../../namespace/version.ts';
+import { mayBypass } from '../authorise.ts';
 import { S3Error } from '../errors.ts';
 import { bucketMembers, bucketOf, header, isTrue, objectMembers, text } from '../members.ts';
 import {
@@ -93,8 +94,16 @@ export const putObjectRetention = operation({
   async handle(context, input) {
     requireObjectLock(context);
     const retention = retentionFrom(context, input.retention);
-    const bypassesGovernance = isTrue(input.bypassGovernance);
+    const bypassesGovernance = isTrue(input.bypassGovernance) && (await mayBypass(context, input));
     return { headers: await change(context, input, { retention, bypassesGovernance }) };
+  },
+  conditionValues({ retention: { Mode, RetainUntilDate } }) {
+    return new Map([
+      ...(Mode === undefined ? [] : [['s3:object-lock-mode', [Mode]] as const]),
+      ...(RetainUntilDate === undefined
+        ? []
+        : [['s3:object-lock-retain-until-date', [RetainUntilDate]] as const]),
+    ]);
   },
 });
 
@@ -128,6 +137,7 @@ export const putObjectLegalHold = operation({
     const legalHold = input.hold.Status === 'ON';
     return { headers: await change(context, input, { legalHold, bypassesGovernance: false }) };
   },
+  conditionValues: ({ hold }) => new Map([['s3:object-lock-legal-hold', [hold.Status]]]),
 });
 
 /** AWS API reference, GetObjectLegalHold. */

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { tagConditionValues } from '../condition-keys.ts';
 import { objectMembers } from '../members.ts';
 import { operation } from '../operation.ts';
 import { objectTags, tagging, taggingDocument } from '../tags.ts';
@@ -23,6 +24,7 @@ export const putObjectTagging = operation({
     if (found === undefined) throw await missing(context, input);
     return { headers: versionHeaders(context, found.versionId) };
   },
+  conditionValues: (input) => tagConditionValues(objectTags(input.tagging)),
 });
 
 /** AWS API reference, GetObjectTagging. */

@@ -19,7 +19,7 @@ import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { publishing } from '../publish.ts';
-import { writtenVersion } from '../version.ts';
+import { writtenHeaders } from '../written.ts';
 
 /** AWS API reference, PutObject. */
 export const putObject = operation({
@@ -44,7 +44,7 @@ export const putObject = operation({
   },
   success: 200,
   async handle(context, input) {
-    const stored = facetOf(input);
+    const stored = await facetOf(context, input);
     const expect = writeExpectation(input);
     const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
@@ -55,8 +55,8 @@ export const putObject = operation({
       const facet = { etag, ...stored, checksums, parts: [] };
       const found = await attach(context, { key: input.key, draft, facet, expect, lock });
       const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, input));
-      const version = writtenVersion(context, found);
-      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums), ...version] };
+      const written = await writtenHeaders(context, input.key, found);
+      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums), ...written] };
     });
   },
 });
@@ -73,7 +73,7 @@ const attach = async (
 ): Promise<Found> => {
   const { objects } = context.parts;
   const bucket = bucketOf(context).ino;
-  return publishing(context, { key, expect: rest.expect }, () =>
+  return publishing({ key, expect: rest.expect }, () =>
     objects.attach(context.principal.caller, draft, { bucket, key: keyBytes(key), ...rest }),
   );
 };

@@ -1,7 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
 import type { ContentKey } from '../../../keyring/encryption.ts';
-import type { OpenObject, PartSummary, UploadSummary } from '../../../namespace/namespace.ts';
+import type { OpenObject } from '../../../namespace/namespace.ts';
+import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import {
   checksumValueElements,
   checksumValueHeaders,
@@ -15,6 +16,7 @@ import { customerKeyMembers, customerKeyOf, sourceKeyMembers } from '../customer
 import { encryptionHeaders, etagOf, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { digestsOfRange } from '../hash-range.ts';
+import { abortHeaders } from '../lifecycle-headers.ts';
 import {
   bucketOf,
   copySourceMembers,
@@ -58,7 +60,9 @@ export const uploadPart = operation({
       const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
       const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
-      return { headers: ['ETag', quoted(etag), ...made, ...checksumValueHeaders(checksums.slice(-1))] };
+      const abort = await abortHeaders(context, key, upload);
+      const values = checksumValueHeaders(checksums.slice(-1));
+      return { headers: ['ETag', quoted(etag), ...made, ...values, ...abort] };
     });
   },
 });

@@ -1,0 +1,83 @@
+import { Type } from '@sinclair/typebox';
+import type { Found } from '../../../namespace/namespace.ts';
+import { accessControlPolicy, aclDocument } from '../acl-document.ts';
+import { wholeWish, wishedAcl } from '../acl-request.ts';
+import { S3Error } from '../errors.ts';
+import { aclMembers, bucketOf, objectMembers, ownerOf } from '../members.ts';
+import { operation, type S3Context } from '../operation.ts';
+import { isEnforced, objectAcl, refuseBlockedAcl, saysFullControl, storedAcl } from '../ownership.ts';
+import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
+
+const members = {
+  input: { ...objectMembers.input, ...versionMembers.input },
+  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
+} as const;
+
+/** AWS API reference, GetObjectAcl. */
+export const getObjectAcl = operation({
+  name: 'GetObjectAcl',
+  route: { method: 'GET', level: 'object', query: { acl: true } },
+  action: 's3:GetObjectAcl',
+  input: Type.Object(members.input),
+  bindings: members.bindings,
+  success: 200,
+  async handle(context, input) {
+    const { facet, versionId } = await existing(context, input);
+    const acl = objectAcl(context.parts, bucketOf(context), facet);
+    const body = aclDocument(context.parts.accounts, acl);
+    return { headers: versionHeaders(context, versionId), body };
+  },
+});
+
+/** AWS API reference, PutObjectAcl. */
+export const putObjectAcl = operation({
+  name: 'PutObjectAcl',
+  route: { method: 'PUT', level: 'object', query: { acl: true } },
+  action: 's3:PutObjectAcl',
+  input: Type.Object({
+    ...members.input,
+    ...aclMembers.input,
+    policy: Type.Optional(accessControlPolicy),
+  }),
+  bindings: {
+    ...members.bindings,
+    ...aclMembers.bindings,
+    policy: {
+      in: 'xml',
+      root: 'AccessControlPolicy',
+      integrity: 'optional',
+      malformed: 'MalformedACLError',
+    },
+  },
+  success: 200,
+  async handle(context, input) {
+    const { parts } = context;
+    const bucket = bucketOf(context);
+    const bucketOwner = ownerOf(context).id;
+    const wish = wholeWish(parts.accounts, input, input.policy);
+    const { attributes, facet, versionId } = await existing(context, input);
+    const headers = versionHeaders(context, versionId);
+    if (isEnforced(parts, bucket)) {
+      if (!saysFullControl(wish, bucketOwner)) throw new S3Error('AccessControlListNotSupported');
+      return { headers };
+    }
+    const { owner } = objectAcl(parts, bucket, facet);
+    // An ACL cannot give its resource away.
+    if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
+    const acl = wishedAcl(wish, { owner, bucketOwner });
+    await refuseBlockedAcl(context, acl);
+    // The version that was looked at. When it was replaced meanwhile, it had this ACL for the moment before.
+    const at = { ...versionAt(context, input), versionId, ino: attributes.ino };
+    await parts.objects.setAcl(at, storedAcl(acl, bucketOwner));
+    return { headers };
+  },
+});
+
+async function existing(
+  context: S3Context,
+  input: { readonly key: string; readonly versionId?: string },
+): Promise<Found> {
+  const found = await context.parts.objects.head(versionAt(context, input));
+  if (found === undefined) throw await missing(context, input);
+  return found;
+}

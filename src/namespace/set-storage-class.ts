@@ -1,0 +1,26 @@
+import { requireExpected } from './attach.ts';
+import { facetOf, nextCtime, withDirty } from './attributes.ts';
+import { inodeAt } from './head.ts';
+import { inodeKey } from './keys.ts';
+import type { Expectation } from './namespace.ts';
+import type { Parts } from './parts.ts';
+import { encodeInode } from './records.ts';
+import type { VersionAt } from './version.ts';
+
+/** See ObjectStore.setStorageClass. */
+export async function setStorageClass(
+  parts: Parts,
+  at: VersionAt & { readonly expect: Expectation },
+  storageClass: string,
+): Promise<boolean> {
+  return parts.kv.transact('durable', async (tx) => {
+    const stored = await inodeAt(tx, at);
+    requireExpected(stored && withDirty(stored, parts.files.get(stored.ino)?.attributes), at.expect, at.key);
+    if (stored === undefined) return false;
+    const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
+    const { contentGeneration } = stored;
+    const facet = { ...facetOf(stored), storageClass, contentGeneration };
+    tx.put(inodeKey(stored.ino), encodeInode({ ...stored, facet, ctime }));
+    return true;
+  });
+}
