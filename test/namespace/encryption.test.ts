@@ -112,7 +112,7 @@ async function found({ kv, written }: Pick<Opened, 'kv' | 'written'>): Promise<B
 
 test('the plain text of encrypted content is nowhere, not even while NFS edits it; the names are', async () => {
   const stack = await open({ defaultEncryption: aes });
-  const { bucket, keyring, namespace, media } = stack;
+  const { bucket, keyring, namespace } = stack;
   const under = keyring.make({ mode: 'AES256' });
   await put(stack, bucket, 'small-name', { body: secretText(40), under });
   await put(stack, bucket, 'large-name', {
