@@ -183,13 +183,15 @@ export const LIFECYCLE_RULE_ID_CHARS_MAX = 255;
 export const LIFECYCLE_FILTER_BYTES_MAX = 1_099_511_627_776_000;
 /** AWS: smaller objects stay in their class unless a filter of the rule speaks of sizes. */
 export const TRANSITION_BYTES_MIN = 128 << 10;
+/** Buckets whose rules are kept ready for requests: at most 1 MiB of document each, mostly below 1 KiB. */
+export const LIFECYCLES_CACHED_MAX = 256;
 /** Objects, versions or uploads that a step of the executor looks at. */
 export const LIFECYCLE_STEP_ENTRIES = 256;
 /** Changes that such a step makes at a time: they share durable writes. */
 export const LIFECYCLE_PARALLEL_MAX = 16;
 /** Passes over all buckets with rules that fit into a day of the rules. */
 export const LIFECYCLE_PASSES_PER_DAY = 24;
-/** Between two passes, however short the days are. */
+/** Between two passes, however short the days are, and between a change of rules and the pass for it. */
 export const LIFECYCLE_PASS_SECONDS_MIN = 1;
 // Policies.
 

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { LifecycleJob, type LifecycleStatus } from '../lifecycle/job.ts';
+import { RuleBook } from '../lifecycle/rule-book.ts';
 import { outcomes } from '../lifecycle/sweep-unit.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
@@ -12,8 +13,6 @@ export interface RunningLifecycle {
   readonly hook: LifecycleHook;
   readonly status: () => LifecycleStatus;
 }
-
-const stepName = 'lifecycle';
 
 /** Starts the job; it stops with the scheduler. */
 export function startLifecycle(
@@ -31,16 +30,13 @@ export function startLifecycle(
     labels: { outcome: outcomes },
   });
   const { secondsPerDay } = config.lifecycle;
+  const rules = new RuleBook(objects, { secondsPerDay });
   const job = new LifecycleJob({
     objects,
     environment,
-    calendar: { secondsPerDay },
+    rules,
     count: (outcome) => actions.add({ outcome }, 1),
   });
-  scheduler.start(stepName, () => job.step());
-  const changed = (): void => {
-    job.changed();
-    scheduler.wake(stepName);
-  };
-  return { hook: { calendar: job.calendar, changed }, status: () => job.status() };
+  scheduler.start('lifecycle', () => job.step());
+  return { hook: { rules, changed: () => job.changed() }, status: () => job.status() };
 }

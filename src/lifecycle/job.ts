@@ -1,14 +1,14 @@
 import type { Environment } from '../environment.ts';
 import { LIFECYCLE_PASS_SECONDS_MIN, LIFECYCLE_PASSES_PER_DAY } from '../limits.ts';
 import type { ObjectStore } from '../namespace/namespace.ts';
-import type { Calendar } from './calendar.ts';
+import type { RuleBook } from './rule-book.ts';
 import { outcomes, type Outcome } from './sweep-unit.ts';
 import { sweep } from './sweep.ts';
 
 export interface LifecycleJobParts {
   readonly objects: ObjectStore;
   readonly environment: Environment;
-  readonly calendar: Calendar;
+  readonly rules: RuleBook;
   /** Hears of each thing that was done or refused. */
   readonly count: (outcome: Outcome) => void;
 }
@@ -30,31 +30,26 @@ export class LifecycleJob {
   readonly #counts: Record<Outcome, number>;
   #pass: AsyncGenerator<undefined, void> | undefined;
   #passes = 0;
-  #isDue = true;
-  #endedAtMs = 0;
+  #dueAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LifecycleJobParts) {
     this.#parts = parts;
     this.#counts = Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   }
 
-  get calendar(): Calendar {
-    return this.#parts.calendar;
-  }
-
-  /** There is to be a pass with the rules as they are now. */
+  /** There is to be a pass with the rules as they are now: soon, so that one is enough for several changes. */
   changed(): void {
-    this.#isDue = true;
+    const { clock } = this.#parts.environment;
+    this.#dueAtMs = Math.min(this.#dueAtMs, clock.monotonic() + LIFECYCLE_PASS_SECONDS_MIN * 1000);
   }
 
   /** One bounded unit. A pass that failed begins again at the next call. */
   async step(): Promise<'busy' | 'idle'> {
     const { clock } = this.#parts.environment;
-    const { secondsPerDay } = this.#parts.calendar;
+    const { secondsPerDay } = this.#parts.rules.calendar;
     if (this.#pass === undefined) {
-      const pauseSeconds = Math.max(secondsPerDay / LIFECYCLE_PASSES_PER_DAY, LIFECYCLE_PASS_SECONDS_MIN);
-      if (!this.#isDue && clock.monotonic() - this.#endedAtMs < pauseSeconds * 1000) return 'idle';
-      this.#isDue = false;
+      if (clock.monotonic() < this.#dueAtMs) return 'idle';
+      this.#dueAtMs = Number.POSITIVE_INFINITY;
       this.#pass = sweep({ ...this.#parts, count: (outcome) => this.#count(outcome) });
     }
     try {
@@ -62,17 +57,18 @@ export class LifecycleJob {
       if (!done) return 'busy';
     } catch (failure) {
       this.#pass = undefined;
-      this.#isDue = true;
+      this.#dueAtMs = clock.monotonic();
       throw failure;
     }
     this.#pass = undefined;
     this.#passes += 1;
-    this.#endedAtMs = clock.monotonic();
+    const pauseSeconds = Math.max(secondsPerDay / LIFECYCLE_PASSES_PER_DAY, LIFECYCLE_PASS_SECONDS_MIN);
+    this.#dueAtMs = Math.min(this.#dueAtMs, clock.monotonic() + pauseSeconds * 1000);
     return 'busy';
   }
 
   status(): LifecycleStatus {
-    const { secondsPerDay } = this.#parts.calendar;
+    const { secondsPerDay } = this.#parts.rules.calendar;
     return { secondsPerDay, passes: this.#passes, counts: { ...this.#counts } };
   }
 

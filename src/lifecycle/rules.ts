@@ -1,4 +1,4 @@
-import type { Bucket, ObjectStore, Tag } from '../namespace/namespace.ts';
+import type { Tag } from '../namespace/namespace.ts';
 import type { LifecycleDocument, RuleElement, TransitionMinimum } from './document.ts';
 import { transitionClasses, type TransitionClass } from './storage-classes.ts';
 
@@ -94,20 +94,3 @@ const noncurrentWhenOf = (element: {
 });
 
 const targetOf = (name: string): TransitionClass | undefined => transitionClasses.find((it) => it === name);
-
-/** Rules by the bytes they were read from: the store hands out the same bytes until a document changes. */
-const known = new WeakMap<Uint8Array, Lifecycle>();
-
-/** The rules of a bucket; `undefined` when it has none, which costs no read: the bucket's own row says so. */
-export async function lifecycleOf(
-  objects: Pick<ObjectStore, 'bucketConfiguration'>,
-  { ino, configurations }: Pick<Bucket, 'ino' | 'configurations'>,
-): Promise<Lifecycle | undefined> {
-  if (!configurations.includes('lifecycle')) return undefined;
-  const bytes = await objects.bucketConfiguration(ino, 'lifecycle');
-  if (bytes === undefined) return undefined;
-  const lifecycle =
-    known.get(bytes) ?? lifecycleFrom(JSON.parse(Buffer.from(bytes).toString('utf8')) as LifecycleDocument);
-  known.set(bytes, lifecycle);
-  return lifecycle;
-}

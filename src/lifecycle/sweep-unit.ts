@@ -2,9 +2,9 @@ import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { LIFECYCLE_PARALLEL_MAX } from '../limits.ts';
 import type { Bucket, ObjectStore } from '../namespace/namespace.ts';
-import type { Calendar } from './calendar.ts';
 import type { Terms } from './due.ts';
-import { lifecycleOf, type Rule } from './rules.ts';
+import type { RuleBook } from './rule-book.ts';
+import type { Rule } from './rules.ts';
 
 /** What came of one thing that a rule was due for. */
 export const outcomes = [
@@ -20,15 +20,14 @@ export type Outcome = (typeof outcomes)[number];
 export interface SweepParts {
   readonly objects: ObjectStore;
   readonly environment: Environment;
-  readonly calendar: Calendar;
+  readonly rules: Pick<RuleBook, 'terms'>;
   readonly count: (outcome: Outcome) => void;
 }
 
 /** The bucket's rules as they are now; `undefined` when it has none any more, or is gone. */
-export async function termsOf({ objects, calendar }: SweepParts, bucket: Bucket): Promise<Terms | undefined> {
+export async function termsOf({ objects, rules }: SweepParts, bucket: Bucket): Promise<Terms | undefined> {
   const now = await objects.bucket(bucket.name);
-  const lifecycle = now?.ino === bucket.ino ? await lifecycleOf(objects, now) : undefined;
-  return lifecycle && { lifecycle, calendar };
+  return now?.ino === bucket.ino ? rules.terms(now) : undefined;
 }
 
 /** The prefixes of those rules, without those that lie within another. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { RecordReader, RecordWriter } from '../codec.ts';
 import { ACL_GRANTS_MAX } from '../limits.ts';
-import type { AccessControl, ObjectFacet, Permission } from './namespace.ts';
+import type { AccessControl, Permission } from './access-control.ts';
+import type { ObjectFacet } from './namespace.ts';
 
 const permissions: readonly Permission[] = ['READ', 'WRITE', 'READ_ACP', 'WRITE_ACP', 'FULL_CONTROL'];
 

@@ -3,7 +3,8 @@ import { BUCKET_CONFIGURATION_BYTES_MAX } from '../limits.ts';
 import { noSuchBucket } from './attributes.ts';
 import { bucketOf } from './buckets.ts';
 import { bucketKey, configurationKey } from './keys.ts';
-import type { Bucket, BucketConfigurationName, Ino, ObjectOwnership } from './namespace.ts';
+import type { ObjectOwnership } from './access-control.ts';
+import type { Bucket, BucketConfigurationName, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeBucket } from './records.ts';
 

@@ -13,7 +13,8 @@ import {
   uploadRange,
   versionRange,
 } from './keys.ts';
-import type { Bucket, Caller, Ino, NewBucket } from './namespace.ts';
+import type { Bucket, Caller, Ino } from './namespace.ts';
+import type { NewBucket } from './new-bucket.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { decodeBucket, encodeBucket, encodeInode, NO_RULES } from './records.ts';

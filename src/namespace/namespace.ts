@@ -1,6 +1,8 @@
 import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
+import type { AccessControl, ObjectOwnership } from './access-control.ts';
+import type { NewBucket } from './new-bucket.ts';
 import type {
   BucketRules,
   DeleteMarker,
@@ -78,23 +80,6 @@ export interface Checksum {
 export interface Tag {
   readonly key: string;
   readonly value: string;
-}
-
-/** S3's word for what a grant allows. */
-export type Permission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP' | 'FULL_CONTROL';
-
-/** The grantee is an account or a group, in words of the door. */
-export interface Grant {
-  readonly grantee: string;
-  readonly permission: Permission;
-}
-
-/** To whom an object belongs and what others may do with it. The namespace keeps it, the doors give it meaning. */
-export interface AccessControl {
-  /** Id of an account. */
-  readonly owner: string;
-  /** At most ACL_GRANTS_MAX. */
-  readonly grants: readonly Grant[];
 }
 
 /** One part of a multipart object, as it was uploaded. */
@@ -177,9 +162,6 @@ export interface Bucket {
   readonly objectOwnership: ObjectOwnership | undefined;
 }
 
-/** AWS API reference, OwnershipControlsRule. The namespace keeps it, the doors give it meaning. */
-export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
-
 /** The configuration documents that a bucket may have. */
 export type BucketConfigurationName =
   | 'accelerate'
@@ -197,15 +179,6 @@ export type BucketConfigurationName =
   | 'replication'
   | 'requestPayment'
   | 'tagging';
-
-/** How a bucket begins. */
-export interface NewBucket {
-  readonly owner?: Bucket['owner'];
-  readonly objectOwnership?: Bucket['objectOwnership'];
-  readonly rules?: BucketRules;
-  /** As putBucketConfiguration takes them. */
-  readonly documents?: ReadonlyMap<BucketConfigurationName, Uint8Array>;
-}
 
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
@@ -319,10 +292,10 @@ export interface ObjectStore {
   changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;
-  /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
-  setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
   /** The same for the ACL of that very inode: `undefined` also when the key leads to another one by now. */
   setAcl(at: VersionAt & Pick<Attributes, 'ino'>, acl: AccessControl | undefined): Promise<Found | undefined>;
+  /** Puts an object, or one of its versions, into another class; of its times only ctime changes. False: there is none. */
+  setStorageClass(at: VersionAt & { readonly expect: Expectation }, storageClass: string): Promise<boolean>;
   /**
    * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
    * when that would loosen a lock that holds. What is written over NFS afterwards is another version.

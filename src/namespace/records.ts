@@ -4,6 +4,7 @@ import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { readAcl, writeAcl } from './acl-record.ts';
+import type { ObjectOwnership } from './access-control.ts';
 import type {
   Attributes,
   BucketConfigurationName,
@@ -12,7 +13,6 @@ import type {
   Kind,
   Name,
   ObjectFacet,
-  ObjectOwnership,
 } from './namespace.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 

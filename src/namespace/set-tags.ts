@@ -1,7 +1,8 @@
 import { facetOf, foundOf, nextCtime, withDirty } from './attributes.ts';
 import { inodeAt } from './head.ts';
 import { inodeKey } from './keys.ts';
-import type { AccessControl, Attributes, Found, ObjectFacet, Tag } from './namespace.ts';
+import type { AccessControl } from './access-control.ts';
+import type { Attributes, Found, ObjectFacet, Tag } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode } from './records.ts';
 import type { VersionAt } from './version.ts';

@@ -1,5 +1,6 @@
 import type { LifecycleDocument, RuleElement } from '../../src/lifecycle/document.ts';
-import { LifecycleJob } from '../../src/lifecycle/job.ts';
+import { LifecycleJob, type LifecycleJobParts } from '../../src/lifecycle/job.ts';
+import { RuleBook } from '../../src/lifecycle/rule-book.ts';
 import type { Bucket, ObjectStore } from '../../src/namespace/namespace.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { bytes, listed, openWorld, s3, silent, type World } from '../namespace/world.ts';
@@ -16,7 +17,7 @@ export interface Ageing {
   readonly configure: (...rules: readonly Partial<RuleElement>[]) => Promise<void>;
   /** Lets days of the rules go by. */
   readonly age: (days: number) => void;
-  /** One pass, as if the rules had just changed. */
+  /** One pass, as at the start of a gateway. */
   readonly pass: () => Promise<void>;
 }
 
@@ -27,23 +28,22 @@ export async function openAgeing(
   const { objects } = world.namespace;
   const bucket = await objects.createBucket(s3, 'ageing');
   const outcomes: string[] = [];
-  const job = new LifecycleJob({
+  const parts: LifecycleJobParts = {
     objects: wrapped(objects),
     environment: { clock: world.clock, random: seededRandom(1), log: silent },
-    calendar: { secondsPerDay: SECONDS_PER_DAY },
+    rules: new RuleBook(wrapped(objects), { secondsPerDay: SECONDS_PER_DAY }),
     count: (outcome) => void outcomes.push(outcome),
-  });
+  };
   return {
     world,
     bucket,
-    job,
+    job: new LifecycleJob(parts),
     outcomes,
     configure: (...rules) => objects.putBucketConfiguration(bucket, 'lifecycle', documentOf(rules)),
     age: (days) => void (world.clock.ms += days * SECONDS_PER_DAY * 1000),
     async pass() {
-      job.changed();
-      const before = job.status().passes;
-      while (job.status().passes === before) await job.step();
+      const job = new LifecycleJob(parts);
+      while (job.status().passes === 0) await job.step();
     },
   };
 }

@@ -8,8 +8,9 @@ import {
   encodeDirectory,
   mergeDirectory,
 } from '../../src/namespace/directory-row.ts';
-import type { AccessControl, Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import type { Encryption } from '../../src/keyring/encryption.ts';
+import type { AccessControl } from '../../src/namespace/access-control.ts';
+import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
 import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';

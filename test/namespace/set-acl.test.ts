@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AccessControl, Ino } from '../../src/namespace/namespace.ts';
+import type { AccessControl } from '../../src/namespace/access-control.ts';
+import type { Ino } from '../../src/namespace/namespace.ts';
 import { bytes, openWorld, put, root, s3 } from './world.ts';
 
 const acl: AccessControl = {

@@ -8,6 +8,7 @@ import { existingTagPrefix, isOfBody, lookupIn, type Circumstances } from './con
 import { S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { Action, ConditionValues, Principal } from './operation.ts';
+import { isEnforced } from './ownership.ts';
 import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
@@ -23,10 +24,10 @@ export interface Wish {
   readonly bucketName?: string | undefined;
   /** Of the object; absent: the bucket itself. */
   readonly key?: string | undefined;
+  /** As the client named it. */
+  readonly versionId?: string | undefined;
   /** What `s3:prefix` is, when it is not the request's parameter. */
   readonly prefix?: string | undefined;
-  /** Of the version that is named; absent: the latest one is meant. */
-  readonly versionId?: string | undefined;
   /** See NeededAction. */
   readonly isOwnersRight?: boolean;
 }
@@ -96,11 +97,12 @@ export class Access {
     if (!(await this.may(wish))) throw new S3Error('AccessDenied');
   }
 
-  /** The usual case, known without a look at anything: no policy has a say, and the bucket is the principal's. */
+  /** The usual case, known without a look at anything: no policy has a say, and the bucket and all in it is the principal's. */
   isUndisputed(bucket: Bucket | undefined): boolean {
     const { isRoot, policies, sessionPolicies } = this.#asker.principal;
     if (bucket === undefined || policies !== undefined || sessionPolicies !== undefined) return false;
-    return !bucket.configurations.includes('policy') && (isRoot || this.isOwn(bucket));
+    if (bucket.configurations.includes('policy')) return false;
+    return isRoot || (this.isOwn(bucket) && isEnforced(this.#parts, bucket));
   }
 
   async may(wish: Wish): Promise<boolean> {

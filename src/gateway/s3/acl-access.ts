@@ -1,5 +1,6 @@
 import { Fault } from '../../fault.ts';
-import type { AccessControl, Bucket, Permission } from '../../namespace/namespace.ts';
+import type { AccessControl, Permission } from '../../namespace/access-control.ts';
+import type { Bucket } from '../../namespace/namespace.ts';
 import { aclAllows, isPublicAcl } from './acl.ts';
 import { keyBytes } from './members.ts';
 import type { Action, S3Parts } from './operation.ts';

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { ACL_GRANTS_MAX } from '../../limits.ts';
-import type { AccessControl, Grant } from '../../namespace/namespace.ts';
+import type { AccessControl, Grant } from '../../namespace/access-control.ts';
 import { groups, isGroup } from './acl.ts';
 import { ownerElement, text } from './members.ts';
 import { xmlElement, xmlHead, xmlNamespace } from './xml.ts';

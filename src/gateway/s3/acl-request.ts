@@ -1,6 +1,6 @@
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import { ACL_GRANTS_MAX } from '../../limits.ts';
-import type { AccessControl, Grant, Permission } from '../../namespace/namespace.ts';
+import type { AccessControl, Grant, Permission } from '../../namespace/access-control.ts';
 import type { AccessControlPolicy, GranteeElement } from './acl-document.ts';
 import { cannedAcl, groups, isCannedAcl, type CannedAcl, type Group, type Owners } from './acl.ts';
 import { invalidArgument, S3Error } from './errors.ts';

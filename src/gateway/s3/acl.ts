@@ -1,5 +1,5 @@
 import { anonymousAccount, ec2Account } from '../../accounts/account-id.ts';
-import type { AccessControl, Grant, Permission } from '../../namespace/namespace.ts';
+import type { AccessControl, Grant, Permission } from '../../namespace/access-control.ts';
 
 /** AWS, "Amazon S3 predefined groups". A grantee is one of these names or the id of an account. */
 export const groups = {

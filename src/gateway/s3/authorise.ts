@@ -53,7 +53,7 @@ async function denial(
 }
 
 /** Whether a listing would show the key: only then its absence is told. */
-export const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
+const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
   access.may({ action: 's3:ListBucket', bucket, prefix: key });
 
 /** NoSuchKey becomes AccessDenied for readers who may not list. Any other failure stays what it is. */

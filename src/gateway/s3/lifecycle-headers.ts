@@ -1,6 +1,5 @@
 import type { Time } from '../../environment.ts';
-import { abortOf, expirationOf, type Terms } from '../../lifecycle/due.ts';
-import { lifecycleOf } from '../../lifecycle/rules.ts';
+import { abortOf, expirationOf } from '../../lifecycle/due.ts';
 import type { Found } from '../../namespace/namespace.ts';
 import { encodePercent } from '../../signing/percent.ts';
 import { bucketOf, keyBytes } from './members.ts';
@@ -13,7 +12,7 @@ export async function expirationHeaders(
   key: string,
   { attributes, facet }: Found,
 ): Promise<readonly string[]> {
-  const terms = await termsOf(context);
+  const terms = await context.parts.lifecycle.rules.terms(bucketOf(context));
   if (terms === undefined) return [];
   const { size, mtime: modifiedAt } = attributes;
   const planned = expirationOf(terms, { key: keyBytes(key), size, tags: facet.tags, modifiedAt });
@@ -28,17 +27,11 @@ export async function abortHeaders(
   key: string,
   { initiatedAt }: { readonly initiatedAt: Time },
 ): Promise<readonly string[]> {
-  const terms = await termsOf(context);
+  const terms = await context.parts.lifecycle.rules.terms(bucketOf(context));
   const planned = terms && abortOf(terms, { key: keyBytes(key), initiatedAt });
   if (planned === undefined) return [];
   const { atSeconds, rule } = planned;
   return ['x-amz-abort-date', dateOf(atSeconds), 'x-amz-abort-rule-id', headerSafe(rule.id)];
-}
-
-async function termsOf(context: S3Context): Promise<Terms | undefined> {
-  const { objects, lifecycle: job } = context.parts;
-  const lifecycle = await lifecycleOf(objects, bucketOf(context));
-  return lifecycle && { lifecycle, calendar: job.calendar };
 }
 
 const dateOf = (seconds: number): string => httpDate({ seconds, nanoseconds: 0 });

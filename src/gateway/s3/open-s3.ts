@@ -1,6 +1,7 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
-import type { ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
+import type { ObjectOwnership } from '../../namespace/access-control.ts';
+import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Credentials } from './authenticate.ts';
 import type { LifecycleHook } from './operation.ts';

@@ -3,8 +3,9 @@ import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Environment } from '../../environment.ts';
 import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
 import type { ContentKeys } from '../../keyring/keyring.ts';
-import type { Calendar } from '../../lifecycle/calendar.ts';
-import type { Bucket, Caller, ObjectOwnership, ObjectStore } from '../../namespace/namespace.ts';
+import type { RuleBook } from '../../lifecycle/rule-book.ts';
+import type { ObjectOwnership } from '../../namespace/access-control.ts';
+import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { Access } from './access.ts';
@@ -66,7 +67,7 @@ export interface Principal {
 
 /** What the door and the job that carries out lifecycle rules have in common. */
 export interface LifecycleHook {
-  readonly calendar: Calendar;
+  readonly rules: Pick<RuleBook, 'calendar' | 'terms'>;
   /** The rules of some bucket are others now. */
   readonly changed: () => void;
 }

@@ -1,11 +1,6 @@
 import type { Account } from '../../accounts/accounts.ts';
-import type {
-  AccessControl,
-  Bucket,
-  ObjectFacet,
-  ObjectOwnership,
-  ObjectStore,
-} from '../../namespace/namespace.ts';
+import type { AccessControl, ObjectOwnership } from '../../namespace/access-control.ts';
+import type { Bucket, ObjectFacet, ObjectStore } from '../../namespace/namespace.ts';
 import { headerWish, wishedAcl, type AclHeaders, type AclWish } from './acl-request.ts';
 import { isPrivateAcl, isPublicAcl, privateAcl, type Owners } from './acl.ts';
 import { bucketDocument } from './bucket-document.ts';

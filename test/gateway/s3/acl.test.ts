@@ -21,7 +21,7 @@ import {
 import { S3Error } from '../../../src/gateway/s3/errors.ts';
 import { fromXml } from '../../../src/gateway/s3/xml-schema.ts';
 import { parseXml } from '../../../src/gateway/s3/xml.ts';
-import type { Grant, Permission } from '../../../src/namespace/namespace.ts';
+import type { Grant, Permission } from '../../../src/namespace/access-control.ts';
 
 const alice = accountOf('100000000001', 'alice');
 const bob = accountOf('100000000002', 'bob');

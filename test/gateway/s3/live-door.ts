@@ -10,8 +10,10 @@ import { s3Door, type Observation } from '../../../src/gateway/s3/door.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
 import type { BucketEncryption } from '../../../src/keyring/bucket-encryption.ts';
+import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
-import type { ObjectOwnership, ObjectStore } from '../../../src/namespace/namespace.ts';
+import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
+import type { ObjectStore } from '../../../src/namespace/namespace.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -77,7 +79,10 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     accounts,
     keyring: world.keyring,
     encryption: { default: options.defaultEncryption, takesCustomerKeys: options.takesCustomerKeys ?? true },
-    lifecycle: { calendar: { secondsPerDay }, changed: () => void (lifecycleChanges.count += 1) },
+    lifecycle: {
+      rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
+      changed: () => void (lifecycleChanges.count += 1),
+    },
     objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
   };
   const observe = (observation: Observation): void => void observations.push(observation);

@@ -23,7 +23,7 @@ export const putBucketLifecycleConfiguration = operation({
   success: 200,
   async handle(context, { minimum, lifecycle }) {
     const { objects, environment, lifecycle: job } = context.parts;
-    checkLifecycle(lifecycle, job.calendar);
+    checkLifecycle(lifecycle, job.rules.calendar);
     const transitionMinimum = transitionMinimumOf(minimum);
     const document: LifecycleDocument = { ...withIds(lifecycle, environment.random), transitionMinimum };
     await putBucketDocument(objects, bucketOf(context), { name: 'lifecycle', document });

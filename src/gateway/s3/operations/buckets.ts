@@ -1,7 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
-import type { AccessControl, Bucket, ObjectOwnership } from '../../../namespace/namespace.ts';
+import type { AccessControl, ObjectOwnership } from '../../../namespace/access-control.ts';
+import type { Bucket } from '../../../namespace/namespace.ts';
 import { headerWish, wishedAcl, type AclHeaders } from '../acl-request.ts';
 import { isPrivateAcl, isPublicAcl } from '../acl.ts';
 import { continuationToken, positionOf } from '../continuation.ts';

@@ -3,7 +3,7 @@ import { S3Error } from '../errors.ts';
 import type { S3ErrorCode } from '../error-codes.ts';
 import { bucketMembers, bucketOf } from '../members.ts';
 import { operation, type Operation } from '../operation.ts';
-import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
+import { xmlHead, xmlNamespace } from '../xml.ts';
 
 /**
  * Configuration that no bucket has yet. Clients read it before they do anything; the answers are what AWS gives for a

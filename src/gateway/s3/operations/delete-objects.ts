@@ -6,7 +6,7 @@ import { mayBypass } from '../authorise.ts';
 import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
 import type { Removal } from '../../../namespace/version.ts';
-import { bucketMembers, bucketOf, header, isTrue, text } from '../members.ts';
+import { bucketMembers, header, isTrue, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
 import { versionAt, versionText } from '../version.ts';

@@ -72,8 +72,8 @@ export const listParts = operation({
             { bucket, key, uploadId: input.uploadId },
             { afterNumber: input.partNumberMarker ?? 0, partsMax },
           );
-    const headers = await abortHeaders(context, input.key, upload);
     const people = peopleXml(context, upload);
+    const headers = await abortHeaders(context, input.key, upload);
     return { headers, body: partsDocument({ input, upload, people, partsMax, ...page }) };
   },
 });
