@@ -126,6 +126,15 @@ export const configSchema = group({
       default: '300',
       description: 'How long records of server access logs are gathered before they are written.',
     }),
+    defaultEncryption: choice(['AES256', 'none'], {
+      default: 'AES256',
+      description:
+        'What buckets without a configuration of their own encrypt new content with, over NFS as well.',
+    }),
+    sseCustomerKeysWithoutTls: trueOrFalse({
+      default: 'true',
+      description: 'Take customers’ encryption keys (SSE-C) over plain HTTP, where others can read them.',
+    }),
     objectOwnership: choice(['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'], {
       default: 'BucketOwnerEnforced',
       description:

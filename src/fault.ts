@@ -42,6 +42,7 @@ export type FaultSubject =
   | 'store'
   | 'user'
   | 'access-key'
+  | 'key'
   | 'policy'
   | 'role'
   | 'request';

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 
 /** What the addon exports (native/bridge). Each part is described where its port is implemented. */
-export interface NativeAddon extends NativeDigests, NativeDevices, NativeStores {}
+export interface NativeAddon extends NativeDigests, NativeDevices, NativeSealing, NativeStores {}
 
 /** native/bridge/src/digest.rs; used by src/workers/native.ts. */
 export interface NativeDigests {
@@ -45,6 +45,38 @@ export interface NativeDeviceHandle {
   completions(): Int32Array;
   grow(bytes: number): Promise<void>;
   close(): void;
+}
+
+/** native/bridge/src/sealing.rs; used by src/workers/native-cipher.ts. Results go into `output`. */
+export interface NativeSealing {
+  sealFrames(
+    secret: Uint8Array,
+    salt: Uint8Array,
+    context: Uint8Array,
+    parts: readonly Uint8Array[],
+    output: Uint8Array,
+  ): boolean;
+  sealFramesElsewhere(
+    secret: Uint8Array,
+    salt: Uint8Array,
+    context: Uint8Array,
+    parts: readonly Uint8Array[],
+    output: Uint8Array,
+  ): Promise<boolean>;
+  openFrames(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    output: Uint8Array,
+  ): boolean;
+  openFramesElsewhere(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    output: Uint8Array,
+  ): Promise<boolean>;
 }
 
 /** native/bridge/src/kv.rs; used by src/kv/rocksdb.ts. */

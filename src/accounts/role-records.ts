@@ -5,7 +5,7 @@ import type { KeyRange } from '../kv/kv.ts';
 import { prefixRange, tupleKey } from '../kv/tuple.ts';
 
 /** Table prefix: behind those of users (records.ts). */
-const table = 0x38;
+const table = 0x33;
 
 const VERSION = 1;
 

@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
-import { openGatewayAccounts } from './open-accounts.ts';
+import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
@@ -16,6 +16,7 @@ import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
+import { wakingKeyring } from './waking-keyring.ts';
 
 export interface GatewayAddresses {
   readonly s3: Address;
@@ -48,12 +49,15 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const startedAt = clock.monotonic();
     const stopped = signal();
     const rootKeys = await openRootKeys(environment, config.data, config.root);
-    const layers = await openLayers(scope, config, { environment, stopped: stopped.give });
+    const secretsKey = await openSecretsKey(environment.random, secretsKeyPath(config));
+    const layers = await openLayers(scope, config, { environment, secretsKey, stopped: stopped.give });
     const { namespace, blobs, kv } = layers;
-    const identities = await openGatewayAccounts(config, rootKeys, { kv, environment });
+    const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
+    scheduler.start('rewrap', () => namespace.rewrap());
+    const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
     scheduler.start('access-log', () => accessLog.step());
     const { objects } = namespace;
@@ -82,17 +86,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       steps: [...scheduler.states()],
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
-    const admin = open.own(
-      await openAdmin({
-        address: config.admin.address,
-        environment,
-        metrics,
-        status,
-        unready,
-        ...identities,
-        bucketsOf,
-      }),
-    );
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring };
+    const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
       rootKeys,

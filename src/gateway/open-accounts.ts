@@ -12,8 +12,8 @@ import { SECRETS_KEY_BYTES } from '../limits.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 import type { RootKeys } from './root-keys.ts';
 
-/** In the data directory; only its owner can read it. Seals the secret keys of users in the store. */
-const secretsKeyFile = 'secrets.key';
+/** In the data directory; only its owner can read it. Seals the secret keys of users and the key ring in the store. */
+export const secretsKeyPath = ({ data }: Pick<Config, 'data'>): string => path.join(data, 'secrets.key');
 
 /** Who may call, and what for. */
 export interface Identities {
@@ -26,19 +26,17 @@ export interface Identities {
 export async function openGatewayAccounts(
   config: Config,
   rootKeys: RootKeys,
-  { kv, environment }: { readonly kv: Kv; readonly environment: Environment },
+  given: { readonly kv: Kv; readonly environment: Environment; readonly secretsKey: Uint8Array },
 ): Promise<Identities> {
+  const { kv, environment, secretsKey } = given;
   // Files that S3 makes belong to whom the data directory belongs to, usually the user that started the gateway, unless
   // the user has ids of its own.
   const { uid, gid } = await stat(config.data);
   const { accessKey, secretKey } = rootKeys;
-  const secretsKey = await openSecretsKey(environment.random, path.join(config.data, secretsKeyFile));
   const accounts = await openAccounts({
-    kv,
-    environment,
+    ...given,
     root: { accessKey, secretKey, uid, gid },
     declared: config.users.map((user) => ({ uid, gid, ...user, policies: user.policies.map(documentText) })),
-    secretsKey,
   });
   const declared = config.roles.map((role) => ({
     ...role,

@@ -60,6 +60,11 @@ export async function openS3Door(
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     objects: layers.namespace.objects,
+    keyring: layers.keyring,
+    encryption: {
+      default: layers.defaultEncryption,
+      takesCustomerKeys: config.s3.sseCustomerKeysWithoutTls,
+    },
     compute: nativeCompute(loadNative()),
     environment,
     lifecycle,

@@ -1,8 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { rootAccount } from '../accounts/account-id.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
+import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
+import type { Keyring } from '../keyring/keyring.ts';
+import { openKeyring } from '../keyring/open-keyring.ts';
 import type { Kv } from '../kv/kv.ts';
 import { openOptimistic } from '../kv/optimistic.ts';
 import { openRocksdb } from '../kv/rocksdb.ts';
@@ -14,6 +18,7 @@ import {
   HOT_GROW_BYTES,
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
+import { loadNative } from '../native.ts';
 import { mergeDirectory } from '../namespace/directory-row.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
@@ -24,11 +29,15 @@ import type { Device } from '../tiering/hot/device.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
 import type { NativeDevice } from '../tiering/hot/native-device.ts';
 import { openBlobs } from '../tiering/hot/open-blobs.ts';
+import { nativeCipher } from '../workers/native-cipher.ts';
 import { isFile, openHotDevice } from './open-hot-device.ts';
 
 /** Everything below the doors. */
 export interface Layers {
   readonly kv: Kv;
+  readonly keyring: Keyring;
+  /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
+  readonly defaultEncryption: BucketEncryption | undefined;
   readonly namespace: Namespace;
   readonly blobs: Blobs;
   readonly device: NativeDevice;
@@ -36,11 +45,19 @@ export interface Layers {
   readonly secret: Uint8Array;
 }
 
-/** Opens metadata, hot device and namespace in a data directory; `stopped` hears of what the gateway cannot survive. */
+export interface LayersGiven {
+  readonly environment: Environment;
+  /** Seals the keys of the key ring. */
+  readonly secretsKey: Uint8Array;
+  /** Hears of what the gateway cannot survive. */
+  readonly stopped: (cause: unknown) => void;
+}
+
+/** Opens metadata, hot device, key ring and namespace in a data directory. */
 export async function openLayers(
   scope: Scope,
   config: Config,
-  { environment, stopped }: { environment: Environment; stopped: (cause: unknown) => void },
+  { environment, secretsKey, stopped }: LayersGiven,
 ): Promise<Layers> {
   const engine = await openRocksdb(path.join(config.data, 'metadata'));
   const kv = scope.own(openOptimistic(engine, { merge: mergeDirectory, stopped }));
@@ -62,8 +79,17 @@ export async function openLayers(
       ...(growth !== undefined && { growth }),
     }),
   );
-  const namespace = scope.own(await openNamespace({ kv, blobs, sequence, environment }));
-  return { kv, namespace, blobs, device, secret };
+  const cipher = nativeCipher(loadNative());
+  const account = rootAccount.id;
+  const { region } = config;
+  const keyring = await openKeyring({ kv, environment, cipher, secretsKey, region, account });
+  const { defaultEncryption: algorithm } = config.s3;
+  const defaultEncryption: BucketEncryption | undefined =
+    algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
+  const namespace = scope.own(
+    await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
+  );
+  return { kv, keyring, defaultEncryption, namespace, blobs, device, secret };
 }
 
 /** A store of a newer program is refused before anything is written to it. */

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { facetOf, foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
+import { settled } from './content-key.ts';
 import { transactCopying, type CopyContent } from './copying.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
@@ -164,6 +165,7 @@ async function publish(
     size: draft.length(),
     names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
+    encryption: await settled(parts, tx, draft.encryption),
   };
   tx.put(inodeKey(ino), encodeInode(inode));
   if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });

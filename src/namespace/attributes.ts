@@ -195,4 +195,5 @@ export const foundOf = (inode: Inode): Found => ({
   versionId: inode.version.id,
   lock: inode.lock,
   facet: facetOf(inode),
+  encryption: inode.encryption,
 });

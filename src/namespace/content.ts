@@ -1,5 +1,6 @@
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
-import type { BlobId, Blobs } from '../tiering/blobs.ts';
+import type { BlobId } from '../tiering/blobs.ts';
+import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import type { DirtyRange, DirtyRanges } from './dirty.ts';
 import { endOf } from './extents.ts';
 import type { Extent } from './records.ts';
@@ -102,12 +103,15 @@ function holeBytes(length: number): readonly Uint8Array[] {
 }
 
 /** The bytes of `pieces`, in order. Ask for at most a few MiB at a time: all of them are in memory at once. */
-export async function readPieces(blobs: Blobs, pieces: readonly Piece[]): Promise<readonly Uint8Array[]> {
+export async function readPieces(
+  content: Pick<BlobContent, 'read'>,
+  pieces: readonly Piece[],
+): Promise<readonly Uint8Array[]> {
   const parts = await Promise.all(
     pieces.map(async (piece) => {
       if (piece.from === 'bytes') return [piece.bytes];
       if (piece.from === 'hole') return holeBytes(piece.length);
-      return [await blobs.read(piece.blob, piece.blobOffset, piece.length)];
+      return [await content.read(piece.blob, piece.blobOffset, piece.length)];
     }),
   );
   return parts.flat();

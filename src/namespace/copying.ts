@@ -67,9 +67,10 @@ const contentOf = ({ ino, contentGeneration }: Inode): string => `${ino}:${conte
 async function copied(parts: Parts, { ino, contentGeneration }: Inode): Promise<FileDraft | undefined> {
   const snapshot = await openCommitted(parts, ino).catch(ifStale);
   if (snapshot === undefined) return undefined;
-  const draft = new FileDraft(parts);
+  const { attributes, encryption } = snapshot.found;
+  // The copy is by reference and keeps its key, which nobody needs here.
+  const draft = new FileDraft(parts, encryption && { encryption, secret: undefined });
   try {
-    const { attributes } = snapshot.found;
     if (attributes.contentGeneration !== contentGeneration) return undefined;
     await draft.splice(snapshot, 0, attributes.size);
     await draft.finish();

@@ -10,6 +10,7 @@ import {
   loadWholeDirectory,
   nextCtime,
 } from './attributes.ts';
+import { encryptionOfNew } from './content-key.ts';
 import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
@@ -72,14 +73,14 @@ async function enter(
   parts: Parts,
   caller: Caller,
   { directory, name: posixName }: Place,
-  born: (at: Birthplace) => Inode,
+  born: (at: Birthplace) => Inode | Promise<Inode>,
 ): Promise<Made> {
   return parts.kv.transact('durable', async (tx) => {
     const edit = editOf(parts, tx);
     const parent = await loadDirectory(tx, directory);
     const name = await requireFree(tx, caller, parent, posixName);
     const rules = await rulesOf(tx, parent.bucket);
-    const inode = born({ edit, parent, name, rules });
+    const inode = await born({ edit, parent, name, rules });
     if (inode.kind === 'directory') await enterDirectory(parts, edit, inode, rules);
     else {
       await dropNullVersionOf({ parts, edit, rules }, parent.bucket, { parent: directory, name });
@@ -137,10 +138,11 @@ export async function create(
   if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
   try {
-    const { inode, parent, edit } = await enter(parts, caller, place, (at) => ({
+    const { inode, parent, edit } = await enter(parts, caller, place, async (at) => ({
       ...bornOf(parts, caller, { ...at, kind: 'file', wish }),
       size,
       createVerifier,
+      encryption: await encryptionOfNew(parts, at.edit.tx, at.parent.bucket),
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
   } catch (fault) {

@@ -8,8 +8,11 @@ import {
   FILE_BYTES_MAX,
 } from '../limits.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import { hasSameKey, type ContentKey, type Encryption } from '../keyring/encryption.ts';
 import type { BlobGuard, StagedBlob } from '../tiering/blobs.ts';
+import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { blobsOf, extentsOfRange } from './content.ts';
+import { contentUnder } from './content-key.ts';
 import { NO_CONTENT, putExtentRows, type ContentPlace } from './extents.ts';
 import { draftKey } from './keys.ts';
 import type { Draft, OpenObject } from './namespace.ts';
@@ -31,6 +34,9 @@ interface Unsaved {
  */
 export class FileDraft implements Draft {
   readonly #parts: Parts;
+  readonly #content: Pick<BlobContent, 'stage'>;
+  /** As it was when the draft began: `settled` says what to write. */
+  readonly encryption: Encryption | undefined;
   #length = 0;
   /** Bytes that do not fill a blob yet. */
   #tail: Uint8Array[] = [];
@@ -44,8 +50,15 @@ export class FileDraft implements Draft {
   #failure: Error | undefined;
   #isOpen = true;
 
-  constructor(parts: Parts) {
+  /** Without a secret, nothing but what has the same key can be spliced into an encrypted draft. */
+  constructor(
+    parts: Parts,
+    key?: { readonly encryption: Encryption; readonly secret: ContentKey['secret'] | undefined },
+  ) {
     this.#parts = parts;
+    this.encryption = key?.encryption;
+    const isClosed = key !== undefined && key.secret === undefined;
+    this.#content = isClosed ? unwritable : contentUnder(parts, key?.secret);
   }
 
   length(): number {
@@ -71,8 +84,8 @@ export class FileDraft implements Draft {
     const guard = this.#parts.blobs.guard();
     this.#guards.push(guard);
     const extents = await source.extents(offset, offset + length);
-    // What is not in blobs yet is copied: dirty NFS data, the target of a symlink.
-    if (extents === undefined) {
+    // What is not in blobs yet is copied: dirty NFS data, the target of a symlink; also what another key has encrypted.
+    if (extents === undefined || !hasSameKey(source.found.encryption, this.encryption)) {
       guard.narrow([]);
       for await (const bytes of source.read(offset, length)) await this.write([bytes]);
       return;
@@ -161,7 +174,7 @@ export class FileDraft implements Draft {
   }
 
   #start(list: readonly Uint8Array[], { offset, length }: { offset: number; length: number }): void {
-    const writing = this.#parts.blobs.stage(list).then(
+    const writing = this.#content.stage(list).then(
       (staged) => {
         const extent = { offset, length, blob: staged.id, blobOffset: 0 };
         this.#unsaved.push({ extent, staged });
@@ -201,6 +214,10 @@ export class FileDraft implements Draft {
     this.#unsaved = [];
   }
 }
+
+const unwritable: Pick<BlobContent, 'stage'> = {
+  stage: async () => assert.fail('a draft whose key nobody has is spliced only'),
+};
 
 function first(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
   const taken: Uint8Array[] = [];

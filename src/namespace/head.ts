@@ -43,8 +43,11 @@ export const head = (parts: Parts, at: VersionAt): Promise<Found | undefined> =>
   latest(parts, at, async (ino) => foundOf(await currentInode(parts, ino)));
 
 /** See ObjectStore.open. */
-export const open = (parts: Parts, at: VersionAt): Promise<OpenObject | undefined> =>
-  latest(parts, at, (ino) => openSnapshot(parts, ino));
+export const open = (
+  parts: Parts,
+  at: VersionAt,
+  customerKey?: Uint8Array,
+): Promise<OpenObject | undefined> => latest(parts, at, (ino) => openSnapshot(parts, ino, customerKey));
 
 /** See ObjectStore.deleteMarker. */
 export async function deleteMarker({ kv }: Parts, at: VersionAt): Promise<DeleteMarker | undefined> {

@@ -31,6 +31,8 @@ export const FORMAT_KEY = Buffer.from('\u0001format');
 export const SECRET_KEY = Buffer.from('\u0001secret');
 
 export const inodeKey = (ino: Ino): Uint8Array => tupleKey(table.inode, [ino]);
+export const allInodes = (): KeyRange => prefixRange(tupleKey(table.inode, []));
+export const inoOfInodeKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
 export const directoryKey = (ino: Ino): Uint8Array => tupleKey(table.directory, [ino]);
 
 /** A file's name as it is, a directory's with a slash behind it: byte order of dentries is S3 listing order. */
@@ -117,6 +119,8 @@ function terminatedKey(key: Uint8Array): ObjectKey {
   }
   return Uint8Array.from(bytes);
 }
+/** Of all buckets. */
+export const allUploads = (): KeyRange => prefixRange(tupleKey(table.upload, []));
 /** Uploads of keys that start with `prefix`, strictly after those of `afterKey` up to `afterSequence`. */
 export function uploadRange(
   bucket: Ino,

@@ -1,4 +1,5 @@
 import type { Time } from '../environment.ts';
+import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
 import type { NewBucket } from './new-bucket.ts';
@@ -121,6 +122,8 @@ export interface Found {
    * FIFOs, sockets and devices as empty objects (`inode/fifo`, `inode/socket`, `inode/blockdevice`, `inode/chardevice`).
    */
   readonly facet: ObjectFacet;
+  /** How the content is encrypted; `undefined`: it is plain. */
+  readonly encryption: Encryption | undefined;
 }
 
 /** Before/after of one inode around one change, taken atomically with it: NFS wcc_data (RFC 1813 §2.6) is a view of it. */
@@ -165,6 +168,7 @@ export type BucketConfigurationName =
   | 'acl'
   | 'analytics'
   | 'cors'
+  | 'encryption'
   | 'intelligent-tiering'
   | 'inventory'
   | 'lifecycle'
@@ -181,7 +185,10 @@ export type BucketConfigurationName =
 /** A consistent view of one object's content: what others write or delete meanwhile does not show. Close it. */
 export interface OpenObject extends Closable {
   readonly found: Found;
-  /** Exactly `length` bytes from `offset`, in pieces of at most 1 MiB. The range must lie inside the object. */
+  /**
+   * Exactly `length` bytes from `offset`, in pieces of at most 1 MiB. The range must lie inside the object.
+   * Fault('access-denied', 'key') for one that was opened without the customer's key.
+   */
   read(offset: number, length: number): AsyncIterable<Uint8Array>;
 }
 
@@ -191,7 +198,7 @@ export interface Draft {
   length(): number;
   /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
   write(parts: readonly Uint8Array[]): Promise<void>;
-  /** Appends a range of another object by sharing its extents: no byte is copied. */
+  /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
   splice(source: OpenObject, offset: number, length: number): Promise<void>;
   discard(): Promise<void>;
 }
@@ -264,10 +271,12 @@ export interface ObjectStore {
   changeBucketRules(bucket: Pick<Bucket, 'ino' | 'name'>, change: Partial<BucketRules>): Promise<void>;
 
   head(at: VersionAt): Promise<Found | undefined>;
-  open(at: VersionAt): Promise<OpenObject | undefined>;
+  /** `customerKey` for content that only its customer's key opens; anything else is opened with the ring's. */
+  open(at: VersionAt, customerKey?: Uint8Array): Promise<OpenObject | undefined>;
   /** The delete marker that is the version, or the latest of the key's versions: why there is no object. */
   deleteMarker(at: VersionAt): Promise<DeleteMarker | undefined>;
-  draft(caller: Caller): Promise<Draft>;
+  /** With a key its content is encrypted, from the first byte that is written anywhere. */
+  draft(caller: Caller, key?: ContentKey): Promise<Draft>;
   /**
    * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
    * directories. A version without a retention of its own gets the bucket's default.
@@ -327,7 +336,10 @@ export interface ObjectStore {
   createUpload(
     caller: Caller,
     to: ObjectAt &
-      Pick<UploadSummary, 'facet' | 'checksum' | 'initiator'> & { readonly lock?: ObjectLock | undefined },
+      Pick<UploadSummary, 'facet' | 'checksum' | 'initiator'> & {
+        readonly lock?: ObjectLock | undefined;
+        readonly encryption?: Encryption | undefined;
+      },
   ): Promise<UploadSummary>;
   /** Fault('not-found', 'upload') unless it exists for that key; a completed one still does for a day. */
   upload(at: UploadAt): Promise<UploadSummary>;
@@ -360,4 +372,6 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */
   step(): Promise<'busy' | 'idle'>;
+  /** The same for keys that have rotated or shall go: looks at all content, and seals its keys anew. */
+  rewrap(): Promise<'busy' | 'idle'>;
 }

@@ -26,7 +26,8 @@ export function newInode(birth: Birth): Inode {
   const { now, ...given } = birth;
   const times = { atime: now, mtime: now, ctime: now };
   const unversioned = { version: NO_VERSION, lock: NO_LOCK, rules: NO_RULES };
-  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, ...unversioned, facet: undefined, size: 0, names: [] };
+  const plain = { facet: undefined, encryption: undefined };
+  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, ...unversioned, ...plain, size: 0, names: [] };
   return { ...nothing, ...given, ...times, linkCount: 1 };
 }
 

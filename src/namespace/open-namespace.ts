@@ -29,6 +29,7 @@ import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
 import { rename } from './rename.ts';
 import { renameKey } from './rename-key.ts';
+import { Rewrap } from './rewrap.ts';
 import { setAttributes } from './set-attributes.ts';
 import { setLock } from './set-lock.ts';
 import { setStorageClass } from './set-storage-class.ts';
@@ -53,10 +54,12 @@ export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>)
   const parts: Parts = { ...given, files: new OpenFiles(), contentPins: new Map() };
   await ensureRoot(parts);
   await abandonDrafts(parts);
+  const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
+    rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.kv.sync();
@@ -118,9 +121,9 @@ function objectStore(parts: Parts): ObjectStore {
     setBucketOwnership: (which, objectOwnership) => setBucketOwnership(parts, which, objectOwnership),
     changeBucketRules: (which, change) => changeBucketRules(parts, which, change),
     head: (at) => head(parts, at),
-    open: (at) => open(parts, at),
+    open: (at, customerKey) => open(parts, at, customerKey),
     deleteMarker: (at) => deleteMarker(parts, at),
-    draft: async () => new FileDraft(parts),
+    draft: async (_caller, key) => new FileDraft(parts, key),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setAcl: (at, acl) => setAcl(parts, at, acl),

@@ -1,7 +1,10 @@
 import type { Environment } from '../environment.ts';
+import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
+import type { ContentKeys, Rewrapping } from '../keyring/keyring.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Sequence } from '../kv/sequence.ts';
 import type { Blobs } from '../tiering/blobs.ts';
+import type { Cipher } from '../workers/cipher.ts';
 import type { OpenFiles } from './open-files.ts';
 
 /** What every operation of the namespace works with. */
@@ -10,6 +13,10 @@ export interface Parts {
   readonly kv: Kv;
   readonly sequence: Sequence;
   readonly blobs: Blobs;
+  readonly cipher: Cipher;
+  readonly keyring: ContentKeys & Rewrapping;
+  /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
+  readonly defaultEncryption: BucketEncryption | undefined;
   readonly files: OpenFiles;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;

@@ -1,5 +1,6 @@
 import { attributesOf, loadInode, withDirty } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
+import { contentOf } from './content-key.ts';
 import { extentsWithin } from './extents.ts';
 import type { Attributes, Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -28,7 +29,7 @@ export async function read(
     requireContentAccess(caller, inode, READ);
     const end = Math.min(inode.size, offset + length);
     return {
-      parts: await readPieces(parts.blobs, pieces),
+      parts: await readPieces(contentOf(parts, inode.encryption), pieces),
       length: Math.max(0, end - offset),
       eof: end >= inode.size || offset >= inode.size,
       attributes: attributesOf(inode),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
+import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { readAcl, writeAcl } from './acl-record.ts';
 import type { ObjectOwnership } from './access-control.ts';
@@ -68,6 +69,8 @@ export interface Inode {
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
   readonly facet: StoredFacet | undefined;
+  /** `undefined`: the content is plain. It stays as it was made whoever edits it; only its seal changes. */
+  readonly encryption: Encryption | undefined;
   readonly version: StoredVersion;
   readonly lock: ObjectLock;
   /** Directories of buckets only; the bucket's row says the same to who has only its name. */
@@ -96,6 +99,7 @@ const HAS_FACET = 2;
 const HAS_RARE = 4;
 const HAS_VERSION = 8;
 const HAS_RULES = 16;
+const HAS_ENCRYPTION = 32;
 
 export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
 export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
@@ -126,7 +130,8 @@ export function encodeInode(inode: Inode): Uint8Array {
     (inode.facet === undefined ? 0 : HAS_FACET) |
     (rare ? HAS_RARE : 0) |
     (versioned ? HAS_VERSION : 0) |
-    (ruled ? HAS_RULES : 0);
+    (ruled ? HAS_RULES : 0) |
+    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
@@ -144,6 +149,7 @@ export function encodeInode(inode: Inode): Uint8Array {
     writeLock(writer, inode.lock);
   }
   if (ruled) writeRules(writer, inode.rules);
+  if (inode.encryption !== undefined) writeEncryption(writer, inode.encryption);
   return writer.finish();
 }
 
@@ -179,6 +185,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
           lock: readLock(reader),
         }),
     rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
+    encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
   };
   reader.end();
   return inode;
@@ -390,6 +397,8 @@ export interface UploadRow {
   readonly initiatedAt: Time;
   readonly facet: ObjectFacet;
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Of all parts and of the object that they become. */
+  readonly encryption: Encryption | undefined;
   readonly initiator?: string | undefined;
   readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
@@ -411,6 +420,9 @@ export function encodeUpload(row: UploadRow): Uint8Array {
     writer.number(inode.ino).bytes(encodeInode(inode));
   });
   writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
+  writer.list(row.encryption === undefined ? [] : [row.encryption], (it) => {
+    writeEncryption(writer, it);
+  });
   return writer.finish();
 }
 
@@ -428,8 +440,9 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
     completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
   };
   const [initiator] = reader.list(() => reader.text());
+  const [encryption] = reader.list(() => readEncryption(reader));
   reader.end();
-  return initiator === undefined ? row : { ...row, initiator };
+  return initiator === undefined ? { ...row, encryption } : { ...row, encryption, initiator };
 }
 
 export interface PartRow {

@@ -3,6 +3,7 @@ import { Fault } from '../fault.ts';
 import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { attributesOf, directoryAttributes, loadNamed, loadWholeDirectory } from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
+import { contentOf } from './content-key.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
@@ -77,6 +78,7 @@ async function apply(
     const before = attributesOf(inode);
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
+    if (wish.size !== undefined) contentOf(parts, inode.encryption);
     if (wish.size !== undefined && (await mustFork(tx, inode, now))) return 'fork';
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
     if (step !== undefined) {

@@ -1,8 +1,10 @@
 import { Fault } from '../fault.ts';
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobGuard } from '../tiering/blobs.ts';
+import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { foundOf, loadInode, withDirty } from './attributes.ts';
 import { blobsOf, plan, readPieces } from './content.ts';
+import { contentOf } from './content-key.ts';
 import type { DirtyRanges } from './dirty.ts';
 import { extentsWithin } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
@@ -21,24 +23,28 @@ interface Layers {
   readonly dirty: readonly (DirtyRanges | undefined)[];
 }
 
+interface Opened extends Layers {
+  readonly customerKey: Uint8Array | undefined;
+}
+
 /**
  * Opens the file as it is now, with what NFS has written and not committed. Blobs it shows stay readable until it is
  * closed. A file of more than 256 MiB whose content is changed in place while it is read faults with 'conflict' rather
  * than show bytes of two generations.
  */
-export async function openSnapshot(parts: Parts, ino: Ino): Promise<FileSnapshot> {
+export async function openSnapshot(parts: Parts, ino: Ino, customerKey?: Uint8Array): Promise<FileSnapshot> {
   const guard = parts.blobs.guard();
   try {
     // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data.
     const layers = await parts.files.exclusive(ino, () => takeLayers(parts, ino));
-    return opened(parts, layers, guard);
+    return opened(parts, { ...layers, customerKey }, guard);
   } catch (fault) {
     guard.release();
     throw fault;
   }
 }
 
-function opened(parts: Parts, layers: Layers, guard: BlobGuard): FileSnapshot {
+function opened(parts: Parts, layers: Opened, guard: BlobGuard): FileSnapshot {
   if (layers.extents !== undefined) guard.narrow(blobsOf(layers.extents));
   else {
     guard.narrow([]);
@@ -51,7 +57,7 @@ function opened(parts: Parts, layers: Layers, guard: BlobGuard): FileSnapshot {
 export async function openCommitted(parts: Parts, ino: Ino): Promise<FileSnapshot> {
   const guard = parts.blobs.guard();
   try {
-    return opened(parts, await committedLayers(parts, ino), guard);
+    return opened(parts, { ...(await committedLayers(parts, ino)), customerKey: undefined }, guard);
   } catch (fault) {
     guard.release();
     throw fault;
@@ -88,11 +94,13 @@ function unpin({ contentPins }: Parts, contentId: number): void {
 /** A picture of one file that later changes do not touch. See OpenObject. */
 export class FileSnapshot implements OpenObject {
   readonly #parts: Parts;
-  readonly #layers: Layers;
+  readonly #layers: Opened;
   readonly #guard: BlobGuard;
+  /** Opened at the first read: who looks at the attributes needs no key. */
+  #content: BlobContent | undefined;
   #isOpen = true;
 
-  constructor(parts: Parts, layers: Layers, guard: BlobGuard) {
+  constructor(parts: Parts, layers: Opened, guard: BlobGuard) {
     this.#parts = parts;
     this.#layers = layers;
     this.#guard = guard;
@@ -108,15 +116,17 @@ export class FileSnapshot implements OpenObject {
       yield inode.target.subarray(offset, offset + length);
       return;
     }
+    this.#content ??= contentOf(this.#parts, inode.encryption, this.#layers.customerKey);
+    const content = this.#content;
     const end = offset + length;
     // One piece ahead: the device works while the client is being written to.
-    let ahead = this.#window(offset, end);
+    let ahead = this.#window(content, offset, end);
     ahead.catch(() => undefined);
     for (let at = offset; at < end;) {
       const next = Math.min(end, windowEnd(at));
       const bytes = await ahead;
       if (next < end) {
-        ahead = this.#window(next, end);
+        ahead = this.#window(content, next, end);
         ahead.catch(() => undefined);
       }
       yield* bytes;
@@ -138,12 +148,12 @@ export class FileSnapshot implements OpenObject {
     if (this.#layers.extents === undefined) unpin(this.#parts, this.#layers.inode.contentId);
   }
 
-  async #window(start: number, end: number): Promise<readonly Uint8Array[]> {
+  async #window(content: BlobContent, start: number, end: number): Promise<readonly Uint8Array[]> {
     const range = { start, end: Math.min(end, windowEnd(start)) };
     const guard = this.#parts.blobs.guard();
     try {
       const extents = await this.#extentsWithin(range.start, range.end);
-      return await readPieces(this.#parts.blobs, plan(extents, this.#layers.dirty, range));
+      return await readPieces(content, plan(extents, this.#layers.dirty, range));
     } finally {
       guard.release();
     }

@@ -1,5 +1,6 @@
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { Blobs, StagedBlob } from '../tiering/blobs.ts';
+import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import type { Extent } from './records.ts';
 
 /** Content with a place but without rows yet. */
@@ -30,14 +31,18 @@ export function cutIntoBlobs(parts: readonly Uint8Array[]): readonly (readonly U
 export const lengthOf = (parts: readonly Uint8Array[]): number =>
   parts.reduce((sum, part) => sum + part.length, 0);
 
-/** Stages the bytes of a file from `offset`; on a fault nothing stays staged. */
-export async function stageRun(blobs: Blobs, offset: number, parts: readonly Uint8Array[]): Promise<Staged> {
+/** Stages the bytes of a file from `offset` under its key; on a fault nothing stays staged. */
+export async function stageRun(
+  { blobs, content }: { readonly blobs: Blobs; readonly content: Pick<BlobContent, 'stage'> },
+  offset: number,
+  parts: readonly Uint8Array[],
+): Promise<Staged> {
   const extents: Extent[] = [];
   const staged: StagedBlob[] = [];
   let at = offset;
   try {
     for (const list of cutIntoBlobs(parts)) {
-      const blob = await blobs.stage(list);
+      const blob = await content.stage(list);
       staged.push(blob);
       extents.push({ offset: at, length: lengthOf(list), blob: blob.id, blobOffset: 0 });
       at += lengthOf(list);

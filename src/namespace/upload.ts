@@ -1,4 +1,5 @@
 import type { Time } from '../environment.ts';
+import type { Encryption } from '../keyring/encryption.ts';
 import type { Checksum, Expectation, ObjectAt, ObjectFacet, ObjectKey } from './namespace.ts';
 
 /** Multipart uploads as ObjectStore speaks of them. */
@@ -11,6 +12,8 @@ export interface UploadSummary {
   readonly facet: ObjectFacet;
   /** Wanted for the parts and the whole, as given to createUpload. */
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+  /** Drafts of its parts have this key. */
+  readonly encryption: Encryption | undefined;
   /** Id of the account that began it, as given to createUpload. */
   readonly initiator?: string | undefined;
 }

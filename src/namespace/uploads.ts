@@ -1,8 +1,10 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { attach, type Attachment } from './attach.ts';
 import { foundOf, ifStale, loadInode, requireBucket } from './attributes.ts';
+import { settled } from './content-key.ts';
 import { FileDraft } from './draft.ts';
 import {
   finishedKey,
@@ -72,27 +74,31 @@ async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload>
 }
 
 const summaryOf = (key: ObjectKey, row: UploadRow): UploadSummary => {
-  const { uploadId, initiatedAt, facet, checksum, initiator } = row;
-  const summary = { key, uploadId, initiatedAt, facet, checksum };
+  const { uploadId, initiatedAt, facet, checksum, encryption, initiator } = row;
+  const summary = { key, uploadId, initiatedAt, facet, checksum, encryption };
   return initiator === undefined ? summary : { ...summary, initiator };
 };
 
 /** See ObjectStore.createUpload. */
 export async function createUpload(
-  { kv, sequence, environment }: Parts,
-  to: Omit<Attachment, 'expect'> & Pick<UploadSummary, 'checksum' | 'initiator'>,
+  parts: Parts,
+  to: Omit<Attachment, 'expect'> &
+    Pick<UploadSummary, 'checksum' | 'initiator'> & { readonly encryption?: Encryption | undefined },
 ): Promise<UploadSummary> {
+  const { kv, sequence, environment } = parts;
   const { bucket, key, facet, checksum, lock, initiator } = to;
   const number = sequence.next();
   const secret = Buffer.from(environment.random.bytes(SECRET_BYTES)).toString('hex');
   const uploadId = number.toString(16).padStart(SEQUENCE_DIGITS, '0') + secret;
   const initiatedAt = environment.clock.wall();
-  const row = { uploadId, initiatedAt, facet, checksum, lock, initiator, completed: undefined };
-  await kv.transact('durable', async (tx) => {
+  return kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
+    const encryption = await settled(parts, tx, to.encryption);
+    const given = { facet, checksum, lock, encryption, initiator };
+    const row = { uploadId, initiatedAt, ...given, completed: undefined };
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
+    return summaryOf(key, row);
   });
-  return summaryOf(key, row);
 }
 
 /** See ObjectStore.upload. */
@@ -120,6 +126,7 @@ export async function putPart(
   const row = await parts.kv.transact('durable', async (tx) => {
     const { sequence } = await loadOpen(tx, name);
     await requireBucket(tx, name.bucket);
+    const encryption = await settled(parts, tx, draft.encryption);
     await dropPart(parts, tx, { upload: sequence, number });
     const ino = parts.sequence.next() as Ino;
     const now = parts.environment.clock.wall();
@@ -127,7 +134,8 @@ export async function putPart(
     const nobody = { uid: 0, gid: 0, mode: 0 };
     const birth = { ino, bucket: name.bucket, kind: 'file', ...nobody, now, contentGeneration } as const;
     const place = await draft.attachTo(tx);
-    tx.put(inodeKey(ino), encodeInode({ ...newInode(birth), ...place, linkCount: 0, size: draft.length() }));
+    const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
+    tx.put(inodeKey(ino), encodeInode(inode));
     const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
     tx.put(partKey(sequence, number), encodePart(part));
     return part;
@@ -188,7 +196,9 @@ export async function listUploads(
 export async function completeUpload(parts: Parts, caller: Caller, completion: Completion): Promise<Found> {
   const known = await load(parts.kv, completion);
   if (known.row.completed !== undefined) return foundOf(known.row.completed);
-  const draft = new FileDraft(parts);
+  const { encryption } = known.row;
+  // The parts have its key, so no byte is read: a customer's key is not needed.
+  const draft = new FileDraft(parts, encryption && { encryption, secret: undefined });
   try {
     for (const part of completion.parts) await splicePart(parts, draft, known.sequence, part);
     const to = { ...completion, lock: known.row.lock };
@@ -237,7 +247,8 @@ async function finish(
     const bytes = rows[index];
     if (bytes === undefined || decodePart(bytes).etag !== etag) throw noSuchPart(number, etag);
   }
-  const completed = { ...inode, extents: [], contentId: 0 };
+  const shown = inode.encryption && { ...inode.encryption, sealed: new Uint8Array(0) };
+  const completed = { ...inode, extents: [], contentId: 0, encryption: shown };
   tx.put(rowKey, encodeUpload({ ...row, completed }));
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
 }

@@ -2,6 +2,7 @@ import { BLOB_INLINE_BYTES_MAX, GATHER_BYTES_MAX } from '../limits.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { staleHandle } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
+import { contentOf } from './content-key.ts';
 import { DirtyRanges, runsOf } from './dirty.ts';
 import { endOf, extentsAround, firstEndingFrom, overlapping, replaceRanges, type Range } from './extents.ts';
 import { inodeKey } from './keys.ts';
@@ -92,11 +93,12 @@ function takeBack({ files }: Parts, file: OpenFile, taken: DirtyRanges): void {
 }
 
 async function stageRuns(
-  { kv, blobs, files }: Parts,
+  parts: Parts,
   ino: Ino,
   taken: DirtyRanges,
   size: number,
 ): Promise<readonly (Staged & Range)[]> {
+  const { kv, blobs, files } = parts;
   const bytes = await kv.get(inodeKey(ino));
   const file = files.get(ino);
   if (bytes === undefined) {
@@ -104,13 +106,14 @@ async function stageRuns(
     throw staleHandle(ino);
   }
   const inode = decodeInode(ino, bytes);
+  const content = contentOf(parts, inode.encryption);
   const runs = runsOf(taken.all());
   const around = await extentsAround(kv, inode, runs.map(withNeighbours));
   const staged: (Staged & Range)[] = [];
   try {
     for (const run of gathered(runs, around, size)) {
-      const content = await readPieces(blobs, plan(overlapping(around, run), [taken], run));
-      staged.push({ ...run, ...(await stageRun(blobs, run.start, content)) });
+      const whole = await readPieces(content, plan(overlapping(around, run), [taken], run));
+      staged.push({ ...run, ...(await stageRun({ blobs, content }, run.start, whole)) });
     }
   } catch (fault) {
     for (const { blobs: each } of staged) for (const blob of each) blobs.discard(blob);

@@ -2,6 +2,7 @@ import { Fault } from '../fault.ts';
 import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
+import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
@@ -52,6 +53,8 @@ async function keep(
   const inode = await withoutSetId(parts, caller, await loadNamed(kv, ino));
   requireFile(inode);
   requireContentAccess(caller, inode, WRITE);
+  // What could not be written out must not be taken: a key that is not there or not enabled says so now.
+  contentOf(parts, inode.encryption);
   const known = files.get(ino);
   if (known === undefined && (await mustFork(kv, inode, environment.clock.wall()))) return undefined;
   const before = withDirty(inode, known?.attributes);

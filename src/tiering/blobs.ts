@@ -42,6 +42,8 @@ export interface Blobs extends Closable {
   guard(): BlobGuard;
   /** Exactly `length` bytes from `offset`; also of staged blobs. The bytes belong to the caller. */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
+  /** Like `read`, but only as far as the blob goes: at most `lengthMax` bytes. */
+  readUpTo(id: BlobId, offset: number, lengthMax: number): Promise<Uint8Array>;
   /** One bounded unit of garbage collection; false when there was nothing to do. */
   collect(): Promise<boolean>;
   usage(): BlobUsage;

@@ -9,6 +9,7 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
@@ -29,6 +30,7 @@ suite('terrace user', () => {
       unready: async () => [],
       ...identities,
       bucketsOf: async () => [],
+      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { Fault } from '../../src/fault.ts';
+import { SECRETS_KEY_BYTES } from '../../src/limits.ts';
 import { openLayers, type Layers } from '../../src/gateway/open-layers.ts';
 import { opening } from '../../src/scope.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -36,7 +37,13 @@ async function start(directory: string, use: (layers: Layers) => Promise<void>):
   const { config } = loadConfig({ flags, variables: {} });
   const environment = environmentOf(seededRandom(++lastSeed));
   await opening(async (scope) => {
-    await use(await openLayers(scope, config, { environment, stopped: unstopped }));
+    await use(
+      await openLayers(scope, config, {
+        environment,
+        secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 1),
+        stopped: unstopped,
+      }),
+    );
     await scope.close();
   });
 }

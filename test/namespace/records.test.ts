@@ -8,6 +8,7 @@ import {
   encodeDirectory,
   mergeDirectory,
 } from '../../src/namespace/directory-row.ts';
+import type { Encryption } from '../../src/keyring/encryption.ts';
 import type { AccessControl } from '../../src/namespace/access-control.ts';
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
@@ -114,6 +115,10 @@ const rare = fc.record({
   xattrs: fc.array(fc.tuple(text, bytes), { maxLength: 3 }).map((entries) => new Map(entries)),
   device: fc.record({ major: fc.nat(5000), minor: fc.nat(5000) }),
 });
+const encryption: fc.Arbitrary<Encryption> = fc.record({
+  ...{ mode: fc.constantFrom('AES256', 'aws:kms', 'aws:kms:dsse', 'customer'), contentKeyId: bytes },
+  ...{ keyId: text, keyVersion: number, sealed: bytes, context: text, bucketKey: fc.boolean() },
+});
 const inode: fc.Arbitrary<records.Inode> = fc
   .tuple(
     fc.record({
@@ -126,6 +131,7 @@ const inode: fc.Arbitrary<records.Inode> = fc
         rules,
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
+        encryption: fc.option(encryption, { nil: undefined }),
       },
     }),
     place,
@@ -195,7 +201,8 @@ test('the other records are read as they were written', () =>
         const checksum = { algorithm: 'CRC32C', type: 'COMPOSITE' } as const;
         const upload = {
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
-          ...{ facet: given, completed: is ? undefined : each, lock: is ? each.lock : undefined },
+          ...{ facet: given, encryption: each.encryption, completed: is ? undefined : each },
+          lock: is ? each.lock : undefined,
           ...(is ? { initiator: '123456789012' } : {}),
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));

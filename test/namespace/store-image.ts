@@ -1,4 +1,5 @@
 import type { Kv } from '../../src/kv/kv.ts';
+import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
@@ -85,7 +86,8 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
   const rows = await rowsByTable(kv);
   const of = (prefix: number): readonly Row[] => rows.get(prefix) ?? [];
   const idsOf = (prefix: number): Set<number> => new Set(of(prefix).map(([key]) => decodeU64(key, 1)));
-  const known = new Set<number>([...Object.values(table), ...Object.values(BLOB_TABLES), 1]);
+  const others = [...Object.values(BLOB_TABLES), ...Object.values(ringTable), 1];
+  const known = new Set<number>([...Object.values(table), ...others]);
   return {
     inodes: new Map(
       of(table.inode).map(([key, value]) => [inoAt(key, 1), decodeInode(inoAt(key, 1), value)]),

@@ -2,6 +2,8 @@ import type { Environment, MonotonicMs, Time } from '../../src/environment.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
+import type { BucketEncryption } from '../../src/keyring/bucket-encryption.ts';
+import type { Keyring } from '../../src/keyring/keyring.ts';
 import type { Kv } from '../../src/kv/kv.ts';
 import { mergeDirectory } from '../../src/namespace/directory-row.ts';
 import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
@@ -13,6 +15,8 @@ import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { openBlobs } from '../../src/tiering/hot/open-blobs.ts';
+import { referenceCipher } from '../../src/workers/reference-cipher.ts';
+import { openTestKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 
 const DEVICE_BYTES = 64 << 20;
@@ -28,6 +32,7 @@ export interface Media {
 export interface Stack {
   readonly kv: Kv;
   readonly blobs: Blobs;
+  readonly keyring: Keyring;
   readonly namespace: Namespace;
 }
 
@@ -84,8 +89,9 @@ export async function openStack(given: {
   readonly device: Device;
   readonly environment: Environment;
   readonly inlineBytesMax?: number;
+  readonly defaultEncryption?: BucketEncryption;
 }): Promise<Stack> {
-  const { engine, device, environment, inlineBytesMax } = given;
+  const { engine, device, environment, inlineBytesMax, defaultEncryption } = given;
   const stopped = (cause: unknown): never => {
     throw cause;
   };
@@ -95,8 +101,13 @@ export async function openStack(given: {
   const small = inlineBytesMax === undefined ? {} : { inlineBytesMax };
   const nextId = (): number => sequence.next();
   const blobs = await openBlobs({ kv, device, allocator, environment, nextId, ...small });
-  const namespace = await openNamespace({ kv, blobs, sequence, environment });
-  return { kv, blobs, namespace };
+  const cipher = referenceCipher();
+  const keyring = await openTestKeyring({ kv, environment, cipher });
+  const namespace = await openNamespace({
+    ...{ kv, blobs, sequence, environment, cipher, keyring },
+    defaultEncryption,
+  });
+  return { kv, blobs, keyring, namespace };
 }
 
 /** Background work until there is none. */

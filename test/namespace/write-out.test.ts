@@ -10,16 +10,18 @@ import { NO_RULES } from '../../src/namespace/records.ts';
 import { remove } from '../../src/namespace/remove.ts';
 import { write } from '../../src/namespace/write.ts';
 import { writeOut } from '../../src/namespace/write-out.ts';
+import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { underSchedules } from '../simulation/simulation.ts';
 import { bytes, root, silent, TestClock, type Stack } from './world.ts';
 
 /** The inside of a second namespace over the same store, to look at what it keeps in memory. */
-async function openParts({ kv, blobs }: Stack): Promise<Parts> {
+async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   const environment = { clock: new TestClock(), random: seededRandom(1), log: silent };
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
-  return { kv, blobs, sequence, environment, files: new OpenFiles(), contentPins: new Map() };
+  const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
+  return { kv, blobs, sequence, environment, files: new OpenFiles(), contentPins: new Map(), ...encryption };
 }
 
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>

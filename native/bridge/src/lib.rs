@@ -3,3 +3,4 @@
 mod device;
 mod digest;
 mod kv;
+mod sealing;

@@ -4,3 +4,4 @@ pub mod device;
 pub mod digest;
 pub mod kv;
 mod md5;
+pub mod sealing;

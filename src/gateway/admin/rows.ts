@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
@@ -55,6 +56,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...keyRows,
   ...userRows,
   ...policyRows,
   ...roleRows,

@@ -119,9 +119,13 @@ const insteadOf: Partial<Readonly<Record<ShortStatus, readonly ShortStatus[]>>> 
   BADTYPE: ['INVAL', 'NOTSUPP'],
 };
 
+/** A key that is not there or not enabled must not look like a file that is not there. */
+const statusOfFault = ({ code, subject }: Fault): Nfsstat3Failure =>
+  subject === 'key' && code !== 'corrupt' ? 'NFS3ERR_ACCES' : byFault[code];
+
 /** The status that the procedure may end with, by the RFC, for what went wrong. */
 export function statusFor(procedure: BackendProcedureName, failure: Fault | Refused): Nfsstat3Failure {
-  const wanted = failure instanceof Refused ? failure.status : byFault[failure.code];
+  const wanted = failure instanceof Refused ? failure.status : statusOfFault(failure);
   const short = wanted.slice('NFS3ERR_'.length) as ShortStatus;
   const allowed: readonly ShortStatus[] = [...always, ...legal[procedure]];
   const candidates = [short, ...(insteadOf[short] ?? [])];

@@ -1,16 +1,19 @@
+import type { ContentKey } from '../../keyring/encryption.ts';
 import type { Bucket, OpenObject } from '../../namespace/namespace.ts';
 import type { VersionAt } from '../../namespace/version.ts';
 import { decodePercent } from '../../signing/percent.ts';
 import { authoriseCopySource, told } from './authorise.ts';
 import { bucketNameRefusal } from './bucket-name.ts';
 import type { ReadConditions } from './conditions.ts';
+import { sourceKeyOf, type SourceKeyInput } from './customer-key.ts';
+import { unlocked } from './encryption.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
 import { missingIn, versionOf, versionText } from './version.ts';
 
 /** Input members of copySourceMembers. */
-export interface CopySourceInput {
+export interface CopySourceInput extends SourceKeyInput {
   readonly copySource: string;
   readonly copyIfMatch?: string;
   readonly copyIfNoneMatch?: string;
@@ -25,6 +28,8 @@ export interface CopySource {
   readonly key: string;
   readonly versionId: string | undefined;
   readonly conditions: ReadConditions;
+  /** That of its content; `undefined` for a plain one. */
+  readonly contentKey: ContentKey | undefined;
   /** Of the answer. */
   readonly headers: readonly string[];
 }
@@ -59,16 +64,18 @@ export async function withCopySource<Result>(
   if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: bucketName } });
   const expectedOwner = input.sourceExpectedOwner;
   await authoriseCopySource(context, { bucket, key, versionId, expectedOwner });
+  const customerKey = sourceKeyOf(context.parts, input);
   const at = { bucket: bucket.ino, key: keyBytes(key), versionId: versionOf(versionId) };
-  const object = await objects.open(at);
+  const object = await objects.open(at, customerKey);
   if (object === undefined) throw await missingSource(context, bucket, { at, key, versionId });
   const hasVersions = bucket.rules.versioning !== 'off';
   const versionHeader = ['x-amz-copy-source-version-id', versionText(object.found.versionId)];
-  const source = {
-    ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
-    headers: hasVersions ? versionHeader : [],
-  };
   try {
+    const source = {
+      ...{ bucket, bucketName, key, versionId, conditions: conditionsOf(input) },
+      contentKey: unlocked(context.parts, object.found.encryption, customerKey),
+      headers: hasVersions ? versionHeader : [],
+    };
     return await work(source, object);
   } finally {
     await object.close();

@@ -373,7 +373,8 @@ class Door {
     }
     const code = codeOf(failure);
     if (code === 'InternalError') log.error('s3.fault', { requestId, operation, failure });
-    return new S3Error(code);
+    // What is wrong with a key is said as AWS KMS says it: which one.
+    return new S3Error(code, failure.subject === 'key' ? { message: failure.detail } : {});
   }
 }
 

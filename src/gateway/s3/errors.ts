@@ -73,7 +73,9 @@ const bySubject: { readonly [Code in FaultCode]?: { readonly [Subject in FaultSu
     blob: 'InternalError',
     device: 'InternalError',
     store: 'InternalError',
+    key: 'KMS.NotFoundException',
   },
+  'not-permitted': { key: 'KMS.DisabledException' },
   exists: { bucket: 'BucketAlreadyOwnedByYou' },
   // Percent-encoding of a path or query that is none.
   'invalid-argument': { request: 'InvalidURI' },

@@ -1,6 +1,7 @@
-import type { Checksum, ObjectFacet, OpenObject } from '../../namespace/namespace.ts';
+import type { Checksum, Found, OpenObject } from '../../namespace/namespace.ts';
 import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
 import { checksumOf, digestOf, type ChecksumRow } from './checksums.ts';
+import { hasMd5Etag } from './encryption.ts';
 import type { ByteRange } from './ranges.ts';
 
 /** Digests of a range of stored content, one piece in memory at a time. */
@@ -17,7 +18,7 @@ async function hashRange(
 
 /** What a PUT of the same bytes would have computed. */
 export interface ContentDigests {
-  readonly etag: string;
+  readonly md5: Uint8Array;
   /** Of the rows that were asked for, in that order. */
   readonly checksums: readonly Checksum[];
 }
@@ -29,22 +30,27 @@ export async function digestsOfRange(
   range: ByteRange,
   rows: readonly ChecksumRow[],
 ): Promise<ContentDigests> {
-  const { facet, attributes } = object.found;
-  const known = range.length === attributes.size ? wholeDigests(facet, rows) : undefined;
+  const { found } = object;
+  const known = range.length === found.attributes.size ? wholeDigests(found, rows) : undefined;
   if (known !== undefined) return known;
   const digests = await hashRange(compute, object, range, ['md5', ...rows.map((row) => row.digest)]);
   return {
-    etag: Buffer.from(digestOf(digests, 'md5')).toString('hex'),
+    md5: digestOf(digests, 'md5'),
     checksums: rows.map((row) => checksumOf(row, digestOf(digests, row.digest))),
   };
 }
 
 /** Its ETag is an MD5, and its checksums are of the whole content. */
-function wholeDigests(facet: ObjectFacet, rows: readonly ChecksumRow[]): ContentDigests | undefined {
-  if (!/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
+function wholeDigests(
+  { facet, encryption }: Found,
+  rows: readonly ChecksumRow[],
+): ContentDigests | undefined {
+  if (!hasMd5Etag(encryption) || !/^[0-9a-f]{32}$/.test(facet.etag)) return undefined;
   const checksums = rows.map((row) =>
     facet.checksums.find((it) => it.algorithm === row.algorithm && it.type === 'FULL_OBJECT'),
   );
   const present = checksums.filter((checksum) => checksum !== undefined);
-  return present.length === rows.length ? { etag: facet.etag, checksums: present } : undefined;
+  return present.length === rows.length
+    ? { md5: Buffer.from(facet.etag, 'hex'), checksums: present }
+    : undefined;
 }

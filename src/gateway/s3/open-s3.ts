@@ -1,36 +1,26 @@
 import type { Accounts, Credential as AccountCredential } from '../../accounts/accounts.ts';
 import type { Roles } from '../../accounts/roles.ts';
 import type { Session, Sessions } from '../../accounts/sessions.ts';
-import type { Environment } from '../../environment.ts';
-import type { ObjectOwnership } from '../../namespace/access-control.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
-import type { Compute } from '../../workers/compute.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Credential, Credentials } from './authenticate.ts';
-import type { LifecycleHook } from './operation.ts';
 import { s3Door, type Observation } from './door.ts';
 import type { HttpHandler } from './http.ts';
+import type { S3Parts } from './operation.ts';
 import { serve, type Serving } from './serve.ts';
 import { isSts, stsDoor } from './sts/sts-door.ts';
 
-export interface S3HandlerOptions {
+export interface S3HandlerOptions extends S3Parts {
   readonly accounts: Accounts;
   readonly roles: Roles;
   readonly sessions: Sessions;
-  readonly region: string;
   /** Base names of virtual-host style, lower case. */
   readonly domains: readonly string[];
   /** Base names of websites, lower case. */
   readonly websiteDomains: readonly string[];
   /** Written by the scheduler, and at the close of the door. */
   readonly accessLog: AccessLog;
-  readonly objectOwnership: ObjectOwnership;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
-  readonly objects: ObjectStore;
-  readonly compute: Compute;
-  readonly environment: Environment;
-  readonly lifecycle: LifecycleHook;
   readonly observe: (observation: Observation) => void;
 }
 
@@ -70,11 +60,8 @@ export async function openS3(options: S3Options): Promise<Serving> {
 
 /** What answers at the S3 address. */
 export function s3Handler(options: S3HandlerOptions): HttpHandler {
-  const { accounts, roles, sessions, region, environment, objects, compute } = options;
-  const { domains, websiteDomains, accessLog, signatureV2, objectOwnership, lifecycle, observe } = options;
-  const parts = { objects, compute, environment, region, accounts, objectOwnership, lifecycle };
-  const credentials = credentialsOf(accounts, sessions);
-  const s3 = s3Door({ parts, credentials, domains, websiteDomains, accessLog, signatureV2, observe });
+  const { accounts, roles, sessions, environment, observe } = options;
+  const s3 = s3Door({ ...options, parts: options, credentials: credentialsOf(accounts, sessions) });
   const sts = stsDoor({ environment, accounts, roles, sessions, observe });
   return (http) => (isSts(http) ? sts(http) : s3(http));
 }

@@ -2,6 +2,8 @@ import type { Static, TObject } from '@sinclair/typebox';
 import type { Account, Accounts } from '../../accounts/accounts.ts';
 import type { Session } from '../../accounts/sessions.ts';
 import type { Environment } from '../../environment.ts';
+import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
+import type { ContentKeys } from '../../keyring/keyring.ts';
 import type { RuleBook } from '../../lifecycle/rule-book.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
 import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
@@ -83,6 +85,13 @@ export interface S3Parts {
   readonly environment: Environment;
   readonly region: string;
   readonly accounts: Pick<Accounts, 'account' | 'accountOfCanonicalId'>;
+  readonly keyring: ContentKeys;
+  readonly encryption: {
+    /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
+    readonly default: BucketEncryption | undefined;
+    /** SSE-C, whose keys travel in headers. */
+    readonly takesCustomerKeys: boolean;
+  };
   /** Of new buckets, and of those that never set any. */
   readonly objectOwnership: ObjectOwnership;
   readonly lifecycle: LifecycleHook;

@@ -1,3 +1,4 @@
+import type { ContentKey } from '../../keyring/encryption.ts';
 import { BODY_SMALL_BYTES_MAX, PUT_BYTES_MAX, XML_BYTES_MAX } from '../../limits.ts';
 import type { Checksum, Draft } from '../../namespace/namespace.ts';
 import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
@@ -95,41 +96,48 @@ export async function readDocument(compute: Compute, payload: Payload): Promise<
   return parts;
 }
 
+/** A body and what is to be made of it. */
+export interface Receivable {
+  readonly payload: Payload;
+  readonly wanted: readonly ChecksumRow[];
+  /** Of the draft; `undefined`: the content stays plain. */
+  readonly contentKey: ContentKey | undefined;
+}
+
 /**
  * Receives a body into a draft and hands both to `publish`. Nothing is published unless length, digests, signatures
  * and trailer are what the request promised; whatever goes wrong, the draft is discarded.
  */
 export async function receive<Result>(
   context: S3Context,
-  payload: Payload,
-  wanted: readonly ChecksumRow[],
+  given: Receivable,
   publish: (draft: Draft, received: Received) => Promise<Result>,
 ): Promise<Result> {
-  const { length, lengths } = payload.promised;
-  if (lengths !== undefined) return receiveLarge(context, payload, wanted, publish);
+  const { length, lengths } = given.payload.promised;
+  if (lengths !== undefined) return receiveLarge(context, given, publish);
   if (length === undefined) throw new S3Error('MissingContentLength');
   if (length > PUT_BYTES_MAX)
     throw new S3Error('EntityTooLarge', { members: { ProposedSize: length, MaxSizeAllowed: PUT_BYTES_MAX } });
   const take = length <= BODY_SMALL_BYTES_MAX ? receiveSmall : receiveLarge;
-  return take(context, payload, wanted, publish);
+  return take(context, given, publish);
 }
 
 type Receive = typeof receive;
 
 /** Read, hashed on the event loop and verified before the namespace hears of it. */
-const receiveSmall: Receive = async (context, payload, wanted, publish) => {
+const receiveSmall: Receive = async (context, { payload, wanted, contentKey }, publish) => {
   const { parts, length } = await readAll(payload, BODY_SMALL_BYTES_MAX);
   const digests = context.parts.compute.digest(algorithmsFor(payload.promised, ['md5'], wanted), parts);
   verify(payload, length, digests);
-  return drafting(context, async (draft) => {
+  return drafting(context, contentKey, async (draft) => {
     if (length > 0) await draft.write(parts);
     return publish(draft, received(length, digests, wanted));
   });
 };
 
 /** Hashing, writing and reading the next batch go on at the same time; at most two batches are in memory. */
-const receiveLarge: Receive = async (context, payload, wanted, publish) =>
-  drafting(context, async (draft) => {
+const receiveLarge: Receive = async (context, { payload, wanted, contentKey }, publish) =>
+  drafting(context, contentKey, async (draft) => {
     const hasher = context.parts.compute.hasher(algorithmsFor(payload.promised, ['md5'], wanted));
     const { promised } = payload;
     const lengthMax = promised.lengths?.max ?? promised.length ?? 0;
@@ -146,9 +154,10 @@ const receiveLarge: Receive = async (context, payload, wanted, publish) =>
 
 async function drafting<Result>(
   context: S3Context,
+  contentKey: ContentKey | undefined,
   work: (draft: Draft) => Promise<Result>,
 ): Promise<Result> {
-  const draft = await context.parts.objects.draft(context.principal.caller);
+  const draft = await context.parts.objects.draft(context.principal.caller, contentKey);
   try {
     return await work(draft);
   } catch (failure) {

@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import type { Found } from '../../namespace/namespace.ts';
 import { checkReadConditions, type ReadConditions } from './conditions.ts';
+import { customerKeyMembers, readingKeyOf, type CustomerKeyInput } from './customer-key.ts';
+import { checkReadable, encryptionHeaders, refuseMethod } from './encryption.ts';
 import { expirationHeaders } from './lifecycle-headers.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
 import { lockHeaders } from './object-lock.ts';
@@ -14,6 +16,8 @@ export const readMembers = {
     ...objectMembers.input,
     ...readConditionMembers.input,
     ...versionMembers.input,
+    ...customerKeyMembers.input,
+    serverSideEncryption: text,
     range: text,
     ifRange: text,
     partNumber: Type.Optional(partNumber),
@@ -29,6 +33,8 @@ export const readMembers = {
     ...objectMembers.bindings,
     ...readConditionMembers.bindings,
     ...versionMembers.bindings,
+    ...customerKeyMembers.bindings,
+    serverSideEncryption: header('x-amz-server-side-encryption'),
     range: header('range'),
     ifRange: header('if-range'),
     partNumber: query('partNumber'),
@@ -47,17 +53,23 @@ export interface Reading extends Selection {
   readonly headers: string[];
 }
 
-/** Throws what a read of the object is refused with: its conditions, its range. */
-export async function readingOf(
-  context: S3Context,
-  found: Found,
-  input: ReadInput & ReadConditions & { readonly key: string; readonly versionId?: string },
-): Promise<Reading> {
+interface ReadingInput extends ReadInput, ReadConditions, CustomerKeyInput {
+  readonly key: string;
+  readonly versionId?: string;
+  readonly serverSideEncryption?: string;
+}
+
+/** Throws what a read of the object is refused with: its key, its conditions, its range. */
+export async function readingOf(context: S3Context, found: Found, input: ReadingInput): Promise<Reading> {
+  refuseMethod(input.serverSideEncryption);
+  const customerKey = readingKeyOf(context.parts, input);
+  checkReadable(context.parts, found.encryption, customerKey);
   const headers = objectHeaders(found, input);
   checkReadConditions(input, found, headers.validators);
   const selection = selectRange(found, input);
   // Rules are about what the key leads to, and S3 does not say when a version would expire.
   const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
   const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
-  return { ...selection, headers: [...headers.all(selection), ...ofVersion, ...expiration] };
+  const encryption = encryptionHeaders(context.parts, found.encryption, customerKey);
+  return { ...selection, headers: [...headers.all(selection), ...encryption, ...ofVersion, ...expiration] };
 }

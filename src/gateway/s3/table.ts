@@ -2,6 +2,11 @@ import type { Operation } from './operation.ts';
 import { getBucketAcl, putBucketAcl } from './operations/bucket-acl.ts';
 import { corsOperations } from './operations/bucket-cors.ts';
 import {
+  deleteBucketEncryption,
+  getBucketEncryption,
+  putBucketEncryption,
+} from './operations/bucket-encryption.ts';
+import {
   deleteBucketLifecycle,
   getBucketLifecycleConfiguration,
   putBucketLifecycleConfiguration,
@@ -78,6 +83,7 @@ export const operations: readonly Operation[] = [
   createBucket,
   createMultipartUpload,
   deleteBucket,
+  deleteBucketEncryption,
   deleteBucketLifecycle,
   deleteBucketOwnershipControls,
   deleteBucketPolicy,
@@ -88,6 +94,7 @@ export const operations: readonly Operation[] = [
   deleteObjectTagging,
   deletePublicAccessBlock,
   getBucketAcl,
+  getBucketEncryption,
   getBucketLifecycleConfiguration,
   getBucketLocation,
   getBucketLogging,
@@ -115,6 +122,7 @@ export const operations: readonly Operation[] = [
   listParts,
   postObject,
   putBucketAcl,
+  putBucketEncryption,
   putBucketLifecycleConfiguration,
   putBucketLogging,
   putBucketOwnershipControls,

@@ -148,14 +148,25 @@ class HotBlobs implements Blobs {
   }
 
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
+    return this.#readGuarded(id, offset, (blobLength) => {
+      assert(length >= 0 && offset + length <= blobLength, `range ${offset}+${length} of ${blobLength}`);
+      return length;
+    });
+  }
+
+  readUpTo(id: BlobId, offset: number, lengthMax: number): Promise<Uint8Array> {
+    return this.#readGuarded(id, offset, (blobLength) => Math.min(lengthMax, blobLength - offset));
+  }
+
+  #readGuarded(id: BlobId, offset: number, lengthOf: (blobLength: number) => number): Promise<Uint8Array> {
     return this.#run(async () => {
       this.#guards.pin(id);
       try {
-        return await this.#read(id, offset, length);
+        return await this.#read(id, offset, lengthOf);
       } catch (failure) {
         // A door may be in the middle of an answer, where all it can do is to break off.
         const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
-        if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, length, failure });
+        if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, failure });
         throw failure;
       } finally {
         this.#guards.unpin(id);
@@ -214,7 +225,7 @@ class HotBlobs implements Blobs {
     }
   }
 
-  async #read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
+  async #read(id: BlobId, offset: number, lengthOf: (blobLength: number) => number): Promise<Uint8Array> {
     const staged = this.#staged.get(id);
     const row =
       staged === undefined
@@ -223,10 +234,8 @@ class HotBlobs implements Blobs {
           ? { inline: decodeInlineBlob(staged.row) }
           : { device: staged.device };
     const blobLength = 'inline' in row ? row.inline.length : row.device.length;
-    assert(
-      offset >= 0 && length >= 0 && offset + length <= blobLength,
-      `range ${offset}+${length} of ${blobLength}`,
-    );
+    assert(offset >= 0 && offset <= blobLength, `offset ${offset} of ${blobLength}`);
+    const length = lengthOf(blobLength);
     if ('inline' in row) return row.inline.slice(offset, offset + length);
     return readDeviceBlob(this.#device, row.device, { offset, length });
   }

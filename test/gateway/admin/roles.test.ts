@@ -6,6 +6,7 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../../accounts/memory-accounts.ts';
+import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
@@ -34,6 +35,7 @@ suite('roles over the admin address', () => {
       unready: async () => [],
       ...identities,
       bucketsOf: async () => [],
+      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

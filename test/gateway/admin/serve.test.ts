@@ -1,3 +1,4 @@
+import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
@@ -36,6 +37,7 @@ suite('the admin address', () => {
       address: { host: '127.0.0.1', port: 0 },
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],
+      keyring: await memoryKeyring(),
       environment: {
         clock: realClock(),
         log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },

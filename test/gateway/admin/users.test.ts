@@ -10,6 +10,7 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
+import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
@@ -31,6 +32,7 @@ suite('users over the admin address', () => {
       unready: async () => [],
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
+      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

@@ -12,6 +12,7 @@ import { AccessLog } from '../../../src/gateway/s3/access-log.ts';
 import type { Observation } from '../../../src/gateway/s3/door.ts';
 import { s3Handler } from '../../../src/gateway/s3/open-s3.ts';
 import { serve, type ServeOptions } from '../../../src/gateway/s3/serve.ts';
+import type { BucketEncryption } from '../../../src/keyring/bucket-encryption.ts';
 import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
@@ -53,6 +54,8 @@ export interface LiveDoorOptions {
   readonly signatureV2?: boolean;
   readonly websiteDomains?: readonly string[];
   readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  readonly defaultEncryption?: BucketEncryption;
+  readonly takesCustomerKeys?: boolean;
   /** Of lifecycle rules. */
   readonly secondsPerDay?: number;
   /** Puts something between the door and the namespace. */
@@ -108,6 +111,11 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
         changed: () => void (lifecycleChanges.count += 1),
       },
       objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
+      keyring: world.keyring,
+      encryption: {
+        default: options.defaultEncryption,
+        takesCustomerKeys: options.takesCustomerKeys ?? true,
+      },
       observe,
     }),
     clock: environment.clock,

@@ -152,9 +152,9 @@ const refused: readonly {
     code: 'InvalidStorageClass',
   },
   {
-    name: 'a wish for encryption',
-    request: { body: 'a', headers: { 'x-amz-server-side-encryption': 'AES256' } },
-    code: 'NotImplemented',
+    name: 'an encryption that there is not',
+    request: { body: 'a', headers: { 'x-amz-server-side-encryption': 'aes:kms' } },
+    code: 'InvalidArgument',
   },
   {
     name: 'an If-None-Match that is not *',

@@ -16,6 +16,8 @@ import {
   type ChecksumRow,
 } from '../checksums.ts';
 import { etagsOf, writeExpectation } from '../conditions.ts';
+import { customerKeyMembers, customerKeyOf } from '../customer-key.ts';
+import { encryptionHeaders, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import {
   bucketOf,
@@ -51,6 +53,7 @@ const completedPart = Type.Object({
 const input = Type.Object({
   ...objectMembers.input,
   ...writeConditionMembers.input,
+  ...customerKeyMembers.input,
   uploadId: Type.String(),
   host: text,
   objectSize: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -73,6 +76,7 @@ export const completeMultipartUpload = operation({
   bindings: {
     ...objectMembers.bindings,
     ...writeConditionMembers.bindings,
+    ...customerKeyMembers.bindings,
     uploadId: query('uploadId'),
     host: header('host'),
     objectSize: header('x-amz-mp-object-size'),
@@ -86,7 +90,11 @@ export const completeMultipartUpload = operation({
     checkOrder(wish.completion.Part);
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
-    return { headers: await writtenHeaders(context, wish.key, found), body: resultDocument(wish, found) };
+    const headers = [
+      ...encryptionHeaders(context.parts, found.encryption),
+      ...(await writtenHeaders(context, wish.key, found)),
+    ];
+    return { headers, body: resultDocument(wish, found) };
   },
 });
 
@@ -106,12 +114,18 @@ async function facetOfOpenUpload(context: S3Context, wish: Input): Promise<Objec
       key: keyBytes(wish.key),
       uploadId: wish.uploadId,
     });
+    checkCustomerKey(context, wish, upload);
     return await completedFacet(context, wish, upload);
   } catch (failure) {
     const isOver = failure instanceof Fault && failure.code === 'not-found' && failure.subject === 'upload';
     if (isOver) return undefined;
     throw failure;
   }
+}
+
+/** No byte is read; AWS asks for the key where there is a checksum of the whole, which there always is. */
+function checkCustomerKey({ parts }: S3Context, wish: Input, { encryption }: UploadSummary): void {
+  if (encryption?.mode === 'customer') partContentKey(parts, encryption, customerKeyOf(parts, wish));
 }
 
 async function complete(

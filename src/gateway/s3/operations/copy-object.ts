@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
+import type { ContentKey, Encryption } from '../../../keyring/encryption.ts';
 import type {
   Expectation,
   FacetChange,
@@ -12,6 +13,8 @@ import { authoriseTagCopy } from '../authorise.ts';
 import { checksumElements, checksumNames, defaultChecksum, rowNamed } from '../checksums.ts';
 import { checkCopyConditions, writeExpectation } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
+import { customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
+import { copyContentKey, encryptionMembers, etagOf, madeHeaders } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { digestsOfRange } from '../hash-range.ts';
@@ -40,6 +43,8 @@ const input = Type.Object({
   ...writeConditionMembers.input,
   ...lockMembers.input,
   ...copySourceMembers.input,
+  ...encryptionMembers.input,
+  ...sourceKeyMembers.input,
   metadataDirective: text,
   taggingDirective: text,
   checksumAlgorithm: text,
@@ -50,7 +55,7 @@ type Input = Static<typeof input>;
 /**
  * AWS API reference, CopyObject. No byte moves: the new object shares the source's extents. Its ETag and checksum are those
  * of a PUT of the same bytes: the gateway reads them only when the source does not know them, because it was uploaded in
- * parts, written over NFS, or has another algorithm.
+ * parts, written over NFS, or has another algorithm. A content key that cannot be shared makes it write them, too.
  */
 export const copyObject = operation({
   name: 'CopyObject',
@@ -63,6 +68,8 @@ export const copyObject = operation({
     ...writeConditionMembers.bindings,
     ...lockMembers.bindings,
     ...copySourceMembers.bindings,
+    ...encryptionMembers.bindings,
+    ...sourceKeyMembers.bindings,
     metadataDirective: header('x-amz-metadata-directive'),
     taggingDirective: header('x-amz-tagging-directive'),
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
@@ -87,15 +94,18 @@ export const copyObject = operation({
       const headers = withOwnRedirect(given.headers, stored.headers);
       // AWS API reference, CopyObject: neither class nor ACL of the source go with the copy.
       const change = { headers, metadata, tags, storageClass: stored.storageClass, acl: stored.acl };
+      const contentKey = await copyContentKey(context, wish, source.contentKey);
       const isInPlace =
         isSelf &&
         bucketOf(context).rules.versioning === 'off' &&
         wish.checksumAlgorithm === undefined &&
-        object.found.facet.parts.length === 0;
+        object.found.facet.parts.length === 0 &&
+        isSameEncryption(object.found.encryption, contentKey?.encryption);
       const found = isInPlace
         ? await changeInPlace(context, { wish, change, expect })
-        : await spliceWhole(context, { wish, object, change, expect, lock });
-      const answered = [...source.headers, ...(await writtenHeaders(context, wish.key, found))];
+        : await spliceWhole(context, { wish, object, change, expect, lock, contentKey });
+      const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish));
+      const answered = [...source.headers, ...made, ...(await writtenHeaders(context, wish.key, found))];
       return { headers: answered, body: resultDocument(found) };
     });
   },
@@ -119,8 +129,18 @@ function checkSourceSize({ attributes }: Found): void {
     });
 }
 
+/** Whether a copy would be encrypted as the source is. A customer's key is never shared: that copy is another. */
+const isSameEncryption = (one: Encryption | undefined, other: Encryption | undefined): boolean =>
+  one?.mode === other?.mode &&
+  one?.mode !== 'customer' &&
+  one?.keyId === other?.keyId &&
+  one?.context === other?.context &&
+  one?.bucketKey === other?.bucketKey;
+
 const changesSomething = (wish: Input): boolean =>
   wish.metadataDirective === 'REPLACE' ||
+  wish.serverSideEncryption !== undefined ||
+  wish.customerAlgorithm !== undefined ||
   wish.checksumAlgorithm !== undefined ||
   wish.storageClass !== undefined ||
   wish.websiteRedirectLocation !== undefined;
@@ -154,24 +174,24 @@ async function changeInPlace(context: S3Context, { wish, change, expect }: Chang
   );
 }
 
+interface Copy extends Change {
+  readonly object: OpenObject;
+  readonly lock: ObjectLock | undefined;
+  readonly contentKey: ContentKey | undefined;
+}
+
 async function spliceWhole(
   context: S3Context,
-  {
-    wish,
-    object,
-    change,
-    expect,
-    lock,
-  }: Change & { readonly object: OpenObject; readonly lock: ObjectLock | undefined },
+  { wish, object, change, expect, lock, contentKey }: Copy,
 ): Promise<Found> {
   const { objects } = context.parts;
   const { attributes, facet: source } = object.found;
   const algorithm = wish.checksumAlgorithm ?? source.checksums[0]?.algorithm ?? defaultChecksum.algorithm;
   const rows = [rowNamed(algorithm) ?? defaultChecksum];
   const whole = { offset: 0, length: attributes.size };
-  const digests = await digestsOfRange(context.parts.compute, object, whole, rows);
-  const facet = { ...digests, ...change, parts: [] };
-  const draft = await objects.draft(context.principal.caller);
+  const { md5, checksums } = await digestsOfRange(context.parts.compute, object, whole, rows);
+  const facet = { etag: etagOf(contentKey, md5), checksums, ...change, parts: [] };
+  const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (attributes.size > 0) await draft.splice(object, 0, attributes.size);
     return await publishing({ key: wish.key, expect }, () =>

@@ -2,6 +2,8 @@ import { Type } from '@sinclair/typebox';
 import type { Checksum } from '../../../namespace/namespace.ts';
 import type { UploadSummary } from '../../../namespace/upload.ts';
 import { checksumNames, rowNamed } from '../checksums.ts';
+import { customerKeyOf } from '../customer-key.ts';
+import { encryptionMembers, madeHeaders, newContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { facetOf } from '../facet.ts';
 import { abortHeaders } from '../lifecycle-headers.ts';
@@ -18,6 +20,7 @@ export const createMultipartUpload = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...encryptionMembers.input,
     ...lockMembers.input,
     checksumAlgorithm: text,
     checksumType: text,
@@ -25,6 +28,7 @@ export const createMultipartUpload = operation({
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...encryptionMembers.bindings,
     ...lockMembers.bindings,
     checksumAlgorithm: header('x-amz-checksum-algorithm'),
     checksumType: header('x-amz-checksum-type'),
@@ -40,19 +44,23 @@ export const createMultipartUpload = operation({
     const facet = { ...emptyFacet, ...(await facetOf(context, input)) };
     const checksum = uploadChecksum(input.checksumAlgorithm, input.checksumType);
     const bucket = bucketOf(context).ino;
+    const contentKey = await newContentKey(context, input);
     const upload = await objects.createUpload(context.principal.caller, {
       bucket,
       key: keyBytes(input.key),
       facet,
       checksum,
+      encryption: contentKey?.encryption,
       initiator: context.principal.account.id,
       lock: lockOf(context, input),
     });
     const body =
       `${xmlHead}<InitiateMultipartUploadResult${xmlNamespace}>${xmlElement('Bucket', input.bucket)}` +
       `${xmlElement('Key', input.key)}${xmlElement('UploadId', upload.uploadId)}</InitiateMultipartUploadResult>`;
-    const abort = await abortHeaders(context, input.key, upload);
-    return { headers: [...(checksum === undefined ? [] : checksumChoice(checksum)), ...abort], body };
+    const customerKey = customerKeyOf(context.parts, input);
+    const headers = madeHeaders(context.parts, upload.encryption, customerKey);
+    if (checksum !== undefined) headers.push(...checksumChoice(checksum));
+    return { headers: [...headers, ...(await abortHeaders(context, input.key, upload))], body };
   },
 });
 

@@ -6,6 +6,8 @@ import { lengthOf } from '../chunked.ts';
 import type { AnswerStream } from '../http.ts';
 import { operation, type S3Answer } from '../operation.ts';
 import type { ByteRange } from '../ranges.ts';
+import { readingKeyOf } from '../customer-key.ts';
+import { unlocked } from '../encryption.ts';
 import { readingOf, readMembers, type Reading } from '../reading.ts';
 import { missing, versionAt } from '../version.ts';
 
@@ -18,9 +20,13 @@ export const getObject = operation({
   bindings: readMembers.bindings,
   success: 200,
   async handle(context, input) {
-    const object = await context.parts.objects.open(versionAt(context, input));
+    const { parts } = context;
+    const customerKey = readingKeyOf(parts, input);
+    const object = await parts.objects.open(versionAt(context, input), customerKey);
     if (object === undefined) throw await missing(context, input);
     try {
+      // Here, because behind the header there is no way to say that a key is missing.
+      unlocked(parts, object.found.encryption, customerKey);
       return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();

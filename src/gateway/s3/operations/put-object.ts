@@ -3,6 +3,8 @@ import type { Draft, Expectation, Found, ObjectFacet } from '../../../namespace/
 import type { ObjectLock } from '../../../namespace/version.ts';
 import { checksumHeaders, defaultChecksum } from '../checksums.ts';
 import { writeExpectation } from '../conditions.ts';
+import { customerKeyOf } from '../customer-key.ts';
+import { encryptionMembers, etagOf, madeHeaders, newContentKey } from '../encryption.ts';
 import { facetOf } from '../facet.ts';
 import {
   bucketOf,
@@ -27,6 +29,7 @@ export const putObject = operation({
   input: Type.Object({
     ...objectMembers.input,
     ...facetMembers.input,
+    ...encryptionMembers.input,
     ...writeConditionMembers.input,
     ...lockMembers.input,
     body: stream,
@@ -34,6 +37,7 @@ export const putObject = operation({
   bindings: {
     ...objectMembers.bindings,
     ...facetMembers.bindings,
+    ...encryptionMembers.bindings,
     ...writeConditionMembers.bindings,
     ...lockMembers.bindings,
     body: { in: 'stream' },
@@ -44,12 +48,15 @@ export const putObject = operation({
     const expect = writeExpectation(input);
     const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
-    return receive(context, input.body, wanted, async (draft, { md5, checksums }) => {
-      const etag = Buffer.from(md5).toString('hex');
+    const contentKey = await newContentKey(context, input);
+    const payload = { payload: input.body, wanted, contentKey };
+    return receive(context, payload, async (draft, { md5, checksums }) => {
+      const etag = etagOf(contentKey, md5);
       const facet = { etag, ...stored, checksums, parts: [] };
       const found = await attach(context, { key: input.key, draft, facet, expect, lock });
+      const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, input));
       const written = await writtenHeaders(context, input.key, found);
-      return { headers: ['ETag', quoted(etag), ...checksumHeaders(checksums), ...written] };
+      return { headers: ['ETag', quoted(etag), ...made, ...checksumHeaders(checksums), ...written] };
     });
   },
 });

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { PUT_BYTES_MAX } from '../../../limits.ts';
+import type { ContentKey } from '../../../keyring/encryption.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import {
@@ -11,6 +12,8 @@ import {
 } from '../checksums.ts';
 import { checkCopyConditions } from '../conditions.ts';
 import { withCopySource } from '../copy-source.ts';
+import { customerKeyMembers, customerKeyOf, sourceKeyMembers } from '../customer-key.ts';
+import { encryptionHeaders, etagOf, partContentKey } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { digestsOfRange } from '../hash-range.ts';
 import { abortHeaders } from '../lifecycle-headers.ts';
@@ -42,19 +45,24 @@ export const uploadPart = operation({
   name: 'UploadPart',
   route: { method: 'PUT', level: 'object', query: { partNumber: true, uploadId: true } },
   action: 's3:PutObject',
-  input: Type.Object({ ...partMembers.input, body: stream }),
-  bindings: { ...partMembers.bindings, body: { in: 'stream' } },
+  input: Type.Object({ ...partMembers.input, ...customerKeyMembers.input, body: stream }),
+  bindings: { ...partMembers.bindings, ...customerKeyMembers.bindings, body: { in: 'stream' } },
   success: 200,
-  async handle(context, { key, uploadId, partNumber: number, body }) {
+  async handle(context, input) {
+    const { key, uploadId, partNumber: number, body } = input;
     const { objects } = context.parts;
     const bucket = bucketOf(context).ino;
     const upload = await objects.upload({ bucket, key: keyBytes(key), uploadId });
     const wanted = partChecksums(upload, body.promised.checksum?.row);
-    return receive(context, body, wanted, async (draft, { md5, checksums }) => {
-      const etag = Buffer.from(md5).toString('hex');
+    const customerKey = customerKeyOf(context.parts, input);
+    const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
+    return receive(context, { payload: body, wanted, contentKey }, async (draft, { md5, checksums }) => {
+      const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
+      const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
       const abort = await abortHeaders(context, key, upload);
-      return { headers: ['ETag', quoted(etag), ...checksumValueHeaders(checksums.slice(-1)), ...abort] };
+      const values = checksumValueHeaders(checksums.slice(-1));
+      return { headers: ['ETag', quoted(etag), ...made, ...values, ...abort] };
     });
   },
 });
@@ -71,7 +79,13 @@ function partChecksums(upload: UploadSummary, sent: ChecksumRow | undefined): re
   return [row];
 }
 
-const copyInput = Type.Object({ ...partMembers.input, ...copySourceMembers.input, copyRange: text });
+const copyInput = Type.Object({
+  ...partMembers.input,
+  ...copySourceMembers.input,
+  ...customerKeyMembers.input,
+  ...sourceKeyMembers.input,
+  copyRange: text,
+});
 
 /** AWS API reference, UploadPartCopy. The part shares the source's extents; what is read is read to hash it. */
 export const uploadPartCopy = operation({
@@ -87,6 +101,8 @@ export const uploadPartCopy = operation({
   bindings: {
     ...partMembers.bindings,
     ...copySourceMembers.bindings,
+    ...customerKeyMembers.bindings,
+    ...sourceKeyMembers.bindings,
     copyRange: header('x-amz-copy-source-range'),
   },
   success: 200,
@@ -97,6 +113,8 @@ export const uploadPartCopy = operation({
       key: keyBytes(input.key),
       uploadId: input.uploadId,
     });
+    const customerKey = customerKeyOf(context.parts, input);
+    const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
     return withCopySource(context, input, async (source, object) => {
       checkCopyConditions(source.conditions, object.found);
       const { size } = object.found.attributes;
@@ -107,8 +125,9 @@ export const uploadPartCopy = operation({
           members: { ProposedSize: range.length, MaxSizeAllowed: PUT_BYTES_MAX },
         });
       const rows = partChecksums(upload, undefined);
-      const part = await splicePart(context, { input, object, range, rows });
-      return { headers: source.headers, body: partDocument(part) };
+      const part = await splicePart(context, { input, object, range, rows, contentKey });
+      const made = encryptionHeaders(context.parts, upload.encryption, customerKey);
+      return { headers: [...source.headers, ...made], body: partDocument(part) };
     });
   },
 });
@@ -118,21 +137,23 @@ interface PartCopy {
   readonly object: OpenObject;
   readonly range: ByteRange;
   readonly rows: readonly ChecksumRow[];
+  readonly contentKey: ContentKey | undefined;
 }
 
 async function splicePart(
   context: S3Context,
-  { input, object, range, rows }: PartCopy,
+  { input, object, range, rows, contentKey }: PartCopy,
 ): Promise<PartSummary> {
   const { objects } = context.parts;
-  const digests = await digestsOfRange(context.parts.compute, object, range, rows);
-  const draft = await objects.draft(context.principal.caller);
+  const { md5, checksums } = await digestsOfRange(context.parts.compute, object, range, rows);
+  const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
     const bucket = bucketOf(context).ino;
     return await objects.putPart({ bucket, key: keyBytes(input.key), uploadId: input.uploadId }, draft, {
       number: input.partNumber,
-      ...digests,
+      etag: etagOf(contentKey, md5),
+      checksums,
     });
   } catch (failure) {
     await draft.discard();

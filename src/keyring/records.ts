@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { RecordReader, RecordWriter } from '../codec.ts';
+import type { Time } from '../environment.ts';
+import type { KeyRange } from '../kv/kv.ts';
+import { prefixRange, tupleKey } from '../kv/tuple.ts';
+import type { KeyPurpose, KeyState } from './keyring.ts';
+
+/** Table prefixes of the key ring: between those of the accounts and of tiering. */
+export const table = { key: 0x38, alias: 0x39 } as const;
+
+const VERSION = 1;
+const purposes: readonly KeyPurpose[] = ['s3', 'default', 'named'];
+const states: readonly KeyState[] = ['enabled', 'disabled', 'deleting'];
+
+/** One version of a key's material. */
+export interface KeyVersionRow {
+  readonly number: number;
+  /** One frame of workers/cipher.ts under the gateway's own key. */
+  readonly sealed: Uint8Array;
+  readonly createdAt: Time;
+}
+
+/** A key as it is stored, under its id. */
+export interface RingKeyRow {
+  /** Without `alias/`; empty: none. */
+  readonly alias: string;
+  readonly purpose: KeyPurpose;
+  readonly state: KeyState;
+  readonly createdAt: Time;
+  /** Ascending; the last one seals. */
+  readonly versions: readonly KeyVersionRow[];
+}
+
+export const ringKeyKey = (id: string): Uint8Array => tupleKey(table.key, [], Buffer.from(id));
+export const ringKeyRange = (): KeyRange => prefixRange(tupleKey(table.key, []));
+export const idOfRingKeyKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
+/** Holds the id of the key: no alias belongs to two. */
+export const aliasKey = (alias: string): Uint8Array => tupleKey(table.alias, [], Buffer.from(alias));
+
+export function encodeRingKey({ alias, purpose, state, createdAt, versions }: RingKeyRow): Uint8Array {
+  const writer = new RecordWriter().number(VERSION).text(alias);
+  writer.number(purposes.indexOf(purpose)).number(states.indexOf(state));
+  writeTime(writer, createdAt);
+  writer.list(versions, (version) => {
+    writer.number(version.number).bytes(version.sealed);
+    writeTime(writer, version.createdAt);
+  });
+  return writer.finish();
+}
+
+export function decodeRingKey(bytes: Uint8Array): RingKeyRow {
+  const reader = new RecordReader(bytes);
+  assert.equal(reader.number(), VERSION, 'key record of an unknown version');
+  const alias = reader.text();
+  const purpose = purposes[reader.number()];
+  assert(purpose !== undefined, 'key record of an unknown purpose');
+  const state = states[reader.number()];
+  assert(state !== undefined, 'key record of an unknown state');
+  const createdAt = readTime(reader);
+  const versions = reader.list(() => ({
+    number: reader.number(),
+    sealed: reader.bytes(),
+    createdAt: readTime(reader),
+  }));
+  reader.end();
+  return { alias, purpose, state, createdAt, versions };
+}
+
+const writeTime = (writer: RecordWriter, { seconds, nanoseconds }: Time): RecordWriter =>
+  writer.signed(seconds).number(nanoseconds);
+const readTime = (reader: RecordReader): Time => ({
+  seconds: reader.signed(),
+  nanoseconds: reader.number(),
+});

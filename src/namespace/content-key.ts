@@ -1,0 +1,38 @@
+import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
+import type { Encryption } from '../keyring/encryption.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
+import { configurationKey } from './keys.ts';
+import type { Ino } from './namespace.ts';
+import type { Parts } from './parts.ts';
+
+/** Content as its key makes it: every read and write of bytes of a file goes through this. */
+export const contentUnder = (
+  { blobs, cipher, environment }: Parts,
+  secret: Uint8Array | undefined,
+): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment }, secret));
+
+/** The content of a file that needs no key, or one that the ring has. Fault('access-denied', 'key') for a customer's. */
+export const contentOf = (
+  parts: Parts,
+  encryption: Encryption | undefined,
+  customerKey?: Uint8Array,
+): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey).secret);
+
+/** How a file that is made over NFS is encrypted: as its bucket says, in the transaction that makes it. */
+export async function encryptionOfNew(
+  { keyring, defaultEncryption }: Parts,
+  reader: KvReader,
+  bucket: Ino,
+): Promise<Encryption | undefined> {
+  const document = await reader.get(configurationKey(bucket, 'encryption'));
+  const chosen = document === undefined ? defaultEncryption : decodeBucketEncryption(document);
+  return chosen && keyring.make(wishOf(chosen)).encryption;
+}
+
+/** `encryption` as it must be written in `tx`. */
+export const settled = async (
+  { keyring }: Parts,
+  tx: KvTransaction,
+  encryption: Encryption | undefined,
+): Promise<Encryption | undefined> => encryption && keyring.settle(tx, encryption);
