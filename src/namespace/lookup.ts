@@ -18,6 +18,7 @@ import { parentOf } from './names.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
 import { decodeOrder, type Inode } from './records.ts';
+import { isLockedNow } from './seal.ts';
 
 /** See FileTree.lookup. */
 export async function lookup(
@@ -50,19 +51,21 @@ const ACCESS3_EXTEND = 0x08;
 const ACCESS3_DELETE = 0x10;
 const ACCESS3_EXECUTE = 0x20;
 
-/** See FileTree.access. */
+/** See FileTree.access. A client asks at open(), and a write that is refused later shows only when the file is closed. */
 export async function access(
   parts: Parts,
   caller: Caller,
   ino: Ino,
   wanted: number,
 ): Promise<{ granted: number; attributes: Attributes }> {
-  const found = await attributes(parts, ino);
+  const inode = await currentInode(parts, ino);
+  const isDirectory = inode.kind === 'directory';
+  const found = isDirectory ? await attributes(parts, ino) : attributesOf(inode);
   const bits = grantedBits(caller, found);
-  const isDirectory = found.kind === 'directory';
+  const isLocked = isLockedNow(inode, parts.environment.clock.wall());
   let granted = 0;
   if ((bits & READ) !== 0) granted |= ACCESS3_READ;
-  if ((bits & WRITE) !== 0) granted |= ACCESS3_MODIFY | ACCESS3_EXTEND;
+  if ((bits & WRITE) !== 0 && !isLocked) granted |= ACCESS3_MODIFY | ACCESS3_EXTEND;
   if ((bits & WRITE) !== 0 && isDirectory) granted |= ACCESS3_DELETE;
   if ((bits & EXECUTE) !== 0) granted |= isDirectory ? ACCESS3_LOOKUP : ACCESS3_EXECUTE;
   return { granted: granted & wanted, attributes: found };

@@ -12,10 +12,11 @@ export const isSealed = ({ version }: Pick<Inode, 'version'>, now: Time): boolea
 
 /** NFS neither changes what is locked nor takes its name away. A version is locked from its sealing on. */
 export function requireUnlocked(inode: Inode, now: Time): void {
-  if (!isSealed(inode, now)) return;
-  if (inode.lock.legalHold || isRetained(inode.lock, now))
-    throw new Fault('access-denied', 'version', `inode ${inode.ino} is locked`);
+  if (isLockedNow(inode, now)) throw new Fault('access-denied', 'version', `inode ${inode.ino} is locked`);
 }
+
+export const isLockedNow = (inode: Versioned, now: Time): boolean =>
+  isSealed(inode, now) && (inode.lock.legalHold || isRetained(inode.lock, now));
 
 /** Must a change of the content begin a version of its own, so that the one there is stays as it is? */
 export function needsFork(inode: Inode, { versioning }: BucketRules, now: Time): boolean {

@@ -232,6 +232,10 @@ test('a large file forks by reference, with all of its extents', async () => {
   await checkSettledStore(at.world);
 });
 
+/** Bits of RFC 1813 §3.3.4: READ, and with MODIFY and EXTEND. */
+const ACCESS3_READ = 1;
+const READ_AND_CHANGE = 13;
+
 test('what is locked is neither written, removed nor renamed over NFS, and S3 removes no version of it', async () => {
   const at = await Scene.open({ versioning: 'enabled', objectLock: { defaultRetention: undefined } });
   const { files, objects } = at.world.namespace;
@@ -252,12 +256,16 @@ test('what is locked is neither written, removed nor renamed over NFS, and S3 re
     lock({ retention: { mode: 'GOVERNANCE', until: { ...until, seconds: until.seconds - 1 } } }),
   ];
   for (const attempt of refused) assert.equal(await faultOf(attempt), 'access-denied');
+  const granted = async (): Promise<number> =>
+    (await files.access(root, attributes.ino, READ_AND_CHANGE)).granted;
+  assert.equal(await granted(), ACCESS3_READ);
   await lock({ retention: { mode: 'COMPLIANCE', until }, bypassesGovernance: true });
   assert.equal(await faultOf(lock({ retention: 'none', bypassesGovernance: true })), 'access-denied');
   // S3 hides it below a delete marker, as AWS does.
   await at.remove('k');
   assert.equal(await at.history('k'), '-* held');
   at.world.clock.ms += 1_001_000;
+  assert.equal(await granted(), READ_AND_CHANGE);
   await at.remove('k', version?.versionId);
   assert.equal(await at.history('k'), '-*');
 });

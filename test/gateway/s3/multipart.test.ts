@@ -396,6 +396,22 @@ for (const { headers, code } of choices) {
   });
 }
 
+test('a composite checksum may be promised without the count of parts, as minio-go does', async () => {
+  const at = { Bucket, Key: 'promised-without-count' };
+  const create = new CreateMultipartUploadCommand({ ...at, ChecksumAlgorithm: 'CRC32C' });
+  const { UploadId } = await door.s3.send(create);
+  const part = { ...at, UploadId, PartNumber: 1, Body: small, ChecksumAlgorithm: 'CRC32C' } as const;
+  const { ETag, ChecksumCRC32C } = await door.s3.send(new UploadPartCommand(part));
+  const complete = { ...at, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag, ChecksumCRC32C }] } };
+  const promised = (whole: string): CompleteMultipartUploadCommand =>
+    new CompleteMultipartUploadCommand({ ...complete, ChecksumCRC32C: whole });
+  const ofPart = digest('crc32c', [small]);
+  await assert.rejects(door.s3.send(promised(ofPart.toString('base64'))), { name: 'BadDigest' });
+  const composite = digest('crc32c', [ofPart]).toString('base64');
+  const done = await door.s3.send(promised(composite));
+  assert.equal(done.ChecksumCRC32C, `${composite}-1`);
+});
+
 test('a part with another checksum than the upload was created with is refused', async () => {
   const Key = 'mixed';
   const created = await door.s3.send(

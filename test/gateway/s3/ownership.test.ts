@@ -21,7 +21,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { liveDoor, type LiveDoor } from './live-door.ts';
 import { personOf, type Person } from './town.ts';
-import { codeOf } from './signed-request.ts';
+import { codeOf, sendSigned } from './signed-request.ts';
 
 const Bucket = 'hers';
 
@@ -185,6 +185,27 @@ test('an ACL that lets others in keeps ownership from being enforced, and at cre
     headers: { 'x-amz-object-ownership': 'Mine' },
   });
   assert.deepEqual([answer.status, codeOf(answer)], [400, 'InvalidArgument']);
+});
+
+const ownerships = [
+  { headers: {}, want: 'BucketOwnerEnforced' },
+  { headers: { 'x-amz-acl': 'private' }, want: 'BucketOwnerPreferred' },
+  {
+    headers: { 'x-amz-acl': 'private', 'x-amz-object-ownership': 'BucketOwnerEnforced' },
+    want: 'BucketOwnerEnforced',
+  },
+  { headers: { 'x-amz-acl': 'private', 'x-amz-object-ownership': 'ObjectWriter' }, want: 'ObjectWriter' },
+] as const;
+
+test('a bucket that is made with the ACL private, as rclone makes it, takes ACLs unless its ownership is said', async (context) => {
+  const door = await liveDoor(context);
+  for (const [index, { headers, want }] of ownerships.entries()) {
+    const bucket = `made-${index}`;
+    const made = await sendSigned(door.port, { method: 'PUT', bucket, headers });
+    assert.equal(made.status, 200);
+    const answer = await door.s3.send(new GetBucketOwnershipControlsCommand({ Bucket: bucket }));
+    assert.equal(answer.OwnershipControls?.Rules?.[0]?.ObjectOwnership, want);
+  }
 });
 
 test('in a bucket with enforced ownership ACLs say that its owner has full control, whatever was set before', async (context) => {

@@ -118,7 +118,7 @@ export const createBucket = operation({
   success: 200,
   async handle({ parts, principal }, input) {
     const { bucket } = input;
-    const objectOwnership = wantedOwnership(parts, input.objectOwnership);
+    const objectOwnership = wantedOwnership(parts, input);
     const acl = wantedAcl(parts, { owner: principal.account.id, objectOwnership, headers: input });
     checkConfiguration(input.configuration ?? {}, parts.region);
     const owner = principal.account.id;
@@ -156,8 +156,18 @@ async function resetAcl({ objects }: S3Parts, bucket: Bucket, acl: AccessControl
   await putBucketAclDocument(objects, bucket, acl);
 }
 
-function wantedOwnership(parts: S3Parts, header: string | undefined): ObjectOwnership {
-  if (header === undefined) return parts.objectOwnership;
+/**
+ * A bucket that is made with a canned ACL of `private` takes ACLs on AWS, though new ones do not: `rclone mkdir` sends it,
+ * and `rclone copy` before 1.61 sends it with every object.
+ */
+function wantedOwnership(
+  parts: S3Parts,
+  { objectOwnership: header, acl }: { readonly objectOwnership?: string; readonly acl?: string },
+): ObjectOwnership {
+  if (header === undefined)
+    return parts.objectOwnership === 'BucketOwnerEnforced' && acl === 'private'
+      ? 'BucketOwnerPreferred'
+      : parts.objectOwnership;
   if (isObjectOwnership(header)) return header;
   throw invalidArgument(`Invalid x-amz-object-ownership header: ${header}`, 'x-amz-object-ownership', header);
 }
