@@ -219,6 +219,8 @@ export async function changeFacet(
   change: FacetChange,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
+    const { rules } = await requireBucket(tx, bucket);
+    if (rules.versioning !== 'off') throw new Fault('conflict', 'object', 'a version stays as it was made');
     const resolved = await resolve(tx, bucket, key);
     if (resolved === undefined) throw new Fault('not-found', 'object', printable(key));
     const stored = await loadInode(tx, resolved.dentry.ino);

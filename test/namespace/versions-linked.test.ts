@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkSettledStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
 import { Scene } from './version-scene.ts';
-import { bytes, root, s3, settle } from './world.ts';
+import { bytes, plainFacet, root, s3, settle } from './world.ts';
 
 async function link(at: Scene, from: string, to: string): Promise<void> {
   const { files } = at.world.namespace;
@@ -161,4 +161,13 @@ test('a hard link that comes back with its directory is the same version of its 
   await files.remove(root, inB);
   assert.equal(await at.history('a/k'), '-* x');
   await checkSettled(at);
+});
+
+test('what S3 keeps about an object is not replaced in place where there is versioning', async () => {
+  const at = await Scene.open();
+  await at.put('k', 'x');
+  const { headers, metadata, tags, storageClass } = plainFacet('');
+  const change = { headers, metadata, tags, storageClass, acl: undefined };
+  const changed = at.world.namespace.objects.changeFacet({ ...at.at('k'), expect: {} }, change);
+  assert.equal(await faultOf(changed), 'conflict');
 });

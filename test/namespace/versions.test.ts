@@ -145,6 +145,7 @@ test('what is locked is neither written, removed nor renamed over NFS, and S3 re
   const refused = [
     files.write(root, attributes.ino, { offset: 0, data: bytes('x'), stable: true }),
     files.setAttributes(root, attributes.ino, { wish: { size: 0 } }),
+    files.setAttributes(root, attributes.ino, { wish: { mtime: until } }),
     files.remove(root, at.place('k')),
     files.rename(root, { from: at.place('k'), to: at.place('elsewhere') }),
     at.remove('k', version?.versionId),
