@@ -218,3 +218,15 @@ test('a number of many digits is compared at once', async (context) => {
   }
   assert.ok(performance.now() - startedAt < 2_000);
 });
+
+test('nobody holds up the door with a document of many attributes', async (context) => {
+  const place = await town(context);
+  const attributes = Array.from({ length: 3_000 }, (_, index) => `x${index}=""`).join(' ');
+  const body = `<Delete ${attributes}><Object><Key>k</Key></Object></Delete>`;
+  const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
+  const startedAt = performance.now();
+  const query = { delete: '' };
+  const answer = await place.anyone({ method: 'POST', bucket: 'alice-bucket', query, headers, body });
+  assert.equal(codeOf(answer), 'MalformedXML');
+  assert.ok(performance.now() - startedAt < 1_000);
+});
