@@ -6,6 +6,10 @@ export interface BenchCase {
   readonly args: readonly string[];
   /** True when the roofline program answers the operation too. */
   readonly hasBaseline: boolean;
+  /** Name of the case before it that it is compared with. */
+  readonly comparedWith?: string;
+  /** Takes minutes to prepare; left out unless it is asked for. */
+  readonly isLong?: boolean;
   /** Work that ends by count: the time limit of the others does not fit. */
   readonly isCounted: boolean;
 }
@@ -28,6 +32,13 @@ const nfs = (name: string, args: readonly string[], isCounted = false): BenchCas
 const small = ['--size', '4K', '-c', '16'];
 const large = ['--size', '1M', '-c', '4'];
 
+/** Pages of 1,000 keys out of so many: what a page costs must not depend on the size of the bucket. */
+function listing(keys: number): BenchCase {
+  const prefix = `of-${keys}/`;
+  const args = ['list', '--prepare', '--keys', String(keys), '--prefix', prefix, '--size', '64', '-c', '16'];
+  return timed(`LIST 1,000 of ${keys.toLocaleString('en')}`, args, false);
+}
+
 /** In the order in which they run: `delete` empties what it made, `list` sees what the puts left. */
 export const benchCases: readonly BenchCase[] = [
   timed('PUT 4 KiB', ['put', ...small]),
@@ -41,6 +52,8 @@ export const benchCases: readonly BenchCase[] = [
     ['list', '--prepare', '--keys', '5000', '--prefix', 'list/', '--size', '64', '-c', '1'],
     false,
   ),
+  listing(10_000),
+  { ...listing(1_000_000), comparedWith: listing(10_000).name, isLong: true },
   timed(
     'multipart 16 MiB',
     ['multipart', '--size', '16M', '--part-size', '8M', '-c', '4', '--prefix', 'parts/'],

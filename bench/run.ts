@@ -7,10 +7,10 @@ import { benchCases, type BenchCase } from './cases.ts';
 import { runDriver, startGateway, startRoofline, type DriverResult, type Server } from './programs.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
-const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--seconds N] [--repeat N] [--json]
+const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
-least CPU of the server counts. --only takes the cases whose name contains TEXT. --json prints rows as JSON.`;
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --json prints rows as JSON.`;
 
 interface Options {
   readonly drivers: string;
@@ -32,6 +32,7 @@ function readOptions(): Options | undefined {
       only: { ...text, default: '' },
       seconds: { ...text, default: '3' },
       repeat: { ...text, default: '1' },
+      long: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -42,7 +43,9 @@ function readOptions(): Options | undefined {
     ['s3load', 'nfsload', 'roofline'].every((it) => existsSync(path.join(drivers, it)));
   if (!isComplete || !(seconds > 0 && seconds <= secondsMax) || !(repeat >= 1 && repeat <= repeatMax))
     return undefined;
-  const cases = benchCases.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
+  const cases = benchCases.filter(
+    ({ name, isLong = false }) => name.toLowerCase().includes(only.toLowerCase()) && (values.long || !isLong),
+  );
   return { drivers, cases, seconds, repeat, isJson: values.json };
 }
 
@@ -108,7 +111,9 @@ async function main(): Promise<number> {
     const rows: BenchRow[] = [];
     for (const bench of options.cases) {
       if (!options.isJson) console.error(`… ${bench.name}`);
-      rows.push(await measure(options, bench, { gateway, roofline }));
+      const row = await measure(options, bench, { gateway, roofline });
+      const other = rows.find(({ name }) => name === bench.comparedWith)?.result;
+      rows.push(other === undefined ? row : { ...row, baseline: other });
     }
     console.log(options.isJson ? JSON.stringify(rows, undefined, 2) : renderRows(rows).join('\n'));
     return rows.every(({ result }) => result !== undefined && result.errors === 0) ? 0 : 1;

@@ -3,7 +3,7 @@ import type { DriverResult } from './programs.ts';
 export interface BenchRow {
   readonly name: string;
   readonly result?: DriverResult | undefined;
-  /** The same work against the roofline program. */
+  /** The same work against the roofline program, or the case that this one is compared with. */
   readonly baseline?: DriverResult | undefined;
   readonly failure?: string;
 }
@@ -40,7 +40,7 @@ function cells({ name, result, baseline, failure }: BenchRow): readonly string[]
   ];
 }
 
-const head = ['case', 'ops/s', 'MB/s', 'CPU ms/op', 'p50 ms', 'p99 ms', 'others_share', 'of roofline', ''];
+const head = ['case', 'ops/s', 'MB/s', 'CPU ms/op', 'p50 ms', 'p99 ms', 'others_share', 'of base', ''];
 
 /** The table for people. CPU seconds of 1,000 operations are CPU milliseconds of one. */
 export function renderRows(rows: readonly BenchRow[]): readonly string[] {

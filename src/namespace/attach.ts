@@ -157,10 +157,17 @@ async function publish(
   const { mode, uid, gid } =
     old?.kind === 'file' ? old : { mode: OBJECT_MODE, uid: caller.uid, gid: caller.gid };
   const birth = { ino, bucket, kind: 'file', mode, uid, gid, now: edit.now, contentGeneration } as const;
+  if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
+  else {
+    edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
+    await retire(change, { bucket, key, entry: { parent, name } }, old);
+  }
+  await dropNullVersion(change, attachment);
   const place = await draft.attachTo(tx);
   const inode = {
     ...newInode(birth),
     ...place,
+    // Its number comes after that of a null version which has just become an old one.
     ...sealedVersion(parts, rules, { now: edit.now, lock }),
     size: draft.length(),
     names: [{ parent, name }],
@@ -168,12 +175,6 @@ async function publish(
     encryption: await settled(parts, tx, draft.encryption),
   };
   tx.put(inodeKey(ino), encodeInode(inode));
-  if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
-  else {
-    edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
-    await retire(change, { bucket, key, entry: { parent, name } }, old);
-  }
-  await dropNullVersion(change, attachment);
   edit.finish();
   return inode;
 }
@@ -218,6 +219,8 @@ export async function changeFacet(
   change: FacetChange,
 ): Promise<Found> {
   const inode = await parts.kv.transact('durable', async (tx) => {
+    const { rules } = await requireBucket(tx, bucket);
+    if (rules.versioning !== 'off') throw new Fault('conflict', 'object', 'a version stays as it was made');
     const resolved = await resolve(tx, bucket, key);
     if (resolved === undefined) throw new Fault('not-found', 'object', printable(key));
     const stored = await loadInode(tx, resolved.dentry.ino);

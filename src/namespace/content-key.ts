@@ -1,6 +1,6 @@
 import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
 import type { Encryption } from '../keyring/encryption.ts';
-import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import type { KvTransaction } from '../kv/kv.ts';
 import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
 import { configurationKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
@@ -21,13 +21,13 @@ export const contentOf = (
 
 /** How a file that is made over NFS is encrypted: as its bucket says, in the transaction that makes it. */
 export async function encryptionOfNew(
-  { keyring, defaultEncryption }: Parts,
-  reader: KvReader,
+  parts: Parts,
+  tx: KvTransaction,
   bucket: Ino,
 ): Promise<Encryption | undefined> {
-  const document = await reader.get(configurationKey(bucket, 'encryption'));
-  const chosen = document === undefined ? defaultEncryption : decodeBucketEncryption(document);
-  return chosen && keyring.make(wishOf(chosen)).encryption;
+  const document = await tx.get(configurationKey(bucket, 'encryption'));
+  const chosen = document === undefined ? parts.defaultEncryption : decodeBucketEncryption(document);
+  return chosen && settled(parts, tx, parts.keyring.make(wishOf(chosen)).encryption);
 }
 
 /** `encryption` as it must be written in `tx`. */

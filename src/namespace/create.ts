@@ -11,6 +11,7 @@ import {
   nextCtime,
 } from './attributes.ts';
 import { encryptionOfNew } from './content-key.ts';
+import { transactCopying } from './copying.ts';
 import { findPosix, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
@@ -25,7 +26,7 @@ import { setAttributes } from './set-attributes.ts';
 import { TreeEdit } from './tree-edit.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import type { BucketRules } from './version.ts';
-import { dropNullVersionOf, rulesOf } from './versions.ts';
+import { dropNullVersionOf, keyOf, linkable, rulesOf, type KeyChange } from './versions.ts';
 
 export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
   new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
@@ -263,7 +264,7 @@ export async function link(
   ino: Ino,
   { directory, name: posixName }: Place,
 ): Promise<{ directory: Change; attributes: Attributes }> {
-  const { parent, edit } = await parts.kv.transact('durable', async (tx) => {
+  const { parent, edit } = await transactCopying(parts, async (tx, copy) => {
     const edit = editOf(parts, tx);
     const inode = await loadNamed(tx, ino);
     const parent = await loadDirectory(tx, directory);
@@ -274,11 +275,14 @@ export async function link(
     const rules = await rulesOf(tx, inode.bucket);
     const linksMax = rules.versioning === 'off' ? LINKS_MAX : INODE_NAMES_MAX;
     if (inode.linkCount >= linksMax) throw new Fault('too-many-links', 'inode', String(inode.linkCount));
-    await dropNullVersionOf({ parts, edit, rules }, inode.bucket, { parent: directory, name });
+    const entry = { parent: directory, name };
+    const key = rules.versioning === 'off' ? name : await keyOf(tx, entry);
+    const change: KeyChange = { parts, edit, copy, rules, door: 'nfs' };
+    const linked = await linkable(change, inode, { bucket: inode.bucket, key });
+    const { linkCount } = inode;
     const ctime = nextCtime(parts, inode, edit.now);
-    const names = withName(inode, { parent: directory, name });
-    const linked = { ...inode, linkCount: inode.linkCount + 1, names, ctime };
-    tx.put(inodeKey(ino), encodeInode(linked));
+    const names = withName(inode, entry);
+    tx.put(inodeKey(ino), encodeInode({ ...linked, linkCount: linkCount + 1, names, ctime }));
     edit.add(directory, name, { ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
     return { parent, edit };

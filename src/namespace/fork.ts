@@ -8,7 +8,7 @@ import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
-import { dropNullVersion, keepCopy, keyOf, rulesOf, type KeyChange } from './versions.ts';
+import { keepUnder, rulesOf, type KeyChange } from './versions.ts';
 
 /** Must the version be kept before the content changes? Fault('access-denied') for what is locked. */
 export async function mustFork(reader: KvReader, inode: Inode, now: Time): Promise<boolean> {
@@ -40,11 +40,7 @@ export async function fork(parts: Parts, ino: Ino): Promise<void> {
     const edit = editOf(parts, tx);
     if (!needsFork(inode, rules, edit.now)) return;
     const change: KeyChange = { parts, edit, copy, rules, door: 'nfs' };
-    for (const entry of inode.names) {
-      const place = { bucket: inode.bucket, key: await keyOf(tx, entry) };
-      await keepCopy(change, place, inode);
-      await dropNullVersion(change, place);
-    }
+    await keepUnder(change, inode, inode.names);
     tx.put(inodeKey(ino), encodeInode({ ...inode, ...openVersion(parts, rules, edit.now) }));
   });
 }

@@ -290,7 +290,10 @@ export interface ObjectStore {
       readonly lock?: ObjectLock | undefined;
     },
   ): Promise<Found>;
-  /** Replaces a part of what S3 keeps about an object in place, content untouched: CopyObject onto itself. */
+  /**
+   * Replaces a part of what S3 keeps about an object in place, content untouched: CopyObject onto itself.
+   * Fault('conflict', 'object') where there is versioning: a copy is another version there.
+   */
   changeFacet(at: ObjectAt & { readonly expect: Expectation }, change: FacetChange): Promise<Found>;
   /** Replaces the tags of an object; of its times only ctime changes. `undefined` when there is no such object. */
   setTags(at: VersionAt, tags: readonly Tag[]): Promise<Found | undefined>;

@@ -13,7 +13,7 @@ import { encodeInode, type EntryName, type Inode } from './records.ts';
 import type { NamedInode } from './remove.ts';
 import { pruneImplicit } from './remove-key.ts';
 import { sealedVersion } from './seal.ts';
-import { dropNullVersion, isKept, keepCopy, markDeleted, retire, type KeyChange } from './versions.ts';
+import { dropNullVersion, isKept, keepUnder, markDeleted, retire, type KeyChange } from './versions.ts';
 
 interface KeyRename {
   readonly bucket: Ino;
@@ -90,7 +90,8 @@ async function move(
     await edit.remove(replaced.parent, replaced.name, replaced.dentry);
     await retire(change, target, replaced.inode);
   }
-  if (isKept(change, name, inode)) await keepCopy(change, source, inode);
+  if (isKept(change, name, inode))
+    await keepUnder(change, inode, [source.entry, ...withoutName(inode, source.entry)]);
   await markDeleted(change, source);
   await dropNullVersion(change, target);
   return enter(change, { ...named, createVerifier: verifierOf(request) }, target.entry);

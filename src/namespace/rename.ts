@@ -24,7 +24,7 @@ import { keepDirectory, removeEmptyDirectory } from './remove.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import {
   dropNullVersionOf,
-  keepCopy,
+  keepUnder,
   keyOf,
   markDeleted,
   retire,
@@ -101,7 +101,7 @@ async function move(change: KeyChange, request: Move): Promise<void> {
 
 /**
  * The file goes on under another key: to S3 that is a new version there and a deletion here, so that what was sealed
- * stays in the history of the key it leaves.
+ * stays in the history of the key it leaves, and of every other that leads to it.
  */
 async function leaveKey(
   change: KeyChange,
@@ -111,7 +111,8 @@ async function leaveKey(
   const { parts, edit, rules } = change;
   if (rules.versioning === 'off') return {};
   const place = { bucket: inode.bucket, key: await keyOf(edit.tx, entry) };
-  if (needsFork(inode, rules, edit.now)) await keepCopy(change, place, inode);
+  if (needsFork(inode, rules, edit.now))
+    await keepUnder(change, inode, [entry, ...withoutName(inode, entry)]);
   await markDeleted(change, place);
   return openVersion(parts, rules, edit.now);
 }
@@ -127,6 +128,8 @@ async function requireMovable({ edit, rules }: KeyChange, { ino }: Inode): Promi
         'where object lock is on, directories move only while empty',
       );
   }
+  const { file: marker } = await pairOf(edit.tx, ino, EMPTY);
+  if (marker !== undefined) requireUnlocked(await loadInode(edit.tx, marker.ino), edit.now);
 }
 
 const EMPTY = new Uint8Array(0);

@@ -22,6 +22,7 @@ import {
   WRITE,
 } from './permissions.ts';
 import { decodeExtent, encodeInode, type Inode } from './records.ts';
+import { requireUnlocked } from './seal.ts';
 import { advance, compareTimes, laterOf } from './time.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { dropContent } from './unlink.ts';
@@ -78,6 +79,8 @@ async function apply(
     const before = attributesOf(inode);
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
+    // To S3 it is when the version was made.
+    if (wish.mtime !== undefined) requireUnlocked(inode, now);
     if (wish.size !== undefined) contentOf(parts, inode.encryption);
     if (wish.size !== undefined && (await mustFork(tx, inode, now))) return 'fork';
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);

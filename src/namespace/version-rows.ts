@@ -8,7 +8,7 @@ import { NULL_VERSION, type VersionId } from './version.ts';
 
 /**
  * A version that its key does not lead to: an old one, or a delete marker. Rows of a key are ordered by when their version
- * was made, newest first; the delete marker that hides a key is the first of them.
+ * was made, the null version by when it ceased to be current, newest first; the delete marker that hides a key is the first of them.
  */
 export interface VersionRow {
   readonly versionId: VersionId;

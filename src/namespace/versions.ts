@@ -6,7 +6,7 @@ import { parentOf, withoutName } from './names.ts';
 import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type EntryName, type Inode } from './records.ts';
-import { isSealed } from './seal.ts';
+import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { dropInode, unlink } from './unlink.ts';
 import { encodeNullOrder, encodeVersion, newestRow, rowOf, type PlacedVersion } from './version-rows.ts';
@@ -34,9 +34,6 @@ export interface KeyPlace extends ObjectAt {
   readonly entry: EntryName;
 }
 
-/** Order among the versions of a key: all these numbers come from one sequence. */
-const orderOf = ({ version, ino }: Inode): number => (version.id === NULL_VERSION ? ino : version.id);
-
 /**
  * The inode that an entry led to loses that name, which leads elsewhere or nowhere from now on: it becomes an old version
  * of the key where the rules want that.
@@ -52,7 +49,7 @@ export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): 
     await unlink(parts, edit, inode, place.entry);
     return;
   }
-  keepVersion(change, place, { ...inode, linkCount: 0, names: withoutName(inode, place.entry) });
+  await keepVersion(change, place, { ...inode, linkCount: 0, names: withoutName(inode, place.entry) });
   edit.tx.whenCommitted(() => {
     const file = parts.files.get(inode.ino);
     if (file !== undefined) parts.files.forget(file);
@@ -71,6 +68,39 @@ export function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inod
 const SILLY_RENAME = /^\.nfs[0-9a-f]{16,}$/;
 const isSillyRename = (name: Name): boolean => SILLY_RENAME.test(Buffer.from(name).toString('latin1'));
 
+/** Before an inode goes on as another version: this one stays in the history of each of the names. */
+export async function keepUnder(change: KeyChange, inode: Inode, names: readonly EntryName[]): Promise<void> {
+  for (const entry of names) {
+    const place = { bucket: inode.bucket, key: await keyOf(change.edit.tx, entry) };
+    await keepCopy(change, place, inode);
+    await dropNullVersion(change, place);
+  }
+}
+
+/**
+ * The inode as it may be linked to a key. A version that the key has had, or that is older than the last of those, would
+ * come back out of its order: the file goes on as a new one then, under all of its names.
+ */
+export async function linkable(change: KeyChange, inode: Inode, at: ObjectAt): Promise<Inode> {
+  const { parts, edit, rules } = change;
+  if (rules.versioning === 'off') return inode;
+  const isOwn = await isNewIn(change, inode, at);
+  if (!isOwn) requireUnlocked(inode, edit.now);
+  if (!isOwn && needsFork(inode, rules, edit.now)) await keepUnder(change, inode, inode.names);
+  const linked = isOwn ? inode : { ...inode, ...openVersion(parts, rules, edit.now) };
+  if (linked.version.id === NULL_VERSION) await dropNullVersion(change, at);
+  return linked;
+}
+
+async function isNewIn(
+  { edit: { tx }, rules }: KeyChange,
+  { version: { id } }: Inode,
+  at: ObjectAt,
+): Promise<boolean> {
+  if (id === NULL_VERSION) return rules.versioning === 'suspended' || (await rowOf(tx, at, id)) === undefined;
+  return ((await newestRow(tx, at))?.order ?? 0) < id;
+}
+
 /** The inode goes on under another name or with another content: its version stays in a copy. */
 export async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
   const { parts, edit, copy } = change;
@@ -79,12 +109,20 @@ export async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode)
   const facet = { ...facetOf(inode), contentGeneration };
   const content = await copy(edit.tx, inode);
   const ino = parts.sequence.next() as Ino;
-  keepVersion(change, place, { ...inode, ...content, ino, facet, linkCount: 0, names: [] });
+  await keepVersion(change, place, { ...inode, ...content, ino, facet, linkCount: 0, names: [] });
 }
 
-function keepVersion({ edit: { tx, now } }: KeyChange, { bucket, key }: ObjectAt, inode: Inode): void {
-  const order = orderOf(inode);
+async function keepVersion(
+  { parts, edit: { tx, now } }: KeyChange,
+  { bucket, key }: ObjectAt,
+  inode: Inode,
+): Promise<void> {
   const versionId = inode.version.id;
+  // A hard link that came back with its directory may have left the same version here.
+  const same = await rowOf(tx, { bucket, key }, versionId);
+  if (same !== undefined) await dropVersion(parts, tx, { bucket, key }, same);
+  // Of the same sequence, so that a null version, which has been the latest until now, is newer than all others.
+  const order = versionId === NULL_VERSION ? parts.sequence.next() : versionId;
   const version = { id: versionId, openUntil: 0 };
   tx.put(inodeKey(inode.ino), encodeInode({ ...inode, version }));
   tx.put(versionKey(bucket, key, order), encodeVersion({ versionId, ino: inode.ino, at: now }));

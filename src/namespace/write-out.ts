@@ -4,13 +4,14 @@ import { staleHandle } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { DirtyRanges, runsOf } from './dirty.ts';
+import { inOpenVersion } from './fork.ts';
 import { endOf, extentsAround, firstEndingFrom, overlapping, replaceRanges, type Range } from './extents.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { decodeInode, encodeInode, type Extent } from './records.ts';
-import { keptOpen } from './seal.ts';
+import { keptOpen, needsFork } from './seal.ts';
 import { stageRun, type Staged } from './stage.ts';
 import { laterOf } from './time.ts';
 import { rulesOf } from './versions.ts';
@@ -66,7 +67,13 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
     staged = await stageRuns(parts, file.ino, ranges, attributes.size);
     await parts.blobs.flush(staged.flatMap(({ blobs }) => blobs));
     await files.exclusive(file.ino, async () => {
-      await kv.transact('durable', (tx) => commitRuns(parts, tx, { ino: file.ino, attributes, staged }));
+      await inOpenVersion(parts, file.ino, () =>
+        kv.transact('durable', async (tx) => {
+          // Its version has become an old one, and may be what the name leads to again.
+          if (file.flushing !== ranges) throw staleHandle(file.ino);
+          return commitRuns(parts, tx, { ino: file.ino, attributes, staged });
+        }),
+      );
       // Unless the file was removed in the same breath, and forgotten with these ranges.
       if (file.flushing === ranges) files.account(-ranges.bytes());
       file.flushing = undefined;
@@ -164,24 +171,26 @@ function widen(run: Range, extents: readonly Extent[]): { start: number; end: nu
   }
 }
 
+/** `undefined`: the version was sealed since the data was taken, and another one must be begun first. */
 async function commitRuns(
   { blobs, sequence, environment }: Parts,
   tx: KvTransaction,
   { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Range)[] },
-): Promise<void> {
+): Promise<true | undefined> {
   const bytes = await tx.get(inodeKey(ino));
   if (bytes === undefined) throw staleHandle(ino);
   const inode = decodeInode(ino, bytes);
   if (inode.linkCount === 0) throw staleHandle(ino);
+  const rules = await rulesOf(tx, inode.bucket);
+  const now = environment.clock.wall();
+  if (needsFork(inode, rules, now)) return undefined;
   for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
   const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
   const ctime = laterOf(inode.ctime, attributes.ctime);
-  const versioned =
-    inode.version.openUntil === 0
-      ? {}
-      : keptOpen(inode.version, await rulesOf(tx, inode.bucket), environment.clock.wall());
+  const versioned = inode.version.openUntil === 0 ? {} : keptOpen(inode.version, rules, now);
   const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
   tx.put(inodeKey(ino), encodeInode(changed));
+  return true;
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { encodeBucketEncryption, type BucketEncryption } from '../../src/keyring/bucket-encryption.ts';
 import type { ContentKey, EncryptionWish } from '../../src/keyring/encryption.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
+import type { Durability, Kv, KvTransaction } from '../../src/kv/kv.ts';
 import type { Bucket, Found, Ino } from '../../src/namespace/namespace.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -299,6 +300,27 @@ test('a rotation seals every content key anew, of objects, parts and uploads, an
   }
   assert.equal((await get(again, bucket, 'late'))?.toString(), 'late');
   assert.equal((await get(again, bucket, 'u'))?.toString(), 'part');
+});
+
+test('a file that NFS makes while the key rotates is under the new version', async () => {
+  const stack = await open();
+  const { bucket, keyring, kv, namespace } = stack;
+  const { id } = await keyring.create('turns');
+  const algorithm = { algorithm: 'aws:kms', key: id, bucketKey: false, blocksCustomerKeys: false } as const;
+  await namespace.objects.putBucketConfiguration(bucket, 'encryption', encodeBucketEncryption(algorithm));
+  const transact: Kv['transact'] = kv.transact.bind(kv);
+  let rotation: Promise<unknown> | undefined;
+  Object.assign(kv, {
+    transact: (durability: Durability, body: (tx: KvTransaction) => Promise<unknown>) =>
+      transact(durability, async (tx) => {
+        const result = await body(tx);
+        if (rotation === undefined) await (rotation = keyring.rotate(id));
+        return result;
+      }),
+  });
+  await makeFile(stack, bucket, 'f');
+  const head = await namespace.objects.head({ bucket: bucket.ino, key: bytes('f') });
+  assert.equal(head?.encryption?.keyVersion, 2);
 });
 
 test('a key that something needs is not deleted, one that nothing needs is', async () => {

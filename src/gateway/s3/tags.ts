@@ -20,7 +20,7 @@ export function objectTags(document: Static<typeof tagging>): readonly Tag[] {
 export function bucketTags(document: Static<typeof tagging>): readonly Tag[] {
   const tags = tagsOf(document);
   if (tags.length > BUCKET_TAGS_MAX)
-    throw new S3Error('BadRequest', {
+    throw new S3Error('InvalidTag', {
       message: `Bucket tag count cannot be greater than ${BUCKET_TAGS_MAX}`,
     });
   checkTags(tags);
@@ -69,7 +69,7 @@ const tagsOf = ({ TagSet }: Static<typeof tagging>): readonly Tag[] =>
 
 function checkedObjectTags(tags: readonly Tag[]): readonly Tag[] {
   if (tags.length > OBJECT_TAGS_MAX)
-    throw new S3Error('BadRequest', { message: `Object tags cannot be greater than ${OBJECT_TAGS_MAX}` });
+    throw new S3Error('InvalidTag', { message: `Object tags cannot be greater than ${OBJECT_TAGS_MAX}` });
   checkTags(tags);
   return tags;
 }

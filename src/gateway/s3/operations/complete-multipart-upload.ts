@@ -91,7 +91,7 @@ export const completeMultipartUpload = operation({
     const facet = (await facetOfOpenUpload(context, wish)) ?? emptyFacet;
     const found = await complete(context, { wish, facet, expect });
     const headers = [
-      ...encryptionHeaders(context.parts, found.encryption),
+      ...encryptionHeaders(context.parts, found.encryption, customerKeyOf(context.parts, wish)),
       ...(await writtenHeaders(context, wish.key, found)),
     ];
     return { headers, body: resultDocument(wish, found) };
