@@ -320,6 +320,8 @@ export const PARTS_PAGE_MAX = 1000;
 export const XML_BYTES_MAX = 8 * 1024 * 1024;
 export const XML_DEPTH_MAX = 16;
 export const XML_ELEMENTS_MAX = 100_000;
+/** Of one element: S3 has one at most, besides declarations of namespaces. */
+export const XML_ATTRIBUTES_MAX = 16;
 /** One `size;chunk-signature=…` line of aws-chunked, or one trailer line. */
 export const CHUNK_LINE_BYTES_MAX = 1024;
 /** Trailer lines behind the last chunk. */

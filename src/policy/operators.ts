@@ -113,7 +113,7 @@ const compared =
     });
 
 const numberOf = (text: string): number =>
-  /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?\s*$/.test(text) ? Number(text) : Number.NaN;
+  /^\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?\s*$/.test(text) ? Number(text) : Number.NaN;
 
 const isoDate =
   /^\d{4}-\d{2}(?:-\d{2}(?:T\d{2}(?::\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?(?:Z|[-+]\d{2}:?\d{2})?)?)?$/;

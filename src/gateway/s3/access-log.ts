@@ -6,6 +6,8 @@ import type { LoggingEnabled } from './logging-configuration.ts';
 /** An object of log records. */
 export interface LogObject {
   readonly bucket: string;
+  /** Of the bucket that is logged, and so of the one that the log goes to. */
+  readonly accountId: string;
   readonly key: string;
   readonly body: Uint8Array;
 }
@@ -88,7 +90,9 @@ export class AccessLog {
     this.#batches = new Map();
     for (const batch of batches.values()) {
       const body = Buffer.from(batch.lines.join(''), 'latin1');
-      const object = { bucket: batch.target.TargetBucket, key: this.#keyOf(batch), body };
+      const { target, source } = batch;
+      const { accountId } = source;
+      const object = { bucket: target.TargetBucket, accountId, key: this.#keyOf(batch), body };
       try {
         await this.#put?.(object);
       } catch (failure) {

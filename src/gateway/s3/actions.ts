@@ -49,6 +49,7 @@ const extrasOf = new Map([
   ['CopyObject', extras['object']],
   ['CreateBucket', extras['bucket']],
   ['CreateMultipartUpload', extras['object']],
+  ['PostObject', extras['object']],
   ['PutObject', extras['object']],
 ]);
 

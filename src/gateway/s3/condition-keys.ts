@@ -164,10 +164,12 @@ export function tagConditionValues(tags: readonly Tag[]): ConditionValues {
   return found;
 }
 
-/** `bucket/key`, decoded and without the slash in front that a client may send or not. */
+/** `bucket/key`, decoded and without the slash in front that a client may send or not: what `parseCopySource` makes of it. */
 function copySource({ request }: Circumstances): string | undefined {
   const source = request.headers['x-amz-copy-source'];
-  return source === undefined ? undefined : decodePercent(source).replace(/^\/|\?versionId=.*$/gs, '');
+  if (source === undefined) return undefined;
+  const mark = source.lastIndexOf('?versionId=');
+  return decodePercent(mark < 0 ? source : source.slice(0, mark)).replace(/^\//, '');
 }
 
 function remainingRetentionDays({ request, body, now }: Circumstances): string | undefined {

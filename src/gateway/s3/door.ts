@@ -37,6 +37,7 @@ import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
 import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
+import { refuseUnsignedChoice } from './signed-v2.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
@@ -169,12 +170,15 @@ class Door {
   }
 
   /** An object of log records, put by the owner of its bucket: whatever holds for its objects holds for the log. */
-  async putLog({ bucket: name, key, body }: LogObject): Promise<void> {
+  async putLog({ bucket: name, accountId, key, body }: LogObject): Promise<void> {
     const { objects, accounts } = this.#options.parts;
     const bucket = await objects.bucket(name);
     if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: name } });
+    const account = accounts.account(bucket.owner);
+    // The name may have gone to somebody else since, who must not read of this one's requests.
+    if (account.id !== accountId) throw new S3Error('AccessDenied');
     const passage = this.#passage('PUT');
-    const principal = { ...anonymous, isAnonymous: false, account: accounts.account(bucket.owner) };
+    const principal = { ...anonymous, isAnonymous: false, account };
     const headers = { 'content-length': String(body.length), 'content-type': 'text/plain' };
     const rawHeaders = Object.entries(headers).flat();
     const target = `/${name}/${encodePercentPath(key)}`;
@@ -280,6 +284,7 @@ class Door {
     const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
     const operation = this.#choose(request, who);
     passage.operation = operation.name;
+    refuseUnsignedChoice(request, operation.route);
     if (operation.name === postObject.name) throw notAForm();
     const payload = who?.payload ?? unsignedPayload(request);
     return { principal: who?.principal ?? anonymous, request, operation, payload };

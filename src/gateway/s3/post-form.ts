@@ -56,18 +56,20 @@ const utf8 = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('u
 /** Fields with the name of the file filled in where AWS does so: in the key and in user metadata. */
 function named({ values, filename = '' }: FormFields): FormFields['values'] {
   const filled = new Map(values);
+  const last = lastName(filename);
   for (const [name, value] of values) {
     if (name === 'key' || name.startsWith('x-amz-meta-'))
       filled.set(
         name,
-        value.replaceAll('${filename}', () => lastName(filename)),
+        value.replaceAll('${filename}', () => last),
       );
   }
   return filled;
 }
 
 /** Of a path only what follows its last slash or backslash is used. */
-const lastName = (filename: string): string => filename.slice(/[^/\\]*$/.exec(filename)?.index ?? 0);
+const lastName = (filename: string): string =>
+  filename.slice(Math.max(filename.lastIndexOf('/'), filename.lastIndexOf('\\')) + 1);
 
 /** AWS sends InvalidArgument, though its list of errors has UserKeyMustBeSpecified. */
 function keyOf(values: FormFields['values']): string {

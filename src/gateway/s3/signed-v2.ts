@@ -1,8 +1,9 @@
 import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
 import { invalidArgument, S3Error } from './errors.ts';
+import type { Route } from './operation.ts';
 import type { S3Request } from './request.ts';
 import { isoSeconds, noValidDate, timeTooSkewed } from './signature-time.ts';
-import { stringToSignV2 } from './sigv2.ts';
+import { isSignedParameter, stringToSignV2 } from './sigv2.ts';
 
 /** What a request signed by version 2 says about itself. */
 export interface ClaimV2 {
@@ -20,6 +21,19 @@ export const isHeaderV2 = (authorization: string): boolean => authorization.star
 /** Whether it is a URL presigned by version 2. */
 export const isPresignedV2 = ({ rawQuery, query }: S3Request): boolean =>
   rawQuery !== '' && (query['Signature'] !== undefined || query['AWSAccessKeyId'] !== undefined);
+
+/**
+ * Refuses a presigned URL by a parameter that chooses the operation and was not signed: whoever was given the URL could
+ * have added it. A list is the same in both versions.
+ */
+export function refuseUnsignedChoice(request: S3Request, { query = {} }: Route): void {
+  if (!isPresignedV2(request)) return;
+  const unsigned = Object.keys(query).find((name) => name !== 'list-type' && !isSignedParameter(name));
+  if (unsigned !== undefined)
+    throw new S3Error('AccessDenied', {
+      message: `Signature Version 2 does not sign the parameter ${unsigned}. Please use AWS4-HMAC-SHA256.`,
+    });
+}
 
 /** The claim of `Authorization: AWS key:signature`, whose date is checked. `now` in seconds since the epoch. */
 export function headerClaimV2(request: S3Request, authorization: string, now: number): ClaimV2 {
@@ -59,7 +73,7 @@ export function presignedClaimV2(request: S3Request, now: number): ClaimV2 {
       message: 'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters',
     });
   checkExpires(expires, now);
-  const amzHeaders = amzHeadersOf({ ...bytesOf(request.query), ...request.headers });
+  const amzHeaders = { ...headersOf(request.query), ...amzHeadersOf(request.headers) };
   return {
     accessKey,
     signature,
@@ -86,8 +100,17 @@ function amzHeadersOf(headers: Readonly<Record<string, string>>): Record<string,
   return found;
 }
 
-function bytesOf(query: Readonly<Record<string, string>>): Record<string, string> {
-  const bytes: Record<string, string> = {};
-  for (const name in query) bytes[name] = Buffer.from(query[name] ?? '', 'utf8').toString('latin1');
-  return bytes;
+/** RFC 9110 §5.6.2. A name with a colon or a line end could pass for several headers. */
+const token = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** Parameters as the headers that they become in `withHoistedHeaders`: in lower case, the first of equal names. */
+function headersOf(query: Readonly<Record<string, string>>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name in query) {
+    const lower = name.toLowerCase();
+    if (!lower.startsWith('x-amz-')) continue;
+    if (!token.test(name)) throw invalidArgument('The name of a header is not valid.', name, '');
+    headers[lower] ??= Buffer.from(query[name] ?? '', 'utf8').toString('latin1');
+  }
+  return headers;
 }

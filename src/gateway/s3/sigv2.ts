@@ -63,17 +63,27 @@ function canonicalAmzHeaders(headers: Readonly<Record<string, string>>): string 
   return names.map((name) => `${name}:${unfolded(headers[name] ?? '')}\n`).join('');
 }
 
-const unfolded = (value: string): string => value.trim().replace(/\s*\n\s*/g, ' ');
+/** Line by line, because one expression for it all takes time by the square of a run of spaces. */
+const unfolded = (value: string): string =>
+  value
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
 
-/** The bucket, the path as it was sent, and the sub-resources in order, their values decoded; a bucket ends in '/'. */
+/** Whether a signature covers the parameter of that name. */
+export const isSignedParameter = (name: string): boolean => subresources.has(name);
+
+/** The bucket, the path as it was sent, and the sub-resources in order, all decoded; a bucket ends in '/'. */
 export function canonicalResource(request: S3Request): string {
   const bucket = request.isVirtualHosted ? `/${request.bucket ?? ''}` : '';
   const path = request.key === undefined && !request.path.endsWith('/') ? `${request.path}/` : request.path;
   const signed: [name: string, text: string][] = [];
   for (const piece of request.rawQuery.split('&')) {
     const equals = piece.indexOf('=');
-    const name = equals < 0 ? piece : piece.slice(0, equals);
-    if (!subresources.has(name)) continue;
+    // A name that is escaped means the same to who is asked, so it counts here as well.
+    const name = decodePercent(equals < 0 ? piece : piece.slice(0, equals));
+    if (!isSignedParameter(name)) continue;
     signed.push([name, equals < 0 ? name : `${name}=${decodedBytes(piece.slice(equals + 1))}`]);
   }
   if (signed.length === 0) return `${bucket}${path}`;

@@ -1,5 +1,5 @@
 import { SaxesParser } from 'saxes';
-import { XML_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX } from '../../limits.ts';
+import { XML_ATTRIBUTES_MAX, XML_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX } from '../../limits.ts';
 import { S3Error } from './errors.ts';
 
 /** Starts every document and names the vocabulary of its root. */
@@ -60,7 +60,7 @@ const withAttribute = ({ attributes }: XmlNode, name: string, value: string): Xm
 const malformed = (): S3Error => new S3Error('MalformedXML');
 
 /**
- * The root element. Bounded in bytes, depth and elements; a document type declaration is refused, so there are no
+ * The root element. Bounded in bytes, depth, elements and their attributes; a document type declaration is refused, so there are no
  * entities but the five of XML. Names lose their prefix.
  */
 export function parseXml(parts: readonly Uint8Array[]): XmlNode {
@@ -77,7 +77,15 @@ export function parseXml(parts: readonly Uint8Array[]): XmlNode {
   parser.on('doctype', () => {
     throw malformed();
   });
-  parser.on('opentag', (tag) => tree.open(tag.name, tag.attributes));
+  let attributes = 0;
+  parser.on('attribute', () => {
+    attributes += 1;
+    if (attributes > XML_ATTRIBUTES_MAX) throw malformed();
+  });
+  parser.on('opentag', (tag) => {
+    attributes = 0;
+    tree.open(tag.name, tag.attributes);
+  });
   parser.on('text', (text) => tree.append(text));
   parser.on('cdata', (text) => tree.append(text));
   parser.on('closetag', () => tree.close());

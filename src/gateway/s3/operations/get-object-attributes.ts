@@ -1,6 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox';
 import type { Found, ObjectPart } from '../../../namespace/namespace.ts';
 import { checksumElements, checksumValueElements } from '../checksums.ts';
+import { customerKeyMembers, readingKeyOf } from '../customer-key.ts';
+import { checkReadable } from '../encryption.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import { pageSize } from '../listing.ts';
 import { count, header, objectMembers, text } from '../members.ts';
@@ -12,6 +14,7 @@ import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 const input = Type.Object({
   ...objectMembers.input,
   ...versionMembers.input,
+  ...customerKeyMembers.input,
   attributes: text,
   maxParts: Type.Optional(count('x-amz-max-parts')),
   partNumberMarker: Type.Optional(count('x-amz-part-number-marker')),
@@ -28,6 +31,7 @@ export const getObjectAttributes = operation({
   bindings: {
     ...objectMembers.bindings,
     ...versionMembers.bindings,
+    ...customerKeyMembers.bindings,
     attributes: header('x-amz-object-attributes'),
     maxParts: header('x-amz-max-parts'),
     partNumberMarker: header('x-amz-part-number-marker'),
@@ -37,6 +41,7 @@ export const getObjectAttributes = operation({
     const wanted = attributesOf(wish.attributes);
     const found = await context.parts.objects.head(versionAt(context, wish));
     if (found === undefined) throw await missing(context, wish);
+    checkReadable(context.parts, found.encryption, readingKeyOf(context.parts, wish));
     const elements = attributeNames
       .filter((name) => wanted.has(name))
       .map((name) => element[name](found, wish));
