@@ -234,6 +234,8 @@ export const POLICY_BYTES_MAX = 20 * 1024;
 export const POLICY_DOCUMENT_BYTES_MAX = 128 * 1024;
 /** The shortest statement has about 40 bytes. */
 export const POLICY_STATEMENTS_MAX = 512;
+/** `?` in one policy: each costs a pass over the text that it is held against. AWS says no limit; nobody writes so many. */
+export const POLICY_QUESTION_MARKS_MAX = 256;
 /** Parsed bucket policies kept: with their documents at most some 100 KiB each, mostly 2. */
 export const POLICIES_CACHED_MAX = 1_024;
 

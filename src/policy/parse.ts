@@ -1,4 +1,9 @@
-import { POLICY_BYTES_MAX, POLICY_DOCUMENT_BYTES_MAX, POLICY_STATEMENTS_MAX } from '../limits.ts';
+import {
+  POLICY_BYTES_MAX,
+  POLICY_DOCUMENT_BYTES_MAX,
+  POLICY_QUESTION_MARKS_MAX,
+  POLICY_STATEMENTS_MAX,
+} from '../limits.ts';
 import { parseConditions } from './condition.ts';
 import { malformed, textsOf } from './malformed.ts';
 import { compilePattern } from './pattern.ts';
@@ -62,6 +67,8 @@ function membersOf(text: string): Members {
     throw malformed('This policy contains invalid Json');
   }
   if (bytesWithoutSpace(text) > POLICY_BYTES_MAX) throw tooLarge();
+  if (text.split('?').length - 1 > POLICY_QUESTION_MARKS_MAX)
+    throw malformed(`A policy has at most ${POLICY_QUESTION_MARKS_MAX} question marks`);
   return members;
 }
 

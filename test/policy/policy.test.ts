@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Fault } from '../../src/fault.ts';
-import { POLICY_BYTES_MAX, POLICY_DOCUMENT_BYTES_MAX } from '../../src/limits.ts';
+import { POLICY_BYTES_MAX, POLICY_DOCUMENT_BYTES_MAX, POLICY_QUESTION_MARKS_MAX } from '../../src/limits.ts';
 import { evaluate, evaluateAll, type Verdict } from '../../src/policy/evaluate.ts';
 import { parsePolicy, type PolicyKind } from '../../src/policy/parse.ts';
 import { accountArn, canonicalName, userArn, type Requester } from '../../src/policy/principal.ts';
@@ -207,6 +207,13 @@ const messageOf = (text: string, kind: PolicyKind = 'resource'): string | undefi
 
 test('what is no policy is refused, each by its message', () => {
   for (const [text, message, kind] of wrong) assert.equal(messageOf(text, kind), message, text);
+});
+
+test('a policy has no more question marks than one look at it can afford', () => {
+  const of = (count: number): string =>
+    policyOf({ ...statement, Resource: `arn:aws:s3:::b/*${'?'.repeat(count)}` });
+  assert.equal(verdict(of(POLICY_QUESTION_MARKS_MAX)), verdict(of(100)));
+  assert.match(messageOf(of(POLICY_QUESTION_MARKS_MAX + 1)) ?? '', /at most 256 question marks/);
 });
 
 test('a policy is as long as it is without white space', () => {

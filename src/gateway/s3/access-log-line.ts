@@ -44,7 +44,7 @@ export function logLine(record: LogRecord): string {
     record.requestId,
     record.operation,
     record.key === undefined ? '-' : encodePercentPath(record.key),
-    quoted(`${record.method} ${record.target} HTTP/1.1`),
+    quoted(`${record.method} ${withoutSecrets(record.target)} HTTP/1.1`),
     String(record.status),
     record.errorCode ?? '-',
     positive(record.bytesSent),
@@ -68,6 +68,10 @@ export function logLine(record: LogRecord): string {
     record.region,
   ].join(' ');
 }
+
+/** What a reader of the log could use: signatures and tokens of URLs that still hold, keys of customers. */
+const secrets = /([?&](?:x-amz-signature|signature|x-amz-security-token|[a-z-]*customer-key)=)[^&]*/gi;
+const withoutSecrets = (target: string): string => target.replace(secrets, '$1REDACTED');
 
 const orDash = (value: string | undefined): string => (value === undefined || value === '' ? '-' : value);
 const quoted = (value: string): string => `"${value.replaceAll('"', '%22')}"`;

@@ -328,6 +328,15 @@ test('records wait for their interval, or until there are many, and what finds n
       lost += count;
     },
   });
+
+  test('a log holds no signature, no token and no key of a customer', () => {
+    const target =
+      '/b/k?versionId=1&X-Amz-Signature=aa&x-amz-security-token=bb&Signature=cc' +
+      '&x-amz-server-side-encryption-customer-key=dd&x-amz-server-side-encryption-customer-key-md5=ee';
+    const line = logLine({ ...record, target });
+    for (const secret of ['=aa', '=bb', '=cc', '=dd']) assert(!line.includes(secret), secret);
+    assert(line.includes('versionId=1&X-Amz-Signature=REDACTED'));
+  });
   accessLog.connect((object) => Promise.resolve(void objects.push(object)));
   assert.equal(await accessLog.step(), 'idle');
   accessLog.record(logsTarget, 'a', record);
