@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet } from './attach.ts';
+import { audited, type Attempt } from './audit.ts';
 import { attributes, ifStale } from './attributes.ts';
 import {
   bucketConfiguration,
@@ -20,8 +21,8 @@ import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
-import type { Draft, Namespace, ObjectStore } from './namespace.ts';
-import type { FileTree } from './file-tree.ts';
+import type { Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
+import type { FileTree, Place } from './file-tree.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { read } from './read.ts';
@@ -69,23 +70,44 @@ export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>)
 
 const INODES_MAX = 2 ** 48;
 
+const byHandle = (operation: string, { uid }: Caller, ino: Ino): Attempt => ({
+  door: 'nfs',
+  operation,
+  uid,
+  ino,
+});
+
+const byName = (operation: string, { uid }: Caller, { directory, name }: Place): Attempt => ({
+  ...{ door: 'nfs', operation, uid, ino: directory },
+  name: Buffer.from(name).toString('utf8'),
+});
+
+const byKey = (operation: string, { bucket: ino, key }: ObjectAt): Attempt => ({
+  ...{ door: 's3', operation, bucket: ino },
+  name: Buffer.from(key).toString('utf8'),
+});
+
 function fileTree(parts: Parts): FileTree {
   return {
     root: () => ROOT,
     attributes: (ino) => attributes(parts, ino),
     access: (caller, ino, wanted) => access(parts, caller, ino, wanted),
     lookup: (caller, place) => lookup(parts, caller, place),
-    setAttributes: (caller, ino, request) => setAttributes(parts, caller, ino, request),
+    setAttributes: (caller, ino, request) =>
+      audited(parts, byHandle('setAttributes', caller, ino), setAttributes(parts, caller, ino, request)),
     readlink: (_caller, ino) => readlink(parts, ino),
     read: (caller, ino, range) => read(parts, caller, ino, range),
-    write: (caller, ino, request) => write(parts, caller, ino, request),
+    write: (caller, ino, request) =>
+      audited(parts, byHandle('write', caller, ino), write(parts, caller, ino, request)),
     commit: (_caller, ino) => commit(parts, ino),
     create: (caller, place, request) => create(parts, caller, place, request),
     makeDirectory: (caller, place, wish) => makeDirectory(parts, caller, place, wish),
     makeSpecial: (caller, place, request) => makeSpecial(parts, caller, place, request),
-    remove: (caller, place) => remove(parts, caller, place),
-    removeDirectory: (caller, place) => removeDirectory(parts, caller, place),
-    rename: (caller, places) => rename(parts, caller, places),
+    remove: (caller, place) => audited(parts, byName('remove', caller, place), remove(parts, caller, place)),
+    removeDirectory: (caller, place) =>
+      audited(parts, byName('removeDirectory', caller, place), removeDirectory(parts, caller, place)),
+    rename: (caller, places) =>
+      audited(parts, byName('rename', caller, places.from), rename(parts, caller, places)),
     link: (caller, ino, place) => link(parts, caller, ino, place),
     entries: (caller, directory, page) => entries(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
@@ -129,8 +151,8 @@ function objectStore(parts: Parts): ObjectStore {
     setAcl: (at, acl) => setAcl(parts, at, acl),
     setTags: (at, tags) => setTags(parts, at, tags),
     setStorageClass: (at, storageClass) => setStorageClass(parts, at, storageClass),
-    setLock: (at, change) => setLock(parts, at, change),
-    removeKey: (at) => removeKey(parts, at),
+    setLock: (at, change) => audited(parts, byKey('setLock', at), setLock(parts, at, change)),
+    removeKey: (at) => audited(parts, byKey('removeKey', at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
