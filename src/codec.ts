@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Time } from './environment.ts';
 
 const SEVEN_BITS = 0x80;
 
@@ -29,6 +30,10 @@ export class RecordWriter {
   /** A number of either sign (zigzag). Below 2^52 in size. */
   signed(value: number): this {
     return this.number(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  time({ seconds, nanoseconds }: Time): this {
+    return this.signed(seconds).number(nanoseconds);
   }
 
   bytes(value: Uint8Array): this {
@@ -88,6 +93,10 @@ export class RecordReader {
   signed(): number {
     const value = this.number();
     return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
+  }
+
+  time(): Time {
+    return { seconds: this.signed(), nanoseconds: this.number() };
   }
 
   /** A view: valid as long as the record is. */

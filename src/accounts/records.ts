@@ -43,10 +43,10 @@ export const accountKey = (id: string): Uint8Array => tupleKey(table.account, []
 
 export function encodeUser(row: UserRow): Uint8Array {
   const writer = new RecordWriter().number(VERSION).text(row.accountId).number(row.uid).number(row.gid);
-  writeTime(writer, row.createdAt);
+  writer.time(row.createdAt);
   writer.list(row.keys, ({ accessKey, sealed, createdAt }) => {
     writer.text(accessKey).bytes(sealed);
-    writeTime(writer, createdAt);
+    writer.time(createdAt);
   });
   // Rows from before there were policies end without them.
   if (row.policies.length > 0) writer.list(row.policies, ({ name, text }) => writer.text(name).text(text));
@@ -60,21 +60,14 @@ export function decodeUser(bytes: Uint8Array): UserRow {
     accountId: reader.text(),
     uid: reader.number(),
     gid: reader.number(),
-    createdAt: readTime(reader),
+    createdAt: reader.time(),
     keys: reader.list(() => ({
       accessKey: reader.text(),
       sealed: reader.bytes(),
-      createdAt: readTime(reader),
+      createdAt: reader.time(),
     })),
     policies: reader.hasMore() ? reader.list(() => ({ name: reader.text(), text: reader.text() })) : [],
   };
   reader.end();
   return row;
 }
-
-const writeTime = (writer: RecordWriter, { seconds, nanoseconds }: Time): RecordWriter =>
-  writer.signed(seconds).number(nanoseconds);
-const readTime = (reader: RecordReader): Time => ({
-  seconds: reader.signed(),
-  nanoseconds: reader.number(),
-});

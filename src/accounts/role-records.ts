@@ -25,7 +25,7 @@ export const nameOfRoleKey = (key: Uint8Array): string => Buffer.from(key.subarr
 export function encodeRole({ id, accountId, trust, policies, createdAt }: RoleRow): Uint8Array {
   const writer = new RecordWriter().number(VERSION).text(id).text(accountId).text(trust);
   writer.list(policies, (policy) => writer.text(policy));
-  return writer.signed(createdAt.seconds).number(createdAt.nanoseconds).finish();
+  return writer.time(createdAt).finish();
 }
 
 export function decodeRole(bytes: Uint8Array): RoleRow {
@@ -36,7 +36,7 @@ export function decodeRole(bytes: Uint8Array): RoleRow {
     accountId: reader.text(),
     trust: reader.text(),
     policies: reader.list(() => reader.text()),
-    createdAt: { seconds: reader.signed(), nanoseconds: reader.number() },
+    createdAt: reader.time(),
   };
   reader.end();
   return row;

@@ -40,10 +40,10 @@ export const aliasKey = (alias: string): Uint8Array => tupleKey(table.alias, [],
 export function encodeRingKey({ alias, purpose, state, createdAt, versions }: RingKeyRow): Uint8Array {
   const writer = new RecordWriter().number(VERSION).text(alias);
   writer.number(purposes.indexOf(purpose)).number(states.indexOf(state));
-  writeTime(writer, createdAt);
+  writer.time(createdAt);
   writer.list(versions, (version) => {
     writer.number(version.number).bytes(version.sealed);
-    writeTime(writer, version.createdAt);
+    writer.time(version.createdAt);
   });
   return writer.finish();
 }
@@ -56,19 +56,12 @@ export function decodeRingKey(bytes: Uint8Array): RingKeyRow {
   assert(purpose !== undefined, 'key record of an unknown purpose');
   const state = states[reader.number()];
   assert(state !== undefined, 'key record of an unknown state');
-  const createdAt = readTime(reader);
+  const createdAt = reader.time();
   const versions = reader.list(() => ({
     number: reader.number(),
     sealed: reader.bytes(),
-    createdAt: readTime(reader),
+    createdAt: reader.time(),
   }));
   reader.end();
   return { alias, purpose, state, createdAt, versions };
 }
-
-const writeTime = (writer: RecordWriter, { seconds, nanoseconds }: Time): RecordWriter =>
-  writer.signed(seconds).number(nanoseconds);
-const readTime = (reader: RecordReader): Time => ({
-  seconds: reader.signed(),
-  nanoseconds: reader.number(),
-});

@@ -26,8 +26,8 @@ export interface DirectoryDelta {
 
 export function encodeDirectory(row: DirectoryRow): Uint8Array {
   const writer = new RecordWriter().number(row.entries).number(row.subdirectories).number(row.clashes);
-  writer.number(row.contentGeneration).signed(row.mtime.seconds).number(row.mtime.nanoseconds);
-  return writer.signed(row.ctime.seconds).number(row.ctime.nanoseconds).finish();
+  writer.number(row.contentGeneration).time(row.mtime);
+  return writer.time(row.ctime).finish();
 }
 
 export function decodeDirectory(bytes: Uint8Array): DirectoryRow {
@@ -37,8 +37,8 @@ export function decodeDirectory(bytes: Uint8Array): DirectoryRow {
     subdirectories: reader.number(),
     clashes: reader.number(),
     contentGeneration: reader.number(),
-    mtime: { seconds: reader.signed(), nanoseconds: reader.number() },
-    ctime: { seconds: reader.signed(), nanoseconds: reader.number() },
+    mtime: reader.time(),
+    ctime: reader.time(),
   };
   reader.end();
   return row;
@@ -46,11 +46,7 @@ export function decodeDirectory(bytes: Uint8Array): DirectoryRow {
 
 export function encodeDelta(delta: DirectoryDelta): Uint8Array {
   const writer = new RecordWriter().signed(delta.entries).signed(delta.subdirectories).signed(delta.clashes);
-  return writer
-    .number(delta.contentGeneration)
-    .signed(delta.now.seconds)
-    .number(delta.now.nanoseconds)
-    .finish();
+  return writer.number(delta.contentGeneration).time(delta.now).finish();
 }
 
 function decodeDelta(bytes: Uint8Array): DirectoryDelta {
@@ -60,7 +56,7 @@ function decodeDelta(bytes: Uint8Array): DirectoryDelta {
     subdirectories: reader.signed(),
     clashes: reader.signed(),
     contentGeneration: reader.number(),
-    now: { seconds: reader.signed(), nanoseconds: reader.number() },
+    now: reader.time(),
   };
 }
 

@@ -105,11 +105,6 @@ export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
 export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
 export const NO_RULES: BucketRules = { versioning: 'off', objectLock: undefined };
 
-const writeTime = (writer: RecordWriter, time: Time): void => {
-  writer.signed(time.seconds).number(time.nanoseconds);
-};
-const readTime = (reader: RecordReader): Time => ({ seconds: reader.signed(), nanoseconds: reader.number() });
-
 /** Fields that few inodes have travel only when one of them is set. */
 const hasRare = (inode: Inode): boolean =>
   inode.target.length > 0 ||
@@ -137,9 +132,9 @@ export function encodeInode(inode: Inode): Uint8Array {
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
   writer.number(inode.size).number(inode.contentGeneration);
   writer.list(inode.names, ({ parent, name }) => writer.number(parent).bytes(name));
-  writeTime(writer, inode.atime);
-  writeTime(writer, inode.mtime);
-  writeTime(writer, inode.ctime);
+  writer.time(inode.atime);
+  writer.time(inode.mtime);
+  writer.time(inode.ctime);
   if (inode.extents === undefined) writer.number(inode.contentId);
   else writeExtents(writer, inode.extents);
   if (inode.facet !== undefined) writeFacet(writer, inode.facet);
@@ -170,9 +165,9 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     size: reader.number(),
     contentGeneration: reader.number(),
     names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
-    atime: readTime(reader),
-    mtime: readTime(reader),
-    ctime: readTime(reader),
+    atime: reader.time(),
+    mtime: reader.time(),
+    ctime: reader.time(),
     ...((flags & HAS_EXTENT_ROWS) === 0
       ? { extents: readExtents(reader), contentId: 0 }
       : { extents: undefined, contentId: reader.number() }),
@@ -224,17 +219,17 @@ function codeIn<Name extends string>(names: readonly Name[], reader: RecordReade
   return name;
 }
 
-export function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
+function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
   writer.number(legalHold ? 1 : 0);
   writer.list(retention === undefined ? [] : [retention], ({ mode, until }) => {
     writer.number(retentionModes.indexOf(mode));
-    writeTime(writer, until);
+    writer.time(until);
   });
 }
 
-export function readLock(reader: RecordReader): ObjectLock {
+function readLock(reader: RecordReader): ObjectLock {
   const legalHold = reader.number() === 1;
-  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: readTime(reader) }));
+  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: reader.time() }));
   return { retention, legalHold };
 }
 
@@ -372,7 +367,7 @@ export interface BucketRow {
 export function encodeBucket(row: BucketRow): Uint8Array {
   const { ino, createdAt, configurations, owner, objectOwnership, rules } = row;
   const writer = new RecordWriter().number(ino);
-  writeTime(writer, createdAt);
+  writer.time(createdAt);
   writer.list(configurations, (name) => writer.text(name));
   writer.list(owner === undefined ? [] : [owner], (id) => writer.text(id));
   writeRules(writer, rules);
@@ -383,7 +378,7 @@ export function encodeBucket(row: BucketRow): Uint8Array {
 export function decodeBucket(bytes: Uint8Array): BucketRow {
   const reader = new RecordReader(bytes);
   const ino = reader.number() as Ino;
-  const createdAt = readTime(reader);
+  const createdAt = reader.time();
   const configurations = reader.list(() => reader.text() as BucketConfigurationName);
   const [owner] = reader.list(() => reader.text());
   const rules = readRules(reader);
@@ -407,7 +402,7 @@ export interface UploadRow {
 
 export function encodeUpload(row: UploadRow): Uint8Array {
   const writer = new RecordWriter().text(row.uploadId);
-  writeTime(writer, row.initiatedAt);
+  writer.time(row.initiatedAt);
   writeFacet(writer, { ...row.facet, contentGeneration: 0 });
   const { checksum, lock, completed, initiator } = row;
   writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
@@ -430,7 +425,7 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
   const reader = new RecordReader(bytes);
   const row = {
     uploadId: reader.text(),
-    initiatedAt: readTime(reader),
+    initiatedAt: reader.time(),
     facet: readFacet(reader),
     checksum: reader.list(() => ({
       algorithm: reader.text() as Checksum['algorithm'],
@@ -455,7 +450,7 @@ export interface PartRow {
 
 export function encodePart(row: PartRow): Uint8Array {
   const writer = new RecordWriter().number(row.ino).text(row.etag).number(row.size);
-  writeTime(writer, row.modifiedAt);
+  writer.time(row.modifiedAt);
   writeChecksums(writer, row.checksums);
   return writer.finish();
 }
@@ -466,7 +461,7 @@ export function decodePart(bytes: Uint8Array): PartRow {
     ino: reader.number() as Ino,
     etag: reader.text(),
     size: reader.number(),
-    modifiedAt: readTime(reader),
+    modifiedAt: reader.time(),
     checksums: readChecksums(reader),
   };
 }
@@ -479,11 +474,11 @@ export interface FinishedRow {
 
 export function encodeFinished({ uploadKey, at }: FinishedRow): Uint8Array {
   const writer = new RecordWriter().bytes(uploadKey);
-  writeTime(writer, at);
+  writer.time(at);
   return writer.finish();
 }
 
 export function decodeFinished(bytes: Uint8Array): FinishedRow {
   const reader = new RecordReader(bytes);
-  return { uploadKey: reader.bytes(), at: readTime(reader) };
+  return { uploadKey: reader.bytes(), at: reader.time() };
 }

@@ -27,15 +27,14 @@ export const encodeVersion = ({ versionId, ino, at }: VersionRow): Uint8Array =>
   new RecordWriter()
     .number(versionId)
     .number(ino ?? 0)
-    .signed(at.seconds)
-    .number(at.nanoseconds)
+    .time(at)
     .finish();
 
 export function decodeVersion(bytes: Uint8Array): VersionRow {
   const reader = new RecordReader(bytes);
   const versionId = reader.number() as VersionId;
   const ino = reader.number();
-  const at = { seconds: reader.signed(), nanoseconds: reader.number() };
+  const at = reader.time();
   reader.end();
   return { versionId, ino: ino === 0 ? undefined : (ino as Ino), at };
 }
