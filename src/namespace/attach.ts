@@ -31,7 +31,7 @@ import { writeOutCurrent } from './head.ts';
 const SLASH = 0x2f;
 
 /** `x/y/z` is the name `z` in the directory `y` in the directory `x`; any component may be empty. */
-export function componentsOf(key: ObjectKey): { directories: readonly Name[]; name: Name } {
+function componentsOf(key: ObjectKey): { directories: readonly Name[]; name: Name } {
   const directories: Name[] = [];
   let start = 0;
   for (let slash = key.indexOf(SLASH); slash >= 0; slash = key.indexOf(SLASH, start)) {

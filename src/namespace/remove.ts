@@ -5,7 +5,7 @@ import { transactCopying } from './copying.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { dentryRange, inodeKey } from './keys.ts';
-import type { Caller, Change, Ino, Name } from './namespace.ts';
+import type { Caller, Change, Ino, Name, ObjectAt } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
@@ -54,10 +54,15 @@ export interface NamedInode {
 }
 
 /** Takes away a name that leads to no directory. What the inode was is kept as an old version, or goes with its last name. */
-export async function removeFile(
+async function removeFile(change: KeyChange, named: NamedInode): Promise<void> {
+  await markDeleted(change, await retireName(change, named));
+}
+
+/** The same for a name that leads elsewhere from now on. Answers the key; without versioning nobody needs more than a name. */
+export async function retireName(
   change: KeyChange,
   { parent, name, dentry, inode }: NamedInode,
-): Promise<void> {
+): Promise<ObjectAt> {
   const { edit, rules } = change;
   requireUnlocked(inode, edit.now);
   await edit.remove(parent, name, dentry);
@@ -65,7 +70,7 @@ export async function removeFile(
   const key = rules.versioning === 'off' ? name : await keyOf(edit.tx, entry);
   const place = { bucket: inode.bucket, key, entry };
   await retire(change, place, inode);
-  await markDeleted(change, place);
+  return place;
 }
 
 /**

@@ -20,17 +20,9 @@ import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { encodeInode, type EntryName, type Inode } from './records.ts';
-import { keepDirectory, removeEmptyDirectory } from './remove.ts';
+import { keepDirectory, removeEmptyDirectory, retireName } from './remove.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
-import {
-  dropNullVersionOf,
-  keepUnder,
-  keyOf,
-  markDeleted,
-  retire,
-  rulesOf,
-  type KeyChange,
-} from './versions.ts';
+import { dropNullVersionOf, keepUnder, keyOf, markDeleted, rulesOf, type KeyChange } from './versions.ts';
 
 /** See FileTree.rename. Whatever lies below a directory, its rename moves one entry. */
 export async function rename(
@@ -151,12 +143,7 @@ async function displace(
     return;
   }
   if (isDirectory) throw new Fault('not-directory', 'inode', printable(replaced.name));
-  const { edit, rules } = change;
-  requireUnlocked(named.inode, edit.now);
-  await edit.remove(named.parent, named.name, named.dentry);
-  const entry = { parent: named.parent, name: named.name };
-  const key = rules.versioning === 'off' ? named.name : await keyOf(edit.tx, entry);
-  await retire(change, { bucket: target.bucket, key, entry }, named.inode);
+  await retireName(change, named);
 }
 
 /** A directory cannot move below itself. Every parent on the way is part of what the transaction read. */

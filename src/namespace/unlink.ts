@@ -3,6 +3,7 @@ import { nextCtime } from './attributes.ts';
 import { decodeU64, encodeU64 } from '../kv/tuple.ts';
 import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
+import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { withoutName } from './names.ts';
 import { encodeInode, type EntryName, type Inode } from './records.ts';
@@ -42,8 +43,13 @@ export async function unlink(
 export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): Promise<void> {
   tx.delete(inodeKey(inode.ino));
   await dropContent(parts, tx, inode);
+  forgetWhenCommitted(parts, tx, inode.ino);
+}
+
+/** What NFS has written to the inode and not committed goes with its last name. */
+export function forgetWhenCommitted({ files }: Pick<Parts, 'files'>, tx: KvTransaction, ino: Ino): void {
   tx.whenCommitted(() => {
-    const file = parts.files.get(inode.ino);
-    if (file !== undefined) parts.files.forget(file);
+    const file = files.get(ino);
+    if (file !== undefined) files.forget(file);
   });
 }

@@ -8,7 +8,7 @@ import type { Parts } from './parts.ts';
 import { encodeInode, type EntryName, type Inode } from './records.ts';
 import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
-import { dropInode, unlink } from './unlink.ts';
+import { dropInode, forgetWhenCommitted, unlink } from './unlink.ts';
 import { encodeNullOrder, encodeVersion, newestRow, rowOf, type PlacedVersion } from './version-rows.ts';
 import { NULL_VERSION, type BucketRules, type VersionId } from './version.ts';
 
@@ -50,10 +50,7 @@ export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): 
     return;
   }
   await keepVersion(change, place, { ...inode, linkCount: 0, names: withoutName(inode, place.entry) });
-  edit.tx.whenCommitted(() => {
-    const file = parts.files.get(inode.ino);
-    if (file !== undefined) parts.files.forget(file);
-  });
+  forgetWhenCommitted(parts, edit.tx, inode.ino);
 }
 
 /** Does the version of an inode stay when the name leads elsewhere? */
@@ -102,7 +99,7 @@ async function isNewIn(
 }
 
 /** The inode goes on under another name or with another content: its version stays in a copy. */
-export async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
+async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
   const { parts, edit, copy } = change;
   const { contentGeneration } = inode;
   // As it was seen: an ETag made from the inode's number would not be the same for another one.
@@ -125,8 +122,7 @@ async function keepVersion(
   const order = versionId === NULL_VERSION ? parts.sequence.next() : versionId;
   const version = { id: versionId, openUntil: 0 };
   tx.put(inodeKey(inode.ino), encodeInode({ ...inode, version }));
-  tx.put(versionKey(bucket, key, order), encodeVersion({ versionId, ino: inode.ino, at: now }));
-  if (versionId === NULL_VERSION) tx.put(nullVersionKey(bucket, key), encodeNullOrder(order));
+  putRow(tx, { bucket, key }, { order, row: { versionId, ino: inode.ino, at: now } });
 }
 
 /** Before a null version becomes current or a delete marker: there is one at most. */
@@ -160,6 +156,11 @@ export async function dropVersion(
   if (row.ino !== undefined) await dropInode(parts, tx, await loadInode(tx, row.ino));
 }
 
+function putRow(tx: KvTransaction, { bucket, key }: ObjectAt, { order, row }: PlacedVersion): void {
+  tx.put(versionKey(bucket, key, order), encodeVersion(row));
+  if (row.versionId === NULL_VERSION) tx.put(nullVersionKey(bucket, key), encodeNullOrder(order));
+}
+
 function forgetRow(tx: KvTransaction, { bucket, key }: ObjectAt, { order, row }: PlacedVersion): void {
   tx.delete(versionKey(bucket, key, order));
   if (row.versionId === NULL_VERSION) tx.delete(nullVersionKey(bucket, key));
@@ -176,9 +177,7 @@ export async function markDeleted(change: KeyChange, at: ObjectAt): Promise<Vers
   await dropNullVersion(change, at);
   const order = parts.sequence.next();
   const versionId = rules.versioning === 'enabled' ? (order as VersionId) : NULL_VERSION;
-  const row = { versionId, ino: undefined, at: edit.now };
-  edit.tx.put(versionKey(at.bucket, at.key, order), encodeVersion(row));
-  if (versionId === NULL_VERSION) edit.tx.put(nullVersionKey(at.bucket, at.key), encodeNullOrder(order));
+  putRow(edit.tx, at, { order, row: { versionId, ino: undefined, at: edit.now } });
   return versionId;
 }
 
