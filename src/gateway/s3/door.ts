@@ -2,7 +2,7 @@ import type { MonotonicMs } from '../../environment.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
 import { Fault } from '../../fault.ts';
 import type { Bucket } from '../../namespace/namespace.ts';
-import { Access, type Asker } from './access.ts';
+import { Access, type AccessParts, type Asker } from './access.ts';
 import {
   authenticate,
   isPresigned,
@@ -103,7 +103,7 @@ class Door {
   readonly #readers: ReadonlyMap<Operation, InputReader>;
   readonly #auth: Authentication;
   readonly #ids: RequestIds;
-  readonly #policies: BucketPolicies;
+  readonly #accessParts: AccessParts;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
@@ -113,7 +113,8 @@ class Door {
     this.#route = router(operations, unbuiltOperations);
     this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
-    this.#policies = new BucketPolicies(options.parts.objects);
+    const { objects, accounts, objectOwnership } = parts;
+    this.#accessParts = { objects, accounts, objectOwnership, clock, policies: new BucketPolicies(objects) };
   }
 
   async answer(http: HttpRequest): Promise<HttpAnswer> {
@@ -241,8 +242,7 @@ class Door {
   }
 
   #access(asker: Asker): Access {
-    const { parts } = this.#options;
-    return new Access({ ...parts, clock: parts.environment.clock, policies: this.#policies }, asker);
+    return new Access(this.#accessParts, asker);
   }
 
   /** Anybody's, and by no other operation than reads. */

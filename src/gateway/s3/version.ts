@@ -1,6 +1,7 @@
+import type { Found } from '../../namespace/namespace.ts';
 import { NULL_VERSION, type VersionAt, type VersionId } from '../../namespace/version.ts';
 import { invalidArgument, S3Error } from './errors.ts';
-import { bucketOf, keyBytes, query, text } from './members.ts';
+import { bucketOf, keyBytes, objectMembers, query, text } from './members.ts';
 import type { S3Context } from './operation.ts';
 import { noSuchKey } from './publish.ts';
 import { httpDate } from './timestamp.ts';
@@ -39,6 +40,22 @@ export const versionAt = (
   key: keyBytes(key),
   versionId: versionOf(versionId),
 });
+
+/** Members of operations on an object or one of its versions. */
+export const objectVersionMembers = {
+  input: { ...objectMembers.input, ...versionMembers.input },
+  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
+} as const;
+
+/** The object, or the version of it, that a request is about; throws why there is none. */
+export async function existing(
+  context: S3Context,
+  input: { readonly key: string; readonly versionId?: string },
+): Promise<Found> {
+  const found = await context.parts.objects.head(versionAt(context, input));
+  if (found === undefined) throw await missing(context, input);
+  return found;
+}
 
 /** Only buckets that have, or once had, versioning speak of versions. */
 export const versionHeaders = (

@@ -8,7 +8,7 @@ import { pageSize } from '../listing.ts';
 import { count, header, objectMembers, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { httpDate } from '../timestamp.ts';
-import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
+import { existing, versionHeaders, versionMembers } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 const input = Type.Object({
@@ -39,8 +39,7 @@ export const getObjectAttributes = operation({
   success: 200,
   async handle(context, wish) {
     const wanted = attributesOf(wish.attributes);
-    const found = await context.parts.objects.head(versionAt(context, wish));
-    if (found === undefined) throw await missing(context, wish);
+    const found = await existing(context, wish);
     checkReadable(context.parts, found.encryption, readingKeyOf(context.parts, wish));
     const elements = attributeNames
       .filter((name) => wanted.has(name))

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { operation } from '../operation.ts';
 import { readingOf, readMembers } from '../reading.ts';
-import { missing, versionAt } from '../version.ts';
+import { existing } from '../version.ts';
 
 /** AWS API reference, HeadObject: what GetObject would answer, without the bytes. */
 export const headObject = operation({
@@ -12,8 +12,7 @@ export const headObject = operation({
   bindings: readMembers.bindings,
   success: 200,
   async handle(context, input) {
-    const found = await context.parts.objects.head(versionAt(context, input));
-    if (found === undefined) throw await missing(context, input);
+    const found = await existing(context, input);
     const { status, headers } = await readingOf(context, found, input);
     return { status, headers };
   },

@@ -1,25 +1,19 @@
 import { Type } from '@sinclair/typebox';
-import type { Found } from '../../../namespace/namespace.ts';
 import { accessControlPolicy, aclDocument } from '../acl-document.ts';
 import { wholeWish, wishedAcl } from '../acl-request.ts';
 import { S3Error } from '../errors.ts';
-import { aclMembers, bucketOf, objectMembers, ownerOf } from '../members.ts';
-import { operation, type S3Context } from '../operation.ts';
+import { aclMembers, bucketOf, ownerOf } from '../members.ts';
+import { operation } from '../operation.ts';
 import { isEnforced, objectAcl, refuseBlockedAcl, saysFullControl, storedAcl } from '../ownership.ts';
-import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
-
-const members = {
-  input: { ...objectMembers.input, ...versionMembers.input },
-  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
-} as const;
+import { existing, objectVersionMembers, versionAt, versionHeaders } from '../version.ts';
 
 /** AWS API reference, GetObjectAcl. */
 export const getObjectAcl = operation({
   name: 'GetObjectAcl',
   route: { method: 'GET', level: 'object', query: { acl: true } },
   action: 's3:GetObjectAcl',
-  input: Type.Object(members.input),
-  bindings: members.bindings,
+  input: Type.Object(objectVersionMembers.input),
+  bindings: objectVersionMembers.bindings,
   success: 200,
   async handle(context, input) {
     const { facet, versionId } = await existing(context, input);
@@ -35,12 +29,12 @@ export const putObjectAcl = operation({
   route: { method: 'PUT', level: 'object', query: { acl: true } },
   action: 's3:PutObjectAcl',
   input: Type.Object({
-    ...members.input,
+    ...objectVersionMembers.input,
     ...aclMembers.input,
     policy: Type.Optional(accessControlPolicy),
   }),
   bindings: {
-    ...members.bindings,
+    ...objectVersionMembers.bindings,
     ...aclMembers.bindings,
     policy: {
       in: 'xml',
@@ -72,12 +66,3 @@ export const putObjectAcl = operation({
     return { headers };
   },
 });
-
-async function existing(
-  context: S3Context,
-  input: { readonly key: string; readonly versionId?: string },
-): Promise<Found> {
-  const found = await context.parts.objects.head(versionAt(context, input));
-  if (found === undefined) throw await missing(context, input);
-  return found;
-}

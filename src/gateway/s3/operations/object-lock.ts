@@ -3,7 +3,7 @@ import type { Found } from '../../../namespace/namespace.ts';
 import type { LockChange } from '../../../namespace/version.ts';
 import { mayBypass } from '../authorise.ts';
 import { S3Error } from '../errors.ts';
-import { bucketMembers, bucketOf, header, isTrue, objectMembers, text } from '../members.ts';
+import { bucketMembers, bucketOf, header, isTrue, text } from '../members.ts';
 import {
   objectLockDocument,
   objectLockFrom,
@@ -15,13 +15,8 @@ import {
 } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { changingRules } from '../rules.ts';
-import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
+import { existing, missing, objectVersionMembers, versionAt, versionHeaders } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
-
-const members = {
-  input: { ...objectMembers.input, ...versionMembers.input },
-  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
-} as const;
 
 interface VersionInput {
   readonly key: string;
@@ -30,9 +25,7 @@ interface VersionInput {
 
 async function lockable(context: S3Context, input: VersionInput): Promise<Found> {
   requireObjectLock(context);
-  const found = await context.parts.objects.head(versionAt(context, input));
-  if (found === undefined) throw await missing(context, input);
-  return found;
+  return existing(context, input);
 }
 
 async function change(context: S3Context, input: VersionInput, wish: LockChange): Promise<readonly string[]> {
@@ -84,9 +77,9 @@ export const putObjectRetention = operation({
   name: 'PutObjectRetention',
   route: { method: 'PUT', level: 'object', query: { retention: true } },
   action: 's3:PutObjectRetention',
-  input: Type.Object({ ...members.input, bypassGovernance: text, retention: retentionDocument }),
+  input: Type.Object({ ...objectVersionMembers.input, bypassGovernance: text, retention: retentionDocument }),
   bindings: {
-    ...members.bindings,
+    ...objectVersionMembers.bindings,
     bypassGovernance: header('x-amz-bypass-governance-retention'),
     retention: { in: 'xml', root: 'Retention', integrity: 'optional' },
   },
@@ -112,8 +105,8 @@ export const getObjectRetention = operation({
   name: 'GetObjectRetention',
   route: { method: 'GET', level: 'object', query: { retention: true } },
   action: 's3:GetObjectRetention',
-  input: Type.Object(members.input),
-  bindings: members.bindings,
+  input: Type.Object(objectVersionMembers.input),
+  bindings: objectVersionMembers.bindings,
   success: 200,
   async handle(context, input) {
     const { lock, versionId } = await lockable(context, input);
@@ -128,10 +121,13 @@ export const putObjectLegalHold = operation({
   route: { method: 'PUT', level: 'object', query: { 'legal-hold': true } },
   action: 's3:PutObjectLegalHold',
   input: Type.Object({
-    ...members.input,
+    ...objectVersionMembers.input,
     hold: Type.Object({ Status: Type.Union([Type.Literal('ON'), Type.Literal('OFF')]) }),
   }),
-  bindings: { ...members.bindings, hold: { in: 'xml', root: 'LegalHold', integrity: 'optional' } },
+  bindings: {
+    ...objectVersionMembers.bindings,
+    hold: { in: 'xml', root: 'LegalHold', integrity: 'optional' },
+  },
   success: 200,
   async handle(context, input) {
     const legalHold = input.hold.Status === 'ON';
@@ -145,8 +141,8 @@ export const getObjectLegalHold = operation({
   name: 'GetObjectLegalHold',
   route: { method: 'GET', level: 'object', query: { 'legal-hold': true } },
   action: 's3:GetObjectLegalHold',
-  input: Type.Object(members.input),
-  bindings: members.bindings,
+  input: Type.Object(objectVersionMembers.input),
+  bindings: objectVersionMembers.bindings,
   success: 200,
   async handle(context, input) {
     const { lock, versionId } = await lockable(context, input);

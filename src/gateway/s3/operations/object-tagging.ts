@@ -1,22 +1,19 @@
 import { Type } from '@sinclair/typebox';
 import { tagConditionValues } from '../condition-keys.ts';
-import { objectMembers } from '../members.ts';
 import { operation } from '../operation.ts';
 import { objectTags, tagging, taggingDocument } from '../tags.ts';
-import { missing, versionAt, versionHeaders, versionMembers } from '../version.ts';
-
-const members = {
-  input: { ...objectMembers.input, ...versionMembers.input },
-  bindings: { ...objectMembers.bindings, ...versionMembers.bindings },
-} as const;
+import { existing, missing, objectVersionMembers, versionAt, versionHeaders } from '../version.ts';
 
 /** AWS API reference, PutObjectTagging. */
 export const putObjectTagging = operation({
   name: 'PutObjectTagging',
   route: { method: 'PUT', level: 'object', query: { tagging: true } },
   action: 's3:PutObjectTagging',
-  input: Type.Object({ ...members.input, tagging }),
-  bindings: { ...members.bindings, tagging: { in: 'xml', root: 'Tagging', integrity: 'required' } },
+  input: Type.Object({ ...objectVersionMembers.input, tagging }),
+  bindings: {
+    ...objectVersionMembers.bindings,
+    tagging: { in: 'xml', root: 'Tagging', integrity: 'required' },
+  },
   success: 200,
   async handle(context, input) {
     const tags = objectTags(input.tagging);
@@ -32,12 +29,11 @@ export const getObjectTagging = operation({
   name: 'GetObjectTagging',
   route: { method: 'GET', level: 'object', query: { tagging: true } },
   action: 's3:GetObjectTagging',
-  input: Type.Object(members.input),
-  bindings: members.bindings,
+  input: Type.Object(objectVersionMembers.input),
+  bindings: objectVersionMembers.bindings,
   success: 200,
   async handle(context, input) {
-    const found = await context.parts.objects.head(versionAt(context, input));
-    if (found === undefined) throw await missing(context, input);
+    const found = await existing(context, input);
     return { headers: versionHeaders(context, found.versionId), body: taggingDocument(found.facet.tags) };
   },
 });
@@ -47,8 +43,8 @@ export const deleteObjectTagging = operation({
   name: 'DeleteObjectTagging',
   route: { method: 'DELETE', level: 'object', query: { tagging: true } },
   action: 's3:DeleteObjectTagging',
-  input: Type.Object(members.input),
-  bindings: members.bindings,
+  input: Type.Object(objectVersionMembers.input),
+  bindings: objectVersionMembers.bindings,
   success: 204,
   async handle(context, input) {
     const found = await context.parts.objects.setTags(versionAt(context, input), []);

@@ -3,7 +3,7 @@ import { S3Error } from '../errors.ts';
 import { objectMembers } from '../members.ts';
 import { operation } from '../operation.ts';
 import { isArchived } from '../storage-class.ts';
-import { missing, versionAt, versionMembers } from '../version.ts';
+import { existing, versionMembers } from '../version.ts';
 
 const tier = Type.Optional(Type.String({ enum: ['Standard', 'Bulk', 'Expedited'] }));
 
@@ -40,8 +40,7 @@ export const restoreObject = operation({
         message: 'A restore request with a query (SELECT) implies functionality that is not implemented.',
       });
     if (request.Days === undefined) throw new S3Error('MalformedXML');
-    const found = await context.parts.objects.head(versionAt(context, wish));
-    if (found === undefined) throw await missing(context, wish);
+    const found = await existing(context, wish);
     const { storageClass } = found.facet;
     if (!isArchived(storageClass))
       throw new S3Error('InvalidObjectState', {
