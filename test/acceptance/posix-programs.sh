@@ -133,10 +133,11 @@ try_sqlite() {
 }
 
 try_postgres() { # as its own user, with full syncs and checksums; the gateway is killed while clients commit
-  local running
-  running=$(
+  local commands
+  commands=$(
     cat <<'COMMANDS'
-as() { setpriv --reuid=postgres --regid=postgres --init-groups env PATH="$PATH" HOME=/tmp "$@"; }
+as() { setpriv --reuid=postgres --regid=postgres --init-groups env PATH="$programs:$PATH" HOME=/tmp "$@"; }
+programs=$(dirname "$(readlink -f "$(command -v initdb)")")
 chown postgres: .
 chmod 700 .
 as initdb -D data --data-checksums --no-locale -E UTF8 -A trust > initdb.log
@@ -159,18 +160,18 @@ if grep -E 'PANIC|could not (read|write|fsync)' server.log; then exit 1; fi
 grep -E 'number of transactions|tps' pgbench.log
 COMMANDS
   )
-  on_mount /postgres "$running" "$transactions" &
-  local programs=$! kills=0
+  on_mount /postgres "$commands" "$transactions" &
+  local running=$! kills=0
   until get /postgres/started > /dev/null 2>&1; do
-    kill -0 "$programs" 2>/dev/null || break
+    kill -0 "$running" 2>/dev/null || break
     sleep 1
   done
-  while kill -0 "$programs" 2>/dev/null && [ "$kills" -lt 2 ]; do
+  while kill -0 "$running" 2>/dev/null && [ "$kills" -lt 2 ]; do
     sleep 3
     kills=$((kills + 1))
     crash
   done
-  wait "$programs" || fail 'PostgreSQL'
+  wait "$running" || fail 'PostgreSQL'
   [ "$kills" -gt 0 ] || fail 'the transactions ended before the gateway could be killed'
   echo "the gateway was killed $kills times"
 }
