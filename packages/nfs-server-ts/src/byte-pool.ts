@@ -28,25 +28,28 @@ export const bytePools = (
 
 type Room = 'yes' | 'pool-full' | 'address-full';
 
-interface Account {
-  readonly address: string;
-  bytes: number;
-  shares: number;
-}
-
 interface Waiter {
   readonly more: number;
   readonly go: () => void;
 }
 
+interface Account {
+  readonly address: string;
+  bytes: number;
+  shares: number;
+  /** First come, first served. */
+  readonly waiting: Map<Share, Waiter>;
+}
+
 /**
  * A bound on the bytes that are held for all peers, with a share for each address. It counts; it allocates nothing. Who finds no
- * room waits in line: first come, first served, but that an address which has used up its share holds up nobody else.
+ * room waits: the address that holds least comes first, so a crowd from elsewhere does not stand before a single client.
  */
 export class BytePool {
   readonly limits: PoolLimits;
   readonly #accounts = new Map<string, Account>();
-  readonly #waiting = new Map<Share, Waiter>();
+  /** Those of whom somebody waits. */
+  readonly #waiting = new Set<Account>();
   #bytes = 0;
   /** Whether somebody waits for the pool itself: later comers must not take what is being saved up for him. */
   #isShort = false;
@@ -69,7 +72,7 @@ export class BytePool {
 
   /** The share of one connection; to be closed with it. */
   open(address: string): Share {
-    const account = this.#accounts.get(address) ?? { address, bytes: 0, shares: 0 };
+    const account = this.#accounts.get(address) ?? { address, bytes: 0, shares: 0, waiting: new Map() };
     account.shares += 1;
     this.#accounts.set(address, account);
     return new Share(this, account);
@@ -95,21 +98,24 @@ export class BytePool {
 
   /** For `Share`. */
   enqueue(share: Share, account: Account, waiter: Waiter): void {
-    this.#waiting.set(share, waiter);
+    account.waiting.set(share, waiter);
+    this.#waiting.add(account);
     if (this.#room(account, waiter.more) === 'pool-full') this.#isShort = true;
     else this.#wakeSoon();
   }
 
   /** For `Share`. Whoever comes behind may be the first now. */
-  dequeue(share: Share): void {
-    if (this.#waiting.delete(share)) this.#wakeSoon();
+  dequeue(share: Share, account: Account): void {
+    if (!account.waiting.delete(share)) return;
+    if (account.waiting.size === 0) this.#waiting.delete(account);
+    this.#wakeSoon();
   }
 
   /** For `Share`. */
   leave(share: Share, account: Account): void {
     account.shares -= 1;
     if (account.shares === 0) this.#accounts.delete(account.address);
-    this.dequeue(share);
+    this.dequeue(share, account);
   }
 
   #room(account: Account, more: number): Room {
@@ -129,20 +135,34 @@ export class BytePool {
 
   #wake(): void {
     this.#isShort = false;
-    for (const [share, waiter] of [...this.#waiting]) {
-      // Who went before may have closed this one.
-      if (this.#waiting.get(share) !== waiter) continue;
-      const room = this.#room(share.account, waiter.more);
+    const full = new Set<Account>();
+    for (let account = this.#next(full); account !== undefined; account = this.#next(full)) {
+      const [share, waiter] = account.waiting.entries().next().value!;
+      const room = this.#room(account, waiter.more);
       if (room === 'pool-full') {
         this.#isShort = true;
         return;
       }
-      if (room !== 'yes') continue;
-      this.#waiting.delete(share);
-      this.#favoured = share;
-      waiter.go();
-      this.#favoured = undefined;
+      if (room === 'address-full') full.add(account);
+      else this.#serve(account, share, waiter);
     }
+  }
+
+  /** The account that holds least, of those that wait and have not used up their share. */
+  #next(full: ReadonlySet<Account>): Account | undefined {
+    let least: Account | undefined;
+    for (const account of this.#waiting) {
+      if (!full.has(account) && (least === undefined || account.bytes < least.bytes)) least = account;
+    }
+    return least;
+  }
+
+  #serve(account: Account, share: Share, { go }: Waiter): void {
+    account.waiting.delete(share);
+    if (account.waiting.size === 0) this.#waiting.delete(account);
+    this.#favoured = share;
+    go();
+    this.#favoured = undefined;
   }
 }
 
@@ -179,7 +199,7 @@ export class Share {
   }
 
   waitNoMore(): void {
-    this.#pool.dequeue(this);
+    this.#pool.dequeue(this, this.account);
   }
 
   /** Whether this holder draws on a pool, or on the share of an address, of which more is drawn than there is. */

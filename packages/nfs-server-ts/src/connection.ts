@@ -145,7 +145,8 @@ export class Connection implements TransportEvents {
     }
     this.#account();
     const { bytesWanted } = this.#records;
-    if (bytesWanted > 0) this.#requests.wait(bytesWanted, () => this.#pump());
+    // When it is full, its own calls and replies come first: they wake it when they end.
+    if (bytesWanted > 0 && !this.#isFull()) this.#requests.wait(bytesWanted, () => this.#pump());
     else this.#requests.waitNoMore();
     this.#adjustReading();
   }
@@ -171,7 +172,8 @@ export class Connection implements TransportEvents {
       this.#callsInFlight >= callsInFlightMax ||
       this.#callBytesInFlight >= callBytesInFlightMax ||
       this.#transport.bytesQueued >= replyBytesQueuedMax ||
-      this.#replies.isOver
+      this.#replies.isOver ||
+      (this.#requests.isOver && this.#callsInFlight > 0)
     );
   }
 
@@ -193,6 +195,7 @@ export class Connection implements TransportEvents {
     const { length } = message;
     this.#callsInFlight += 1;
     this.#callBytesInFlight += length;
+    this.#account();
     let promised = 0;
     const makeRoom = async (replyBytes: number): Promise<boolean> => {
       const isThere = await this.#room(replyBytes);
