@@ -51,7 +51,7 @@ export class Connection implements TransportEvents {
   constructor(parts: ConnectionParts, transport: Transport) {
     this.#parts = parts;
     this.#transport = transport;
-    this.address = peerGroup(transport.client);
+    this.address = peerGroup(transport.peer.address);
     this.#requests = parts.requests.open(this.address);
     this.#replies = parts.replies.open(this.address);
     this.#records = new RecordReader(parts.limits, (bytes) => {
@@ -209,7 +209,7 @@ export class Connection implements TransportEvents {
       this.#records.release(record);
       if (this.#state === 'closed') this.#giveBack();
     };
-    this.#parts.dispatcher.answer(message, this.#transport.client, makeRoom).then(
+    this.#parts.dispatcher.answer(message, this.#transport.peer, makeRoom).then(
       (parts) => {
         answered();
         this.#reply(parts);
@@ -285,7 +285,7 @@ export class Connection implements TransportEvents {
   #cutOff(event: string, failure: unknown): void {
     if (this.#state === 'closed') return;
     const reason = failure instanceof Error ? failure.message : undefined;
-    this.#parts.log.warn(event, { client: this.#transport.client, reason });
+    this.#parts.log.warn(event, { client: this.#transport.peer.address, reason });
     this.destroy();
   }
 }

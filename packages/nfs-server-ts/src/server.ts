@@ -37,10 +37,10 @@ export class RpcServer {
 
   /** The connection that serves `transport`, which must report its events to it; `undefined`: full, and `transport` was closed. */
   accept(transport: Transport): Connection | undefined {
-    const address = peerGroup(transport.client);
+    const address = peerGroup(transport.peer.address);
     if (this.#isClosing || !this.#hasPlace(address)) {
       const connections = this.#connections.size;
-      this.#log.warn('nfs-connection-refused', { client: transport.client, connections });
+      this.#log.warn('nfs-connection-refused', { client: transport.peer.address, connections });
       transport.destroy();
       return undefined;
     }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Peer } from './peer.ts';
 import type { RpcServer } from './server.ts';
 import type { Transport } from './transport.ts';
 
@@ -23,7 +24,7 @@ const flushBytesMax = 1_048_576;
 
 /** Collects the replies of one turn of the event loop and hands them to the kernel together. */
 class TcpTransport implements Transport {
-  readonly client: string;
+  readonly peer: Peer;
   readonly #socket: Socket;
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
@@ -36,7 +37,7 @@ class TcpTransport implements Transport {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.client = socket.remoteAddress ?? '';
+    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls: undefined };
   }
 
   get bytesQueued(): number {
