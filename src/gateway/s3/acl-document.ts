@@ -27,7 +27,7 @@ const permission = Type.Union([
 ]);
 
 /** AWS API reference, AccessControlPolicy. */
-const accessControlPolicy = Type.Object({
+export const accessControlPolicy = Type.Object({
   Owner: Type.Object({ ID: Type.String(), DisplayName: text }),
   AccessControlList: Type.Object({
     Grant: Type.Array(Type.Object({ Grantee: grantee, Permission: permission }), {
