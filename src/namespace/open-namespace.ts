@@ -23,8 +23,7 @@ import { access, entries, lookup, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
-import { OpenFiles } from './open-files.ts';
-import type { Parts } from './parts.ts';
+import { partsOf, type Parts, type PartsGiven } from './parts.ts';
 import { read } from './read.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
@@ -51,8 +50,8 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>): Promise<Namespace> {
-  const parts: Parts = { ...given, files: new OpenFiles(), contentPins: new Map() };
+export async function openNamespace(given: PartsGiven): Promise<Namespace> {
+  const parts = partsOf(given);
   await ensureRoot(parts);
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
