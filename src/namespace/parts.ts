@@ -1,3 +1,4 @@
+import type { Trail } from '../audit/trail.ts';
 import type { Environment } from '../environment.ts';
 import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
 import type { ContentKeys, Rewrapping } from '../keyring/keyring.ts';
@@ -18,6 +19,7 @@ export interface Parts {
   /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
   readonly defaultEncryption: BucketEncryption | undefined;
   readonly files: OpenFiles;
+  readonly trail: Trail;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
 }
