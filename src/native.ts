@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 
 /** What the addon exports (native/bridge). Each part is described where its port is implemented. */
-export interface NativeAddon extends NativeDigests, NativeDevices, NativeSealing, NativeStores {}
+export interface NativeAddon
+  extends NativeDigests, NativeDevices, NativeErasure, NativeSealing, NativeStores {}
 
 /** native/bridge/src/digest.rs; used by src/workers/native.ts. */
 export interface NativeDigests {
@@ -47,6 +48,31 @@ export interface NativeDeviceHandle {
   close(): void;
 }
 
+/** native/bridge/src/erasure.rs; used by src/workers/native-erasure.ts. Results go into `targets`. */
+export interface NativeErasure {
+  erasureDecode(
+    shape: NativeShape,
+    present: Uint8Array,
+    sources: readonly Uint8Array[],
+    wanted: Uint8Array,
+    targets: readonly Uint8Array[],
+  ): boolean;
+  erasureDecodeElsewhere(
+    shape: NativeShape,
+    present: Uint8Array,
+    sources: readonly Uint8Array[],
+    wanted: Uint8Array,
+    targets: readonly Uint8Array[],
+  ): Promise<boolean>;
+  erasureVerify(shape: NativeShape, shards: readonly Uint8Array[]): boolean;
+  erasureVerifyElsewhere(shape: NativeShape, shards: readonly Uint8Array[]): Promise<boolean>;
+}
+
+export interface NativeShape {
+  readonly data: number;
+  readonly parity: number;
+}
+
 /** native/bridge/src/sealing.rs; used by src/workers/native-cipher.ts. Results go into `output`. */
 export interface NativeSealing {
   sealFrames(
@@ -76,6 +102,20 @@ export interface NativeSealing {
     first: number,
     sealed: Uint8Array,
     output: Uint8Array,
+  ): Promise<boolean>;
+  openFramesEach(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    outputs: readonly Uint8Array[],
+  ): boolean;
+  openFramesEachElsewhere(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    outputs: readonly Uint8Array[],
   ): Promise<boolean>;
 }
 
