@@ -1,6 +1,7 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
+import type { Room } from './quota/room.ts';
 import type { Inode } from './records.ts';
 
 /** What a write changes of an inode before it is committed. */
@@ -24,13 +25,16 @@ export class OpenFile {
   dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
+  /** For the growth that is not committed yet. */
+  readonly room: Room;
   running: Promise<void> | undefined;
   following: Promise<void> | undefined;
 
-  constructor(inode: Inode, now: MonotonicMs) {
+  constructor(inode: Inode, { now, room }: { readonly now: MonotonicMs; readonly room: Room }) {
     this.ino = inode.ino;
     this.attributes = inode;
     this.dirtySince = now;
+    this.room = room;
   }
 
   bytes(): number {
@@ -57,6 +61,7 @@ export class OpenFiles {
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
     this.account(-file.bytes());
+    file.room.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
   }

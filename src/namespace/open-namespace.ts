@@ -25,6 +25,10 @@ import type { Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './nam
 import type { FileTree, Place } from './file-tree.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Parts } from './parts.ts';
+import { counting } from './quota/counting.ts';
+import { openQuotas } from './quota/open-quotas.ts';
+import { requireRoom } from './quota/require-room.ts';
+import { statistics } from './quota/statistics.ts';
 import { read } from './read.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
@@ -51,24 +55,28 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(given: Omit<Parts, 'files' | 'contentPins'>): Promise<Namespace> {
-  const parts: Parts = { ...given, files: new OpenFiles(), contentPins: new Map() };
+export async function openNamespace(
+  given: Omit<Parts, 'files' | 'contentPins' | 'quotas'>,
+): Promise<Namespace> {
+  const quotas = await openQuotas(given.kv, given.environment);
+  const kv = counting(given.kv, quotas.ledger);
+  const parts: Parts = { ...given, kv, quotas, files: new OpenFiles(), contentPins: new Map() };
   await ensureRoot(parts);
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
+    quotas,
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
+      await quotas.step();
       await parts.kv.sync();
     },
   };
 }
-
-const INODES_MAX = 2 ** 48;
 
 const byHandle = (operation: string, { uid }: Caller, ino: Ino): Attempt => ({
   door: 'nfs',
@@ -112,10 +120,7 @@ function fileTree(parts: Parts): FileTree {
     entries: (caller, directory, page) => entries(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
-    async statistics() {
-      const { bytesTotal, bytesFree } = parts.blobs.usage();
-      return { bytesTotal, bytesFree, inodesTotal: INODES_MAX, inodesFree: INODES_MAX };
-    },
+    statistics: (ino) => statistics(parts, ino),
   };
 }
 
@@ -146,6 +151,7 @@ function objectStore(parts: Parts): ObjectStore {
     open: (at, customerKey) => open(parts, at, customerKey),
     deleteMarker: (at) => deleteMarker(parts, at),
     draft: async (_caller, key) => new FileDraft(parts, key),
+    requireRoom: (caller, at, length) => requireRoom(parts, caller, at, length),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setAcl: (at, acl) => setAcl(parts, at, acl),
@@ -156,7 +162,7 @@ function objectStore(parts: Parts): ObjectStore {
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
-    createUpload: (_caller, to) => createUpload(parts, to),
+    createUpload: (caller, to) => createUpload(parts, caller, to),
     upload: (at) => upload(parts, at),
     putPart: (at, draft, part) => putPart(parts, at, ourDraft(draft), part),
     parts: (at, page) => listParts(parts, at, page),

@@ -6,10 +6,12 @@ import type { Sequence } from '../kv/sequence.ts';
 import type { Blobs } from '../tiering/blobs.ts';
 import type { Cipher } from '../workers/cipher.ts';
 import type { OpenFiles } from './open-files.ts';
+import type { OpenQuotas } from './quota/open-quotas.ts';
 
 /** What every operation of the namespace works with. */
 export interface Parts {
   readonly environment: Environment;
+  /** Counts usage: see quota/counting.ts. */
   readonly kv: Kv;
   readonly sequence: Sequence;
   readonly blobs: Blobs;
@@ -18,6 +20,7 @@ export interface Parts {
   /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
   readonly defaultEncryption: BucketEncryption | undefined;
   readonly files: OpenFiles;
+  readonly quotas: OpenQuotas;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
 }

@@ -6,6 +6,8 @@ import { createBucket } from '../../src/namespace/buckets.ts';
 import { create } from '../../src/namespace/create.ts';
 import { OpenFiles } from '../../src/namespace/open-files.ts';
 import type { Parts } from '../../src/namespace/parts.ts';
+import { counting } from '../../src/namespace/quota/counting.ts';
+import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
 import { NO_RULES } from '../../src/namespace/records.ts';
 import { remove } from '../../src/namespace/remove.ts';
 import { write } from '../../src/namespace/write.ts';
@@ -21,7 +23,9 @@ async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  return { kv, blobs, sequence, environment, files: new OpenFiles(), contentPins: new Map(), ...encryption };
+  const quotas = await openQuotas(kv, environment);
+  const held = { files: new OpenFiles(), contentPins: new Map(), quotas };
+  return { kv: counting(kv, quotas.ledger), blobs, sequence, environment, ...held, ...encryption };
 }
 
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>
