@@ -66,6 +66,8 @@ export const QUOTA_REFUSAL_LOG_SECONDS = 60;
 /** Linux: MAX_DQ_TIME, a week. */
 export const QUOTA_GRACE_SECONDS = 7 * 86_400;
 export const QUOTA_GRACE_SECONDS_MAX = 10 * 365 * 86_400;
+/** Of an answer that `terrace quota` reads: all quotas. */
+export const QUOTAS_BYTES_MAX = 67_108_864;
 /** Owners whose usage one commit writes when all of a store is counted. */
 export const QUOTA_OWNERS_PER_COMMIT = 10_000;
 

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
+import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
@@ -60,4 +61,5 @@ export const adminRows: readonly AdminRow[] = [
   ...userRows,
   ...policyRows,
   ...roleRows,
+  ...quotaRows,
 ];
