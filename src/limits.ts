@@ -58,7 +58,6 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
-
 // Quotas
 
 /** Kept in memory, each with what it uses. */

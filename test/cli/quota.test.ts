@@ -72,7 +72,7 @@ suite('terrace quota', () => {
     assert.deepEqual((await quota('remove', 'group/5')).out, ['group/5 has no quota any more.']);
     const { quotas } = JSON.parse((await quota('list', '--json')).out[0] ?? '');
     assert.deepEqual(
-      quotas.map(({ subject }: { subject: string }) => subject),
+      (quotas as { subject: string }[]).map(({ subject }) => subject),
       ['bucket/photos'],
     );
   });

@@ -81,15 +81,7 @@ export class QuotaScene<Given extends Stack = World> {
     return (await this.world.namespace.files.create(caller, this.place(name), request)).attributes.ino;
   }
 
-  write(
-    ino: Ino,
-    length: number,
-    { offset = 0, stable = false, caller = root } = {} as {
-      offset?: number;
-      stable?: boolean;
-      caller?: Caller;
-    },
-  ): Promise<unknown> {
+  write(ino: Ino, length: number, { offset = 0, stable = false, caller = root } = {}): Promise<unknown> {
     const request = { offset, data: Buffer.alloc(length, 'y'), stable };
     return this.world.namespace.files.write(caller, ino, request);
   }

@@ -73,7 +73,7 @@ test('without its quota a bucket takes what comes, and its usage is known', asyn
 
 test('quotas of a bucket, and of users in it, go with the bucket', async () => {
   const scene = await QuotaScene.open();
-  const { quotas, objects } = scene.world.namespace;
+  const { objects } = scene.world.namespace;
   await scene.limit(10);
   await scene.limit(10, userQuota(1, scene.bucket));
   await scene.limit(10, userQuota(1));
