@@ -1,7 +1,7 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
-import type { Room } from './quota/room.ts';
+import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
 
 /** What a write changes of an inode before it is committed. */
@@ -26,15 +26,18 @@ export class OpenFile {
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
   /** For the growth that is not committed yet. */
-  readonly room: Room;
+  readonly reservation: Reservation;
   running: Promise<void> | undefined;
   following: Promise<void> | undefined;
 
-  constructor(inode: Inode, { now, room }: { readonly now: MonotonicMs; readonly room: Room }) {
+  constructor(
+    inode: Inode,
+    { now, reservation }: { readonly now: MonotonicMs; readonly reservation: Reservation },
+  ) {
     this.ino = inode.ino;
     this.attributes = inode;
     this.dirtySince = now;
-    this.room = room;
+    this.reservation = reservation;
   }
 
   bytes(): number {
@@ -61,7 +64,7 @@ export class OpenFiles {
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
     this.account(-file.bytes());
-    file.room.release();
+    file.reservation.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
   }

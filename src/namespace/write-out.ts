@@ -194,6 +194,6 @@ async function commitRuns(
   const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
   tx.put(inodeKey(ino), encodeInode(changed));
   countingOf(tx).admit();
-  tx.whenCommitted(() => files.get(ino)?.room.shrink(size - inode.size));
+  tx.whenCommitted(() => files.get(ino)?.reservation.shrink(size - inode.size));
   return true;
 }

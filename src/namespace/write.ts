@@ -8,7 +8,7 @@ import type { Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
-import { Room } from './quota/room.ts';
+import { Reservation } from './quota/reservation.ts';
 import { decodeInode, encodeInode, type Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
@@ -62,7 +62,7 @@ async function keep(
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
   const size = Math.max(before.size, offset + data.length);
   const file = known ?? openFile(parts, inode);
-  file.room.grow(size - before.size);
+  file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
   const dirtyBefore = file.dirty.bytes();
   file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
@@ -79,7 +79,10 @@ async function keep(
 }
 
 const openFile = ({ environment, quotas }: Parts, inode: Inode): OpenFile =>
-  new OpenFile(inode, { now: environment.clock.monotonic(), room: new Room(quotas.ledger, inode) });
+  new OpenFile(inode, {
+    now: environment.clock.monotonic(),
+    reservation: new Reservation(quotas.ledger, inode),
+  });
 
 /** POSIX write(): who may not set them takes the set-ID bits away by writing. */
 async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promise<Inode> {

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { auditRows } from './audit-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
@@ -57,6 +58,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...auditRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

@@ -53,7 +53,7 @@ export class Account {
   }
 
   /** How much more fits; `undefined`: anything. */
-  room(dimension: Dimension, now: number): bigint | undefined {
+  left(dimension: Dimension, now: number): bigint | undefined {
     const limit = this.limit(dimension, now);
     if (limit === undefined) return undefined;
     const left = limit - this.used[dimension] - this.pending[dimension];
@@ -63,8 +63,8 @@ export class Account {
   /** The first dimension that a change would take beyond its limit. What shrinks is never in the way. */
   exceededBy(change: Usage, now: number): Dimension | undefined {
     return dimensions.find((each) => {
-      const room = change[each] > 0n ? this.room(each, now) : undefined;
-      return room !== undefined && change[each] > room;
+      const left = change[each] > 0n ? this.left(each, now) : undefined;
+      return left !== undefined && change[each] > left;
     });
   }
 

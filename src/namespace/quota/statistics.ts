@@ -38,7 +38,7 @@ function within(
   const size = limits?.hard ?? limits?.soft;
   if (account === undefined || size === undefined) return store;
   const used = Number(account.used[dimension] + account.pending[dimension]);
-  const room = Math.min(Math.max(0, size - used), Number(account.room(dimension, seconds) ?? size));
-  const free = Math.min(room, store.free);
+  const left = Math.min(Math.max(0, size - used), Number(account.left(dimension, seconds) ?? size));
+  const free = Math.min(left, store.free);
   return { total: free < size - used ? used + free : size, free };
 }

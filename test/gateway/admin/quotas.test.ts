@@ -5,6 +5,7 @@ import { realClock } from '../../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
+import { emptyTrail } from '../../audit/empty-trail.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { openWorld, put, s3, silent, type World } from '../../namespace/world.ts';
@@ -34,6 +35,7 @@ suite('quotas over the admin address', () => {
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       namespace: world.namespace,
+      audit: emptyTrail,
     });
   });
   after(() => door.close());

@@ -169,14 +169,14 @@ const cases: readonly Case[] = [
     name: 'the announced length of what replaces something as long',
     before: full,
     limit: ofBucket,
-    run: (scene) => scene.world.namespace.objects.requireRoom(s3As(7), scene.at('full'), 100),
+    run: (scene) => scene.world.namespace.objects.requireQuota(s3As(7), scene.at('full'), 100),
     want: 'done',
   },
   {
     name: 'the announced length of what is new',
     before: full,
     limit: ofBucket,
-    run: (scene) => scene.world.namespace.objects.requireRoom(s3As(7), scene.at('new'), 1),
+    run: (scene) => scene.world.namespace.objects.requireQuota(s3As(7), scene.at('new'), 1),
     want: 'quota-exceeded',
   },
   {
@@ -186,7 +186,7 @@ const cases: readonly Case[] = [
       const uploadId = await scene.upload('m');
       await scene.part('m', uploadId, { number: 1, length: 100 });
       const at = { ...scene.at('m'), part: { uploadId, number: 1 } };
-      return scene.world.namespace.objects.requireRoom(root, at, 100);
+      return scene.world.namespace.objects.requireQuota(root, at, 100);
     },
     want: 'done',
   },

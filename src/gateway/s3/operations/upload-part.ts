@@ -32,7 +32,7 @@ import {
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { parseCopyRange, type ByteRange } from '../ranges.ts';
-import { requireRoom } from '../room.ts';
+import { requireQuota } from '../quota.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -58,7 +58,7 @@ export const uploadPart = operation({
     const customerKey = customerKeyOf(context.parts, input);
     const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
     const { length } = body.promised;
-    await requireRoom(context, { key, length, part: { uploadId, number } });
+    await requireQuota(context, { key, length, part: { uploadId, number } });
     return receive(context, { payload: body, wanted, contentKey }, async (draft, { md5, checksums }) => {
       const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
@@ -149,7 +149,7 @@ async function splicePart(
 ): Promise<PartSummary> {
   const { objects } = context.parts;
   const { key, uploadId, partNumber: number } = input;
-  await requireRoom(context, { key, length: range.length, part: { uploadId, number } });
+  await requireQuota(context, { key, length: range.length, part: { uploadId, number } });
   const { md5, checksums } = await digestsOfRange(context.parts.compute, object, range, rows);
   const draft = await objects.draft(context.principal.caller, contentKey);
   try {

@@ -7,10 +7,10 @@ import { decodePart } from '../records.ts';
 import { loadOpen } from '../uploads.ts';
 import type { Owned } from './usage.ts';
 
-type Place = Parameters<ObjectStore['requireRoom']>[1];
+type Place = Parameters<ObjectStore['requireQuota']>[1];
 
-/** See ObjectStore.requireRoom. Costs no read as long as there are no quotas. */
-export async function requireRoom(parts: Parts, caller: Caller, at: Place, length: number): Promise<void> {
+/** See ObjectStore.requireQuota. Costs no read as long as there are no quotas. */
+export async function requireQuota(parts: Parts, caller: Caller, at: Place, length: number): Promise<void> {
   const { ledger } = parts.quotas;
   if (ledger.isIdle) return;
   const change =

@@ -2,7 +2,7 @@ import { growth, type Hold, type Ledger } from './ledger.ts';
 import type { Owner } from './usage.ts';
 
 /** Room for what one owner has written and no commit has counted yet. */
-export class Room {
+export class Reservation {
   readonly #ledger: Ledger;
   readonly #owner: Owner;
   #bytes = 0n;
