@@ -58,6 +58,20 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+// Quotas
+
+/** Kept in memory, each with what it uses. */
+export const QUOTAS_MAX = 100_000;
+/** A refusal leaves a line in the log; further ones of the same quota within this time do not. */
+export const QUOTA_REFUSAL_LOG_SECONDS = 60;
+/** Linux: MAX_DQ_TIME, a week. */
+export const QUOTA_GRACE_SECONDS = 7 * 86_400;
+export const QUOTA_GRACE_SECONDS_MAX = 10 * 365 * 86_400;
+/** Of an answer that `terrace quota` reads: all quotas. */
+export const QUOTAS_BYTES_MAX = 67_108_864;
+/** Owners whose usage one commit writes when all of a store is counted. */
+export const QUOTA_OWNERS_PER_COMMIT = 10_000;
+
 /** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
 export const NAMED_CONFIGURATIONS_MAX = 1_000;
 /** AWS: of those, how many a page of their list has. */
