@@ -20,6 +20,10 @@ export interface ServerLimits {
   readonly replayBytesMax: number;
   /** Lines of the list of mounts that DUMP shows. */
   readonly mountEntriesMax: number;
+  /** One datagram that is a call, all of it; longer ones are dropped. */
+  readonly udpCallBytesMax: number;
+  /** Of all peers together; beyond it datagrams are dropped. */
+  readonly udpCallsInFlightMax: number;
 }
 
 export const defaultLimits: ServerLimits = {
@@ -34,4 +38,6 @@ export const defaultLimits: ServerLimits = {
   replayEntriesMax: 4096,
   replayBytesMax: 4 * 1_048_576,
   mountEntriesMax: 1024,
+  udpCallBytesMax: 8192,
+  udpCallsInFlightMax: 256,
 };
