@@ -1,5 +1,6 @@
 import type { Time } from '../environment.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { OwnerIds } from './owner-ids.ts';
 import type { UserPolicy } from './user-policies.ts';
 
 /** Whom buckets belong to and what a request is done for. */
@@ -39,10 +40,8 @@ export interface User {
 }
 
 /** Who has an account: its user, or root. */
-export interface Holder {
+export interface Holder extends OwnerIds {
   readonly account: Account;
-  readonly uid: number;
-  readonly gid: number;
   readonly isRoot: boolean;
 }
 
@@ -74,6 +73,8 @@ export interface Accounts {
   accountOfCanonicalId(canonicalId: string): Account | undefined;
   /** By the account's id; `undefined` when its user is gone. */
   holder(accountId: string): Holder | undefined;
+  /** Whose files those with this owner are; `undefined` when nobody has the id, or several users share it. */
+  accountOfUid(uid: number): Account | undefined;
   /** The account of `root` or of the user with that name; `undefined` when there is none. */
   accountNamed(name: string): Account | undefined;
   /** Without root, by name. */

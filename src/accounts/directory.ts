@@ -2,6 +2,7 @@ import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { accountOf, anonymousAccount, ec2Account, rootAccount } from './account-id.ts';
 import type { Account, Credential, Holder, KeyPair, User } from './accounts.ts';
+import { UidBook } from './owner-ids.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
 import { activePolicies, declaredPolicies, type UserPolicy } from './user-policies.ts';
@@ -32,12 +33,14 @@ export class Directory {
   /** The same accounts by canonical id. */
   readonly #canonical = new Map(wellKnown.map((account) => [account.canonicalId, account]));
   readonly #credentials = new Map<string, Credential>();
+  readonly #uids: UidBook;
 
   constructor(box: SecretBox, root: Root, declared: readonly DeclaredUser[]) {
     this.#box = box;
     this.#declared = new Map(declared.map((user) => [user.name, user]));
     this.#root = { ...root, account: rootAccount, isRoot: true, policies: undefined };
     this.#credentials.set(root.accessKey, this.#root);
+    this.#uids = new UidBook(root.uid);
   }
 
   get size(): number {
@@ -61,6 +64,10 @@ export class Directory {
     const account = this.#accounts.get(accountId);
     const row = account && this.#rows.get(account.displayName);
     return row && account && { account, uid: row.uid, gid: row.gid, isRoot: false };
+  }
+
+  accountOfUid(uid: number): Account | undefined {
+    return this.#uids.account(uid);
   }
 
   accountNamed(name: string): Account | undefined {
@@ -89,6 +96,7 @@ export class Directory {
     this.#accounts.set(account.id, account);
     this.#canonical.set(account.canonicalId, account);
     const { uid, gid } = row;
+    this.#uids.add(uid, account);
     const policies = activePolicies(name, this.#policiesOf(name, row));
     for (const { accessKey, secretKey } of this.#pairsOf(name, row)) {
       if (this.#credentials.has(accessKey)) throw takenTwice(accessKey, name);
@@ -100,6 +108,7 @@ export class Directory {
     const row = this.#rows.get(name);
     if (row === undefined) return;
     for (const { accessKey } of this.#userOf(name, row).accessKeys) this.#credentials.delete(accessKey);
+    this.#uids.remove(row.uid, row.accountId);
     this.#accounts.delete(row.accountId);
     this.#canonical.delete(accountOf(row.accountId, name).canonicalId);
     this.#rows.delete(name);

@@ -53,6 +53,7 @@ export async function openAccounts(options: AccountsOptions): Promise<Accounts> 
     account: (id) => directory.account(id),
     accountOfCanonicalId: (canonicalId) => directory.accountOfCanonicalId(canonicalId),
     holder: (accountId) => directory.holder(accountId),
+    accountOfUid: (uid) => directory.accountOfUid(uid),
     accountNamed: (name) => directory.accountNamed(name),
     list: () => directory.list(),
     create: (user) => store.create({ uid: root.uid, gid: root.gid, ...user }),

@@ -56,6 +56,19 @@ test('root is found by its key, owns what has no owner, and is not in the list',
   assert.equal(accounts.find('NO-KEY'), undefined);
 });
 
+test('a user id leads to the one account that makes files with it', async () => {
+  const accounts = await openMemoryAccounts(new MemoryEngine(), { root: { ...root, uid: 5 } });
+  const { user } = await accounts.create({ name: 'alice', uid: 1000 });
+  await accounts.create({ name: 'bob' });
+  assert.equal(accounts.accountOfUid(1000)?.id, user.account.id);
+  assert.equal(accounts.accountOfUid(5)?.displayName, 'root', 'which bob shares');
+  assert.equal(accounts.accountOfUid(1001), undefined);
+  await accounts.create({ name: 'carol', uid: 1000 });
+  assert.equal(accounts.accountOfUid(1000), undefined, 'two have it');
+  await accounts.remove('alice');
+  assert.equal(accounts.accountOfUid(1000)?.displayName, 'carol');
+});
+
 test('keys made at random are as long as those of AWS, and ids default to those of root', async () => {
   const accounts = await openMemoryAccounts(new MemoryEngine(), { root: { ...root, uid: 5, gid: 6 } });
   const { user, key } = await accounts.create({ name: 'alice' });

@@ -133,7 +133,7 @@ export class Connection implements TransportEvents {
       await this.#room(replyBytes);
       promised = replyBytes;
     };
-    this.#parts.dispatcher.answer(record, this.#transport.client, makeRoom).then(
+    this.#parts.dispatcher.answer(record, this.#transport.peer, makeRoom).then(
       (parts) => {
         this.#callsInFlight -= 1;
         this.#callBytesInFlight -= length;
@@ -185,7 +185,7 @@ export class Connection implements TransportEvents {
   #cutOff(event: string, failure: unknown): void {
     if (this.#state === 'closed') return;
     const reason = failure instanceof Error ? failure.message : undefined;
-    this.#parts.log.warn(event, { client: this.#transport.client, reason });
+    this.#parts.log.warn(event, { client: this.#transport.peer.address, reason });
     this.destroy();
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock, Log } from './environment.ts';
+import type { Peer } from './peer.ts';
 import { ReplayCache, replayKey, type Answer } from './replay.ts';
-import { attempt, beginAccepted, endRecord, readCall, writeRefusal } from './rpc.ts';
-import type { AcceptStat, Call, CallContext } from './rpc.ts';
+import { attempt, AuthRefused, beginAccepted, endRecord, readCall, writeRefusal } from './rpc.ts';
+import type { AcceptStat, AuthStat, Call, CallContext } from './rpc.ts';
 import type { ServerLimits } from './limits.ts';
 import { XdrWriter, type XdrReader } from './xdr.ts';
 
@@ -78,9 +79,9 @@ export class Dispatcher {
   }
 
   /** The whole record to send back. Faults: XdrError when the message is no call, so nothing can be answered. */
-  async answer(message: XdrReader, client: string, makeRoom: MakeRoom): Promise<readonly Uint8Array[]> {
+  async answer(message: XdrReader, peer: Peer, makeRoom: MakeRoom): Promise<readonly Uint8Array[]> {
     const started = this.#parts.clock.monotonic();
-    const call = readCall(message, client);
+    const call = readCall(message, peer);
     if ('refusal' in call) return writeRefusal(this.#writer, call.xid, call.refusal);
     const found = this.#find(call);
     if ('parts' in found) return found.parts;
@@ -93,7 +94,7 @@ export class Dispatcher {
         program: program.name,
         procedure: procedure.name,
         status,
-        client,
+        client: peer.address,
         requestBytes,
         replyBytes,
         ms,
@@ -138,6 +139,11 @@ export class Dispatcher {
     return endRecord(this.#writer);
   }
 
+  #refused(xid: number, stat: AuthStat): Answer & { readonly status: string } {
+    const parts = writeRefusal(this.#writer, xid, { kind: 'AUTH_ERROR', stat });
+    return { parts, isReplayable: false, status: stat };
+  }
+
   async #run(
     call: Call,
     procedure: RpcProcedure,
@@ -154,6 +160,7 @@ export class Dispatcher {
       outcome.encode(this.#writer);
       return { parts: endRecord(this.#writer), isReplayable: outcome.isFinal, status: outcome.status };
     } catch (failure) {
+      if (failure instanceof AuthRefused) return this.#refused(call.xid, failure.stat);
       const { name } = procedure;
       this.#parts.log.error('nfs-call-failed', {
         procedure: name,

@@ -1,4 +1,5 @@
 import { array, opaque, struct, u32 } from './codec.ts';
+import type { Peer } from './peer.ts';
 import { XdrError, type XdrReader, type XdrWriter } from './xdr.ts';
 
 /** RFC 5531 §9 and §8.2, with the RFC's names. */
@@ -15,7 +16,8 @@ export const accept_stat = {
 } as const;
 export const reject_stat = { RPC_MISMATCH: 0, AUTH_ERROR: 1 } as const;
 export const auth_stat = { AUTH_BADCRED: 1, AUTH_REJECTEDCRED: 2, AUTH_BADVERF: 3, AUTH_TOOWEAK: 5 } as const;
-export const auth_flavor = { AUTH_NONE: 0, AUTH_SYS: 1 } as const;
+/** RFC 9289 §4.1 for the last. */
+export const auth_flavor = { AUTH_NONE: 0, AUTH_SYS: 1, AUTH_TLS: 7 } as const;
 export type AcceptStat = keyof typeof accept_stat;
 export type AuthStat = keyof typeof auth_stat;
 
@@ -44,6 +46,21 @@ export interface CallContext {
   readonly machine: Uint8Array;
   /** Address of the peer, without its port. */
   readonly client: string;
+  readonly peer: Peer;
+}
+
+/**
+ * Thrown by a program's function, it refuses the call on the RPC level (RFC 5531 §8.2): who calls may not call so. AUTH_TOOWEAK
+ * says that a stronger flavor, or TLS, might help (RFC 9289 §4.1).
+ */
+export class AuthRefused extends Error {
+  override readonly name = 'AuthRefused';
+  readonly stat: AuthStat;
+
+  constructor(stat: AuthStat) {
+    super(stat);
+    this.stat = stat;
+  }
 }
 
 /** A call whose header is sound; the reader stands at its arguments. */
@@ -62,7 +79,7 @@ export type Refusal =
   | { readonly kind: 'accepted'; readonly stat: 'GARBAGE_ARGS' };
 
 /** RFC 5531 §9, rpc_msg of type CALL. Faults: XdrError when it is no call, so that no answer could be matched to it. */
-export function readCall(reader: XdrReader, client: string): Call | { xid: number; refusal: Refusal } {
+export function readCall(reader: XdrReader, peer: Peer): Call | { xid: number; refusal: Refusal } {
   const xid = reader.u32();
   if (reader.u32() !== msg_type.CALL) throw new XdrError('not a call');
   if (reader.left < 16) return { xid, refusal: { kind: 'accepted', stat: 'GARBAGE_ARGS' } };
@@ -70,25 +87,44 @@ export function readCall(reader: XdrReader, client: string): Call | { xid: numbe
   const program = reader.u32();
   const version = reader.u32();
   const procedure = reader.u32();
-  const identity = readIdentity(reader, client);
+  const identity = readIdentity(reader, peer, procedure);
   if (typeof identity === 'string') return { xid, refusal: { kind: 'AUTH_ERROR', stat: identity } };
   return { xid, program, version, procedure, context: identity };
 }
 
-function readIdentity(reader: XdrReader, client: string): CallContext | AuthStat {
+/**
+ * An AUTH_SHORT is none that this server gave away, so the client is to send the whole credential again (RFC 5531, appendix A):
+ * that is AUTH_REJECTEDCRED, as for flavors that the server does not have (RPCSEC_GSS, AUTH_DH), whatever verifier they carry.
+ */
+function readIdentity(reader: XdrReader, peer: Peer, procedure: number): CallContext | AuthStat {
   const credential = readAuth(reader);
   if (credential === undefined) return 'AUTH_BADCRED';
+  const { flavor, body } = credential;
+  if (flavor === auth_flavor.AUTH_TLS) return refusalOfTls(body, procedure);
+  if (flavor !== auth_flavor.AUTH_NONE && flavor !== auth_flavor.AUTH_SYS) return 'AUTH_REJECTEDCRED';
   const verifier = readAuth(reader);
   if (verifier === undefined || verifier.flavor !== auth_flavor.AUTH_NONE) return 'AUTH_BADVERF';
-  if (credential.flavor === auth_flavor.AUTH_NONE) {
-    return { flavor: 'AUTH_NONE', uid: nobodyId, gid: nobodyId, groups: [], machine: noMachine, client };
+  const client = peer.address;
+  if (flavor === auth_flavor.AUTH_NONE) {
+    return {
+      flavor: 'AUTH_NONE',
+      uid: nobodyId,
+      gid: nobodyId,
+      groups: [],
+      machine: noMachine,
+      client,
+      peer,
+    };
   }
-  if (credential.flavor !== auth_flavor.AUTH_SYS) return 'AUTH_REJECTEDCRED';
-  const parms = attempt(() => authsys_parms.read(credential.body));
+  const parms = attempt(() => authsys_parms.read(body));
   if (parms === undefined) return 'AUTH_BADCRED';
   const { uid, gid, gids, machinename } = parms;
-  return { flavor: 'AUTH_SYS', uid, gid, groups: gids, machine: machinename, client };
+  return { flavor: 'AUTH_SYS', uid, gid, groups: gids, machine: machinename, client, peer };
 }
+
+/** RFC 9289 §4.1: the flavor is good for an empty probe by NULL, and rejected where TLS is not to be had. */
+const refusalOfTls = (body: XdrReader, procedure: number): AuthStat =>
+  body.left > 0 || procedure !== 0 ? 'AUTH_BADCRED' : 'AUTH_REJECTEDCRED';
 
 function readAuth(reader: XdrReader): { flavor: number; body: XdrReader } | undefined {
   return attempt(() => ({ flavor: reader.u32(), body: reader.nested(authBytesMax) }));

@@ -21,7 +21,7 @@ export class RpcServer {
   accept(transport: Transport): Connection | undefined {
     if (this.#isClosing || this.#connections.size >= this.#parts.limits.connectionsMax) {
       this.#parts.log.warn('nfs-connection-refused', {
-        client: transport.client,
+        client: transport.peer.address,
         connections: this.#connections.size,
       });
       transport.destroy();

@@ -5,6 +5,7 @@ import { defaultLimits, type ServerLimits } from './limits.ts';
 import { mount3Program, type Mounts } from './mount3.ts';
 import { nfs3Program } from './nfs3-program.ts';
 import type { Nfs3Program } from './nfs3.ts';
+import type { Peer } from './peer.ts';
 import { RpcServer } from './server.ts';
 import type { Transport } from './transport.ts';
 
@@ -95,7 +96,7 @@ const backlogBytesMin = 16_384;
 
 /** Collects the replies of one turn of the event loop and hands them to the kernel together. */
 class TcpTransport implements Transport {
-  readonly client: string;
+  readonly peer: Peer;
   readonly #socket: Socket;
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
@@ -105,7 +106,7 @@ class TcpTransport implements Transport {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.client = socket.remoteAddress ?? '';
+    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls: undefined };
   }
 
   get bytesQueued(): number {

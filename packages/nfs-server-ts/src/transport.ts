@@ -1,7 +1,8 @@
+import type { Peer } from './peer.ts';
+
 /** One byte stream to one peer. TCP is one; a simulation brings its own. */
 export interface Transport {
-  /** The peer's address without its port: who calls, as far as the network knows. */
-  readonly client: string;
+  readonly peer: Peer;
   /** Bytes that were sent and that the peer's side has not taken. */
   readonly bytesQueued: number;
   /** Sends in order. The bytes must not change afterwards. */

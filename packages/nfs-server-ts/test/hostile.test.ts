@@ -137,9 +137,11 @@ test('a peer that does not read holds up nobody else, and gets all its replies w
   for (const read of await Promise.all(reads)) assert.equal(Buffer.concat(read.data).equals(data), true);
 });
 
+const fakePeer = { address: 'fake', port: 0, tls: undefined };
+
 /** A connection without a network: what was sent is at hand, and the peer takes it when the test says so. */
 class FakeTransport implements Transport {
-  readonly client = 'fake';
+  readonly peer = fakePeer;
   readonly sent: Uint8Array[] = [];
   bytesQueued = 0;
   state: 'open' | 'paused' | 'ended' | 'destroyed' = 'open';
@@ -186,6 +188,7 @@ async function bench(
     groups: [],
     machine: new Uint8Array(0),
     client: '',
+    peer: fakePeer,
   } as const;
   const mounted = await mounts.mount(context, Buffer.from('/'));
   assert(mounted.status === 'MNT3_OK');

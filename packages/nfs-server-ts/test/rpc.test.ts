@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryBackend } from '../src/memory.ts';
 import { NFS_PROGRAM, type Nfs3Program } from '../src/nfs3.ts';
+import { AuthRefused } from '../src/rpc.ts';
 import { MOUNT_PROGRAM } from '../src/mount3.ts';
-import { encodeCall, framed, rootCredential, RpcFailure, type Credential } from './support/client.ts';
+import {
+  encodeCall,
+  framed,
+  rootCredential,
+  RpcFailure,
+  unchanged,
+  type Credential,
+} from './support/client.ts';
 import { serve } from './support/serve.ts';
 
 const words = (...values: number[]): Buffer => {
@@ -57,6 +65,31 @@ const refusals = [
     want: 'RPC_MISMATCH 2 2',
   },
   { name: 'AUTH_DH', call: Buffer.concat([nfs(0), words(3, 0, 0, 0)]), want: 'AUTH_ERROR 2' },
+  {
+    name: 'RPCSEC_GSS with the verifier of its own that each call of it has',
+    call: Buffer.concat([nfs(0), words(6, 8, 1, 2, 6, 4, 9)]),
+    want: 'AUTH_ERROR 2',
+  },
+  {
+    name: 'an AUTH_SHORT that nobody gave away',
+    call: Buffer.concat([nfs(0), words(2, 4, 77, 0, 0)]),
+    want: 'AUTH_ERROR 2',
+  },
+  {
+    name: 'a probe for TLS that is not there',
+    call: Buffer.concat([nfs(0), words(7, 0, 0, 0)]),
+    want: 'AUTH_ERROR 2',
+  },
+  {
+    name: 'AUTH_TLS on GETATTR',
+    call: Buffer.concat([nfs(1), words(7, 0, 0, 0)]),
+    want: 'AUTH_ERROR 1',
+  },
+  {
+    name: 'AUTH_TLS with a body',
+    call: Buffer.concat([nfs(0), words(7, 4, 0, 0, 0)]),
+    want: 'AUTH_ERROR 1',
+  },
   {
     name: 'an AUTH_SYS body that ends early',
     call: Buffer.concat([nfs(0), words(1, 4, 0, 0, 0)]),
@@ -115,6 +148,24 @@ test('a backend that fails unexpectedly ends the call in SYSTEM_ERR and is logge
   await assert.rejects(client.call('GETATTR', { object }), new RpcFailure('SYSTEM_ERR'));
   assert.deepEqual(logged, ['nfs-call-failed']);
   assert.equal((await client.call('ACCESS', { object, access: 1 })).status, 'NFS3_OK');
+});
+
+test('a backend that wants a stronger flavor refuses the call on the RPC level, and it is not replayed', async (context) => {
+  const { nfs: program, mounts } = memoryBackend();
+  let isRefusing = true;
+  const strict: Nfs3Program = {
+    ...program,
+    MKDIR: (call, args) =>
+      isRefusing ? Promise.reject(new AuthRefused('AUTH_TOOWEAK')) : program.MKDIR(call, args),
+  };
+  const { client, logged } = await serve(context, { nfs: strict, mounts });
+  const where = { dir: await client.root('/'), name: Buffer.from('d') };
+  const xid = client.rpc.nextXid();
+  const message = client.encode('MKDIR', { where, attributes: unchanged }, xid);
+  await assert.rejects(client.rpc.exchange(xid, message), new RpcFailure('AUTH_ERROR 5'));
+  isRefusing = false;
+  assert.equal(client.decode('MKDIR', await client.rpc.exchange(xid, message)).status, 'NFS3_OK');
+  assert.deepEqual(logged, []);
 });
 
 test('a backend whose answer cannot be encoded ends the call in SYSTEM_ERR, and the next answer is whole', async (context) => {

@@ -70,7 +70,8 @@ for (const client of ['localhost', '10.0.0.0/33', '10.0.0/8', '::/129', '']) {
     assert.throws(() => new Exports([rule({ clients: [client] })], listing), UsageError));
 }
 
-const call = { machine: new Uint8Array(0), client: '127.0.0.1' } as const;
+const peer = { address: '127.0.0.1', port: 700, tls: undefined };
+const call = { machine: new Uint8Array(0), client: '127.0.0.1', peer } as const;
 const root = { ...call, flavor: 'AUTH_SYS', uid: 0, gid: 0, groups: [0, 5] } as const;
 const user = { ...call, flavor: 'AUTH_SYS', uid: 7, gid: 8, groups: [0, 5] } as const;
 const nobody = { ...call, flavor: 'AUTH_NONE', uid: 65_534, gid: 65_534, groups: [] } as const;
