@@ -28,9 +28,31 @@ const netobj = opaque(netobjBytesMax);
 const caller_name = opaque(LM_MAXSTRLEN);
 
 /** `svid` and `state` are signed in the specification; here they are the same 32 bits as an unsigned number. */
-export const nlm4_holder = struct({ exclusive: bool, svid: u32, oh: netobj, l_offset: u64, l_len: u64 });
+export interface Nlm4Holder {
+  readonly exclusive: boolean;
+  readonly svid: number;
+  readonly oh: Uint8Array;
+  readonly l_offset: number;
+  readonly l_len: number;
+}
+export const nlm4_holder: Codec<Nlm4Holder> = struct({
+  exclusive: bool,
+  svid: u32,
+  oh: netobj,
+  l_offset: u64,
+  l_len: u64,
+});
+
 /** `l_len` 0: to the end of the file, wherever that will be. */
-export const nlm4_lock = struct({
+export interface Nlm4Lock {
+  readonly caller_name: Uint8Array;
+  readonly fh: Uint8Array;
+  readonly oh: Uint8Array;
+  readonly svid: number;
+  readonly l_offset: number;
+  readonly l_len: number;
+}
+export const nlm4_lock: Codec<Nlm4Lock> = struct({
   caller_name,
   fh: nfs_fh3,
   oh: netobj,
@@ -38,8 +60,6 @@ export const nlm4_lock = struct({
   l_offset: u64,
   l_len: u64,
 });
-export type Nlm4Holder = Decoded<typeof nlm4_holder>;
-export type Nlm4Lock = Decoded<typeof nlm4_lock>;
 
 export type Nlm4Testrply =
   | { readonly stat: 'NLM4_DENIED'; readonly holder: Nlm4Holder }
@@ -72,7 +92,14 @@ export const nlm4_unlockargs = struct({ cookie: netobj, alock: nlm4_lock });
 
 export const fsh4_mode = enumeration({ fsm_DN: 0, fsm_DR: 1, fsm_DW: 2, fsm_DRW: 3 });
 export const fsh4_access = enumeration({ fsa_NONE: 0, fsa_R: 1, fsa_W: 2, fsa_RW: 3 });
-export const nlm4_share = struct({
+export interface Nlm4Share {
+  readonly caller_name: Uint8Array;
+  readonly fh: Uint8Array;
+  readonly oh: Uint8Array;
+  readonly mode: Decoded<typeof fsh4_mode>;
+  readonly access: Decoded<typeof fsh4_access>;
+}
+export const nlm4_share: Codec<Nlm4Share> = struct({
   caller_name,
   fh: nfs_fh3,
   oh: netobj,

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { bool, enumeration, list, nothing, opaque, struct, u32 } from './codec.ts';
-import type { Codec, Decoded } from './codec.ts';
+import type { Codec } from './codec.ts';
 import type { Clock } from './environment.ts';
 import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
 
@@ -14,17 +14,44 @@ export type TransportName = keyof typeof transportNumbers;
 const RPCB_STRLEN = 128;
 const text = opaque(RPCB_STRLEN);
 /** RFC 1833 §3.1. `prot` is any number on the wire. */
-export const mapping = struct({ prog: u32, vers: u32, prot: u32, port: u32 });
+export interface Mapping {
+  readonly prog: number;
+  readonly vers: number;
+  readonly prot: number;
+  readonly port: number;
+}
+export const mapping: Codec<Mapping> = struct({ prog: u32, vers: u32, prot: u32, port: u32 });
+
 /** RFC 1833 §2.1. */
-export const rpcb = struct({ r_prog: u32, r_vers: u32, r_netid: text, r_addr: text, r_owner: text });
-const rpcb_entry = struct({
+export interface Rpcb {
+  readonly r_prog: number;
+  readonly r_vers: number;
+  readonly r_netid: Uint8Array;
+  readonly r_addr: Uint8Array;
+  readonly r_owner: Uint8Array;
+}
+export const rpcb: Codec<Rpcb> = struct({
+  r_prog: u32,
+  r_vers: u32,
+  r_netid: text,
+  r_addr: text,
+  r_owner: text,
+});
+
+interface RpcbEntry {
+  readonly r_maddr: Uint8Array;
+  readonly r_nc_netid: Uint8Array;
+  readonly r_nc_semantics: number;
+  readonly r_nc_protofmly: Uint8Array;
+  readonly r_nc_proto: Uint8Array;
+}
+const rpcb_entry: Codec<RpcbEntry> = struct({
   r_maddr: text,
   r_nc_netid: text,
   r_nc_semantics: u32,
   r_nc_protofmly: text,
   r_nc_proto: text,
 });
-type RpcbEntry = Decoded<typeof rpcb_entry>;
 
 /** A result that is one value and no struct. */
 export const bare = <T>(codec: Codec<T>): Codec<{ readonly value: T }> => ({
@@ -169,7 +196,7 @@ function rpcb4Rows(
 }
 
 /** RFC 1833 §2.2.1: empty when there is none. */
-function addressFor(registrations: readonly Registration[], wanted: Decoded<typeof rpcb>): Uint8Array {
+function addressFor(registrations: readonly Registration[], wanted: Rpcb): Uint8Array {
   const netid = Buffer.from(wanted.r_netid).toString('latin1');
   if (!isNetid(netid)) return Buffer.alloc(0);
   const family = netid.endsWith('6') ? 'v6' : 'v4';
@@ -194,7 +221,7 @@ const familiesOf = (host: string): readonly ('v4' | 'v6')[] =>
 const hostOf = (host: string, family: 'v4' | 'v6'): string =>
   host === '::' && family === 'v4' ? '0.0.0.0' : host;
 
-const rpcbsOf = ({ program, version, transport, host, port }: Registration): Decoded<typeof rpcb>[] =>
+const rpcbsOf = ({ program, version, transport, host, port }: Registration): Rpcb[] =>
   familiesOf(host).map((family) => ({
     r_prog: program,
     r_vers: version,

@@ -89,9 +89,10 @@ async function answer(
   datagram: Buffer,
   peer: RemoteInfo,
 ): Promise<void> {
-  const client = peer.address;
+  const { address: client, port } = peer;
+  const caller = { address: client, port, tls: undefined };
   try {
-    const parts = await dispatcher.answer(XdrReader.over(datagram), client, () => Promise.resolve());
+    const parts = await dispatcher.answer(XdrReader.over(datagram), caller, () => Promise.resolve());
     // A record mark is for streams.
     const reply = Buffer.concat(parts).subarray(markBytes);
     const fits = reply.length <= replyFactorMax * datagram.length;

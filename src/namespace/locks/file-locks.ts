@@ -130,7 +130,7 @@ export class FileLocks {
   /** Parts of the owner's ranges that lie in `range`. */
   ownIn(owner: string, range: ByteRange): readonly Held[] {
     return this.held
-      .filter((held) => held.owner === owner && overlaps(held, range))
+      .filter((held) => overlaps(held, range) && held.owner === owner)
       .map((held) => ({
         ...held,
         start: Math.max(held.start, range.start),

@@ -301,8 +301,9 @@ class LockTable implements Locks {
     // Who has reclaimed nothing must not come back after another start: its locks may be somebody else's from here on.
     const { former } = this.#clients;
     const silent = [...former].filter(([key]) => !this.#reclaimed.has(key)).map(([, client]) => client);
-    grace.ending ??= this.#clients.forget(silent).then(() => (this.#grace = undefined) ?? undefined);
+    grace.ending ??= this.#clients.forget(silent);
     await grace.ending;
+    this.#grace = undefined;
     return false;
   }
 

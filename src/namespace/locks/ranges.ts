@@ -12,9 +12,9 @@ export interface OwnedRange extends ByteRange {
 
 export const overlaps = (a: ByteRange, b: ByteRange): boolean => a.start < b.end && b.start < a.end;
 
-/** Two owners may share what both only read. */
+/** Two owners may share what both only read. Numbers first, texts last: a file may have thousands. */
 export const conflicts = (a: OwnedRange, b: OwnedRange): boolean =>
-  a.owner !== b.owner && (a.isExclusive || b.isExclusive) && overlaps(a, b);
+  overlaps(a, b) && (a.isExclusive || b.isExclusive) && a.owner !== b.owner;
 
 /** What is left of `from` outside of `cut`: nothing, one piece or two. */
 function without<R extends ByteRange>(from: R, cut: ByteRange): R[] {
@@ -29,21 +29,17 @@ function without<R extends ByteRange>(from: R, cut: ByteRange): R[] {
  * caller to know.
  */
 export function withRange<R extends OwnedRange>(ranges: readonly R[], taken: R): R[] {
-  let grown = taken;
-  const rest: R[] = [];
-  for (const range of ranges) {
-    const touches = range.start <= taken.end && taken.start <= range.end;
-    if (range.owner !== taken.owner || !touches) rest.push(range);
-    else if (range.isExclusive === taken.isExclusive) {
-      grown = {
-        ...grown,
-        start: Math.min(grown.start, range.start),
-        end: Math.max(grown.end, range.end),
-      };
-    } else rest.push(...without(range, taken));
-  }
-  rest.push(grown);
-  return rest;
+  const touches = (range: R): boolean =>
+    range.start <= taken.end && taken.start <= range.end && range.owner === taken.owner;
+  const touched = ranges.filter(touches);
+  if (touched.length === 0) return [...ranges, taken];
+  const alike = touched.filter(({ isExclusive }) => isExclusive === taken.isExclusive);
+  const pieces = touched
+    .filter(({ isExclusive }) => isExclusive !== taken.isExclusive)
+    .flatMap((range) => without(range, taken));
+  const start = Math.min(taken.start, ...alike.map((range) => range.start));
+  const end = Math.max(taken.end, ...alike.map((range) => range.end));
+  return [...ranges.filter((range) => !touches(range)), ...pieces, { ...taken, start, end }];
 }
 
 /** The ranges of a file when its owner gives `cut` back. */
@@ -52,4 +48,8 @@ export const withoutRange = <R extends OwnedRange>(
   owner: string,
   cut: ByteRange,
 ): R[] =>
-  ranges.flatMap((range) => (range.owner === owner && overlaps(range, cut) ? without(range, cut) : [range]));
+  ranges.some((range) => overlaps(range, cut) && range.owner === owner)
+    ? ranges.flatMap((range) =>
+        overlaps(range, cut) && range.owner === owner ? without(range, cut) : [range],
+      )
+    : [...ranges];
