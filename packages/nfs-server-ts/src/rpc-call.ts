@@ -144,7 +144,11 @@ function overTcp(
   { xid, message }: Message,
 ): Exchange {
   const socket = connect({ host, port, noDelay: true, ...(localAddress !== undefined && { localAddress }) });
-  const records = new RecordReader({ recordBytesMax: replyBytesMax, fragmentsMax });
+  const records = new RecordReader({
+    recordBytesMax: replyBytesMax,
+    ownBytesMax: replyBytesMax,
+    fragmentsMax,
+  });
   let isSent = false;
   const reply = new Promise<XdrReader>((resolve, reject) => {
     const fail = (failure?: Error): void =>
@@ -159,7 +163,7 @@ function overTcp(
       try {
         records.push(chunk);
         for (let record = records.next(); record !== undefined; record = records.next())
-          if (isReplyTo(xid, record)) resolve(record);
+          if (isReplyTo(xid, record.message)) resolve(record.message);
       } catch (failure) {
         fail(failure as Error);
       }

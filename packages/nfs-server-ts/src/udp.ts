@@ -92,7 +92,7 @@ async function answer(
   const { address: client, port } = peer;
   const caller = { address: client, port, tls: undefined };
   try {
-    const parts = await dispatcher.answer(XdrReader.over(datagram), caller, () => Promise.resolve());
+    const parts = await dispatcher.answer(XdrReader.over(datagram), caller, () => Promise.resolve(true));
     // A record mark is for streams.
     const reply = Buffer.concat(parts).subarray(markBytes);
     const fits = reply.length <= replyFactorMax * datagram.length;
