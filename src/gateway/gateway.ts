@@ -9,6 +9,7 @@ import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
+import { openGatewayLocks } from './open-locks.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
@@ -64,6 +65,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('access-log', () => accessLog.step());
     const { objects } = namespace;
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
+    const { files } = namespace;
+    const locks = await openGatewayLocks(scope, config, { kv, files, environment });
+    scheduler.start('locks', () => locks.locks.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
     observeQuotas(metrics, namespace.quotas);
@@ -71,7 +75,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
-    const nfs = open.own(await openNfsDoor(config, parts));
+    const nfs = open.own(await openNfsDoor(config, { ...parts, locks }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
