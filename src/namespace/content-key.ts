@@ -1,4 +1,5 @@
 import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
+import { Fault } from '../fault.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
@@ -18,6 +19,17 @@ export const contentOf = (
   encryption: Encryption | undefined,
   customerKey?: Uint8Array,
 ): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey).secret);
+
+/** Whether somebody without a customer's key can get at the content at all: the key is the ring's, and enabled. */
+export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encryption | undefined): boolean {
+  try {
+    if (encryption !== undefined) keyring.open(encryption, undefined);
+    return true;
+  } catch (failure) {
+    if (failure instanceof Fault && failure.subject === 'key') return false;
+    throw failure;
+  }
+}
 
 /** How a file that is made over NFS is encrypted: as its bucket says, in the transaction that makes it. */
 export async function encryptionOfNew(

@@ -141,7 +141,8 @@ export const createBucket = operation({
         throw new S3Error('BucketAlreadyExists', { members: { BucketName: bucket } });
       // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
       if (parts.region !== 'us-east-1') throw failure;
-      if (!isEnforced(parts, there)) await resetAcl(parts, there, acl);
+      const mayResetAcl = await context.access.may({ action: 's3:PutBucketAcl', bucket: there });
+      if (!isEnforced(parts, there) && mayResetAcl) await resetAcl(parts, there, acl);
     }
     return { headers: ['Location', `/${bucket}`] };
   },
