@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { jobCommands } from './jobs.ts';
 import { keyCommands } from './key.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   serve,
   status,
   audit,
+  ...jobCommands,
   ...keyCommands,
   ...userCommands,
   ...userPolicyCommands,

@@ -15,6 +15,7 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
+import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -54,7 +55,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, blobs, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment));
+    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -88,7 +89,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit };
+    const jobs = jobsOf(kv, scheduler);
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit, jobs };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

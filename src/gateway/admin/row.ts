@@ -7,6 +7,7 @@ import type { Time } from '../../environment.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
+import type { Jobs } from './jobs.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -22,6 +23,7 @@ export interface AdminSources {
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
   readonly audit: AuditTrail;
+  readonly jobs: Jobs;
 }
 
 /** What a call says, checked by the schemas of its row. */

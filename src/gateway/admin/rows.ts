@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
+import { jobRows } from './job-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
@@ -58,6 +59,7 @@ export const adminRows: readonly AdminRow[] = [
   metricsRow,
   getStatus,
   ...auditRows,
+  ...jobRows,
   ...keyRows,
   ...userRows,
   ...policyRows,
