@@ -93,6 +93,20 @@ export const BLOB_SCAN_LOG_MS = 2000;
 export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
 /** Reads, writes and flushes of the device under way: four blobs of the greatest size in single blocks. */
 export const DEVICE_REQUESTS_MAX = 65_536;
+/** Content in memory, in plain text, that reads over NFS share. */
+export const CONTENT_CACHE_BYTES_MAX = 96 << 20;
+/** What a frame there takes beside its bytes; an estimate. */
+export const CACHED_FRAME_OVERHEAD_BYTES = 512;
+/** Frames of 64 KiB that one read of the hot device brings there. */
+export const FRAMES_PER_LOAD_MAX = 16;
+/** Passes of the clock that a frame survives there without being read again. */
+export const FRAME_REUSES_MAX = 3;
+/** Frames that were there and are remembered by name: as many as there can be. */
+export const GHOST_FRAMES_MAX = 1_536;
+/** Memory of frames that nobody uses, kept for the next ones. */
+export const SLABS_IDLE_MAX = 128;
+/** Memory for sealed bytes on their way, kept for the next ones. */
+export const ROOMS_BYTES_MAX = 24 << 20;
 /** Batches of garbage that a blob that finds no space waits for, or steps of growth: millions of rows. */
 export const SPACE_ATTEMPTS_MAX = 65_536;
 

@@ -2,6 +2,7 @@ import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts'
 import { Fault } from '../fault.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import { plainFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
 import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
 import { configurationKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
@@ -9,9 +10,9 @@ import type { Parts } from './parts.ts';
 
 /** Content as its key makes it: every read and write of bytes of a file goes through this. */
 export const contentUnder = (
-  { blobs, cipher, environment }: Parts,
+  { blobs, cipher, environment, rooms }: Parts,
   secret: Uint8Array | undefined,
-): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment }, secret));
+): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment, rooms }, secret));
 
 /** The content of a file that needs no key, or one that the ring has. Fault('access-denied', 'key') for a customer's. */
 export const contentOf = (
@@ -29,6 +30,14 @@ export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encr
     if (failure instanceof Fault && failure.subject === 'key') return false;
     throw failure;
   }
+}
+
+/** Where memory takes the content of a file from. Fault('access-denied', 'key') for a customer's, which memory must not keep. */
+export function framesOf(parts: Parts, encryption: Encryption | undefined): FrameSource {
+  const { blobs, cipher, environment, rooms } = parts;
+  if (encryption === undefined) return plainFrames(blobs, rooms);
+  const { secret } = parts.keyring.open(encryption);
+  return sealedFrames({ blobs, cipher, environment, rooms }, secret);
 }
 
 /** How a file that is made over NFS is encrypted: as its bucket says, in the transaction that makes it. */

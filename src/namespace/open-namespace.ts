@@ -17,8 +17,7 @@ import { access, entries, lookup, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
-import { OpenFiles } from './open-files.ts';
-import type { Parts } from './parts.ts';
+import { partsOf, type Parts, type PartsGiven } from './parts.ts';
 import { read } from './read.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
@@ -45,23 +44,20 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(
-  given: Omit<Parts, 'files' | 'contentPins' | 'trail'>,
-): Promise<Namespace> {
+export async function openNamespace(given: Omit<PartsGiven, 'trail'>): Promise<Namespace> {
   await ensureRoot(given);
-  const trail = await Trail.open(given);
-  const parts: Parts = { ...given, files: new OpenFiles(), contentPins: new Map(), trail };
+  const parts = partsOf({ ...given, trail: await Trail.open(given) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
-    audit: trail,
+    audit: parts.trail,
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
-      await trail.close();
+      await parts.trail.close();
       await parts.kv.sync();
     },
   };
