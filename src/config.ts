@@ -160,6 +160,11 @@ export const configSchema = group({
       description:
         'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
     }),
+    publicAccessBlock: trueOrFalse({
+      default: 'true',
+      description:
+        'Give new buckets a public access block of all four settings, as AWS does since 2023: none becomes public by a policy or an ACL before its owner takes it away.',
+    }),
     signatureV2: trueOrFalse({
       default: 'true',
       description:

@@ -21,6 +21,8 @@ export const RETENTION_DAYS_MAX = 36_500;
 export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
+/** How often an operation starts again because others were faster, until whoever asked is told to come back. */
+export const CHANGE_ATTEMPTS_MAX = 64;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */

@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { jobCommands } from './jobs.ts';
 import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { roleCommands } from './role.ts';
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   serve,
   status,
   audit,
+  ...jobCommands,
   ...keyCommands,
   ...userCommands,
   ...userPolicyCommands,

@@ -17,6 +17,7 @@ import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
+import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -56,7 +57,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, blobs, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment));
+    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -94,7 +95,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit };
+    const jobs = jobsOf(kv, scheduler);
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit, jobs };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -59,6 +59,7 @@ export async function openS3Door(
     websiteDomains: config.s3.websiteDomains,
     accessLog,
     objectOwnership: config.s3.objectOwnership,
+    publicAccessBlock: config.s3.publicAccessBlock,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     groupOf: peerGroup,

@@ -7,6 +7,7 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import { Metrics } from '../../src/metrics.ts';
+import { noJobs } from '../gateway/admin/no-jobs.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -50,6 +51,7 @@ suite('terrace audit', () => {
       keyring: await memoryKeyring(),
       audit: trail,
       namespace: (await openWorld()).namespace,
+      jobs: noJobs,
     });
   });
   after(() => door.close());

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../audit/empty-trail.ts';
+import { noJobs } from '../gateway/admin/no-jobs.ts';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
@@ -18,6 +19,7 @@ suite('terrace key', () => {
     keyring = await memoryKeyring();
     door = await openAdmin({
       audit: emptyTrail,
+      jobs: noJobs,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

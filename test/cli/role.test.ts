@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../audit/empty-trail.ts';
+import { noJobs } from '../gateway/admin/no-jobs.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,6 +28,7 @@ suite('terrace role', () => {
     identities = await openMemoryIdentities(new MemoryEngine(), { clock: realClock() });
     door = await openAdmin({
       audit: emptyTrail,
+      jobs: noJobs,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

@@ -8,6 +8,7 @@ import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Access } from './access.ts';
+import type { Jobs } from './jobs.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -24,6 +25,7 @@ export interface AdminSources {
   readonly keyring: Keyring;
   readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
   readonly audit: AuditTrail;
+  readonly jobs: Jobs;
 }
 
 /** What a call says, checked by the schemas of its row. */

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
+import { jobRows } from './job-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
@@ -59,6 +60,7 @@ export const adminRows: readonly AdminRow[] = [
   metricsRow,
   getStatus,
   ...auditRows,
+  ...jobRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../../audit/empty-trail.ts';
+import { noJobs } from './no-jobs.ts';
 import { after, before, suite, test } from 'node:test';
 import type { KeyPair } from '../../../src/accounts/accounts.ts';
 import { realClock } from '../../../src/environment-real.ts';
@@ -30,6 +31,7 @@ suite('roles over the admin address', () => {
     await identities.accounts.create({ name: 'alice', key: alice });
     door = await openAdmin({
       audit: emptyTrail,
+      jobs: noJobs,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock, log: silent },
       metrics: new Metrics(),

@@ -2,6 +2,7 @@ import { openWorld } from '../../namespace/world.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../../audit/empty-trail.ts';
+import { noJobs } from './no-jobs.ts';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../../src/environment-real.ts';
@@ -37,6 +38,7 @@ suite('the admin address', () => {
   before(async () => {
     door = await openAdmin({
       audit: emptyTrail,
+      jobs: noJobs,
       address: { host: '127.0.0.1', port: 0 },
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],

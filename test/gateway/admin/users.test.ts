@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../../audit/empty-trail.ts';
+import { noJobs } from './no-jobs.ts';
 import { after, before, suite, test } from 'node:test';
 import { Ajv } from 'ajv';
 import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
@@ -27,6 +28,7 @@ suite('users over the admin address', () => {
     accounts = identities.accounts;
     door = await openAdmin({
       audit: emptyTrail,
+      jobs: noJobs,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
