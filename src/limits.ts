@@ -186,6 +186,8 @@ export const LOCK_CALL_MS_MAX = 5_000;
 export const LOCK_CALLS_MAX = 64;
 /** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
 export const LOCK_MESSAGES_MAX = 256;
+/** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
+export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
 /** Of an answer that `terrace locks` reads. */
 export const LOCKS_BYTES_MAX = 4_194_304;
 

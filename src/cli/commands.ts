@@ -6,6 +6,7 @@ import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { keyCommands } from './key.ts';
+import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   status,
   audit,
   ...keyCommands,
+  ...lockCommands,
   ...userCommands,
   ...userPolicyCommands,
   ...roleCommands,

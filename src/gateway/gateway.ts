@@ -92,7 +92,16 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit };
+    const sources = {
+      metrics,
+      status,
+      unready,
+      ...identities,
+      bucketsOf,
+      keyring,
+      audit,
+      locks: locks.locks,
+    };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -12,6 +12,7 @@ import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { noLocks } from '../namespace/locks/no-locks.ts';
 
 interface Shown {
   readonly events: readonly Readonly<Record<string, unknown>>[];
@@ -49,6 +50,7 @@ suite('terrace audit', () => {
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       audit: trail,
+      locks: noLocks,
     });
   });
   after(() => door.close());

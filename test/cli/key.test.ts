@@ -10,6 +10,7 @@ import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { noLocks } from '../namespace/locks/no-locks.ts';
 
 suite('terrace key', () => {
   let door: AdminDoor;
@@ -18,6 +19,7 @@ suite('terrace key', () => {
     keyring = await memoryKeyring();
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

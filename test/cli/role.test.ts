@@ -12,6 +12,7 @@ import { openMemoryIdentities, root, type MemoryIdentities } from '../accounts/m
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { noLocks } from '../namespace/locks/no-locks.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 const trust =
@@ -27,6 +28,7 @@ suite('terrace role', () => {
     identities = await openMemoryIdentities(new MemoryEngine(), { clock: realClock() });
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

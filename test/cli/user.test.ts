@@ -13,6 +13,7 @@ import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { noLocks } from '../namespace/locks/no-locks.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 const terrace = { TERRACE_ROOT_ACCESS_KEY: root.accessKey, TERRACE_ROOT_SECRET_KEY: root.secretKey };
@@ -25,6 +26,7 @@ suite('terrace user', () => {
     accounts = identities.accounts;
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

@@ -6,6 +6,7 @@ import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { Locks } from '../../namespace/locks/locks.ts';
 import type { Access } from './access.ts';
 import type { Status } from './status.ts';
 
@@ -22,6 +23,7 @@ export interface AdminSources {
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
   readonly audit: AuditTrail;
+  readonly locks: Pick<Locks, 'list' | 'release'>;
 }
 
 /** What a call says, checked by the schemas of its row. */

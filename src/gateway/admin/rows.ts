@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
 import { keyRows } from './key-rows.ts';
+import { lockRows } from './lock-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
@@ -58,6 +59,7 @@ export const adminRows: readonly AdminRow[] = [
   metricsRow,
   getStatus,
   ...auditRows,
+  ...lockRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

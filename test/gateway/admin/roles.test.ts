@@ -10,6 +10,7 @@ import { openMemoryIdentities, root, type MemoryIdentities } from '../../account
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
+import { noLocks } from '../../namespace/locks/no-locks.ts';
 
 const trust = {
   Version: '2012-10-17',
@@ -30,6 +31,7 @@ suite('roles over the admin address', () => {
     await identities.accounts.create({ name: 'alice', key: alice });
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock, log: silent },
       metrics: new Metrics(),

@@ -12,6 +12,7 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities } from '../../accounts/memory-accounts.ts';
 import { signedCall } from './signed-call.ts';
+import { noLocks } from '../../namespace/locks/no-locks.ts';
 
 const address = { host: '127.0.0.1', port: 9000 };
 const status: Status = {
@@ -36,6 +37,7 @@ suite('the admin address', () => {
   before(async () => {
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],

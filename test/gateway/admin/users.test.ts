@@ -14,6 +14,7 @@ import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
+import { noLocks } from '../../namespace/locks/no-locks.ts';
 
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
 const declared = { name: 'dora', accessKey: 'DORA-KEY', secretKey: 'the secret of dora', uid: 7, gid: 8 };
@@ -27,6 +28,7 @@ suite('users over the admin address', () => {
     accounts = identities.accounts;
     door = await openAdmin({
       audit: emptyTrail,
+      locks: noLocks,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
