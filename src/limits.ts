@@ -174,7 +174,7 @@ export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
 /** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
 export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
 export const LOCK_NOTICE_MS_MIN = 1_000;
-export const LOCK_NOTICES_PARALLEL_MAX = 16;
+export const LOCK_NOTICES_PARALLEL_MAX = 64;
 /** How often locks of removed files are looked for, and how many files a step looks at. */
 export const LOCK_SWEEP_MS = 60_000;
 export const LOCK_SWEEP_FILES = 256;

@@ -46,8 +46,8 @@ const rowsOf = (
     .filter(([name]) => name !== 'NULL')
     .map(([name, { number, args, result }]) => ({
       ...{ name: `${program} ${name}`, program, version, number },
-      args: args as unknown as Codec<unknown>,
-      result: result as unknown as Codec<unknown>,
+      args: args,
+      result: result,
     }));
 type Table = Parameters<typeof rowsOf>[2];
 const rows: readonly Row[] = [
