@@ -25,7 +25,10 @@ export interface LockNetwork {
 }
 
 /** Calls clients over the network; so many at a time, others wait. */
-export function openLockPeers({ clock, log: everything }: Environment, options: LockPeersOptions): LockNetwork {
+export function openLockPeers(
+  { clock, log: everything }: Environment,
+  options: LockPeersOptions,
+): LockNetwork {
   const { serverName, localAddress, portmapPort } = options;
   // Clients that are gone must not fill the log.
   const log = new LimitedLog(everything, clock, defaultLimits);
