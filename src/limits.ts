@@ -190,7 +190,7 @@ export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
 /** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
 export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
 export const LOCK_NOTICE_MS_MIN = 1_000;
-export const LOCK_NOTICES_PARALLEL_MAX = 16;
+export const LOCK_NOTICES_PARALLEL_MAX = 64;
 /** How often locks of removed files are looked for, and how many files a step looks at. */
 export const LOCK_SWEEP_MS = 60_000;
 export const LOCK_SWEEP_FILES = 256;
@@ -202,6 +202,8 @@ export const LOCK_CALL_MS_MAX = 5_000;
 export const LOCK_CALLS_MAX = 64;
 /** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
 export const LOCK_MESSAGES_MAX = 256;
+/** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
+export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
 /** Of an answer that `terrace locks` reads. */
 export const LOCKS_BYTES_MAX = 4_194_304;
 

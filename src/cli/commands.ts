@@ -8,6 +8,7 @@ import { renderCommandHelp, renderHelp } from './help.ts';
 import { jobCommands } from './jobs.ts';
 import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
+import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   audit,
   ...jobCommands,
   ...keyCommands,
+  ...lockCommands,
   ...userCommands,
   ...userPolicyCommands,
   ...roleCommands,

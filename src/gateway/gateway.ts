@@ -96,7 +96,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit, jobs };
+    const held = { audit, jobs, locks: locks.locks, namespace };
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

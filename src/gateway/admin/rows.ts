@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
 import { jobRows } from './job-rows.ts';
 import { keyRows } from './key-rows.ts';
+import { lockRows } from './lock-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
@@ -61,6 +62,7 @@ export const adminRows: readonly AdminRow[] = [
   getStatus,
   ...auditRows,
   ...jobRows,
+  ...lockRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

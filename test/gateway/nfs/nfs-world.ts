@@ -3,9 +3,10 @@ import { NfsClient } from 'nfs-server-ts/test/support/client';
 import type { ExportRule } from '../../../src/config.ts';
 import { realClock } from '../../../src/environment-real.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { openLockWorld } from './lock-world.ts';
+import { openLockWorld, type LockWorldOptions } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
 
 export interface NfsWorld {
@@ -17,7 +18,9 @@ export interface NfsWorld {
   readonly root: Uint8Array;
   readonly top: Uint8Array;
   /** Another start of the door over the same tree; a client of it. */
-  readonly restarted: (secret?: Uint8Array) => Promise<NfsClient>;
+  readonly restarted: (secret?: Uint8Array, engine?: MemoryEngine) => Promise<NfsClient>;
+  /** Upkeep of the locks of the last start. */
+  readonly steps: () => Promise<unknown>;
 }
 
 const loopback: ExportRule = {
@@ -31,18 +34,24 @@ const secretOfTest = Buffer.from('0123456789abcdef');
 export async function openNfs(
   context: TestContext,
   rules: readonly ExportRule[] = [loopback],
+  options: LockWorldOptions & { readonly portmap?: true } = {},
 ): Promise<NfsWorld> {
   const { namespace } = await openWorld();
   const { ino: bucket } = await namespace.objects.createBucket(s3, 'bucket');
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
-  const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
-    const locks = await openLockWorld(environment, namespace);
+  let steps: () => Promise<unknown> = () => Promise.resolve();
+  const open = async (
+    secret: Uint8Array,
+    engine = options.engine ?? new MemoryEngine(),
+  ): Promise<{ door: NfsDoor; client: NfsClient }> => {
+    const locks = await openLockWorld(environment, namespace, { ...options, engine });
+    steps = () => locks.locks.step();
     const parts = { files, objects, environment, observe: () => undefined, ...locks };
     const door = await serveNfs(parts, {
       ...{ host: '127.0.0.1', port: 0, rules, secret },
-      portmap: undefined,
+      portmap: options.portmap && { host: '127.0.0.1', port: 0 },
     });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
@@ -54,8 +63,8 @@ export async function openNfs(
   const { door, client } = await open(secretOfTest);
   const handleOf = async (path: string): Promise<Uint8Array> =>
     client.root(path).catch(() => new Uint8Array(0));
-  const restarted = async (secret: Uint8Array = secretOfTest): Promise<NfsClient> =>
-    (await open(secret)).client;
+  const restarted = async (secret: Uint8Array = secretOfTest, engine?: MemoryEngine): Promise<NfsClient> =>
+    (await open(secret, engine)).client;
   return {
     namespace,
     door,
@@ -64,6 +73,7 @@ export async function openNfs(
     root: await handleOf('/'),
     top: await handleOf('/bucket'),
     restarted,
+    steps: () => steps(),
   };
 }
 
