@@ -4,6 +4,7 @@ import { parseArguments } from './arguments.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { exportCommands } from './export.ts';
 import { keyCommands } from './key.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
@@ -37,6 +38,7 @@ const version: Command = {
 export const commands: readonly Command[] = [
   serve,
   status,
+  ...exportCommands,
   ...keyCommands,
   ...userCommands,
   ...userPolicyCommands,

@@ -2,7 +2,7 @@ import { TransformKind } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
-import { parseNetwork } from './address.ts';
+import { complaintAbout } from './export-complaint.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
@@ -149,19 +149,14 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin }: Config): v
     'name',
     roles.map(({ name }) => name),
   );
-  for (const rule of nfs.exports) for (const client of rule.clients) checkClient(client);
+  for (const [index, rule] of nfs.exports.entries()) {
+    const complaint = complaintAbout(rule);
+    if (complaint !== undefined) throw new UsageError(`nfs.exports.${index}: ${complaint}`);
+  }
 }
 
 function refuseTwins(noun: string, member: string, values: readonly string[]): void {
   const twin = values.find((value, index) => values.indexOf(value) < index);
   if (twin !== undefined)
     throw new UsageError(`${noun}s: ${member} "${twin}" is there twice: give each ${noun} its own`);
-}
-
-function checkClient(client: string): void {
-  try {
-    parseNetwork(client);
-  } catch (cause) {
-    throw new UsageError(`nfs.exports: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
+import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { startLifecycle } from './open-lifecycle.ts';
@@ -68,7 +69,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
-    const nfs = open.own(await openNfsDoor(config, parts));
+    const rules = await openExportRules(kv, config.nfs.exports);
+    const nfs = open.own(await openNfsDoor(config, { ...parts, rules }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
@@ -86,7 +88,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       steps: [...scheduler.states()],
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring };
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, exports: rules };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -6,8 +6,13 @@ import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
+import type { ExportRules } from '../exports/export-rules.ts';
+import { listedGroups, type GroupSource } from './nfs/groups.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
+import { Lookups } from './lookups.ts';
+import { systemGroups } from './system-groups.ts';
+import { systemNames } from './system-names.ts';
 import { AccessLog } from './s3/access-log.ts';
 import type { Layers } from './open-layers.ts';
 import { websiteOperation, type Observation } from './s3/door.ts';
@@ -75,13 +80,27 @@ export async function openS3Door(
 /** Serves NFSv3 and MOUNTv3 on one address. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics }: DoorParts,
+  { layers, environment, metrics, rules }: DoorParts & { readonly rules: ExportRules },
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
+  const { address, groups } = config.nfs;
+  const parts = { files, objects, environment, rules, observe: nfsObserver(metrics) };
+  const lookups = new Lookups(environment.clock);
   return serveNfs(
-    { files, objects, environment, observe: nfsObserver(metrics) },
-    { ...config.nfs.address, rules: config.nfs.exports, secret: layers.secret },
+    { ...parts, names: systemNames(lookups), groups: groupSource(config, lookups) },
+    { ...address, groupsFreshMs: groups.seconds * 1000, secret: layers.secret },
   );
+}
+
+function groupSource({ nfs: { groups } }: Config, lookups: Lookups): GroupSource | undefined {
+  switch (groups.source) {
+    case 'client':
+      return undefined;
+    case 'system':
+      return systemGroups(lookups);
+    case 'list':
+      return listedGroups(groups.users);
+  }
 }
 
 function s3Observer(metrics: Metrics): (observation: Observation) => void {

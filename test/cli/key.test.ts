@@ -6,6 +6,7 @@ import type { Keyring } from '../../src/keyring/keyring.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
@@ -24,6 +25,7 @@ suite('terrace key', () => {
       ...(await openMemoryIdentities(new MemoryEngine())),
       bucketsOf: async () => [],
       keyring,
+      exports: await memoryExports(),
     });
   });
   after(() => door.close());

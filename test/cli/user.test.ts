@@ -9,6 +9,7 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
@@ -31,6 +32,7 @@ suite('terrace user', () => {
       ...identities,
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      exports: await memoryExports(),
     });
   });
   after(() => door.close());

@@ -36,10 +36,15 @@ suite('settings', () => {
       {
         bucket: '*',
         clients: ['127.0.0.0/8', '::1/128'],
+        certificates: [],
         access: 'rw',
         squash: 'none',
         anonUid: 65_534,
         anonGid: 65_534,
+        secure: false,
+        sec: ['sys', 'tls', 'mtls'],
+        uids: [],
+        gids: [],
       },
     ]);
   });
@@ -85,6 +90,12 @@ suite('settings', () => {
     assert.deepEqual(load({}).config.users, []);
   });
 
+  test('a written export rule squashes root and wants privileged ports unless it says otherwise', () => {
+    const { config } = load({ yaml: 'nfs:\n  exports:\n    - { clients: [10.0.0.0/8] }' });
+    const { squash, secure, access } = config.nfs.exports[0]!;
+    assert.deepEqual([squash, secure, access], ['root', true, 'rw']);
+  });
+
   test('two loads share nothing', () => {
     (load({}).config.nfs.exports as unknown[]).length = 0;
     assert.equal(load({}).config.nfs.exports.length, 1);
@@ -123,7 +134,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 'nfs: 9000' },
-      want: 'nfs in terrace.yaml: this is a group with the settings address, exports',
+      want: 'nfs in terrace.yaml: this is a group with the settings address, groups, exports',
     },
     {
       given: { yaml: '- a' },
@@ -138,8 +149,8 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'nfs.exports.0.clients in terrace.yaml: write a list, for example [one, two]',
     },
     {
-      given: { yaml: 'nfs:\n  exports:\n    - { clients: [here] }' },
-      want: 'nfs.exports: "here" is not a network: write for example 10.0.0.0/8, fd00::/8 or 192.0.2.7',
+      given: { yaml: 'nfs:\n  exports:\n    - { clients: [10.0.0/8] }' },
+      want: 'nfs.exports.0: "10.0.0/8" is no client: write an address, a network like 10.0.0.0/8, a host name, a pattern like *.example.com, or * for everyone',
     },
     {
       given: { yaml: 'nfs:\n  exports:\n    - { clients: ["::1"], squash: some }' },

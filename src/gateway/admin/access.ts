@@ -66,9 +66,15 @@ export interface AdminQuestion {
   readonly peer: string;
 }
 
-/** Of a call about a user or a role; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
+/** Of a call about a user, a role or an export; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
 export const resourceOf = (params: unknown): string => {
-  const { name, role } = (params ?? {}) as { readonly name?: string; readonly role?: string };
+  const given = (params ?? {}) as {
+    readonly name?: string;
+    readonly role?: string;
+    readonly export?: string;
+  };
+  if (given.export !== undefined) return `arn:aws:terrace:::export/${given.export}`;
+  const { name, role } = given;
   const about = role === undefined ? name && `user/${name}` : `role/${role}`;
   return `arn:aws:terrace:::${about ?? '*'}`;
 };

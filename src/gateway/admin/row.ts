@@ -3,6 +3,7 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import type { Roles } from '../../accounts/roles.ts';
 import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
+import type { ExportRules } from '../../exports/export-rules.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Access } from './access.ts';
@@ -20,6 +21,7 @@ export interface AdminSources {
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
+  readonly exports: ExportRules;
 }
 
 /** What a call says, checked by the schemas of its row. */

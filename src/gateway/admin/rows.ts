@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { exportRows } from './export-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
@@ -56,6 +57,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...exportRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

@@ -1,12 +1,14 @@
 import { listen, type NfsServer } from 'nfs-server-ts/tcp';
 import type { Observer } from 'nfs-server-ts/dispatch';
-import type { ExportRule } from '../../config.ts';
 import type { Environment } from '../../environment.ts';
+import type { ExportRules } from '../../exports/export-rules.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
 import type { Closable } from '../../scope.ts';
 import { Exports } from './exports.ts';
+import { GroupBook, type GroupSource } from './groups.ts';
 import { fileSystemIdOf, fsidOf, Handles } from './handle.ts';
+import type { HostNames } from './host-names.ts';
 import { nfsMounts } from './mounts.ts';
 import { nfsProgram } from './program.ts';
 
@@ -16,6 +18,10 @@ export interface NfsParts {
   readonly files: FileTree;
   readonly objects: Pick<ObjectStore, 'buckets'>;
   readonly environment: Environment;
+  readonly rules: Pick<ExportRules, 'list'>;
+  readonly names: HostNames;
+  /** `undefined`: the groups that calls name are believed. */
+  readonly groups: GroupSource | undefined;
   /** Told of every answered call. */
   readonly observe: Observer;
 }
@@ -26,7 +32,8 @@ export interface NfsOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly rules: readonly ExportRule[];
+  /** How long a change of groups may take to be seen. */
+  readonly groupsFreshMs: number;
 }
 
 export interface NfsDoor extends Closable {
@@ -40,17 +47,18 @@ export interface NfsDoor extends Closable {
  * Faults: UsageError when a rule names a client that is no network.
  */
 export async function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
-  const { files, objects, environment, observe } = parts;
-  const exports = new Exports(options.rules, objects);
+  const { files, environment, observe } = parts;
+  const { clock, log } = environment;
+  const exports = new Exports({ ...parts, buckets: parts.objects, clock });
+  const groups = parts.groups && new GroupBook(parts.groups, { clock, freshMs: options.groupsFreshMs });
   const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
   const fsid = fsidOf(fileSystemIdOf(options.secret));
   const backend = {
-    nfs: nfsProgram({ files, handles, exports, fsid, writeVerifier }),
-    mounts: nfsMounts({ files, handles, exports }),
+    nfs: nfsProgram({ files, handles, exports, groups, fsid, writeVerifier }),
+    mounts: nfsMounts({ files, handles, exports, log }),
   };
   const { host, port } = options;
-  const { clock, log } = environment;
   return doorOf(await listen(backend, { host, port, clock, log, observe }));
 }
 

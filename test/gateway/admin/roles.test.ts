@@ -6,6 +6,7 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../../accounts/memory-accounts.ts';
+import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
@@ -36,6 +37,7 @@ suite('roles over the admin address', () => {
       ...identities,
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      exports: await memoryExports(),
     });
   });
   after(() => door.close());

@@ -1,3 +1,4 @@
+import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -38,6 +39,7 @@ suite('the admin address', () => {
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      exports: await memoryExports(),
       environment: {
         clock: realClock(),
         log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },

@@ -10,6 +10,7 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
+import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
@@ -33,6 +34,7 @@ suite('users over the admin address', () => {
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
       keyring: await memoryKeyring(),
+      exports: await memoryExports(),
     });
   });
   after(() => door.close());

@@ -1,17 +1,22 @@
 import type { TestContext } from 'node:test';
 import { NfsClient } from 'nfs-server-ts/test/support/client';
-import type { ExportRule } from '../../../src/config.ts';
+import type { ExportRule } from '../../../src/config/export-rule.ts';
 import { realClock } from '../../../src/environment-real.ts';
+import type { ExportRules } from '../../../src/exports/export-rules.ts';
+import type { GroupSource } from '../../../src/gateway/nfs/groups.ts';
+import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
+import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
 export interface NfsWorld {
   readonly namespace: Namespace;
   readonly door: NfsDoor;
   readonly client: NfsClient;
   readonly bucket: Ino;
+  readonly rules: ExportRules;
   /** Handles of `/` and `/bucket`. */
   readonly root: Uint8Array;
   readonly top: Uint8Array;
@@ -19,26 +24,32 @@ export interface NfsWorld {
   readonly restarted: (secret?: Uint8Array) => Promise<NfsClient>;
 }
 
-const loopback: ExportRule = {
-  ...{ bucket: '*', clients: ['127.0.0.0/8'], access: 'rw', squash: 'none' },
-  ...{ anonUid: 65_534, anonGid: 65_534 },
-};
-export const exportRule = (given: Partial<ExportRule>): ExportRule => ({ ...loopback, ...given });
+/** For this machine, from any port, with root as it is, unless told otherwise. */
+export const exportRule = (given: Partial<ExportRule>): ExportRule =>
+  ruleWith({ squash: 'none', secure: false, ...given });
+const loopback = exportRule({});
+/** Nobody has a name. */
+export const nameless: HostNames = { addressesOf: async () => [], namesOf: async () => [] };
 const secretOfTest = Buffer.from('0123456789abcdef');
 
 /** A namespace in memory with one bucket behind a real NFS door; all is closed when the test ends. */
 export async function openNfs(
   context: TestContext,
-  rules: readonly ExportRule[] = [loopback],
+  declared: readonly ExportRule[] = [loopback],
+  groups?: GroupSource,
 ): Promise<NfsWorld> {
+  const rules = await memoryExports(declared);
   const { namespace } = await openWorld();
   const { ino: bucket } = await namespace.objects.createBucket(s3, 'bucket');
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
   const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
-    const parts = { files, objects, environment, observe: () => undefined };
-    const door = await serveNfs(parts, { host: '127.0.0.1', port: 0, rules, secret });
+    const parts = {
+      ...{ files, objects, environment, rules, groups, names: nameless },
+      observe: () => undefined,
+    };
+    const door = await serveNfs(parts, { host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
       await client.close();
@@ -56,6 +67,7 @@ export async function openNfs(
     door,
     client,
     bucket,
+    rules,
     root: await handleOf('/'),
     top: await handleOf('/bucket'),
     restarted,
