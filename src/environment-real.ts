@@ -74,8 +74,26 @@ export const realRandom: Random = {
       if (value < fair) return value % bound;
     }
   },
-  bytes: (length) => randomBytes(length),
+  bytes: (length) => (length <= pooledBytesMax ? drawn(length) : randomBytes(length)),
 };
+
+/** Bytes drawn from the system at once: a call into it costs more than what keys and salts need. */
+const poolBytes = 4096;
+const pooledBytesMax = 64;
+const pool = { bytes: Buffer.alloc(0), used: 0 };
+
+/** What is handed out is wiped from the pool: nothing else may hold what becomes a key. */
+function drawn(length: number): Uint8Array {
+  if (pool.used + length > pool.bytes.length) {
+    pool.bytes = randomBytes(poolBytes);
+    pool.used = 0;
+  }
+  const piece = pool.bytes.subarray(pool.used, pool.used + length);
+  pool.used += length;
+  const taken = Uint8Array.prototype.slice.call(piece);
+  piece.fill(0);
+  return taken;
+}
 
 export interface LogOptions {
   readonly level: 'info' | 'warn' | 'error' | 'silent';

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 
 /** What the addon exports (native/bridge). Each part is described where its port is implemented. */
-export interface NativeAddon extends NativeDigests, NativeDevices, NativeSealing, NativeStores {}
+export interface NativeAddon
+  extends NativeDigests, NativeDevices, NativeErasure, NativeSealing, NativeStores {}
 
 /** native/bridge/src/digest.rs; used by src/workers/native.ts. */
 export interface NativeDigests {
@@ -45,6 +46,31 @@ export interface NativeDeviceHandle {
   completions(): Int32Array;
   grow(bytes: number): Promise<void>;
   close(): void;
+}
+
+/** native/bridge/src/erasure.rs; used by src/workers/native-erasure.ts. Results go into `targets`. */
+export interface NativeErasure {
+  erasureDecode(
+    shape: NativeShape,
+    present: Uint8Array,
+    sources: readonly Uint8Array[],
+    wanted: Uint8Array,
+    targets: readonly Uint8Array[],
+  ): boolean;
+  erasureDecodeElsewhere(
+    shape: NativeShape,
+    present: Uint8Array,
+    sources: readonly Uint8Array[],
+    wanted: Uint8Array,
+    targets: readonly Uint8Array[],
+  ): Promise<boolean>;
+  erasureVerify(shape: NativeShape, shards: readonly Uint8Array[]): boolean;
+  erasureVerifyElsewhere(shape: NativeShape, shards: readonly Uint8Array[]): Promise<boolean>;
+}
+
+export interface NativeShape {
+  readonly data: number;
+  readonly parity: number;
 }
 
 /** native/bridge/src/sealing.rs; used by src/workers/native-cipher.ts. Results go into `output`. */

@@ -74,6 +74,18 @@ suite('randomness', () => {
     });
   }
   test('bytes differ each time', () => assert.notDeepEqual(realRandom.bytes(16), realRandom.bytes(16)));
+
+  test('no bytes are given twice, however many and in whatever pieces they are drawn', () => {
+    const drawn = Array.from({ length: 3_000 }, (_, index) => realRandom.bytes(16 + (index % 64)));
+    assert(drawn.every((bytes, index) => bytes.length === 16 + (index % 64)));
+    const heads = new Set(drawn.map((bytes) => Buffer.from(bytes.subarray(0, 16)).toString('hex')));
+    assert.equal(heads.size, drawn.length);
+  });
+
+  test('bytes share no memory with others', () => {
+    const [one, other] = [realRandom.bytes(16), realRandom.bytes(16)];
+    assert.notEqual(one.buffer, other.buffer);
+  });
 });
 
 suite('the log', () => {

@@ -74,9 +74,17 @@ export async function bucket({ kv }: Pick<Parts, 'kv'>, name: string): Promise<B
   return bucketOf(kv, name);
 }
 
+/** Buckets by the very bytes of their rows: every request asks for one, and the store hands out the same bytes again. */
+const decoded = new WeakMap<Uint8Array, Bucket>();
+
 export async function bucketOf(reader: KvReader, name: string): Promise<Bucket | undefined> {
   const bytes = await reader.get(bucketKey(name));
-  return bytes === undefined ? undefined : { name, ...decodeBucket(bytes) };
+  if (bytes === undefined) return undefined;
+  const known = decoded.get(bytes);
+  if (known !== undefined) return known;
+  const found = { name, ...decodeBucket(bytes) };
+  decoded.set(bytes, found);
+  return found;
 }
 
 export async function buckets({ kv }: Pick<Parts, 'kv'>): Promise<readonly Bucket[]> {

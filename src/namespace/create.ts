@@ -5,6 +5,7 @@ import {
   attributesOf,
   currentInode,
   directoryAttributes,
+  ifStale,
   loadDirectory,
   loadNamed,
   loadWholeDirectory,
@@ -12,11 +13,12 @@ import {
 } from './attributes.ts';
 import { encryptionOfNew } from './content-key.ts';
 import { transactCopying } from './copying.ts';
-import { findPosix, nameToMake, printable, type Pair } from './find.ts';
+import { findPosix, isDot, isDotDot, nameToMake, printable, type Pair } from './find.ts';
 import { inodeKey } from './keys.ts';
 import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
 import type { AttributeWish, Created, CreateMode, SpecialFile, Place } from './file-tree.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
+import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
@@ -138,7 +140,7 @@ export async function create(
   const size = wish.size ?? 0;
   if (size > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', String(size));
   const createVerifier = mode.how === 'exclusive' ? Buffer.from(mode.verifier) : new Uint8Array(0);
-  try {
+  const make = async (): Promise<Created> => {
     const { inode, parent, edit } = await enter(parts, caller, place, async (at) => ({
       ...bornOf(parts, caller, { ...at, kind: 'file', wish }),
       size,
@@ -146,24 +148,32 @@ export async function create(
       encryption: await encryptionOfNew(parts, at.edit.tx, at.parent.bucket),
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
-  } catch (fault) {
-    if (!(fault instanceof Fault && fault.code === 'exists') || mode.how === 'guarded') throw fault;
-    return openExisting(parts, caller, place, { createVerifier, wish, fault });
-  }
+  };
+  return unlessOvertaken(() =>
+    make().catch((fault: unknown) => {
+      if (!(fault instanceof Fault && fault.code === 'exists') || mode.how === 'guarded') throw fault;
+      return openExisting(parts, caller, place, { createVerifier, wish, fault }).catch(ifStale);
+    }),
+  );
 }
 
-/** UNCHECKED opens what is there and may truncate it; EXCLUSIVE succeeds again for the same verifier (RFC 1813 §3.3.8). */
+/**
+ * UNCHECKED opens what is there and may truncate it; EXCLUSIVE succeeds again for the same verifier (RFC 1813 §3.3.8).
+ * `undefined`: it is there no longer.
+ */
 async function openExisting(
   parts: Parts,
   caller: Caller,
   { directory, name }: Place,
   { createVerifier, wish, fault }: { createVerifier: Uint8Array; wish: AttributeWish; fault: Fault },
-): Promise<Created> {
+): Promise<Created | undefined> {
   const [found, whole] = await parts.kv.transact('buffered', async (tx) => [
     await findPosix(tx, directory, name),
     await loadWholeDirectory(tx, directory),
   ]);
-  if (found === undefined) throw fault;
+  // `.` and `..` are no entries, and always there.
+  if (found === undefined && (isDot(name) || isDotDot(name))) throw fault;
+  if (found === undefined) return undefined;
   const inode = await currentInode(parts, found.dentry.ino);
   const isExclusive = createVerifier.length > 0;
   if (isExclusive && Buffer.compare(inode.createVerifier, createVerifier) !== 0) throw fault;

@@ -11,10 +11,11 @@ import {
 } from './attributes.ts';
 import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
-import { directoryKey, isDirectoryEntry, nameOfEntry, orderRange, ordinalOfKey } from './keys.ts';
+import { directoryKey, isDirectoryEntry, nameOfEntry, orderKey, orderRange, ordinalOfKey } from './keys.ts';
 import type { Attributes, Caller, Ino, Name, PosixName } from './namespace.ts';
 import type { DirectoryEntry, Place } from './file-tree.ts';
 import { parentOf } from './names.ts';
+import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
 import { decodeOrder, type Inode } from './records.ts';
@@ -26,15 +27,15 @@ export async function lookup(
   caller: Caller,
   { directory: ino, name }: Place,
 ): Promise<{ attributes: Attributes; directory: Attributes }> {
-  const directory = await loadDirectory(parts.kv, ino);
-  requireBits(caller, directory, EXECUTE);
-  const target = await targetOf(parts, directory, name);
-  if (target === undefined) throw new Fault('not-found', 'inode', printable(name));
-  const [found, whole] = await currentAttributes(parts, [target, ino]);
-  // Removed between the two reads: there is nothing of that name now.
-  if (found === undefined) throw new Fault('not-found', 'inode', printable(name));
-  if (whole === undefined) throw staleHandle(ino);
-  return { attributes: found, directory: whole };
+  return unlessOvertaken(async () => {
+    const directory = await loadDirectory(parts.kv, ino);
+    requireBits(caller, directory, EXECUTE);
+    const target = await targetOf(parts, directory, name);
+    if (target === undefined) throw new Fault('not-found', 'inode', printable(name));
+    const [found, whole] = await currentAttributes(parts, [target, ino]);
+    if (whole === undefined) throw staleHandle(ino);
+    return found === undefined ? undefined : { attributes: found, directory: whole };
+  });
 }
 
 async function targetOf({ kv }: Parts, directory: Inode, name: PosixName): Promise<Ino | undefined> {
@@ -132,6 +133,18 @@ async function orderPage(
   return [];
 }
 
+/** Of what has a place in the directory now: a name that was taken over since the page was read leads to another inode. */
+async function attributesAt(parts: Parts, parent: Ino, ordinal: number): Promise<Attributes | undefined> {
+  const key = orderKey(parent, ordinal);
+  const found = await unlessOvertaken(async () => {
+    const row = await parts.kv.get(key);
+    if (row === undefined) return 'gone';
+    const [attributes] = await currentAttributes(parts, [decodeOrder(row).ino]);
+    return attributes;
+  });
+  return found === 'gone' ? undefined : found;
+}
+
 async function mayClash({ kv }: Parts, ino: Ino): Promise<boolean> {
   const row = await kv.get(directoryKey(ino));
   return row !== undefined && decodeDirectory(row).clashes > 0;
@@ -149,7 +162,7 @@ async function named(
   );
   const found: DirectoryEntry[] = [];
   for (const [index, { ordinal, name, isDirectory }] of page.entries()) {
-    const attributes = all[index];
+    const attributes = all[index] ?? (await attributesAt(parts, parent, ordinal));
     // Removed since the page was read; or the marker of an explicit directory, which is the directory itself.
     if (attributes === undefined || (name.length === 0 && attributes.size === 0)) continue;
     const isClash =

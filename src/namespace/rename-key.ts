@@ -94,18 +94,19 @@ async function move(
     await keepUnder(change, inode, [source.entry, ...withoutName(inode, source.entry)]);
   await markDeleted(change, source);
   await dropNullVersion(change, target);
-  return enter(change, { ...named, createVerifier: verifierOf(request) }, target.entry);
+  const { ordinal } = replaced?.dentry ?? {};
+  return enter(change, { ...named, createVerifier: verifierOf(request), ordinal }, target.entry);
 }
 
 async function enter(
   change: KeyChange,
-  named: NamedInode & Pick<Inode, 'createVerifier'>,
+  named: NamedInode & Pick<Inode, 'createVerifier'> & { readonly ordinal: number | undefined },
   entry: EntryName,
 ): Promise<Inode> {
   const { parts, edit, rules } = change;
-  const { inode, createVerifier } = named;
+  const { inode, createVerifier, ordinal } = named;
   const beside = await pairOf(edit.tx, entry.parent, entry.name);
-  edit.add(entry.parent, entry.name, { ino: inode.ino, kind: inode.kind, beside });
+  edit.add(entry.parent, entry.name, { ino: inode.ino, kind: inode.kind, beside, ordinal });
   const left = { ...inode, names: withoutName(inode, named) };
   const versioned =
     rules.versioning === 'off' ? {} : sealedVersion(parts, rules, { now: edit.now, lock: undefined });

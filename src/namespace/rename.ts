@@ -81,7 +81,8 @@ async function move(change: KeyChange, request: Move): Promise<void> {
   const name: Name = replaced?.name ?? nameToMake(to.name);
   await edit.remove(source.ino, moving.name, moving.dentry);
   const beside = await pairOf(edit.tx, target.ino, name);
-  edit.add(target.ino, name, { ino: inode.ino, kind: inode.kind, beside });
+  const { ordinal } = replaced?.dentry ?? {};
+  edit.add(target.ino, name, { ino: inode.ino, kind: inode.kind, beside, ordinal });
   if (!isDirectory) await dropNullVersionOf(change, target.bucket, { parent: target.ino, name });
   const ctime = nextCtime(parts, inode, edit.now);
   const left = { ...inode, names: withoutName(inode, { parent: source.ino, name: moving.name }) };

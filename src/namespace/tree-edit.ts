@@ -27,6 +27,13 @@ interface DirectoryEdit {
   isGone: boolean;
 }
 
+interface Entry {
+  readonly ino: Ino;
+  readonly kind: Kind;
+  readonly beside: Pair;
+  readonly ordinal?: number | undefined;
+}
+
 /**
  * The changes of names of one transaction. Each directory is written once, when `finish` is called: by a merge, which
  * never conflicts, unless its counts had to be looked at.
@@ -45,14 +52,17 @@ export class TreeEdit {
     this.#nextOrdinal = nextId;
   }
 
-  /** Enters a name. `beside`: what is there under the same name, which is of the other kind if anything. */
-  add(parent: Ino, name: Name, { ino, kind, beside }: { ino: Ino; kind: Kind; beside: Pair }): void {
+  /**
+   * Enters a name. `beside`: what is there under the same name, which is of the other kind if anything. `ordinal`: the place of
+   * an entry of that name that this edit removed, so that a listing under way does not meet the name a second time.
+   */
+  add(parent: Ino, name: Name, { ino, kind, beside, ordinal }: Entry): void {
     const edit = this.#edit(parent);
     edit.entries += 1;
     if (kind === 'directory') edit.subdirectories += 1;
     if (beside.file !== undefined || beside.directory !== undefined) edit.clashes += 1;
     if (needsAliasRow(name)) this.tx.put(aliasKey(parent, digestOf(name)), name);
-    this.#put(parent, name, { ino, kind, ordinal: this.#nextOrdinal() });
+    this.#put(parent, name, { ino, kind, ordinal: ordinal ?? this.#nextOrdinal() });
   }
 
   /** Lets an entry lead to another inode of its kind of entry; it keeps its place in the directory. */

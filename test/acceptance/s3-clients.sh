@@ -8,7 +8,7 @@
 # PROGRAM is called as `PROGRAM --port PORT --export /BUCKET -- COMMAND…` and runs COMMAND in a mount of the export; the
 # part about NFS is left out without it. N is the size of the large object (100), NAME one of the clients above, or nfs.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+source "$(dirname "$0")/gateway.sh"
 
 client='' megabytes=100 only='awscli boto3 curl s3cmd rclone restic s3fs mc nfs'
 while [ $# -gt 0 ]; do
@@ -16,50 +16,13 @@ while [ $# -gt 0 ]; do
     --client) client=$2 ;;
     --megabytes) megabytes=$2 ;;
     --only) only=$2 ;;
-    *) echo "s3-clients: unknown option $1" >&2; exit 2 ;;
+    *) usage "$1" ;;
   esac
   shift 2
 done
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/s3-clients.XXXXXX")
-gateway='' fuse='' passed='' missing=''
-finish() {
-  status=$?
-  [ -z "$fuse" ] || fusermount -u "$work/s3fs" 2>/dev/null || true
-  [ -z "$gateway" ] || kill -9 "$gateway" 2>/dev/null || true
-  rm -rf --one-file-system "$work"
-  exit "$status"
-}
-trap finish EXIT
-step() { printf '\n== %s\n' "$*"; }
-fail() { echo "s3-clients: FAILED: $*" >&2; exit 1; }
-
-# Only what is said here decides: no proxies, no bundles of certificates and no settings of whoever runs this.
-unset AWS_CA_BUNDLE AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL http_proxy HTTP_PROXY all_proxy ALL_PROXY
-export AWS_ACCESS_KEY_ID=acceptance AWS_SECRET_ACCESS_KEY=acceptance-secret AWS_DEFAULT_REGION=us-east-1 AWS_PAGER=
-export AWS_CONFIG_FILE=$work/aws-config AWS_SHARED_CREDENTIALS_FILE=$work/aws-credentials
-export TERRACE_ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID TERRACE_ROOT_SECRET_KEY=$AWS_SECRET_ACCESS_KEY
-
-start() {
-  node dist/src/main.js serve --data "$work/data" --s3 127.0.0.1:0 --nfs 127.0.0.1:0 --admin 127.0.0.1:0 \
-    > "$work/out" 2> "$work/log" &
-  gateway=$!
-  for _ in $(seq 300); do
-    grep -q '^ready' "$work/out" && break
-    kill -0 "$gateway" 2>/dev/null || { cat "$work/out" "$work/log" >&2; fail 'the gateway did not start'; }
-    sleep 0.1
-  done
-  ready=$(grep '^ready' "$work/out") || fail 'the gateway was not ready within 30 s'
-  s3_port=$(sed -E 's/.*s3=http:\/\/[^ ]*:([0-9]+).*/\1/' <<< "$ready")
-  nfs_port=$(sed -E 's/.*nfs=[^ ]*:([0-9]+) .*/\1/' <<< "$ready")
-  export endpoint=http://127.0.0.1:$s3_port
-}
-s3() { aws --endpoint-url "$endpoint" s3 "$@"; }
-api() { aws --endpoint-url "$endpoint" --output text s3api "$@"; }
-sum() { sha256sum "$@" | cut -c1-64; }
-equal() { # WHAT GOT WANT
-  [ "$2" = "$3" ] || fail "$1: got '$2', want '$3'"
-}
+fuse='' passed='' missing=''
+cleanup() { [ -z "$fuse" ] || fusermount -u "$work/s3fs" 2>/dev/null || true; }
 same() { cmp "$1" "$2" || fail "$1 differs from $2"; }
 same_tree() { diff -r "$1" "$2" || fail "$1 differs from $2"; }
 refused() { # CODE COMMAND…: it must fail and say why
@@ -488,7 +451,7 @@ try_nfs() {
   api put-object-legal-hold --bucket edited --key held --legal-hold Status=ON > /dev/null
   locked=$(api list-object-versions --bucket edited --query "Versions[?Key!='folder/file'].[Key,VersionId,ETag]")
 
-  "$client" --port "$nfs_port" --export /edited -- sh -euc '
+  on_mount /edited '
     printf " one" >> folder/file
     printf "made here" > made
     sync folder/file made
@@ -555,9 +518,5 @@ for name in $only; do
   fi
 done
 
-step 'a clean stop'
-kill -TERM "$gateway"
-wait "$gateway" || fail "exit status $? on SIGTERM"
-gateway=''
-if grep '"level":\(50\|60\)' "$work/log"; then fail 'the gateway logged errors'; fi
+stop
 echo "s3-clients: passed:$passed; left out:${missing:- none}"

@@ -7,58 +7,19 @@
 # PROGRAM is called as `PROGRAM --port PORT --export /BUCKET -- COMMAND…` and runs COMMAND in a mount of the export.
 # DIR is a tree of some thousand files to copy (the project's node_modules), N how many files the renamed directory has.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+source "$(dirname "$0")/gateway.sh"
 
-client=mounted tree=$PWD/node_modules files=10000
+tree=$PWD/node_modules files=10000
 while [ $# -gt 0 ]; do
   case $1 in
     --client) client=$2 ;;
     --tree) tree=$(realpath "$2") ;;
     --files) files=$2 ;;
-    *) echo "two-doors: unknown option $1" >&2; exit 2 ;;
+    *) usage "$1" ;;
   esac
   shift 2
 done
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/two-doors.XXXXXX")
-gateway=
-trap 'status=$?; [ -z "$gateway" ] || kill -9 "$gateway" 2>/dev/null || true; rm -rf "$work"; exit $status' EXIT
-step() { printf '\n== %s\n' "$*"; }
-fail() { echo "two-doors: FAILED: $*" >&2; exit 1; }
-
-export AWS_ACCESS_KEY_ID=acceptance AWS_SECRET_ACCESS_KEY=acceptance-secret AWS_DEFAULT_REGION=us-east-1 AWS_PAGER=
-export TERRACE_ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID TERRACE_ROOT_SECRET_KEY=$AWS_SECRET_ACCESS_KEY
-
-start() { # on the same ports after the first time, as a service would
-  : > "$work/out"
-  node dist/src/main.js serve --data "$work/data" --s3 "127.0.0.1:${s3_port:-0}" --nfs "127.0.0.1:${nfs_port:-0}" \
-    --admin 127.0.0.1:0 > "$work/out" 2>> "$work/log" &
-  gateway=$!
-  for _ in $(seq 300); do
-    grep -q '^ready' "$work/out" && break
-    kill -0 "$gateway" 2>/dev/null || { cat "$work/out" "$work/log" >&2; fail 'the gateway did not start'; }
-    sleep 0.1
-  done
-  ready=$(grep '^ready' "$work/out") || fail 'the gateway was not ready within 30 s'
-  s3_port=$(sed -E 's/.*s3=http:\/\/[^ ]*:([0-9]+).*/\1/' <<< "$ready")
-  nfs_port=$(sed -E 's/.*nfs=[^ ]*:([0-9]+) .*/\1/' <<< "$ready")
-}
-crash() { # as power loss looks to the process
-  kill -9 "$gateway"
-  wait "$gateway" 2>/dev/null || true
-  start
-}
-s3() { aws --endpoint-url "http://127.0.0.1:$s3_port" s3 "$@"; }
-mounted() { # --port P --export E -- COMMAND…, with the kernel's own client
-  local at=$work/mount status=0
-  mkdir -p "$at"
-  mount -t nfs -o "vers=3,proto=tcp,port=$2,mountproto=tcp,mountport=$2,nolock" "127.0.0.1:$4" "$at"
-  shift 5
-  (cd "$at" && "$@") || status=$?
-  umount "$at"
-  return "$status"
-}
-on_mount() { "$client" --port "$nfs_port" --export /bucket -- sh -euc "$1" sh "${@:2}"; }
 sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
 step "a bucket, and a tree of $(find -L "$tree" -type f | wc -l) files into it with aws s3 sync"
@@ -68,12 +29,11 @@ s3 sync --only-show-errors "$tree" s3://bucket/tree
 crash
 
 step 'the same tree on the mount, after a crash: diff -r'
-on_mount 'diff -r "$1" tree && echo "no difference"' "$tree" || fail 'the mount differs from the source'
+on_mount /bucket 'diff -r "$1" tree && echo "no difference"' "$tree" || fail 'the mount differs from the source'
 
 step "git clone, cp -rL and tar x on the mount"
 tar -cf "$work/tree.tar" -C "$tree/.." "$(basename "$tree")"
-chmod 755 "$work"
-on_mount '
+on_mount /bucket '
   git -c safe.directory="*" clone -q --no-local "$1" clone
   git -C clone -c safe.directory="*" fsck --no-dangling
   mkdir unpacked
@@ -96,7 +56,7 @@ git -c safe.directory='*' clone -q "$work/back/clone/.git" "$work/again" 2>/dev/
 echo "$(wc -l < "$work/want") files have equal checksums"
 
 step "a directory of $files files is renamed on the mount, in one step, and S3 sees it at once"
-on_mount '
+on_mount /bucket '
   mkdir many
   i=0
   while [ $i -lt "$1" ]; do : > "many/f$i"; i=$((i + 1)); done
@@ -110,8 +70,5 @@ crash
 [ "$(s3 ls s3://bucket/moved/ | grep -c ' f[0-9]*$')" = "$files" ] || fail 'the rename was lost in a crash'
 echo "$files names under moved/, none under many/"
 
-step 'a clean stop'
-kill -TERM "$gateway"
-wait "$gateway" || fail "exit status $? on SIGTERM"
-gateway=
+stop
 echo 'two-doors: passed'

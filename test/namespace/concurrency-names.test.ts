@@ -237,3 +237,62 @@ test('a listing under way has each name that stays once, whatever is made and re
     const missed = stays.filter((name) => !found.includes(name));
     assert.deepEqual(missed, []);
   }));
+
+test('a listing shows every name once while new files take names over', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const directory = await makeDirectory(at, at.bucket.ino, 'd');
+    const names = Array.from({ length: 8 }, (_, index) => `f${index}`);
+    for (const name of names) await put(at, at.bucket, `d/${name}`, 'old');
+    const takeOver = async (name: string): Promise<void> => {
+      const made = place(directory, `new-${name}`);
+      await files.create(root, made, { mode: { how: 'guarded' }, wish: {} });
+      await files.rename(root, { from: made, to: place(directory, name) });
+      await put(at, at.bucket, `d/${name}`, 'put');
+    };
+    const seen: string[] = [];
+    const list = async (): Promise<void> => {
+      for (let [after, eof] = [0, false]; !eof;) {
+        const page = await files.entries(root, directory, { after, entriesMax: 3 });
+        seen.push(...page.entries.map(({ name }) => text(name)));
+        after = page.entries.at(-1)?.cookie ?? after;
+        ({ eof } = page);
+      }
+    };
+    await Promise.all([at.later(list), ...names.map((name) => at.later(() => takeOver(name)))]);
+    assert.deepEqual(
+      seen.filter((name) => !name.startsWith('new-')),
+      names,
+    );
+  }));
+
+test('a name that new files take over is found at every moment, and opens for whoever may make it', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const directory = await makeDirectory(at, at.bucket.ino, 'd');
+    await put(at, at.bucket, 'd/f', 'old');
+    const takeOver = async (name: string): Promise<void> => {
+      await files.create(root, place(directory, name), { mode: { how: 'guarded' }, wish: {} });
+      await files.rename(root, { from: place(directory, name), to: place(directory, 'f') });
+    };
+    const look = async (): Promise<void> => {
+      await files.lookup(root, place(directory, 'f'));
+      await files.create(root, place(directory, 'f'), { mode: { how: 'unchecked' }, wish: { size: 0 } });
+    };
+    const names = ['a', 'b', 'c', 'd'];
+    await Promise.all(
+      names.flatMap((name) => [at.later(() => takeOver(name)), at.later(look), at.later(look)]),
+    );
+  }));
+
+test('a file that anybody may make is made or opened, whoever removes it in between', () =>
+  races(async (at) => {
+    const { files } = at.namespace;
+    const directory = await makeDirectory(at, at.bucket.ino, 'd');
+    const make = async (): Promise<void> => {
+      await files.create(root, place(directory, 'f'), { mode: { how: 'unchecked' }, wish: { size: 0 } });
+    };
+    const remove = (): Promise<unknown> => faultOf(files.remove(root, place(directory, 'f')));
+    const both = [make, remove, make, remove, make, remove, make];
+    await Promise.all(both.map((one) => at.later<unknown>(one)));
+  }));

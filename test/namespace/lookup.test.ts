@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ino } from '../../src/namespace/namespace.ts';
-import type { DirectoryEntry } from '../../src/namespace/file-tree.ts';
+import type { DirectoryEntry, Place } from '../../src/namespace/file-tree.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, openWorld, put, root, text, user, type World } from './world.ts';
 
@@ -72,6 +72,25 @@ test('a file that is replaced keeps its cookie', async () => {
   const cookiesOf = (entries: readonly DirectoryEntry[]): readonly unknown[] =>
     entries.map(({ name, cookie }) => [text(name), cookie]);
   assert.deepEqual(cookiesOf(after), cookiesOf(before));
+});
+
+test('a name that a rename takes over keeps its cookie, so that a listing under way shows it once', async () => {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const { ino: directory } = await objects.createBucket(root, 'b');
+  const place = (name: string): Place => ({ directory, name: bytes(name) });
+  for (const name of ['file', 'other', 'new'])
+    await files.create(root, place(name), { mode: { how: 'guarded' }, wish: {} });
+  for (const name of ['d', 'another', 'e']) await files.makeDirectory(root, place(name), {});
+  const before = await all({ ...world, directory }, 10);
+  await files.rename(root, { from: place('new'), to: place('file') });
+  await files.rename(root, { from: place('e'), to: place('d') });
+  const after = await all({ ...world, directory }, 10);
+  const stayed = before.filter(({ name }) => !['new', 'e'].includes(text(name)));
+  assert.deepEqual(
+    after.map(({ name, cookie }) => [text(name), cookie]),
+    stayed.map(({ name, cookie }) => [text(name), cookie]),
+  );
 });
 
 test('dots lead to the directory itself and to the one above it', async () => {

@@ -127,7 +127,7 @@ export const plainFacet = (etag: string): ObjectFacet => ({
 
 /** PUT, as the S3 door does it. */
 export async function put(
-  world: Stack,
+  world: Pick<Stack, 'namespace'>,
   bucket: Bucket,
   key: string,
   body: string | Uint8Array,

@@ -2,5 +2,7 @@
 
 mod device;
 mod digest;
+mod elsewhere;
+mod erasure;
 mod kv;
 mod sealing;

@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod digest;
+pub mod erasure;
 pub mod kv;
 mod md5;
 pub mod sealing;

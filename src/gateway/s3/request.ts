@@ -49,8 +49,9 @@ export function parseRequest(
   const { method, body, peer } = http;
   const site = hostBucket(headers['host'], websiteDomains);
   const host = site ?? hostBucket(headers['host'], domains);
-  const at = { ...place(path, host), isVirtualHosted: host !== undefined, isWebsite: site !== undefined };
-  return { method, path, rawQuery, query, headers, ...at, body, peer };
+  const { bucket, key } = place(path, host);
+  const [isVirtualHosted, isWebsite] = [host !== undefined, site !== undefined];
+  return { method, path, rawQuery, query, headers, bucket, key, isVirtualHosted, isWebsite, body, peer };
 }
 
 /** Some clients send `http://host/path` (RFC 9112 §3.2.2). */
