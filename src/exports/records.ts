@@ -4,7 +4,7 @@ import type { KeyRange } from '../kv/kv.ts';
 import { prefixRange, tupleKey } from '../kv/tuple.ts';
 
 /** Table prefix: behind those of the key ring. */
-const table = 0x3c;
+const table = 0x3a;
 
 const VERSION = 1;
 
