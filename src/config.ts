@@ -28,6 +28,9 @@ const noId = 4_294_967_295;
 const ownerId = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: noId - 1, description }));
 
+const pemFile = (description: string) =>
+  Type.Optional(text({ placeholder: 'FILE', minLength: 1, defaultText: 'none', description }));
+
 const userGroups = group({
   uid: Type.Integer({ minimum: 0, maximum: noId - 1, description: 'User id.' }),
   groups: Type.Array(Type.Integer({ minimum: 0, maximum: noId - 1 }), {
@@ -153,6 +156,12 @@ export const configSchema = group({
         flag: false,
         description: 'Groups of users, for the source list; a user that is not in it has none but its own.',
       }),
+    }),
+    tls: group({
+      certificate: pemFile('Certificate of the server and those above it, PEM: clients may then use TLS (RFC 9289).'),
+      key: pemFile('Private key of that certificate.'),
+      authorities: pemFile('Certificates of those who sign the certificates of clients; none: clients show none.'),
+      revoked: pemFile('Lists of certificates of clients that were revoked.'),
     }),
     exports: Type.Array(exportRule, {
       default: [{ clients: ['127.0.0.0/8', '::1/128'], squash: 'none', secure: false }],

@@ -153,6 +153,8 @@ export const NFS_GROUPS_MAX = 1_024;
 export const NFS_GROUPS_USERS_CACHED_MAX = 4_096;
 /** How long known groups are good when nobody answers. */
 export const NFS_GROUPS_STALE_MS = 3_600_000;
+/** A file of certificates or keys: some hundred authorities, or a long list of revocations. */
+export const TLS_FILE_BYTES_MAX = 4_194_304;
 /** Users whose groups the config lists. */
 export const NFS_GROUPS_LISTED_MAX = 10_000;
 /** What the system says of one user: a line of the account database, or 1,024 ids. */

@@ -13,6 +13,21 @@ export function complaintAbout({ clients, certificates, sec, uids, gids }: Expor
   );
 }
 
+/** A rule that nobody could ever meet. */
+export function complaintAboutTls(
+  { sec }: ExportRule,
+  { certificate, authorities }: { readonly certificate?: string; readonly authorities?: string },
+): string | undefined {
+  if (
+    sec.includes('sys') ||
+    (certificate !== undefined && (sec.includes('tls') || authorities !== undefined))
+  )
+    return undefined;
+  return certificate === undefined
+    ? 'sec wants TLS, which is not set up: set nfs.tls.certificate and nfs.tls.key, or add sys'
+    : 'sec wants certificates of clients, which nobody could have: set nfs.tls.authorities, or add tls';
+}
+
 function wrongClient(client: string): string | undefined {
   try {
     parseClient(client);

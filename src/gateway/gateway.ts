@@ -9,6 +9,7 @@ import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
+import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
@@ -70,7 +71,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
     const rules = await openExportRules(kv, config.nfs.exports);
-    const nfs = open.own(await openNfsDoor(config, { ...parts, rules }));
+    const tls = await openNfsTls(config, { environment, scheduler });
+    const nfs = open.own(await openNfsDoor(config, { ...parts, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {

@@ -1,4 +1,5 @@
 import type { CallReport } from 'nfs-server-ts/dispatch';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import { procedures } from 'nfs-server-ts/nfs3';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -77,14 +78,19 @@ export async function openS3Door(
   });
 }
 
+export interface NfsDoorParts {
+  readonly rules: ExportRules;
+  readonly tls: TlsOptions | undefined;
+}
+
 /** Serves NFSv3 and MOUNTv3 on one address. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics, rules }: DoorParts & { readonly rules: ExportRules },
+  { layers, environment, metrics, rules, tls }: DoorParts & NfsDoorParts,
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
   const { address, groups } = config.nfs;
-  const parts = { files, objects, environment, rules, observe: nfsObserver(metrics) };
+  const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics) };
   const lookups = new Lookups(environment.clock);
   return serveNfs(
     { ...parts, names: systemNames(lookups), groups: groupSource(config, lookups) },

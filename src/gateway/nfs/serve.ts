@@ -1,4 +1,5 @@
 import { listen, type NfsServer } from 'nfs-server-ts/tcp';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import type { Observer } from 'nfs-server-ts/dispatch';
 import type { Environment } from '../../environment.ts';
 import type { ExportRules } from '../../exports/export-rules.ts';
@@ -22,6 +23,8 @@ export interface NfsParts {
   readonly names: HostNames;
   /** `undefined`: the groups that calls name are believed. */
   readonly groups: GroupSource | undefined;
+  /** `undefined`: calls come in clear text only. */
+  readonly tls: TlsOptions | undefined;
   /** Told of every answered call. */
   readonly observe: Observer;
 }
@@ -47,7 +50,7 @@ export interface NfsDoor extends Closable {
  * Faults: UsageError when a rule names a client that is no network.
  */
 export async function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
-  const { files, environment, observe } = parts;
+  const { files, environment, observe, tls } = parts;
   const { clock, log } = environment;
   const exports = new Exports({ ...parts, buckets: parts.objects, clock });
   const groups = parts.groups && new GroupBook(parts.groups, { clock, freshMs: options.groupsFreshMs });
@@ -59,7 +62,9 @@ export async function serveNfs(parts: NfsParts, options: NfsOptions): Promise<Nf
     mounts: nfsMounts({ files, handles, exports, log }),
   };
   const { host, port } = options;
-  return doorOf(await listen(backend, { host, port, clock, log, observe }));
+  return doorOf(
+    await listen(backend, { host, port, clock, log, observe, ...(tls !== undefined && { tls }) }),
+  );
 }
 
 const doorOf = (server: NfsServer): NfsDoor => ({

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import { NfsClient } from 'nfs-server-ts/test/support/client';
 import type { ExportRule } from '../../../src/config/export-rule.ts';
 import { realClock } from '../../../src/environment-real.ts';
@@ -36,7 +37,7 @@ const secretOfTest = Buffer.from('0123456789abcdef');
 export async function openNfs(
   context: TestContext,
   declared: readonly ExportRule[] = [loopback],
-  groups?: GroupSource,
+  { groups, tls }: { groups?: GroupSource; tls?: TlsOptions } = {},
 ): Promise<NfsWorld> {
   const rules = await memoryExports(declared);
   const { namespace } = await openWorld();
@@ -46,7 +47,7 @@ export async function openNfs(
   const { files, objects } = namespace;
   const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
     const parts = {
-      ...{ files, objects, environment, rules, groups, names: nameless },
+      ...{ files, objects, environment, rules, groups, tls, names: nameless },
       observe: () => undefined,
     };
     const door = await serveNfs(parts, { host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret });

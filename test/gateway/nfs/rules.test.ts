@@ -110,7 +110,7 @@ test('every procedure that names an owner is mapped', async (context) => {
 
 test('groups that this side knows open what those of the call would not', async (context) => {
   const groups = listedGroups([{ uid: 7, groups: [42] }]);
-  const { client, top, namespace, bucket } = await openNfs(context, [exportRule({})], groups);
+  const { client, top, namespace, bucket } = await openNfs(context, [exportRule({})], { groups });
   const caller = { uid: 0, gid: 0, groups: [], bypassesModes: false };
   await namespace.files.setAttributes(caller, bucket, { wish: { mode: 0o770, gid: 42 } });
   const make = async (uid: number, claimed: readonly number[], text: string): Promise<string> => {
