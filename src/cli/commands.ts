@@ -1,6 +1,7 @@
 import { didYouMean } from '../config/suggest.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { parseArguments } from './arguments.ts';
+import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
@@ -38,6 +39,7 @@ const version: Command = {
 export const commands: readonly Command[] = [
   serve,
   status,
+  audit,
   ...exportCommands,
   ...keyCommands,
   ...userCommands,

@@ -6,6 +6,7 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import { emptyTrail } from '../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { silent } from '../namespace/world.ts';
@@ -27,6 +28,7 @@ suite('terrace export', () => {
       ...(await openMemoryIdentities(new MemoryEngine(), { clock: realClock() })),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      audit: emptyTrail,
       exports,
     });
   });

@@ -134,7 +134,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 'nfs: 9000' },
-      want: 'nfs in terrace.yaml: this is a group with the settings address, groups, exports',
+      want: 'nfs in terrace.yaml: this is a group with the settings address, groups, tls, exports',
     },
     {
       given: { yaml: '- a' },
@@ -151,6 +151,28 @@ suite('mistakes in settings are one sentence each', () => {
     {
       given: { yaml: 'nfs:\n  exports:\n    - { clients: [10.0.0/8] }' },
       want: 'nfs.exports.0: "10.0.0/8" is no client: write an address, a network like 10.0.0.0/8, a host name, a pattern like *.example.com, or * for everyone',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { certificate: a.pem } }' },
+      want: 'nfs.tls.certificate and nfs.tls.key belong together: set both or none',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { authorities: a.pem } }' },
+      want: 'nfs.tls.authorities is for TLS: set nfs.tls.certificate and nfs.tls.key, too',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { certificate: a, key: b, revoked: c } }' },
+      want: 'nfs.tls.revoked is about certificates of clients: set nfs.tls.authorities, too',
+    },
+    {
+      given: { yaml: 'nfs: { exports: [{ clients: ["*"], sec: [tls] }] }' },
+      want: 'nfs.exports.0: sec wants TLS, which is not set up: set nfs.tls.certificate and nfs.tls.key, or add sys',
+    },
+    {
+      given: {
+        yaml: 'nfs: { tls: { certificate: a, key: b }, exports: [{ clients: ["*"], sec: [mtls] }] }',
+      },
+      want: 'nfs.exports.0: sec wants certificates of clients, which nobody could have: set nfs.tls.authorities, or add tls',
     },
     {
       given: { yaml: 'nfs:\n  exports:\n    - { clients: ["::1"], squash: some }' },

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { auditRows } from './audit-rows.ts';
 import { exportRows } from './export-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
@@ -57,6 +58,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...auditRows,
   ...exportRows,
   ...keyRows,
   ...userRows,

@@ -4,18 +4,21 @@ import type { Caller } from '../../namespace/namespace.ts';
 import type { GroupBook } from './groups.ts';
 import { idMapOf } from './id-map.ts';
 
-type Claimed = Pick<CallContext, 'flavor' | 'uid' | 'gid' | 'groups'>;
+type Claimed = Pick<CallContext, 'flavor' | 'uid' | 'gid' | 'groups' | 'client'>;
 
 /** Who the caller is under a rule, in ids of this side. What is squashed is what the client says; then ids are mapped. */
 export function callerUnder(rule: ExportRule, claimed: Claimed): Caller {
   const { anonUid, anonGid, squash } = rule;
-  if (isAnonymous(rule, claimed)) return { uid: anonUid, gid: anonGid, groups: [], bypassesModes: false };
   const { uid, gid, groups } = claimed;
+  const client = { address: claimed.client, uid };
+  if (isAnonymous(rule, claimed))
+    return { uid: anonUid, gid: anonGid, groups: [], bypassesModes: false, client };
   const map = idMapOf(rule);
   const uidHere = map?.uid.toServer(uid) ?? uid;
   const gidHere = map?.gid.toServer(gid) ?? gid;
   const groupsHere = map === undefined ? groups : groups.map((group) => map.gid.toServer(group));
-  if (squash === 'none') return { uid: uidHere, gid: gidHere, groups: groupsHere, bypassesModes: false };
+  if (squash === 'none')
+    return { uid: uidHere, gid: gidHere, groups: groupsHere, bypassesModes: false, client };
   // Root of this side is squashed as well: a map must not be a way round.
   const isRoot = (index: number): boolean => groups[index] === 0 || groupsHere[index] === 0;
   return {
@@ -25,6 +28,7 @@ export function callerUnder(rule: ExportRule, claimed: Claimed): Caller {
       ? groupsHere.filter((_, index) => !isRoot(index))
       : groupsHere,
     bypassesModes: false,
+    client,
   };
 }
 

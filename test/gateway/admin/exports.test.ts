@@ -5,6 +5,7 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
+import { emptyTrail } from '../../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { silent } from '../../namespace/world.ts';
@@ -25,6 +26,7 @@ suite('exports over the admin address', () => {
       ...(await openMemoryIdentities(new MemoryEngine(), { clock })),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      audit: emptyTrail,
       exports: await memoryExports([declared]),
     });
   });

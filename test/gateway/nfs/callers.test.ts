@@ -9,9 +9,10 @@ import { ruleWith } from '../../exports/memory-exports.ts';
 import { TestClock } from '../../namespace/world.ts';
 
 const rule = (given: Parameters<typeof ruleWith>[0]) => ruleWith({ anonUid: 99, anonGid: 98, ...given });
-const root = { flavor: 'AUTH_SYS', uid: 0, gid: 0, groups: [0, 5] } as const;
-const user = { flavor: 'AUTH_SYS', uid: 7, gid: 8, groups: [0, 5] } as const;
-const nobody = { flavor: 'AUTH_NONE', uid: 65_534, gid: 65_534, groups: [] } as const;
+const client = '10.0.0.1';
+const root = { client, flavor: 'AUTH_SYS', uid: 0, gid: 0, groups: [0, 5] } as const;
+const user = { client, flavor: 'AUTH_SYS', uid: 7, gid: 8, groups: [0, 5] } as const;
+const nobody = { client, flavor: 'AUTH_NONE', uid: 65_534, gid: 65_534, groups: [] } as const;
 const map = { uids: [{ client: 0, server: 1000, count: 10 }], gids: [{ client: 5, server: 0, count: 1 }] };
 const cases = [
   {
@@ -59,7 +60,11 @@ const cases = [
 ] as const;
 for (const { name, given, as, want } of cases) {
   test(`squash: ${name}`, () =>
-    assert.deepEqual(callerUnder(rule(given as never), as), { ...want, bypassesModes: false }));
+    assert.deepEqual(callerUnder(rule(given as never), as), {
+      ...want,
+      bypassesModes: false,
+      client: { address: client, uid: as.uid },
+    }));
 }
 
 test('a mapped id comes back as what it was, whatever the ranges, and others stay', () => {
