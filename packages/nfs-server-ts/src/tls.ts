@@ -51,8 +51,8 @@ export interface Secured {
 
 /**
  * TLS 1.3 for connections that ask for it (RFC 9289 §5). Clients may stay anonymous or show a certificate; one that shows a
- * certificate which is not good, or does not speak `sunrpc` (§8.1), is not served. Sessions are not resumed, so that every
- * connection is judged by what holds when it begins.
+ * certificate which is not good is not served. Nor is one that wants another protocol than `sunrpc` (ALPN); one that names none is,
+ * because Linux (tlshd 1.4) does not. Sessions are not resumed, so that every connection is judged by what holds when it begins.
  */
 export class RpcTls {
   readonly #handshakeMsMax: number;
@@ -146,9 +146,8 @@ export class RpcTls {
 const endOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string =>
   `${remoteAddress} ${remotePort}`;
 
-/** Throws when the peer did not say what it wants of TLS, or shows a certificate that nobody trusted signed. */
+/** Throws when the peer shows a certificate that nobody trusted signed. */
 function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
-  if (socket.alpnProtocol !== ALPN) throw new Error('the peer does not name the protocol sunrpc');
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   if (!socket.authorized) throw new Error(`the peer's certificate is not good: ${socket.authorizationError}`);

@@ -118,7 +118,6 @@ const refused: readonly { name: string; options: ConnectionOptions; reason: RegE
     options: showing(certificates.revoked),
     reason: /CERT_REVOKED/,
   },
-  { name: 'without ALPN', options: { ...trusting, ALPNProtocols: [] }, reason: /sunrpc/ },
   { name: 'with another protocol', options: { ...trusting, ALPNProtocols: ['h2'] }, reason: /./ },
   {
     name: 'with TLS 1.2',
@@ -143,6 +142,19 @@ for (const { name, options, reason } of refused) {
     assert.match((reasons[0] as { reason: string }).reason, reason);
   });
 }
+
+test('a client that names no protocol is served, as Linux names none', async (context) => {
+  const client = await (await serveTls(context)).connectTls({ ...trusting, ALPNProtocols: [] });
+  await client.null();
+});
+
+test('calls that came before the peer ended its side are answered through TLS as well', async (context) => {
+  const client = await (await serveTls(context)).connectTls();
+  const object = await client.root('/');
+  const answers = Array.from({ length: 20 }, () => client.call('GETATTR', { object }));
+  client.rpc.socket.end();
+  for (const { status } of await Promise.all(answers)) assert.equal(status, 'NFS3_OK');
+});
 
 test('a server that trusts no authority asks for no certificate and believes none', async (context) => {
   const given = { ...identity, authorities: undefined, revoked: undefined };
