@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import * as certificates from 'nfs-server-ts/test/support/certificates';
-import { NfsClient, RpcClient, RpcFailure } from 'nfs-server-ts/test/support/client';
+import { NfsClient, RpcClient, type RpcFailure } from 'nfs-server-ts/test/support/client';
 import type { Config } from '../../src/config.ts';
 import type { Environment, Log } from '../../src/environment.ts';
 import { openNfsTls } from '../../src/gateway/open-nfs-tls.ts';
@@ -80,6 +80,8 @@ test('clear text, TLS and a client certificate get as far as the rules let them'
   await rules.put('r', exportRule({ access: 'none' }));
   await rules.put('s', exportRule({ certificates: ['*.lab.example'], squash: 'all', anonUid: 1234 }));
   assert.deepEqual(await all(), ['NFS3ERR_ACCES', 'NFS3ERR_ACCES', 'NFS3_OK']);
+  await rules.put('s', exportRule({ bucket: 'bucket', certificates: ['*.lab.example'] }));
+  assert.deepEqual(await all(), ['AUTH_ERROR 5', 'AUTH_ERROR 5', 'NFS3_OK']);
   const events = logged.filter(([event]) => event === 'nfs.tls').map(([, fields]) => fields);
   assert.equal(events.length, 2);
   assert.deepEqual((events[1] as { names: unknown }).names, ['node1.lab.example', '127.0.0.9']);

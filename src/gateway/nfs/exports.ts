@@ -36,16 +36,20 @@ interface Client {
   readonly from: readonly NamedRule[];
   /** On the monotonic clock: names of hosts may have changed then. */
   readonly until: number;
-  /** The rules that fit, the most specific one of each bucket first. */
+  /** The rules that fit but perhaps for their certificates, the most specific one of each bucket first. */
   readonly rules: readonly ExportRule[];
-  readonly byBucket: Map<Ino, ExportRule | undefined>;
+  readonly byBucket: Map<Ino, Verdict>;
 }
+
+/** What rules say of a bucket to one client; 'too-weak': a certificate that it has not shown might help. */
+type Verdict = ExportRule | 'too-weak' | undefined;
 
 /**
  * Who may do what in which bucket. A rule fits when its bucket, its clients and its certificates do; of those that fit, the most
  * specific one holds: one that names the bucket before `*`, then one that names certificates, then the one that names
  * the client most closely (exports(5)); among equals one made at run time before the config, then the earlier one. If none fits,
- * nothing is allowed. What was found of a client is kept until rules change, or for as long as names of hosts are.
+ * nothing is allowed; nor by a rule for `*` where one that names the bucket would fit but for its certificates. What was found of a
+ * client is kept until rules change, or for as long as names of hosts are.
  */
 export class Exports {
   readonly #parts: ExportsParts;
@@ -71,15 +75,16 @@ export class Exports {
     return this.#mapsIds;
   }
 
-  /** The rule for a bucket by inode number, 0 being the root; `undefined`: no access. */
+  /**
+   * The rule for a bucket by inode number, 0 being the root; `undefined`: no access. Faults: AuthRefused('AUTH_TOOWEAK') where a
+   * certificate might give some.
+   */
   async rule(peer: Peer, bucket: Ino): Promise<ExportRule | undefined> {
     const client = this.#known(peer) ?? (await this.#find(peer));
-    if (client.byBucket.has(bucket)) return client.byBucket.get(bucket);
-    const name = bucket === ROOT_BUCKET ? '*' : await this.#nameOf(bucket);
-    if (name === undefined) return undefined;
-    const rule = effective(client.rules.find((it) => isFor(it, name)));
-    remember(client.byBucket, { key: bucket, value: rule, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
-    return rule;
+    const known = client.byBucket.get(bucket);
+    const verdict = known === undefined ? await this.#judge(peer, client, bucket) : known;
+    if (verdict === 'too-weak') throw new AuthRefused('AUTH_TOOWEAK');
+    return verdict;
   }
 
   /**
@@ -90,7 +95,7 @@ export class Exports {
     { address }: Pick<Peer, 'address'>,
     bucket: string | undefined,
   ): Promise<ExportRule | undefined> {
-    const fitting = await this.#fitting(address, () => true);
+    const fitting = await this.#fitting(address);
     const decides = ({ access, certificates }: ExportRule): boolean =>
       access !== 'none' || certificates.length === 0;
     return effective(fitting.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
@@ -132,18 +137,29 @@ export class Exports {
 
   async #find(peer: Peer): Promise<Client> {
     const from = this.#parts.rules.list();
-    const rules = await this.#fitting(peer.address, (rule) => isShown(rule, peer));
+    const rules = await this.#fitting(peer.address);
     const until = this.#parts.clock.monotonic() + NFS_HOST_NAMES_FRESH_MS;
-    const client = { from, until, rules, byBucket: new Map<Ino, ExportRule | undefined>() };
+    const client = { from, until, rules, byBucket: new Map<Ino, Verdict>() };
     this.#clients.set(peer, client);
     return client;
   }
 
-  async #fitting(address: string, isShownTo: (rule: ExportRule) => boolean): Promise<readonly ExportRule[]> {
+  async #judge(peer: Peer, { rules, byBucket }: Client, bucket: Ino): Promise<Verdict> {
+    const name = bucket === ROOT_BUCKET ? '*' : await this.#nameOf(bucket);
+    if (name === undefined) return undefined;
+    const verdict = verdictOf(
+      rules.filter((rule) => isFor(rule, name)),
+      peer,
+    );
+    remember(byBucket, { key: bucket, value: verdict, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
+    return verdict;
+  }
+
+  async #fitting(address: string): Promise<readonly ExportRule[]> {
     const plain = plainAddress(address);
     const ranked: { readonly rule: ExportRule; readonly rank: readonly number[] }[] = [];
     for (const [index, { rule, clients }] of this.#prepare().entries()) {
-      if (plain === '' || !isShownTo(rule)) continue;
+      if (plain === '') continue;
       const closeness = await clients.rank(plain, this.#nameBook);
       if (closeness === undefined) continue;
       const rank = [Number(rule.bucket !== '*'), Number(rule.certificates.length > 0), closeness, -index];
@@ -166,6 +182,16 @@ export class Exports {
 const isFor = ({ bucket }: ExportRule, name: string): boolean => bucket === '*' || bucket === name;
 const effective = (rule: ExportRule | undefined): ExportRule | undefined =>
   rule?.access === 'none' ? undefined : rule;
+
+/** `rules` are for one bucket, the most specific one first. */
+function verdictOf(rules: readonly ExportRule[], peer: Peer): Verdict {
+  const rule = rules.find((it) => isShown(it, peer));
+  const hidden = rules.find((it) => it.access !== 'none' && !isShown(it, peer));
+  const isAbove =
+    hidden !== undefined && (rule === undefined || (rule.bucket === '*' && hidden.bucket !== '*'));
+  return isAbove ? 'too-weak' : effective(rule);
+}
+
 const isShown = ({ certificates }: ExportRule, { tls }: Peer): boolean =>
   certificates.length === 0 || hasCertificate(certificates, tls?.certificate);
 

@@ -202,8 +202,9 @@ const certificates: readonly { wanted: string; want: boolean }[] = [
 for (const { wanted, want } of certificates) {
   test(`a rule for the certificate ${wanted} ${want ? 'holds' : 'does not hold'} the one of node1`, async () => {
     const exports = await exportsOf([ruleWith({ clients: ['*'], certificates: [wanted] })]);
-    const rule = await exports.rule(peerAt('10.9.9.9', { certificate }), photos);
-    assert.equal(rule !== undefined, want);
+    const rule = exports.rule(peerAt('10.9.9.9', { certificate }), photos);
+    if (want) assert.equal((await rule)?.access, 'rw');
+    else await assert.rejects(rule, new AuthRefused('AUTH_TOOWEAK'));
   });
 }
 
@@ -222,6 +223,33 @@ test('a certificate is more specific than an address, and counts only where it w
   assert.equal(await uidFor(undefined), 65_534);
 });
 
+test('where a bucket has a rule for a certificate, a rule for all buckets is no way round it', async () => {
+  const all = ruleWith({ clients: ['*'] });
+  const needing = ruleWith({
+    bucket: 'photos',
+    clients: ['10.0.0.0/8'],
+    certificates: ['node1.lab.example'],
+    access: 'ro',
+  });
+  const exports = await exportsOf([all, needing]);
+  const accessOf = async (peer: Peer, bucket: Ino): Promise<string | undefined> =>
+    exports.rule(peer, bucket).then(
+      (rule) => rule?.access,
+      (failure: AuthRefused) => failure.stat,
+    );
+  assert.equal(await accessOf(peerAt('10.0.0.1'), photos), 'AUTH_TOOWEAK');
+  assert.equal(await accessOf(peerAt('10.0.0.1', { certificate: undefined }), photos), 'AUTH_TOOWEAK');
+  assert.equal(await accessOf(peerAt('10.0.0.1', { certificate }), photos), 'ro');
+  assert.equal(await accessOf(peerAt('10.0.0.1'), logs), 'rw');
+  assert.equal(await accessOf(peerAt('192.0.2.1'), photos), 'rw', 'the rule is not for that network');
+  const open = await exportsOf([
+    all,
+    needing,
+    ruleWith({ bucket: 'photos', clients: ['10.0.0.1'], anonUid: 3 }),
+  ]);
+  assert.equal((await open.rule(peerAt('10.0.0.1'), photos))?.anonUid, 3, 'that bucket has a rule without');
+});
+
 test('MNT comes before TLS: who could have a certificate may mount, who is kept out by address may not', async () => {
   const needing = ruleWith({
     bucket: 'photos',
@@ -237,7 +265,7 @@ test('MNT comes before TLS: who could have a certificate may mount, who is kept 
   const mayMount = async (address: string, bucket: string): Promise<boolean> =>
     (await exports.mountRule(peerAt(address), bucket)) !== undefined;
   assert.equal(await mayMount('10.0.0.1', 'photos'), true);
-  assert.equal(await exports.rule(peerAt('10.0.0.1'), photos), undefined);
+  await assert.rejects(exports.rule(peerAt('10.0.0.1'), photos), new AuthRefused('AUTH_TOOWEAK'));
   assert.equal(await mayMount('192.0.2.1', 'photos'), false);
   assert.equal(await mayMount('10.0.0.1', 'logs'), false);
   assert.equal(await mayMount('10.0.0.2', 'logs'), true);
