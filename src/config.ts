@@ -3,8 +3,10 @@ import { accessKey, secretKey, userName } from './config/credentials.ts';
 import { exportRule } from './config/export-rule.ts';
 import {
   address,
+  bytes,
   bytesOrAuto,
   choice,
+  count,
   duration,
   group,
   seconds,
@@ -109,6 +111,24 @@ export const configSchema = group({
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket whose website is shown.',
+    }),
+    connections: count({
+      default: '2048',
+      description: 'Connections that may be open at a time; one more is answered 503 SlowDown.',
+    }),
+    connectionsPerAddress: count({
+      default: '1536',
+      description:
+        'The same for one client address (for IPv6 the first 64 bits); raise it where a proxy stands in front.',
+    }),
+    bodyMemory: bytes({
+      default: '768Mi',
+      description:
+        'Memory for bodies of requests and answers on their way, half of it at most for one address; when it is used up, bodies go in small pieces.',
+    }),
+    bodyRate: bytes({
+      default: '4Ki',
+      description: 'Bytes a second below which a client that sends or takes a body is given up; 0: never.',
     }),
     accessLogSeconds: seconds({
       default: '300',

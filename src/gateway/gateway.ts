@@ -17,6 +17,7 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
+import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -67,6 +68,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
+    observeQuotas(metrics, namespace.quotas);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
@@ -92,7 +94,17 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit, exports: rules };
+    const sources = {
+      metrics,
+      status,
+      unready,
+      ...identities,
+      bucketsOf,
+      keyring,
+      namespace,
+      audit,
+      exports: rules,
+    };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
@@ -153,9 +165,9 @@ function observeHot(metrics: Metrics, blobs: Blobs): void {
 /** Share of the hot device that must be free for it to be healthy. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-function alertsOf({ blobs, device }: Layers): readonly Alert[] {
+function alertsOf({ blobs, device, namespace }: Layers): readonly Alert[] {
   const { bytesTotal, bytesFree } = blobs.usage();
-  const alerts: Alert[] = [];
+  const alerts = [...quotaAlerts(namespace.quotas)];
   if (bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
     const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
     alerts.push({ severity: 'critical', text });

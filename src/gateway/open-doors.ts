@@ -1,6 +1,7 @@
 import type { CallReport } from 'nfs-server-ts/dispatch';
 import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import { procedures } from 'nfs-server-ts/nfs3';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
@@ -65,6 +66,13 @@ export async function openS3Door(
     objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
+    groupOf: peerGroup,
+    bounds: {
+      connectionsMax: config.s3.connections,
+      connectionsPerPeerMax: config.s3.connectionsPerAddress,
+      bodies: { bytesMax: config.s3.bodyMemory, bytesPerPeerMax: config.s3.bodyMemory / 2 },
+      bodyBytesPerSecondMin: config.s3.bodyRate,
+    },
     objects: layers.namespace.objects,
     keyring: layers.keyring,
     encryption: {

@@ -9,7 +9,7 @@ import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { emptyTrail } from '../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 const variables = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
@@ -29,6 +29,7 @@ suite('terrace export', () => {
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       audit: emptyTrail,
+      namespace: (await openWorld()).namespace,
       exports,
     });
   });

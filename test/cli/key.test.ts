@@ -9,7 +9,7 @@ import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 suite('terrace key', () => {
@@ -27,6 +27,7 @@ suite('terrace key', () => {
       ...(await openMemoryIdentities(new MemoryEngine())),
       bucketsOf: async () => [],
       keyring,
+      namespace: (await openWorld()).namespace,
       exports: await memoryExports(),
     });
   });

@@ -11,7 +11,7 @@ import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../accounts/memory-accounts.ts';
 import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
@@ -36,6 +36,7 @@ suite('terrace role', () => {
       ...identities,
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
       exports: await memoryExports(),
     });
   });

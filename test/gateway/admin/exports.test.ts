@@ -8,7 +8,7 @@ import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { emptyTrail } from '../../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
+import { openWorld, silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
 const clock = realClock();
@@ -27,6 +27,7 @@ suite('exports over the admin address', () => {
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       audit: emptyTrail,
+      namespace: (await openWorld()).namespace,
       exports: await memoryExports([declared]),
     });
   });

@@ -1,3 +1,4 @@
+import { openWorld } from '../../namespace/world.ts';
 import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
@@ -41,6 +42,7 @@ suite('the admin address', () => {
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
       exports: await memoryExports(),
       environment: {
         clock: realClock(),

@@ -13,7 +13,7 @@ import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
+import { openWorld, silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
@@ -36,6 +36,7 @@ suite('users over the admin address', () => {
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
       exports: await memoryExports(),
     });
   });
