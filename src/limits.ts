@@ -102,6 +102,14 @@ export const HASH_INLINE_BYTES_MAX = 65_536;
 export const CIPHER_INLINE_BYTES_MAX = 131_072;
 /** The same for erasure codes, all shards of a call together: 10 µs at 25 GB/s. */
 export const ERASURE_INLINE_BYTES_MAX = 262_144;
+/** The same for opening frames, at 1 GB/s: 30 µs. */
+export const REDUCTION_INLINE_BYTES_MAX = 32_768;
+/** Below this, a background job costs less than a hop to a worker of the pool. */
+export const POOL_JOB_BYTES_MIN = 262_144;
+/** Jobs of the pool that wait for a worker, for each of these; above it callers wait. */
+export const POOL_JOBS_WAITING_MAX = 1;
+/** Input of one job: as much as one image and the bases of its deltas. */
+export const POOL_SLAB_BYTES_MAX = 268_435_456;
 
 // kv: memory and retries of the transactional store.
 
