@@ -3,7 +3,7 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import { ACL_GRANTS_MAX } from '../../limits.ts';
 import type { AccessControl, Grant } from '../../namespace/access-control.ts';
 import { groups, isGroup } from './acl.ts';
-import { ownerElement, text } from './members.ts';
+import { aclMembers, ownerElement, text } from './members.ts';
 import { xmlElement, xmlHead, xmlNamespace } from './xml.ts';
 
 const grantee = Type.Object({
@@ -35,6 +35,15 @@ export const accessControlPolicy = Type.Object({
     }),
   }),
 });
+
+/** Members of PutBucketAcl and PutObjectAcl: headers or a document. */
+export const putAclMembers = {
+  input: { ...aclMembers.input, policy: Type.Optional(accessControlPolicy) },
+  bindings: {
+    ...aclMembers.bindings,
+    policy: { in: 'xml', root: 'AccessControlPolicy', integrity: 'optional', malformed: 'MalformedACLError' },
+  },
+} as const;
 
 export type AccessControlPolicy = Static<typeof accessControlPolicy>;
 export type GranteeElement = Static<typeof grantee>;

@@ -60,6 +60,11 @@ export function wholeWish(
   throw new S3Error('MissingSecurityHeader', { members: { MissingHeaderName: 'x-amz-acl' } });
 }
 
+/** An ACL cannot give its resource away. */
+export function refuseAnotherOwner(wish: AclWish, owner: string): void {
+  if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
+}
+
 function documentWish(accounts: Directory, { Owner, AccessControlList }: AccessControlPolicy): AclWish {
   const owner = accountOf(accounts, Owner.ID, 'CanonicalUser/ID').id;
   const grants = AccessControlList.Grant.map(({ Grantee, Permission: permission }) => ({

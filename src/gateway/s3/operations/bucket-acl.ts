@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import { accessControlPolicy, aclDocument } from '../acl-document.ts';
-import { wholeWish, wishedAcl } from '../acl-request.ts';
+import { aclDocument, putAclMembers } from '../acl-document.ts';
+import { refuseAnotherOwner, wholeWish, wishedAcl } from '../acl-request.ts';
 import { privateAcl } from '../acl.ts';
 import { S3Error } from '../errors.ts';
-import { aclMembers, bucketMembers, bucketOf, ownerOf } from '../members.ts';
+import { bucketMembers, bucketOf, ownerOf } from '../members.ts';
 import { operation } from '../operation.ts';
 import {
   bucketAcl,
@@ -35,21 +35,8 @@ export const putBucketAcl = operation({
   name: 'PutBucketAcl',
   route: { method: 'PUT', level: 'bucket', query: { acl: true } },
   action: 's3:PutBucketAcl',
-  input: Type.Object({
-    ...bucketMembers.input,
-    ...aclMembers.input,
-    policy: Type.Optional(accessControlPolicy),
-  }),
-  bindings: {
-    ...bucketMembers.bindings,
-    ...aclMembers.bindings,
-    policy: {
-      in: 'xml',
-      root: 'AccessControlPolicy',
-      integrity: 'optional',
-      malformed: 'MalformedACLError',
-    },
-  },
+  input: Type.Object({ ...bucketMembers.input, ...putAclMembers.input }),
+  bindings: { ...bucketMembers.bindings, ...putAclMembers.bindings },
   success: 200,
   async handle(context, input) {
     const { accounts, objects } = context.parts;
@@ -60,8 +47,7 @@ export const putBucketAcl = operation({
       if (!saysFullControl(wish, owner)) throw new S3Error('AccessControlListNotSupported');
       return { headers: [] };
     }
-    // An ACL cannot give its resource away.
-    if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
+    refuseAnotherOwner(wish, owner);
     const acl = wishedAcl(wish, bucketOwners(owner));
     await refuseBlockedAcl(context, acl);
     await putBucketAclDocument(objects, bucket, acl);

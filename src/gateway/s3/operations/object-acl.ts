@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox';
-import { accessControlPolicy, aclDocument } from '../acl-document.ts';
-import { wholeWish, wishedAcl } from '../acl-request.ts';
+import { aclDocument, putAclMembers } from '../acl-document.ts';
+import { refuseAnotherOwner, wholeWish, wishedAcl } from '../acl-request.ts';
 import { S3Error } from '../errors.ts';
-import { aclMembers, bucketOf, ownerOf } from '../members.ts';
+import { bucketOf, ownerOf } from '../members.ts';
 import { operation } from '../operation.ts';
 import { isEnforced, objectAcl, refuseBlockedAcl, saysFullControl, storedAcl } from '../ownership.ts';
 import { existing, objectVersionMembers, versionAt, versionHeaders } from '../version.ts';
@@ -28,21 +28,8 @@ export const putObjectAcl = operation({
   name: 'PutObjectAcl',
   route: { method: 'PUT', level: 'object', query: { acl: true } },
   action: 's3:PutObjectAcl',
-  input: Type.Object({
-    ...objectVersionMembers.input,
-    ...aclMembers.input,
-    policy: Type.Optional(accessControlPolicy),
-  }),
-  bindings: {
-    ...objectVersionMembers.bindings,
-    ...aclMembers.bindings,
-    policy: {
-      in: 'xml',
-      root: 'AccessControlPolicy',
-      integrity: 'optional',
-      malformed: 'MalformedACLError',
-    },
-  },
+  input: Type.Object({ ...objectVersionMembers.input, ...putAclMembers.input }),
+  bindings: { ...objectVersionMembers.bindings, ...putAclMembers.bindings },
   success: 200,
   async handle(context, input) {
     const { parts } = context;
@@ -56,8 +43,7 @@ export const putObjectAcl = operation({
       return { headers };
     }
     const { owner } = objectAcl(parts, bucket, facet);
-    // An ACL cannot give its resource away.
-    if (wish.kind === 'grants' && (wish.owner ?? owner) !== owner) throw new S3Error('AccessDenied');
+    refuseAnotherOwner(wish, owner);
     const acl = wishedAcl(wish, { owner, bucketOwner });
     await refuseBlockedAcl(context, acl);
     // The version that was looked at. When it was replaced meanwhile, it had this ACL for the moment before.
