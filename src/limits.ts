@@ -120,10 +120,16 @@ export const ERASURE_INLINE_BYTES_MAX = 262_144;
 export const REDUCTION_INLINE_BYTES_MAX = 32_768;
 /** Below this, a background job costs less than a hop to a worker of the pool. */
 export const POOL_JOB_BYTES_MIN = 262_144;
-/** Jobs of the pool that wait for a worker, for each of these; above it callers wait. */
+/** Jobs for each worker of the pool that wait with their input laid out, besides the one that runs. */
 export const POOL_JOBS_WAITING_MAX = 1;
-/** Input of one job: as much as one image and the bases of its deltas. */
+/** Callers that wait for a place in the pool before their input is laid out. */
+export const POOL_CALLERS_WAITING_MAX = 1_024;
+/** Input of one job: several images of the greatest size, for a rebuild. */
 export const POOL_SLAB_BYTES_MAX = 268_435_456;
+/** Slabs that are kept for the next job; larger ones are given back to the system. */
+export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
+/** A worker without work ends after it. */
+export const POOL_IDLE_MS_MAX = 30_000;
 
 // kv: memory and retries of the transactional store.
 
