@@ -82,6 +82,7 @@ export interface NativeReduction {
     bytes: Uint8Array,
     output: Uint8Array,
   ): number;
+  chunkFingerprint(key: Uint8Array, bytes: Uint8Array, output: Uint8Array): boolean;
   packSegment(
     packing: NativePacking,
     id: Uint8Array,

@@ -40,6 +40,11 @@ export function nativeReduction(
 ): Reduction {
   return {
     cut: (chunking, bytes) => cut(addon, chunking, bytes),
+    fingerprint: (fingerprintKey, bytes) => {
+      const output = new Uint8Array(FINGERPRINT_BYTES);
+      assert(addon.chunkFingerprint(fingerprintKey, bytes, output), 'a key of the wrong length');
+      return output;
+    },
     pack: (packing, items) => pack({ addon, allocate }, packing, items),
     open: (opening, frame) => open(addon, opening, frame),
     openLabel: (secret, head) => {

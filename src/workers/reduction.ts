@@ -110,6 +110,8 @@ export interface StripeBlocks {
 export interface Reduction {
   /** The chunks of `bytes`, in order. Cuts depend on what is around them only, so that equal content has equal chunks. */
   cut(chunking: Chunking, bytes: Uint8Array): readonly Chunk[] | Promise<readonly Chunk[]>;
+  /** What `cut` gives for a chunk of these bytes, to compare with what was opened. */
+  fingerprint(fingerprintKey: Uint8Array, bytes: Uint8Array): Uint8Array;
   /**
    * One segment of as many of the first items as have room in it. Frames lie within one shard, where that can be helped.
    * Fault('corrupt', 'blob') when a frame that is taken over is damaged; a first item that is larger than an image is a

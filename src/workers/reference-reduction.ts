@@ -39,6 +39,7 @@ const erasure = referenceErasure();
 export function referenceReduction(): Reduction {
   return {
     cut,
+    fingerprint: blake3,
     pack,
     open: openReferenceFrame,
     openLabel: openReferenceLabel,

@@ -182,6 +182,10 @@ test('both cut at the same places and give the same fingerprints, with and witho
         const plain = (chunks: typeof one): unknown =>
           chunks.map((it) => [it.offset, it.length, Buffer.from(it.fingerprint).toString('hex')]);
         assert.deepEqual(plain(one), plain(other));
+        for (const { offset, length, fingerprint } of one) {
+          const piece = bytes.subarray(offset, offset + length);
+          assert.deepEqual(native.fingerprint(chunking.fingerprintKey, piece), Uint8Array.from(fingerprint));
+        }
         assert.equal(
           one.reduce((sum, it) => sum + it.length, 0),
           length,
@@ -190,6 +194,26 @@ test('both cut at the same places and give the same fingerprints, with and witho
     ),
     { numRuns: 25 },
   ));
+
+test('fingerprints are BLAKE3 as it is published, and keys have 32 bytes', () => {
+  // test_vectors.json of the BLAKE3 repository for no bytes; the README of the C port of its reference implementation.
+  const line = Buffer.from('hello world\n');
+  const cases = [
+    { key: none, bytes: none, want: 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262' },
+    { key: none, bytes: line, want: 'dc5a4edb8240b018124052c330270696f96771a63b45250a5c17d3000e823355' },
+    {
+      key: Buffer.alloc(32),
+      bytes: line,
+      want: '30f932e14e8cef63f94e658994059fba1a0cf548b01813714c2ce32e2e1c5d3d',
+    },
+  ];
+  for (const [, reduction] of implementations) {
+    for (const { key, bytes, want } of cases) {
+      assert.equal(Buffer.from(reduction.fingerprint(key, bytes)).toString('hex'), want);
+    }
+    assert.throws(() => reduction.fingerprint(Buffer.alloc(31), none));
+  }
+});
 
 test('both write the same shards of what is not compressed', () =>
   fc.assert(

@@ -76,6 +76,22 @@ fn cut(
     i32::try_from(lengths.len()).ok()
 }
 
+/// Writes the fingerprint of `bytes` to `output`; false for a key or an output of the wrong length.
+#[napi]
+pub fn chunk_fingerprint(
+    key: Uint8ArraySlice,
+    bytes: Uint8ArraySlice,
+    mut output: Uint8ArraySlice,
+) -> bool {
+    // SAFETY: the array is alive during this call and JavaScript does not run.
+    let output = unsafe { output.as_mut() };
+    let found = fingerprint(&key, &bytes).filter(|found| found.len() == output.len());
+    found.is_some_and(|found| {
+        output.copy_from_slice(&found);
+        true
+    })
+}
+
 /// Numbers of `Packing`.
 #[napi(object)]
 pub struct NativePacking {

@@ -47,7 +47,7 @@ thread_local! {
     static DECOMPRESSOR: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
 }
 
-/// Whether it is worth trying: already compressed and encrypted bytes look random.
+/// Whether Zstandard is worth trying: already compressed and encrypted bytes look random.
 #[must_use]
 pub fn looks_compressible(plain: &[u8]) -> bool {
     let mut counts = [0u32; 256];
@@ -82,7 +82,8 @@ pub fn compress(codec: Codec, level: i32, prefix: &[u8], plain: &[u8]) -> Option
     let stored = match codec {
         Codec::Plain => None,
         Codec::ZstdDelta => zstd_delta(level, prefix, plain),
-        Codec::Lz4 | Codec::Zstd if !looks_compressible(plain) => None,
+        Codec::Zstd if !looks_compressible(plain) => None,
+        // It passes over what it cannot compress faster than a sample of it is judged.
         Codec::Lz4 => Some(lz4_flex::block::compress(plain)),
         Codec::Zstd => COMPRESSOR.with_borrow_mut(|context| zstd(context, level, plain)),
     };

@@ -24,27 +24,31 @@ pub struct Entry<'a> {
     pub head: Head<'a>,
 }
 
-/// Writes the footer at the end of `image`. Each frame is the place and the bytes of its head.
-pub fn write(id: &[u8; SEGMENT_ID_BYTES], frames: &[(usize, &[u8])], image: &mut [u8]) {
-    let mut index = Vec::new();
+/// The footer of an image of `image_bytes`. Each frame is its place and the bytes of its head.
+#[must_use]
+pub fn bytes(
+    id: &[u8; SEGMENT_ID_BYTES],
+    frames: &[(usize, &[u8])],
+    image_bytes: usize,
+) -> Vec<u8> {
+    let mut footer = Vec::new();
     for (start, head) in frames {
-        index.extend_from_slice(&short(*start));
-        index.extend_from_slice(&short(head.len()));
-        index.extend_from_slice(head);
+        footer.extend_from_slice(&short(*start));
+        footer.extend_from_slice(&short(head.len()));
+        footer.extend_from_slice(head);
     }
     let mut trailer = [0; TRAILER_BYTES];
     trailer[..4].copy_from_slice(&MAGIC);
     trailer[4..6].copy_from_slice(&VERSION.to_le_bytes());
     trailer[8..12].copy_from_slice(&short(frames.len()));
-    trailer[12..16].copy_from_slice(&short(index.len()));
-    trailer[16..20].copy_from_slice(&crc32c(&index).to_le_bytes());
-    trailer[20..24].copy_from_slice(&short(image.len()));
+    trailer[12..16].copy_from_slice(&short(footer.len()));
+    trailer[16..20].copy_from_slice(&crc32c(&footer).to_le_bytes());
+    trailer[20..24].copy_from_slice(&short(image_bytes));
     trailer[24..40].copy_from_slice(id);
     let checksum = crc32c(&trailer[..TRAILER_BYTES - 4]);
     trailer[TRAILER_BYTES - 4..].copy_from_slice(&checksum.to_le_bytes());
-    let end = image.len() - TRAILER_BYTES;
-    image[end..].copy_from_slice(&trailer);
-    image[end - index.len()..end].copy_from_slice(&index);
+    footer.extend_from_slice(&trailer);
+    footer
 }
 
 fn short(number: usize) -> [u8; 4] {

@@ -1,11 +1,18 @@
 //! From chunks to shards in one pass: compress, seal, pack, encode, add checksums.
 
+use std::cell::RefCell;
+
 use super::footer;
 use super::layout::{smallest, Layout, Piece};
 use super::shard::{Stripe, HEADER_BYTES};
 use super::{BLOCK_BYTES_MIN, IMAGE_BYTES_MAX, SEGMENT_ID_BYTES};
 use crate::erasure::Code;
 use crate::reduction::frame::{is_intact, write, Chunk, Compression, Head, Seal};
+
+thread_local! {
+    /// Frames until it is known where they go: kept, because memory that is new to the process costs more than filling it.
+    static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What becomes of the items of one call.
 pub struct Packing<'a> {
@@ -62,13 +69,50 @@ impl Packing<'_> {
         if self.image_bytes_max > IMAGE_BYTES_MAX || output.len() < self.output_bytes_max() {
             return None;
         }
-        let (frames, pieces) = self.frames(items)?;
-        if pieces.is_empty() && !items.is_empty() {
+        FRAMES.with_borrow_mut(|frames| {
+            frames.clear();
+            let pieces = self.append_frames(items, frames)?;
+            self.write_shards(&code, frames, &pieces, output)
+        })
+    }
+
+    /// Writes the frames that lie one after the other in `frames`.
+    fn write_shards(
+        &self,
+        code: &Code,
+        frames: &[u8],
+        pieces: &[Piece],
+        output: &mut [u8],
+    ) -> Option<Packed> {
+        let (layout, starts) = smallest(self.data, self.shard_bytes_max(), pieces)?;
+        let shard_bytes = layout.shard_bytes();
+        let shards = output.chunks_mut(HEADER_BYTES + shard_bytes);
+        let (mut headers, mut bodies): (Vec<_>, Vec<_>) = shards
+            .take(self.data + self.parity)
+            .map(|shard| shard.split_at_mut(HEADER_BYTES))
+            .unzip();
+        let (data, parity) = bodies.split_at_mut(self.data);
+        self.write_image(&layout, frames, pieces, &starts, data);
+        let data: Vec<&[u8]> = data.iter().map(|body| &**body).collect();
+        let mut stripe = Stripe::new(
+            (self.data, self.parity),
+            shard_bytes,
+            self.id,
+            self.generation,
+        )?;
+        if !code.encode(&data, parity) {
             return None;
         }
-        let (layout, starts) = smallest(self.data, self.shard_bytes_max(), &pieces)?;
-        let image = self.image(&layout, &frames, &pieces, &starts);
-        self.encode(&code, &image, layout.shard_bytes(), output)?;
+        for body in data
+            .iter()
+            .copied()
+            .chain(parity.iter().map(|body| &**body))
+        {
+            stripe.add_checksums(body);
+        }
+        for (index, header) in headers.iter_mut().enumerate() {
+            header.copy_from_slice(&stripe.header(index));
+        }
         let placed = pieces.iter().zip(starts).map(|(piece, start)| Placed {
             start,
             bytes: piece.bytes,
@@ -80,16 +124,15 @@ impl Packing<'_> {
         })
     }
 
-    /// The frames of as many items as there is room for, one after the other.
-    fn frames(&self, items: &[Item]) -> Option<(Vec<u8>, Vec<Piece>)> {
+    /// Appends the frames of as many items as there is room for.
+    fn append_frames(&self, items: &[Item], frames: &mut Vec<u8>) -> Option<Vec<Piece>> {
         let mut layout = Layout::new(self.data, self.shard_bytes_max());
-        let mut frames = Vec::with_capacity(self.image_bytes_max);
         let mut pieces = Vec::new();
         for item in items {
             let start = frames.len();
             match item {
                 Item::Chunk(chunk) => {
-                    if !write(chunk, self.compression, &self.seal, &mut frames) {
+                    if !write(chunk, self.compression, &self.seal, frames) {
                         return None;
                     }
                 }
@@ -106,50 +149,41 @@ impl Packing<'_> {
             }
             pieces.push(piece);
         }
-        Some((frames, pieces))
+        (items.is_empty() || !pieces.is_empty()).then_some(pieces)
     }
 
-    fn image(&self, layout: &Layout, frames: &[u8], pieces: &[Piece], starts: &[usize]) -> Vec<u8> {
-        let mut image = vec![0; layout.image_bytes()];
+    fn write_image(
+        &self,
+        layout: &Layout,
+        frames: &[u8],
+        pieces: &[Piece],
+        starts: &[usize],
+        shards: &mut [&mut [u8]],
+    ) {
+        for shard in &mut *shards {
+            shard.fill(0);
+        }
         let mut rest = frames;
         let mut heads = Vec::with_capacity(pieces.len());
         for (piece, &start) in pieces.iter().zip(starts) {
             let (frame, after) = rest.split_at(piece.bytes);
-            image[start..start + piece.bytes].copy_from_slice(frame);
+            write_over(shards, start, frame);
             heads.push((start, &frame[..piece.head_bytes]));
             rest = after;
         }
-        footer::write(&self.id, &heads, &mut image);
-        image
+        let footer = footer::bytes(&self.id, &heads, layout.image_bytes());
+        write_over(shards, layout.image_bytes() - footer.len(), &footer);
     }
+}
 
-    fn encode(
-        &self,
-        code: &Code,
-        image: &[u8],
-        shard_bytes: usize,
-        output: &mut [u8],
-    ) -> Option<()> {
-        let shape = (self.data, self.parity);
-        let mut stripe = Stripe::new(shape, shard_bytes, self.id, self.generation)?;
-        let shards = output.chunks_mut(HEADER_BYTES + shard_bytes);
-        let (mut headers, mut bodies): (Vec<_>, Vec<_>) = shards
-            .take(self.data + self.parity)
-            .map(|shard| shard.split_at_mut(HEADER_BYTES))
-            .unzip();
-        let data: Vec<&[u8]> = image.chunks(shard_bytes).collect();
-        if !code.encode(&data, &mut bodies[self.data..]) {
-            return None;
-        }
-        for (body, bytes) in bodies.iter_mut().zip(&data) {
-            body.copy_from_slice(bytes);
-        }
-        for body in &bodies {
-            stripe.add_checksums(body);
-        }
-        for (index, header) in headers.iter_mut().enumerate() {
-            header.copy_from_slice(&stripe.header(index));
-        }
-        Some(())
+/// Writes `bytes` from `start` of the image on, which goes over shards of the same length.
+fn write_over(shards: &mut [&mut [u8]], start: usize, mut bytes: &[u8]) {
+    let shard_bytes = shards[0].len();
+    let mut offset = start % shard_bytes;
+    for shard in &mut shards[start / shard_bytes..] {
+        let (now, later) = bytes.split_at(bytes.len().min(shard_bytes - offset));
+        shard[offset..offset + now.len()].copy_from_slice(now);
+        bytes = later;
+        offset = 0;
     }
 }
