@@ -132,18 +132,15 @@ export const CIPHER_INLINE_BYTES_MAX = 131_072;
 export const ERASURE_INLINE_BYTES_MAX = 262_144;
 /** The same for opening frames, at 1 GB/s: 30 µs. */
 export const REDUCTION_INLINE_BYTES_MAX = 32_768;
-/** Below this, a background job costs less than a hop to a worker of the pool. */
+/** A smaller background job costs less than a hop to a worker of the pool; a worker without work ends after a while. */
 export const POOL_JOB_BYTES_MIN = 262_144;
-/** Jobs for each worker of the pool that wait with their input laid out, besides the one that runs. */
-export const POOL_JOBS_WAITING_MAX = 1;
-/** Callers that wait for a place in the pool before their input is laid out. */
-export const POOL_CALLERS_WAITING_MAX = 1_024;
-/** Input of one job: several images of the greatest size, for a rebuild. */
-export const POOL_SLAB_BYTES_MAX = 268_435_456;
-/** Slabs that are kept for the next job; larger ones are given back to the system. */
-export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
-/** A worker without work ends after it. */
 export const POOL_IDLE_MS_MAX = 30_000;
+/** For each worker, jobs that wait with their input laid out; callers that wait before theirs is. */
+export const POOL_JOBS_WAITING_MAX = 1;
+export const POOL_CALLERS_WAITING_MAX = 1_024;
+/** Input of one job: several images of the greatest size, for a rebuild. Larger slabs than the second are not kept. */
+export const POOL_SLAB_BYTES_MAX = 268_435_456;
+export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
 
 // kv: memory and retries of the transactional store.
 
