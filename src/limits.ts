@@ -132,6 +132,17 @@ export const HASH_INLINE_BYTES_MAX = 65_536;
 export const CIPHER_INLINE_BYTES_MAX = 131_072;
 /** The same for erasure codes, all shards of a call together: 10 µs at 25 GB/s. */
 export const ERASURE_INLINE_BYTES_MAX = 262_144;
+/** The same for opening frames, at 1 GB/s: 30 µs. */
+export const REDUCTION_INLINE_BYTES_MAX = 32_768;
+/** A smaller background job costs less than a hop to a worker of the pool; a worker without work ends after a while. */
+export const POOL_JOB_BYTES_MIN = 262_144;
+export const POOL_IDLE_MS_MAX = 30_000;
+/** For each worker, jobs that wait with their input laid out; callers that wait before theirs is. */
+export const POOL_JOBS_WAITING_MAX = 1;
+export const POOL_CALLERS_WAITING_MAX = 1_024;
+/** Input of one job: several images of the greatest size, for a rebuild. Larger slabs than the second are not kept. */
+export const POOL_SLAB_BYTES_MAX = 268_435_456;
+export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
 
 // kv: memory and retries of the transactional store.
 
