@@ -103,6 +103,20 @@ export interface NativeSealing {
     sealed: Uint8Array,
     output: Uint8Array,
   ): Promise<boolean>;
+  openFramesEach(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    outputs: readonly Uint8Array[],
+  ): boolean;
+  openFramesEachElsewhere(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: number,
+    sealed: Uint8Array,
+    outputs: readonly Uint8Array[],
+  ): Promise<boolean>;
 }
 
 /** native/bridge/src/kv.rs; used by src/kv/rocksdb.ts. */

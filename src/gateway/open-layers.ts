@@ -136,7 +136,7 @@ async function growthOf(file: string): Promise<{
 const stoppingOnFailedFlush = (device: Device, stopped: (cause: unknown) => void): Device => ({
   bytes: () => device.bytes(),
   write: (offset, parts) => device.write(offset, parts),
-  read: (offset, checksums) => device.read(offset, checksums),
+  read: (offset, checksums, room) => device.read(offset, checksums, room),
   grow: (bytes) => device.grow(bytes),
   close: () => device.close(),
   flush: () =>

@@ -1,6 +1,7 @@
 import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import { plainFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
 import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
 import { configurationKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
@@ -8,9 +9,9 @@ import type { Parts } from './parts.ts';
 
 /** Content as its key makes it: every read and write of bytes of a file goes through this. */
 export const contentUnder = (
-  { blobs, cipher, environment }: Parts,
+  { blobs, cipher, environment, rooms }: Parts,
   secret: Uint8Array | undefined,
-): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment }, secret));
+): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment, rooms }, secret));
 
 /** The content of a file that needs no key, or one that the ring has. Fault('access-denied', 'key') for a customer's. */
 export const contentOf = (
@@ -18,6 +19,14 @@ export const contentOf = (
   encryption: Encryption | undefined,
   customerKey?: Uint8Array,
 ): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey).secret);
+
+/** Where memory takes the content of a file from. Fault('access-denied', 'key') for a customer's, which memory must not keep. */
+export function framesOf(parts: Parts, encryption: Encryption | undefined): FrameSource {
+  const { blobs, cipher, environment, rooms } = parts;
+  if (encryption === undefined) return plainFrames(blobs, rooms);
+  const { secret } = parts.keyring.open(encryption);
+  return sealedFrames({ blobs, cipher, environment, rooms }, secret);
+}
 
 /** How a file that is made over NFS is encrypted: as its bucket says, in the transaction that makes it. */
 export async function encryptionOfNew(

@@ -96,7 +96,7 @@ function covered(pieces: readonly Piece[], ranges: readonly DirtyRange[]): reado
 
 const zeros = new Uint8Array(CONTENT_BLOB_BYTES_MAX);
 
-function holeBytes(length: number): readonly Uint8Array[] {
+export function holeBytes(length: number): readonly Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (let left = length; left > 0; left -= zeros.length) parts.push(zeros.subarray(0, left));
   return parts;

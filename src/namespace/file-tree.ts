@@ -54,11 +54,21 @@ export interface FileTree {
     request: { readonly wish: AttributeWish; readonly guard?: Time | undefined },
   ): Promise<Change>;
   readlink(caller: Caller, ino: Ino): Promise<{ target: Uint8Array; attributes: Attributes }>;
+  /**
+   * `parts` stay as they are until `letGo`, which may be called once, when nobody looks at them any more: their memory is
+   * then used again.
+   */
   read(
     caller: Caller,
     ino: Ino,
     range: { readonly offset: number; readonly length: number },
-  ): Promise<{ parts: readonly Uint8Array[]; length: number; eof: boolean; attributes: Attributes }>;
+  ): Promise<{
+    parts: readonly Uint8Array[];
+    length: number;
+    eof: boolean;
+    attributes: Attributes;
+    letGo(): void;
+  }>;
   /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
   write(
     caller: Caller,

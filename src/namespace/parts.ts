@@ -1,11 +1,14 @@
+import type { Trail } from '../audit/trail.ts';
 import type { Environment } from '../environment.ts';
 import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
 import type { ContentKeys, Rewrapping } from '../keyring/keyring.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Sequence } from '../kv/sequence.ts';
 import type { Blobs } from '../tiering/blobs.ts';
+import { ContentCache } from '../tiering/content-cache.ts';
+import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
-import type { OpenFiles } from './open-files.ts';
+import { OpenFiles } from './open-files.ts';
 
 /** What every operation of the namespace works with. */
 export interface Parts {
@@ -17,7 +20,23 @@ export interface Parts {
   readonly keyring: ContentKeys & Rewrapping;
   /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
   readonly defaultEncryption: BucketEncryption | undefined;
+  /** For sealed bytes on their way. */
+  readonly rooms: Rooms;
   readonly files: OpenFiles;
+  readonly trail: Trail;
+  /** Content that was read over NFS. */
+  readonly cache: ContentCache;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
 }
+
+/** What a namespace stands on; the rest is memory of its own. */
+export type PartsGiven = Omit<Parts, 'rooms' | 'files' | 'cache' | 'contentPins'>;
+
+export const partsOf = (given: PartsGiven): Parts => ({
+  ...given,
+  rooms: new Rooms(),
+  files: new OpenFiles(),
+  cache: new ContentCache(),
+  contentPins: new Map(),
+});

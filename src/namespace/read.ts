@@ -1,6 +1,8 @@
+import { allOrNone } from '../tiering/all-or-none.ts';
+import type { Lent } from '../tiering/content-cache.ts';
 import { attributesOf, loadInode, withDirty } from './attributes.ts';
-import { plan, readPieces } from './content.ts';
-import { contentOf } from './content-key.ts';
+import { holeBytes, plan, type Piece } from './content.ts';
+import { framesOf } from './content-key.ts';
 import { extentsWithin } from './extents.ts';
 import type { Attributes, Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -8,8 +10,7 @@ import { READ, requireContentAccess } from './permissions.ts';
 import type { Extent, Inode } from './records.ts';
 import { requireFile } from './write.ts';
 
-export interface ReadResult {
-  readonly parts: readonly Uint8Array[];
+export interface ReadResult extends Lent {
   readonly length: number;
   readonly eof: boolean;
   readonly attributes: Attributes;
@@ -28,8 +29,9 @@ export async function read(
     requireFile(inode);
     requireContentAccess(caller, inode, READ);
     const end = Math.min(inode.size, offset + length);
+    const lent = await lend(parts, inode, pieces);
     return {
-      parts: await readPieces(contentOf(parts, inode.encryption), pieces),
+      ...lent,
       length: Math.max(0, end - offset),
       eof: end >= inode.size || offset >= inode.size,
       attributes: attributesOf(inode),
@@ -38,6 +40,25 @@ export async function read(
     guard.release();
   }
 }
+
+/** The bytes of `pieces`, in order, from memory or by way of it. */
+async function lend(parts: Parts, inode: Inode, pieces: readonly Piece[]): Promise<Lent> {
+  const source = framesOf(parts, inode.encryption);
+  const wanted = pieces.map((piece) => {
+    if (piece.from === 'bytes') return own([piece.bytes]);
+    if (piece.from === 'hole') return own(holeBytes(piece.length));
+    return parts.cache.read(source, piece.blob, { offset: piece.blobOffset, length: piece.length });
+  });
+  const [only] = wanted;
+  if (wanted.length === 1 && only !== undefined) return only;
+  const lent = await allOrNone(wanted, (each) => each.letGo());
+  return {
+    parts: lent.flatMap((each) => each.parts),
+    letGo: () => lent.forEach((each) => each.letGo()),
+  };
+}
+
+const own = (parts: readonly Uint8Array[]): Lent => ({ parts, letGo: () => undefined });
 
 async function currentPieces(
   parts: Parts,

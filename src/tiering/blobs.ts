@@ -25,7 +25,7 @@ export interface BlobGuard {
 export interface Blobs extends Closable {
   /**
    * Gives `parts` a place. Small blobs travel in their row, larger ones are written to the hot device now.
-   * The caller must not change `parts` afterwards. Fault('no-space', 'blob') when no tier has room.
+   * The caller must not change `parts` until it resolves. Fault('no-space', 'blob') when no tier has room.
    */
   stage(parts: readonly Uint8Array[]): Promise<StagedBlob>;
   /** Forgets a staged blob that will not be attached. */
@@ -42,8 +42,11 @@ export interface Blobs extends Closable {
   guard(): BlobGuard;
   /** Exactly `length` bytes from `offset`; also of staged blobs. The bytes belong to the caller. */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
-  /** Like `read`, but only as far as the blob goes: at most `lengthMax` bytes. */
-  readUpTo(id: BlobId, offset: number, lengthMax: number): Promise<Uint8Array>;
+  /**
+   * Like `read`, but only as far as the blob goes: at most `lengthMax` bytes. They may be put into `room`, which is the
+   * caller's again when it settles; what it resolves to says where they are.
+   */
+  readUpTo(id: BlobId, offset: number, lengthMax: number, room?: Uint8Array): Promise<Uint8Array>;
   /** One bounded unit of garbage collection; false when there was nothing to do. */
   collect(): Promise<boolean>;
   usage(): BlobUsage;

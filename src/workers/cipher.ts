@@ -31,11 +31,19 @@ export interface Opening extends Pick<Seal, 'secret' | 'context'> {
 
 /** Authenticated encryption in frames. Implemented by the native addon, and on node:crypto as oracle and for simulation. */
 export interface Cipher {
-  /** The sealed run of the concatenated `parts`. Large ones are sealed off the event loop: the caller must not change them. */
-  seal(seal: Seal, parts: readonly Uint8Array[]): Uint8Array | Promise<Uint8Array>;
+  /**
+   * The sealed run of the concatenated `parts`. Large ones are sealed off the event loop: the caller must not change them.
+   * It may be put into `room`, when that is long enough.
+   */
+  seal(seal: Seal, parts: readonly Uint8Array[], room?: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** The plain bytes of whole frames that follow one another; `undefined` when one of them is not what was sealed. */
   open(opening: Opening, sealed: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>;
-  /** The same, at once, for keys and other bytes of less than a frame. */
+  /**
+   * The same with each frame in an array of its own, which has the length of its text; false when one of them is not what
+   * was sealed. The caller touches none of the arrays until it resolves.
+   */
+  openEach(opening: Opening, sealed: Uint8Array, targets: readonly Uint8Array[]): boolean | Promise<boolean>;
+  /** As `seal` and `open`, at once, for keys and other bytes of less than a frame. */
   sealNow(seal: Seal, parts: readonly Uint8Array[]): Uint8Array;
   openNow(opening: Opening, sealed: Uint8Array): Uint8Array | undefined;
 }

@@ -5,8 +5,12 @@ import { plainBytes, sealedBytes, type Cipher, type Opening, type Seal } from '.
 
 /** `Cipher` in the native addon. */
 export function nativeCipher(addon: NativeSealing): Cipher {
-  const sealNow = ({ secret, salt, context }: Seal, parts: readonly Uint8Array[]): Uint8Array => {
-    const output = sealedRoom(parts);
+  const sealNow = (
+    { secret, salt, context }: Seal,
+    parts: readonly Uint8Array[],
+    room?: Uint8Array,
+  ): Uint8Array => {
+    const output = sealedRoom(parts, room);
     assert(addon.sealFrames(secret, salt, context, parts, output), 'a key or salt of the wrong length');
     return output;
   };
@@ -19,8 +23,14 @@ export function nativeCipher(addon: NativeSealing): Cipher {
   return {
     sealNow,
     openNow,
-    seal: (seal, parts) =>
-      lengthOf(parts) <= CIPHER_INLINE_BYTES_MAX ? sealNow(seal, parts) : sealElsewhere(addon, seal, parts),
+    seal: (seal, parts, room) =>
+      lengthOf(parts) <= CIPHER_INLINE_BYTES_MAX
+        ? sealNow(seal, parts, room)
+        : sealElsewhere(addon, seal, { parts, room }),
+    openEach: ({ secret, context, firstFrame }, sealed, targets) =>
+      sealed.length <= CIPHER_INLINE_BYTES_MAX
+        ? addon.openFramesEach(secret, context, firstFrame, sealed, targets)
+        : addon.openFramesEachElsewhere(secret, context, firstFrame, sealed, targets),
     open: (opening, sealed) =>
       sealed.length <= CIPHER_INLINE_BYTES_MAX
         ? openNow(opening, sealed)
@@ -31,9 +41,9 @@ export function nativeCipher(addon: NativeSealing): Cipher {
 async function sealElsewhere(
   addon: NativeSealing,
   { secret, salt, context }: Seal,
-  parts: readonly Uint8Array[],
+  { parts, room }: { readonly parts: readonly Uint8Array[]; readonly room: Uint8Array | undefined },
 ): Promise<Uint8Array> {
-  const output = sealedRoom(parts);
+  const output = sealedRoom(parts, room);
   const isSealed = await addon.sealFramesElsewhere(secret, salt, context, parts, output);
   assert(isSealed, 'a key or salt of the wrong length');
   return output;
@@ -52,8 +62,10 @@ async function openElsewhere(
 
 const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
 
-const sealedRoom = (parts: readonly Uint8Array[]): Uint8Array =>
-  Buffer.allocUnsafe(sealedBytes(lengthOf(parts)));
+function sealedRoom(parts: readonly Uint8Array[], room: Uint8Array | undefined): Uint8Array {
+  const bytes = sealedBytes(lengthOf(parts));
+  return room !== undefined && room.length >= bytes ? room.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+}
 
 /** Every byte of it is written when the frames open, and nobody sees it when they do not. */
 function plainRoom(sealed: Uint8Array): Uint8Array | undefined {

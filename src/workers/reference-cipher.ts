@@ -19,7 +19,7 @@ const nonceBytes = 12;
 
 /** `Cipher` on node:crypto: the oracle of the native one, and the one that simulations run. */
 export function referenceCipher(): Cipher {
-  return { seal, open, sealNow: seal, openNow: open };
+  return { seal, open, openEach, sealNow: seal, openNow: open };
 }
 
 function derived(secret: Uint8Array, salt: Uint8Array): Buffer {
@@ -63,6 +63,17 @@ function open({ secret, context, firstFrame }: Opening, sealed: Uint8Array): Uin
     if (!isAuthentic(opening)) return undefined;
   }
   return Buffer.concat(texts);
+}
+
+function openEach(opening: Opening, sealed: Uint8Array, targets: readonly Uint8Array[]): boolean {
+  const plain = open(opening, sealed);
+  if (plain === undefined) return false;
+  let at = 0;
+  for (const target of targets) {
+    target.set(plain.subarray(at, at + target.length));
+    at += target.length;
+  }
+  return at === plain.length;
 }
 
 /** node:crypto says it by an exception without a code. */

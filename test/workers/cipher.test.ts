@@ -47,6 +47,21 @@ for (const [name, cipher] of ciphers) {
         { numRuns: 60 },
       ));
 
+    test('each frame opens into an array of its own, of just its length', async () => {
+      for (const length of [0, 5, FRAME_BYTES, 3 * FRAME_BYTES + 7]) {
+        const plain = pattern(length);
+        const sealed = Buffer.from(await cipher.seal(seal, [plain], Buffer.alloc(length + 1000)));
+        const lengths = [...Array(Math.max(1, Math.ceil(length / FRAME_BYTES))).keys()].map((frame) =>
+          Math.min(FRAME_BYTES, length - frame * FRAME_BYTES),
+        );
+        const targets = lengths.map((bytes) => Buffer.alloc(bytes));
+        assert.equal(await cipher.openEach(opening, sealed, targets), true);
+        assert.ok(plain.equals(Buffer.concat(targets)));
+        sealed[20] = (sealed[20] ?? 0) ^ 1;
+        assert.equal(await cipher.openEach(opening, sealed, targets), false);
+      }
+    });
+
     test('frames open alone under their own number, and under no other', async () => {
       const plain = pattern(3 * FRAME_BYTES + 7);
       const sealed = await cipher.seal(seal, [plain]);

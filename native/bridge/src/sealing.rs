@@ -7,7 +7,7 @@
 
 use napi::bindgen_prelude::{AsyncTask, Env, Result, Task, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
-use terrace_core::sealing::{open, seal};
+use terrace_core::sealing::{open, open_each, seal};
 
 /// Seals the concatenation of `parts`; false when a length is wrong.
 #[napi]
@@ -73,6 +73,41 @@ pub fn open_frames_elsewhere(
     })
 }
 
+/// Opens each frame from number `first` on into an output of its own, which has the length of its text.
+#[napi]
+pub fn open_frames_each(
+    secret: Uint8ArraySlice,
+    context: Uint8ArraySlice,
+    first: u32,
+    sealed: Uint8ArraySlice,
+    mut outputs: Vec<Uint8ArraySlice>,
+) -> bool {
+    let mut targets: Vec<&mut [u8]> = outputs
+        .iter_mut()
+        // SAFETY: the arrays are alive during this call and JavaScript does not run.
+        .map(|output| unsafe { output.as_mut() })
+        .collect();
+    open_each(&secret, &context, u64::from(first), &sealed, &mut targets)
+}
+
+/// The same on another thread. The caller touches none of the arrays until it resolves.
+#[napi(ts_return_type = "Promise<boolean>")]
+pub fn open_frames_each_elsewhere(
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: u32,
+    sealed: Uint8Array,
+    outputs: Vec<Uint8Array>,
+) -> AsyncTask<OpenEach> {
+    AsyncTask::new(OpenEach {
+        secret,
+        context,
+        first,
+        sealed,
+        outputs,
+    })
+}
+
 pub struct Seal {
     secret: Uint8Array,
     salt: Uint8Array,
@@ -125,6 +160,40 @@ impl Task for Open {
             first,
             &self.sealed,
             target,
+        ))
+    }
+
+    fn resolve(&mut self, _: Env, is_open: bool) -> Result<bool> {
+        Ok(is_open)
+    }
+}
+
+pub struct OpenEach {
+    secret: Uint8Array,
+    context: Uint8Array,
+    first: u32,
+    sealed: Uint8Array,
+    outputs: Vec<Uint8Array>,
+}
+
+impl Task for OpenEach {
+    type Output = bool;
+    type JsValue = bool;
+
+    fn compute(&mut self) -> Result<bool> {
+        let mut targets: Vec<&mut [u8]> = self
+            .outputs
+            .iter_mut()
+            // SAFETY: JavaScript keeps its hands off the arrays until the promise resolves.
+            .map(|output| unsafe { output.as_mut() })
+            .collect();
+        let first = u64::from(self.first);
+        Ok(open_each(
+            &self.secret,
+            &self.context,
+            first,
+            &self.sealed,
+            &mut targets,
         ))
     }
 

@@ -97,26 +97,50 @@ pub fn seal(
 /// what was sealed with this key, salt, number and context.
 #[must_use]
 pub fn open(secret: &[u8], context: &[u8], first: u64, sealed: &[u8], output: &mut [u8]) -> bool {
-    if secret.len() != KEY_BYTES || plain_bytes(sealed.len()) != Some(output.len()) {
+    if plain_bytes(sealed.len()) != Some(output.len()) {
+        return false;
+    }
+    // An empty run has one frame and nothing to write.
+    let mut texts: Vec<&mut [u8]> = output.chunks_mut(FRAME_BYTES).collect();
+    if texts.is_empty() {
+        texts.push(&mut []);
+    }
+    open_each(secret, context, first, sealed, &mut texts)
+}
+
+/// The same with the text of each frame into an output of its own, which has its length.
+#[must_use]
+pub fn open_each(
+    secret: &[u8],
+    context: &[u8],
+    first: u64,
+    sealed: &[u8],
+    outputs: &mut [&mut [u8]],
+) -> bool {
+    let frames = sealed.chunks(SEALED_FRAME_BYTES);
+    if secret.len() != KEY_BYTES
+        || plain_bytes(sealed.len()).is_none()
+        || frames.len() != outputs.len()
+    {
         return false;
     }
     let salt = &sealed[..SALT_BYTES];
     let Some(key) = derived(secret, salt) else {
         return false;
     };
-    // An empty run has one frame and nothing to write.
-    let mut texts = output.chunks_mut(FRAME_BYTES);
-    for (number, frame) in (first..).zip(sealed.chunks(SEALED_FRAME_BYTES)) {
+    for ((number, frame), target) in (first..).zip(frames).zip(outputs) {
         let (head, body) = frame.split_at(SALT_BYTES);
         let (text, tag) = body.split_at(body.len() - TAG_BYTES);
-        let target = texts.next().unwrap_or_default();
-        target.copy_from_slice(text);
         let Ok(tag) = tag.try_into() else {
             return false;
         };
+        if head != salt || target.len() != text.len() {
+            return false;
+        }
+        target.copy_from_slice(text);
         let opened =
             key.open_in_place_separate_tag(nonce_of(number), Aad::from(context), tag, target, 0..);
-        if head != salt || opened.is_err() {
+        if opened.is_err() {
             return false;
         }
     }
@@ -165,6 +189,20 @@ mod tests {
         let rest = &run[SEALED_FRAME_BYTES..];
         assert!(open(&SECRET, b"context", 1, rest, &mut output));
         assert!(!open(&SECRET, b"context", 0, rest, &mut output));
+    }
+
+    #[test]
+    fn frames_open_into_places_of_their_own() {
+        let plain: Vec<u8> = (0..=250u8).cycle().take(FRAME_BYTES + 5).collect();
+        let run = sealed(&plain);
+        let (mut one, mut other) = (vec![0; FRAME_BYTES], vec![0; 5]);
+        let into = |one: &mut [u8], other: &mut [u8]| {
+            open_each(&SECRET, b"context", 0, &run, &mut [one, other])
+        };
+        assert!(into(&mut one, &mut other));
+        assert_eq!([one.as_slice(), &other].concat(), plain);
+        assert!(!into(&mut one, &mut [0; 4]));
+        assert!(!open_each(&SECRET, b"context", 0, &run, &mut [&mut one]));
     }
 
     #[test]

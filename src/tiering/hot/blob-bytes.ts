@@ -29,20 +29,25 @@ export async function writeDeviceBlob(
   };
 }
 
-/** Reads only the blocks that hold the range. */
-export async function readDeviceBlob(device: Device, blob: DeviceBlob, range: Range): Promise<Uint8Array> {
+/** Reads only the blocks that hold the range; into `room` as far as they fit. Nothing is under way when it settles. */
+export async function readDeviceBlob(
+  device: Device,
+  blob: DeviceBlob,
+  { room, ...range }: Range & { readonly room?: Uint8Array | undefined },
+): Promise<Uint8Array> {
   if (range.length === 0) return new Uint8Array(0);
   const first = Math.floor(range.offset / BLOCK_BYTES);
   const end = Math.ceil((range.offset + range.length) / BLOCK_BYTES);
   const reads: Promise<Uint8Array>[] = [];
   let block = 0;
+  let used = 0;
   for (const extent of blob.extents) {
     const from = Math.max(first, block);
     const to = Math.min(end, block + extent.length / BLOCK_BYTES);
     if (from < to) {
-      reads.push(
-        device.read(extent.offset + (from - block) * BLOCK_BYTES, blob.checksums.subarray(from, to)),
-      );
+      const at = extent.offset + (from - block) * BLOCK_BYTES;
+      reads.push(device.read(at, blob.checksums.subarray(from, to), room?.subarray(used)));
+      used += (to - from + 1) * BLOCK_BYTES;
     }
     block += extent.length / BLOCK_BYTES;
   }

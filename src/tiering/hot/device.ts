@@ -19,8 +19,9 @@ export interface Device extends Closable {
   /**
    * Reads whole blocks from `offset` and compares each with its checksum; one checksum a block says how many.
    * Fault('corrupt', 'device') names the first block that differs. Reads are repeated once before that verdict.
+   * Where `room` has a block more than is read, the bytes may be put there: it is the caller's again when this settles.
    */
-  read(offset: number, checksums: Uint32Array): Promise<Uint8Array>;
+  read(offset: number, checksums: Uint32Array, room?: Uint8Array): Promise<Uint8Array>;
   /** Resolves when every write that resolved before the call is durable. Concurrent calls share one flush. */
   flush(): Promise<void>;
   /** Enlarges a file device to at least `bytes`; Fault('no-space', 'device') when the file system refuses. */

@@ -93,13 +93,16 @@ class AddonDevice implements NativeDevice {
     return checksums;
   }
 
-  async read(offset: number, checksums: Uint32Array): Promise<Uint8Array> {
+  async read(offset: number, checksums: Uint32Array, room?: Uint8Array): Promise<Uint8Array> {
     this.#checkRange(offset, checksums.length);
     const length = checksums.length * BLOCK_BYTES;
     assert(length <= DEVICE_READ_BYTES_MAX, `a read of ${length} bytes`);
     // One block more than is read, so that an aligned place is in it: the device writes there directly, and the memory
     // is JavaScript's own, which its collector knows the weight of.
-    const target = Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
+    const target =
+      room !== undefined && room.length >= length + BLOCK_BYTES
+        ? room.subarray(0, length + BLOCK_BYTES)
+        : Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
     let skip = 0;
     await this.#request(offset, [target, checksums], (id) => {
       skip = this.#handle.read(id, offset, target, checksums);

@@ -54,6 +54,13 @@ interface Staged {
   readonly device: DeviceBlob | undefined;
 }
 
+/** Some bytes of a blob, whose length is not known yet. */
+interface WantedBytes {
+  readonly offset: number;
+  readonly lengthOf: (blobLength: number) => number;
+  readonly room?: Uint8Array | undefined;
+}
+
 class HotBlobs implements Blobs {
   readonly #kv: Kv;
   readonly #log: Log;
@@ -148,21 +155,24 @@ class HotBlobs implements Blobs {
   }
 
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
-    return this.#readGuarded(id, offset, (blobLength) => {
+    const lengthOf = (blobLength: number): number => {
       assert(length >= 0 && offset + length <= blobLength, `range ${offset}+${length} of ${blobLength}`);
       return length;
-    });
+    };
+    return this.#readGuarded(id, { offset, lengthOf });
   }
 
-  readUpTo(id: BlobId, offset: number, lengthMax: number): Promise<Uint8Array> {
-    return this.#readGuarded(id, offset, (blobLength) => Math.min(lengthMax, blobLength - offset));
+  readUpTo(id: BlobId, offset: number, lengthMax: number, room?: Uint8Array): Promise<Uint8Array> {
+    const lengthOf = (blobLength: number): number => Math.min(lengthMax, blobLength - offset);
+    return this.#readGuarded(id, { offset, lengthOf, room });
   }
 
-  #readGuarded(id: BlobId, offset: number, lengthOf: (blobLength: number) => number): Promise<Uint8Array> {
+  #readGuarded(id: BlobId, wanted: WantedBytes): Promise<Uint8Array> {
     return this.#run(async () => {
+      const { offset } = wanted;
       this.#guards.pin(id);
       try {
-        return await this.#read(id, offset, lengthOf);
+        return await this.#read(id, wanted);
       } catch (failure) {
         // A door may be in the middle of an answer, where all it can do is to break off.
         const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
@@ -225,7 +235,7 @@ class HotBlobs implements Blobs {
     }
   }
 
-  async #read(id: BlobId, offset: number, lengthOf: (blobLength: number) => number): Promise<Uint8Array> {
+  async #read(id: BlobId, { offset, lengthOf, room }: WantedBytes): Promise<Uint8Array> {
     const staged = this.#staged.get(id);
     const row =
       staged === undefined
@@ -237,7 +247,7 @@ class HotBlobs implements Blobs {
     assert(offset >= 0 && offset <= blobLength, `offset ${offset} of ${blobLength}`);
     const length = lengthOf(blobLength);
     if ('inline' in row) return row.inline.slice(offset, offset + length);
-    return readDeviceBlob(this.#device, row.device, { offset, length });
+    return readDeviceBlob(this.#device, row.device, { offset, length, room });
   }
 }
 
