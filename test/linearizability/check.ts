@@ -52,9 +52,16 @@ class Search<Model> {
     for (const [index, call] of this.#calls.entries()) {
       // Whatever was made after another had returned must come behind it.
       if (call.invokedAt > firstReturn) break;
-      if (!this.#isDone[index] && this.#follows(call, index, model)) return true;
+      if (this.#isDone[index]) continue;
+      if (this.#follows(call, index, model)) return true;
+      // What is answered right and changes nothing can come first: if the rest does not follow now, it never does.
+      if (call.isPure === true && this.#isAnswered(call, model)) return false;
     }
     return false;
+  }
+
+  #isAnswered(call: Call<Model>, model: Model): boolean {
+    return call.apply(this.#specification.clone(model), call.outcome) === call.outcome;
   }
 
   #follows(call: Call<Model>, index: number, model: Model): boolean {

@@ -15,21 +15,33 @@ export interface Call<Model> {
    * to: it tells what the model leaves open, such as numbers of inodes.
    */
   apply(model: Model, seen: string | undefined): string;
+  /** It changes nothing, whatever it comes to. */
+  readonly isPure?: boolean;
 }
+
+/** What one call tells of several things, each of which may have been looked at in a moment of its own. */
+export type Parts<Model> = readonly Pick<Call<Model>, 'name' | 'outcome' | 'apply'>[];
 
 /** Calls in the order in which they are made and answered. */
 export class History<Model> {
   readonly calls: Call<Model>[] = [];
   #events = 0;
 
-  /** Runs a call and keeps it with its outcome; one that throws something unexpected is not kept. */
+  /**
+   * Runs a call and keeps it with its outcome; one that throws something unexpected is not kept. `partsOf` an outcome, where
+   * it has any, are kept as calls without effect at the same time, in the place of the call itself.
+   */
   async record(
-    call: Pick<Call<Model>, 'client' | 'name' | 'apply'>,
+    call: Pick<Call<Model>, 'client' | 'name' | 'apply' | 'isPure'>,
     run: () => Promise<string>,
+    partsOf: (outcome: string) => Parts<Model> | undefined = () => undefined,
   ): Promise<string> {
     const invokedAt = this.#events++;
     const outcome = await run();
-    this.calls.push({ ...call, invokedAt, returnedAt: this.#events++, outcome });
+    const returnedAt = this.#events++;
+    const parts = partsOf(outcome) ?? [{ ...call, outcome }];
+    for (const part of parts)
+      this.calls.push({ client: call.client, invokedAt, returnedAt, isPure: true, ...part });
     return outcome;
   }
 }

@@ -4,7 +4,8 @@ import * as objects from '../namespace/model/objects.ts';
 import * as posix from '../namespace/model/posix.ts';
 import { appearances, type ModelDirectory } from '../namespace/model/tree.ts';
 import { bytes, get, plainFacet, root, s3, text, type Stack } from '../namespace/world.ts';
-import { directoryAt, inoOf, nodeAt } from './tree-specification.ts';
+import type { Parts } from './history.ts';
+import { directoryAt, inoOf, nodeAt, outcomeOf } from './tree-specification.ts';
 
 /** One operation on the model and on a namespace; both answer what it comes to, or throw the fault. */
 export interface Operation {
@@ -14,6 +15,10 @@ export interface Operation {
   run(): Promise<string | void>;
   /** Hears of the outcome. */
   readonly learn?: (outcome: string) => void;
+  /** It changes nothing. */
+  readonly isPure?: boolean;
+  /** What a list says of each thing that it could show: it may come by them one after the other. */
+  readonly partsOf?: (outcome: string) => Parts<ModelDirectory> | undefined;
 }
 
 /** Who makes operations: a namespace, the handles that a client has come by, and chance. */
@@ -27,6 +32,10 @@ export interface Maker {
 }
 
 const keys = ['a', 'b', 'd/a', 'd/b', 'e/a'] as const;
+/** Keys that a listing may have, of directories too. */
+const listable = ['', 'd/', 'e/', 'd/d/', 'd/e/', 'e/d/', 'e/e/'].flatMap((path) =>
+  ['', 'a', 'b'].map((name) => path + name).filter((key) => key !== ''),
+);
 const fileNames = ['a', 'b'] as const;
 const directoryNames = ['d', 'e'] as const;
 /** More than there ever are: what is listed is listed at once. */
@@ -75,6 +84,7 @@ function read(maker: Maker): Operation {
   const key = pick(maker, keys);
   return {
     name: `GET ${key}`,
+    isPure: true,
     apply: (tree) => objects.head(tree, key)?.content ?? 'none',
     run: async () => (await get(stack, bucket, key))?.toString() ?? 'none',
   };
@@ -111,6 +121,8 @@ function list(maker: Maker): Operation {
   const { stack, bucket } = maker;
   return {
     name: 'LIST',
+    isPure: true,
+    partsOf: memberships('LIST', listable, (tree) => objects.list(tree, '', '')),
     apply: (tree) => objects.list(tree, '', '').join(' '),
     async run() {
       const all = { prefix: bytes(''), after: bytes(''), delimiter: undefined, entriesMax: ENTRIES_MAX };
@@ -119,6 +131,26 @@ function list(maker: Maker): Operation {
     },
   };
 }
+
+/**
+ * Whether each of `names` is in a list: what is there all the time is shown, and what never is, is not. Of what is renamed
+ * meanwhile a list may show both names, or none.
+ */
+const memberships =
+  (
+    name: string,
+    names: readonly string[],
+    shown: (tree: ModelDirectory) => readonly string[],
+  ): NonNullable<Operation['partsOf']> =>
+  (outcome) => {
+    if (outcome.startsWith('!')) return undefined;
+    const listed = new Set(outcome.split(' ').filter((one) => one !== ''));
+    return [...new Set([...names, ...listed])].map((one) => ({
+      name: `${name}: ${one}`,
+      outcome: String(listed.has(one)),
+      apply: (tree) => outcomeOf(() => String(shown(tree).includes(one))),
+    }));
+  };
 
 const place = (directory: Ino, name: string): { directory: Ino; name: Uint8Array } => ({
   directory,
@@ -226,15 +258,15 @@ function rename(maker: Maker): Operation {
 function readDirectory(maker: Maker): Operation {
   const { stack } = maker;
   const directory = pick(maker, maker.directories);
+  const shown = (tree: ModelDirectory): readonly string[] =>
+    [...appearances(directoryAt(tree, directory))]
+      .filter(([, { entry }]) => entry !== '')
+      .map(([name]) => name);
   return {
     name: `READDIR ${directory}`,
-    apply(tree) {
-      const shown = [...appearances(directoryAt(tree, directory))].filter(([, { entry }]) => entry !== '');
-      return shown
-        .map(([name]) => name)
-        .sort()
-        .join(' ');
-    },
+    isPure: true,
+    partsOf: memberships(`READDIR ${directory}`, [...fileNames, ...directoryNames], shown),
+    apply: (tree) => shown(tree).join(' '),
     async run() {
       const page = { after: 0, entriesMax: ENTRIES_MAX };
       const { entries } = await stack.namespace.files.entries(root, directory, page);
@@ -252,7 +284,11 @@ function write(maker: Maker): Operation {
   const [offset, stable] = [pick(maker, [0, 0, 3, 70]), maker.random.below(3) === 0];
   return {
     name: `WRITE ${ino} ${offset} ${data.trim()}${stable ? ' stable' : ''}`,
-    apply: (tree) => posix.write(nodeAt(tree, ino), offset, data),
+    apply(tree, seen) {
+      posix.write(nodeAt(tree, ino), offset, data);
+      // Others may see what is not durable yet. When the file is removed before it is, the write fails all the same.
+      return stable && seen === '!stale-handle' ? seen : undefined;
+    },
     async run() {
       await stack.namespace.files.write(root, ino, { offset, data: bytes(data), stable });
     },
@@ -276,6 +312,7 @@ function readFile(maker: Maker): Operation {
   const ino = pick(maker, maker.files);
   return {
     name: `READ ${ino}`,
+    isPure: true,
     apply: (tree) => posix.read(nodeAt(tree, ino), 0, READ_BYTES_MAX),
     async run() {
       const range = { offset: 0, length: READ_BYTES_MAX };
@@ -289,6 +326,7 @@ function commit(maker: Maker): Operation {
   const ino = pick(maker, maker.files);
   return {
     name: `COMMIT ${ino}`,
+    isPure: true,
     apply(tree) {
       nodeAt(tree, ino);
     },
