@@ -2,6 +2,7 @@ import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
 import type { Inode } from './records.ts';
+import type { SharedRuns } from './shared-runs.ts';
 
 /** What a write changes of an inode before it is committed. */
 export interface DirtyAttributes {
@@ -24,8 +25,8 @@ export class OpenFile {
   dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
-  running: Promise<void> | undefined;
-  following: Promise<void> | undefined;
+  /** Its write-outs; made at the first. */
+  writing: SharedRuns | undefined;
 
   constructor(inode: Inode, now: MonotonicMs) {
     this.ino = inode.ino;
