@@ -7,6 +7,7 @@ import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { jobCommands } from './jobs.ts';
 import { keyCommands } from './key.ts';
+import { quotaCommands } from './quota.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   ...userCommands,
   ...userPolicyCommands,
   ...roleCommands,
+  ...quotaCommands,
   help,
   version,
 ];

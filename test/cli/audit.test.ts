@@ -11,7 +11,7 @@ import { noJobs } from '../gateway/admin/no-jobs.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 interface Shown {
@@ -51,6 +51,7 @@ suite('terrace audit', () => {
       keyring: await memoryKeyring(),
       audit: trail,
       jobs: noJobs,
+      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -12,7 +12,7 @@ import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { emptyTrail } from '../audit/empty-trail.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 const environment = { clock: realClock(), random: seededRandom(1), log: silent };
@@ -44,6 +44,7 @@ suite('terrace jobs', () => {
       keyring: await memoryKeyring(),
       audit: emptyTrail,
       jobs: jobsOf(kv, scheduler),
+      namespace: (await openWorld()).namespace,
     });
   });
   after(async () => {

@@ -3,6 +3,7 @@ import { auditRows } from './audit-rows.ts';
 import { jobRows } from './job-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
+import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
@@ -64,4 +65,5 @@ export const adminRows: readonly AdminRow[] = [
   ...userRows,
   ...policyRows,
   ...roleRows,
+  ...quotaRows,
 ];
