@@ -8,7 +8,6 @@ import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent } from '../namespace/world.ts';
@@ -49,7 +48,6 @@ suite('terrace audit', () => {
       status: () => assert.fail(),
       ...(await openMemoryIdentities(new MemoryEngine())),
       keyring: await memoryKeyring(),
-      exports: await memoryExports(),
       audit: trail,
     });
   });

@@ -5,7 +5,6 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { memoryExports } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { openWorld, put, s3, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
@@ -27,7 +26,6 @@ suite('terrace quota', () => {
       status: () => assert.fail(),
       ...(await openMemoryIdentities(new MemoryEngine(), { clock: realClock() })),
       keyring: await memoryKeyring(),
-      exports: await memoryExports(),
       namespace: world.namespace,
     });
   });

@@ -6,7 +6,6 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
-import { memoryExports } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { openWorld, put, s3, silent, type World } from '../../namespace/world.ts';
 import { signedCall } from './signed-call.ts';
@@ -34,7 +33,6 @@ suite('quotas over the admin address', () => {
       status: () => assert.fail(),
       ...identities,
       keyring: await memoryKeyring(),
-      exports: await memoryExports(),
       namespace: world.namespace,
     });
   });
