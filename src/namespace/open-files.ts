@@ -1,7 +1,9 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
+import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
+import type { SharedRuns } from './shared-runs.ts';
 
 /** What a write changes of an inode before it is committed. */
 export interface DirtyAttributes {
@@ -24,13 +26,19 @@ export class OpenFile {
   dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
-  running: Promise<void> | undefined;
-  following: Promise<void> | undefined;
+  /** Its write-outs; made at the first. */
+  writing: SharedRuns | undefined;
+  /** For the growth that is not committed yet. */
+  readonly reservation: Reservation;
 
-  constructor(inode: Inode, now: MonotonicMs) {
+  constructor(
+    inode: Inode,
+    { now, reservation }: { readonly now: MonotonicMs; readonly reservation: Reservation },
+  ) {
     this.ino = inode.ino;
     this.attributes = inode;
     this.dirtySince = now;
+    this.reservation = reservation;
   }
 
   bytes(): number {
@@ -57,6 +65,7 @@ export class OpenFiles {
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
     this.account(-file.bytes());
+    file.reservation.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
   }
