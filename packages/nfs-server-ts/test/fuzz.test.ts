@@ -33,7 +33,7 @@ interface Target {
 }
 
 const callbacks: LockCallbacks = {
-  grant: () => Promise.resolve('gone'),
+  grant: () => Promise.resolve('granted'),
   granted: () => undefined,
   respond: () => Promise.resolve(),
   notify: () => Promise.resolve(true),
