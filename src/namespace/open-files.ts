@@ -3,6 +3,7 @@ import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
 import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
+import type { SharedRuns } from './shared-runs.ts';
 
 /** What a write changes of an inode before it is committed. */
 export interface DirtyAttributes {
@@ -27,8 +28,8 @@ export class OpenFile {
   writeOuts = 0;
   /** For the growth that is not committed yet. */
   readonly reservation: Reservation;
-  running: Promise<void> | undefined;
-  following: Promise<void> | undefined;
+  /** Its write-outs; made at the first. */
+  writing: SharedRuns | undefined;
 
   constructor(
     inode: Inode,

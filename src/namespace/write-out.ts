@@ -13,6 +13,7 @@ import type { Parts } from './parts.ts';
 import { countingOf } from './quota/counting.ts';
 import { decodeInode, encodeInode, type Extent } from './records.ts';
 import { keptOpen, needsFork } from './seal.ts';
+import { SharedRuns } from './shared-runs.ts';
 import { stageRun, type Staged } from './stage.ts';
 import { laterOf } from './time.ts';
 import { rulesOf } from './versions.ts';
@@ -24,22 +25,8 @@ import { rulesOf } from './versions.ts';
 export async function writeOut(parts: Parts, ino: Ino): Promise<void> {
   const file = parts.files.get(ino);
   if (file === undefined) return;
-  if (file.running === undefined) return start(parts, file);
-  file.following ??= file.running
-    .catch(() => undefined)
-    .then(() => {
-      file.following = undefined;
-      return start(parts, file);
-    });
-  return file.following;
-}
-
-function start(parts: Parts, file: OpenFile): Promise<void> {
-  const running = run(parts, file).finally(() => {
-    file.running = undefined;
-  });
-  file.running = running;
-  return running;
+  file.writing ??= new SharedRuns(() => run(parts, file));
+  return file.writing.run();
 }
 
 async function run(parts: Parts, file: OpenFile): Promise<void> {

@@ -36,7 +36,7 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   const file = parts.files.get(ino);
   const dirtyBytes = file?.dirty.bytes() ?? 0;
   if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
-  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.running === undefined) {
+  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.writing?.isBusy() !== true) {
     // A failure is met again by the COMMIT, or by whoever waits for room.
     writeOut(parts, ino).catch(() => undefined);
   }
