@@ -208,6 +208,8 @@ export interface Draft {
   length(): number;
   /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
   write(parts: readonly Uint8Array[]): Promise<void>;
+  /** Starts writing what it still holds in memory, however little it is: memory is short. */
+  relieve(): Promise<void>;
   /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
   splice(source: OpenObject, offset: number, length: number): Promise<void>;
   discard(): Promise<void>;

@@ -26,10 +26,10 @@ export class OpenFile {
   dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
-  /** For the growth that is not committed yet. */
-  readonly reservation: Reservation;
   /** Its write-outs; made at the first. */
   writing: SharedRuns | undefined;
+  /** For the growth that is not committed yet. */
+  readonly reservation: Reservation;
 
   constructor(
     inode: Inode,

@@ -7,7 +7,7 @@ import { mount3Program, type Mounts } from './mount3.ts';
 import { nfs3Program } from './nfs3-program.ts';
 import type { Nfs3Program } from './nfs3.ts';
 import { RpcServer } from './server.ts';
-import { serveSocket } from './tcp-transport.ts';
+import { serveSocket, type TlsOptions } from './tcp-transport.ts';
 
 /** What is served: files, and the ways into them. */
 export interface Backend {
@@ -24,6 +24,8 @@ export interface ListenOptions {
   /** Told of every answered call. */
   readonly observe?: Observer;
   readonly limits?: Partial<ServerLimits>;
+  /** Absent: calls go in clear text only. */
+  readonly tls?: TlsOptions;
   /** Served beside NFS and MOUNT on the same port. */
   readonly programs?: readonly RpcProgram[];
 }
@@ -38,16 +40,24 @@ export interface NfsServer {
 }
 
 /** Serves `backend` over TCP, MOUNT and NFS on one port. Rejects when the address cannot be had. */
-export async function listen(backend: Backend, options: ListenOptions): Promise<NfsServer> {
+export function listen(backend: Backend, options: ListenOptions): Promise<NfsServer> {
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
-  checkLimits(limits);
-  const { clock = systemClock, observe = () => undefined } = options;
-  const log = new LimitedLog(options.log ?? stderrLog, clock, limits);
   const programs = [
     nfs3Program(backend.nfs, limits),
     mount3Program(backend.mounts, limits),
     ...(options.programs ?? []),
   ];
+  return listenPrograms({ ...options, programs });
+}
+
+/** Serves just these programs over TCP. Rejects when the address cannot be had. */
+export async function listenPrograms(
+  options: ListenOptions & { readonly programs: readonly RpcProgram[] },
+): Promise<NfsServer> {
+  const limits: ServerLimits = { ...defaultLimits, ...options.limits };
+  checkLimits(limits);
+  const { clock = systemClock, observe = () => undefined, programs } = options;
+  const log = new LimitedLog(options.log ?? stderrLog, clock, limits);
   const dispatcher = new Dispatcher({ programs, clock, log, observe, limits });
   const listener = createServer({
     allowHalfOpen: true,
@@ -59,7 +69,8 @@ export async function listen(backend: Backend, options: ListenOptions): Promise<
   // Too many open files, for one: this peer is not served, the others are.
   listener.on('error', (failure) => log.warn('nfs-accept-failed', { reason: failure.message }));
   const server = new RpcServer({ dispatcher, clock, log, limits });
-  listener.on('connection', (socket) => serveSocket(server, socket));
+  const { tls } = options;
+  listener.on('connection', (socket) => serveSocket(server, socket, { tls, log }));
   return {
     address: listener.address() as AddressInfo,
     connectionCount: () => server.connectionCount,

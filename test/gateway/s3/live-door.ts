@@ -51,9 +51,11 @@ export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
   readonly objectOwnership?: ObjectOwnership;
+  /** Of new buckets; off unless given: most tests are about what it would keep them from. */
+  readonly publicAccessBlock?: boolean;
   readonly signatureV2?: boolean;
   readonly websiteDomains?: readonly string[];
-  readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  readonly http?: Partial<Omit<ServeOptions, 'host' | 'port' | 'handler' | 'clock'>>;
   readonly defaultEncryption?: BucketEncryption;
   readonly takesCustomerKeys?: boolean;
   /** Of lifecycle rules. */
@@ -111,6 +113,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
         changed: () => void (lifecycleChanges.count += 1),
       },
       objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
+      publicAccessBlock: options.publicAccessBlock ?? false,
       keyring: world.keyring,
       encryption: {
         default: options.defaultEncryption,
@@ -119,6 +122,12 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       observe,
     }),
     clock: environment.clock,
+    log: environment.log,
+    groupOf: (address) => address,
+    connectionsMax: 1_000,
+    connectionsPerPeerMax: 1_000,
+    bodies: { bytesMax: 64 * 1024 ** 2, bytesPerPeerMax: 64 * 1024 ** 2 },
+    bodyBytesPerSecondMin: 1,
     headersMsMax: 10_000,
     idleMsMax: 10_000,
     keepAliveMsMax: 10_000,
