@@ -6,6 +6,7 @@ import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { jobCommands } from './jobs.ts';
+import { exportCommands } from './export.ts';
 import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { lockCommands } from './locks.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   status,
   audit,
   ...jobCommands,
+  ...exportCommands,
   ...keyCommands,
   ...lockCommands,
   ...userCommands,

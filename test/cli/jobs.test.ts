@@ -11,7 +11,7 @@ import { Scheduler } from '../../src/scheduler.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
@@ -42,6 +42,7 @@ suite('terrace jobs', () => {
       ...(await openMemoryIdentities(new MemoryEngine())),
       keyring: await memoryKeyring(),
       jobs: jobsOf(kv, scheduler),
+      namespace: (await openWorld()).namespace,
     });
   });
   after(async () => {

@@ -4,6 +4,7 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import type { Roles } from '../../accounts/roles.ts';
 import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
+import type { ExportRules } from '../../exports/export-rules.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
@@ -28,6 +29,7 @@ export interface AdminSources {
   readonly audit: AuditTrail;
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
+  readonly exports: ExportRules;
 }
 
 /** What a call says, checked by the schemas of its row. */

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
 import { jobRows } from './job-rows.ts';
+import { exportRows } from './export-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { lockRows } from './lock-rows.ts';
 import { roleRows } from './role-rows.ts';
@@ -63,6 +64,7 @@ export const adminRows: readonly AdminRow[] = [
   ...auditRows,
   ...jobRows,
   ...lockRows,
+  ...exportRows,
   ...keyRows,
   ...userRows,
   ...policyRows,
