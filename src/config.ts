@@ -160,6 +160,26 @@ export const configSchema = group({
       default: '127.0.0.1:2049',
       description: 'Where NFS and MOUNT listen on one port; port 0: a free one.',
     }),
+    portmap: Type.Optional(
+      address({
+        defaultText: 'none',
+        description:
+          'Where a port mapper listens, over TCP and UDP, so that clients mount and lock without being told ports: ADDRESS:111.',
+      }),
+    ),
+    serverName: Type.Optional(
+      text({
+        placeholder: 'NAME',
+        minLength: 1,
+        maxLength: 255,
+        defaultText: 'the name of this machine',
+        description: 'How clients name this server when they mount; they are told by it of a restart.',
+      }),
+    ),
+    gracePeriodSeconds: seconds({
+      default: '90',
+      description: 'How long after a restart clients may reclaim their locks before others get any.',
+    }),
     groups: group({
       source: choice(['client', 'system', 'list'], {
         default: 'client',

@@ -190,6 +190,42 @@ export const LOOKUP_BYTES_MAX = 65_536;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
 
+// Locks over NFS.
+
+/** Ranges and shares of one file: each request looks at all of them. */
+export const LOCKS_PER_FILE_MAX = 4_096;
+export const LOCKS_PER_CLIENT_MAX = 65_536;
+/** Of all clients together: about 0.5 KiB each. */
+export const LOCKS_MAX = 262_144;
+/** Who waits for a lock of one file: each release looks at all of them. */
+export const LOCK_WAITERS_PER_FILE_MAX = 1_024;
+export const LOCK_WAITERS_MAX = 16_384;
+/** Clients with locks, each a row. */
+export const LOCK_CLIENTS_MAX = 10_000;
+export const LOCK_CLIENTS_PAGE = 512;
+/** A client that has no lock is forgotten after this: a durable write when it comes back. */
+export const LOCK_CLIENT_IDLE_MS = 10 * 60_000;
+/** A client that waits is told that it has the lock, each time after twice the pause: 30 s in all, and the calls. */
+export const LOCK_GRANT_ATTEMPTS_MAX = 5;
+export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
+/** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
+export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
+export const LOCK_NOTICE_MS_MIN = 1_000;
+export const LOCK_NOTICES_PARALLEL_MAX = 16;
+/** How often locks of removed files are looked for, and how many files a step looks at. */
+export const LOCK_SWEEP_MS = 60_000;
+export const LOCK_SWEEP_FILES = 256;
+/** Lines of locks, and of clients, that a listing shows. */
+export const LOCKS_LISTED_MAX = 1_000;
+/** For a call to a client, with its retransmissions. */
+export const LOCK_CALL_MS_MAX = 5_000;
+/** Calls to clients under way; others wait. */
+export const LOCK_CALLS_MAX = 64;
+/** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
+export const LOCK_MESSAGES_MAX = 256;
+/** Of an answer that `terrace locks` reads. */
+export const LOCKS_BYTES_MAX = 4_194_304;
+
 // Audit trail.
 
 /** Rows of refusals that are kept, oldest out first: about 60 MiB at 300 bytes each, 300 MiB at the most. */

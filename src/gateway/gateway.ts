@@ -11,6 +11,7 @@ import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
+import { openGatewayLocks } from './open-locks.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
@@ -66,6 +67,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('access-log', () => accessLog.step());
     const { objects } = namespace;
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
+    const { files } = namespace;
+    const locks = await openGatewayLocks(scope, config, { kv, files, environment });
+    scheduler.start('locks', () => locks.locks.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
     observeQuotas(metrics, namespace.quotas);
@@ -75,7 +79,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
     const rules = await openExportRules(kv, config.nfs.exports);
     const tls = await openNfsTls(config, { environment, scheduler });
-    const nfs = open.own(await openNfsDoor(config, { ...parts, rules, tls }));
+    const nfs = open.own(await openNfsDoor(config, { ...parts, rules, tls, locks }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {

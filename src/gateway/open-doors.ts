@@ -10,6 +10,7 @@ import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import type { ExportRules } from '../exports/export-rules.ts';
 import { listedGroups, type GroupSource } from './nfs/groups.ts';
+import type { LockParts } from './nfs/lock-programs.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
 import { Lookups } from './lookups.ts';
@@ -89,20 +90,21 @@ export async function openS3Door(
 export interface NfsDoorParts {
   readonly rules: ExportRules;
   readonly tls: TlsOptions | undefined;
+  readonly locks: LockParts;
 }
 
-/** Serves NFSv3 and MOUNTv3 on one address. */
+/** Serves NFSv3, MOUNTv3 and NLMv4 on one address, and the port mapper where one is wanted. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics, rules, tls }: DoorParts & NfsDoorParts,
+  { layers, environment, metrics, rules, tls, locks }: DoorParts & NfsDoorParts,
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
-  const { address, groups } = config.nfs;
-  const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics) };
+  const { address, groups, portmap } = config.nfs;
+  const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics), ...locks };
   const lookups = new Lookups(environment.clock);
   return serveNfs(
     { ...parts, names: systemNames(lookups), groups: groupSource(config, lookups) },
-    { ...address, groupsFreshMs: groups.seconds * 1000, secret: layers.secret },
+    { ...address, groupsFreshMs: groups.seconds * 1000, portmap, secret: layers.secret },
   );
 }
 

@@ -134,7 +134,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 'nfs: 9000' },
-      want: 'nfs in terrace.yaml: this is a group with the settings address, groups, tls, exports',
+      want: 'nfs in terrace.yaml: this is a group with the settings address, portmap, serverName, gracePeriodSeconds, groups, tls, exports',
     },
     {
       given: { yaml: '- a' },

@@ -9,6 +9,7 @@ import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
+import { openLockWorld } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
@@ -46,11 +47,15 @@ export async function openNfs(
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
   const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
+    const locks = await openLockWorld(environment, namespace);
     const parts = {
       ...{ files, objects, environment, rules, groups, tls, names: nameless },
-      observe: () => undefined,
+      ...{ observe: () => undefined, ...locks },
     };
-    const door = await serveNfs(parts, { host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret });
+    const door = await serveNfs(parts, {
+      ...{ host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret },
+      portmap: undefined,
+    });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
       await client.close();
