@@ -7,7 +7,9 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
+import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
+import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openGatewayLocks } from './open-locks.ts';
 import { startLifecycle } from './open-lifecycle.ts';
@@ -76,7 +78,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
-    const nfs = open.own(await openNfsDoor(config, { ...parts, locks }));
+    const rules = await openExportRules(kv, config.nfs.exports);
+    const tls = await openNfsTls(config, { environment, scheduler });
+    const nfs = open.own(await openNfsDoor(config, { ...parts, locks, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
@@ -96,7 +100,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit, jobs };
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules };
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

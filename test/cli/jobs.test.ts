@@ -9,11 +9,11 @@ import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { Scheduler } from '../../src/scheduler.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { emptyTrail } from '../audit/empty-trail.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 const environment = { clock: realClock(), random: seededRandom(1), log: silent };
 
@@ -34,15 +34,13 @@ suite('terrace jobs', () => {
       return 'idle';
     });
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment,
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine())),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      audit: emptyTrail,
       jobs: jobsOf(kv, scheduler),
       namespace: (await openWorld()).namespace,
     });
