@@ -29,6 +29,7 @@ import { writeOut } from './write-out.ts';
 export async function step(parts: Parts): Promise<boolean> {
   let isBusy = await writeOutOverdue(parts);
   for (const work of [collectOrphan, collectUploads, forgetUploads]) isBusy = (await work(parts)) || isBusy;
+  isBusy = (await parts.quotas.step()) || isBusy;
   return (await parts.blobs.collect()) || isBusy;
 }
 

@@ -1,6 +1,7 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
+import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
 import type { SharedRuns } from './shared-runs.ts';
 
@@ -27,11 +28,17 @@ export class OpenFile {
   writeOuts = 0;
   /** Its write-outs; made at the first. */
   writing: SharedRuns | undefined;
+  /** For the growth that is not committed yet. */
+  readonly reservation: Reservation;
 
-  constructor(inode: Inode, now: MonotonicMs) {
+  constructor(
+    inode: Inode,
+    { now, reservation }: { readonly now: MonotonicMs; readonly reservation: Reservation },
+  ) {
     this.ino = inode.ino;
     this.attributes = inode;
     this.dirtySince = now;
+    this.reservation = reservation;
   }
 
   bytes(): number {
@@ -58,6 +65,7 @@ export class OpenFiles {
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
     this.account(-file.bytes());
+    file.reservation.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
   }

@@ -9,10 +9,12 @@ import { ContentCache } from '../tiering/content-cache.ts';
 import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
 import { OpenFiles } from './open-files.ts';
+import type { OpenQuotas } from './quota/open-quotas.ts';
 
 /** What every operation of the namespace works with. */
 export interface Parts {
   readonly environment: Environment;
+  /** Counts usage: see quota/counting.ts. */
   readonly kv: Kv;
   readonly sequence: Sequence;
   readonly blobs: Blobs;
@@ -23,6 +25,7 @@ export interface Parts {
   /** For sealed bytes on their way. */
   readonly rooms: Rooms;
   readonly files: OpenFiles;
+  readonly quotas: OpenQuotas;
   readonly trail: Trail;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;

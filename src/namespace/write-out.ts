@@ -10,6 +10,7 @@ import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
+import { countingOf } from './quota/counting.ts';
 import { decodeInode, encodeInode, type Extent } from './records.ts';
 import { keptOpen, needsFork } from './seal.ts';
 import { SharedRuns } from './shared-runs.ts';
@@ -160,7 +161,7 @@ function widen(run: Range, extents: readonly Extent[]): { start: number; end: nu
 
 /** `undefined`: the version was sealed since the data was taken, and another one must be begun first. */
 async function commitRuns(
-  { blobs, sequence, environment }: Parts,
+  { blobs, sequence, environment, files }: Parts,
   tx: KvTransaction,
   { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Range)[] },
 ): Promise<true | undefined> {
@@ -179,5 +180,7 @@ async function commitRuns(
   const versioned = inode.version.openUntil === 0 ? {} : keptOpen(inode.version, rules, now);
   const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
   tx.put(inodeKey(ino), encodeInode(changed));
+  countingOf(tx).admit();
+  tx.whenCommitted(() => files.get(ino)?.reservation.shrink(size - inode.size));
   return true;
 }

@@ -8,6 +8,7 @@ import type { Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
+import { Reservation } from './quota/reservation.ts';
 import { decodeInode, encodeInode, type Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
@@ -59,7 +60,9 @@ async function keep(
   if (known === undefined && (await mustFork(kv, inode, environment.clock.wall()))) return undefined;
   const before = withDirty(inode, known?.attributes);
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
-  const file = known ?? new OpenFile(inode, environment.clock.monotonic());
+  const size = Math.max(before.size, offset + data.length);
+  const file = known ?? openFile(parts, inode);
+  file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
   const dirtyBefore = file.dirty.bytes();
   file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
@@ -67,13 +70,19 @@ async function keep(
   if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
   file.attributes = {
-    size: Math.max(before.size, offset + data.length),
+    size,
     mtime: changedAt,
     ctime: changedAt,
     contentGeneration: sequence.next(),
   };
   return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
 }
+
+const openFile = ({ environment, quotas }: Parts, inode: Inode): OpenFile =>
+  new OpenFile(inode, {
+    now: environment.clock.monotonic(),
+    reservation: new Reservation(quotas.ledger, inode),
+  });
 
 /** POSIX write(): who may not set them takes the set-ID bits away by writing. */
 async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promise<Inode> {
