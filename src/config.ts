@@ -48,6 +48,11 @@ const policyDocument = (options: { readonly description?: string }) =>
     ...options,
   });
 
+const hostName = Type.String({
+  pattern: '^[a-z0-9.-]+$',
+  example: 'a host name in lower case, for example s3.example.org',
+});
+
 /** A user that is there from the start. */
 const declaredUser = group({
   name: userName({ description: 'Name of the user; its account stays the same as long as the name does.' }),
@@ -92,6 +97,7 @@ export const configSchema = group({
     default: 'us-east-1',
     placeholder: 'NAME',
     pattern: '^[a-z0-9-]{1,32}$',
+    example: 'lower-case letters, digits and dashes, for example us-east-1',
     description: 'Region that S3 clients must sign for.',
   }),
   s3: group({
@@ -100,13 +106,13 @@ export const configSchema = group({
       default: '127.0.0.1:9000',
       description: 'Where S3 listens; port 0: a free one.',
     }),
-    baseDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+    baseDomains: Type.Array(hostName, {
       default: [],
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
     }),
-    websiteDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+    websiteDomains: Type.Array(hostName, {
       default: [],
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
@@ -147,6 +153,11 @@ export const configSchema = group({
       default: 'BucketOwnerEnforced',
       description:
         'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
+    }),
+    publicAccessBlock: trueOrFalse({
+      default: 'true',
+      description:
+        'Give new buckets a public access block of all four settings, as AWS does since 2023: none becomes public by a policy or an ACL before its owner takes it away.',
     }),
     signatureV2: trueOrFalse({
       default: 'true',

@@ -21,6 +21,8 @@ export const RETENTION_DAYS_MAX = 36_500;
 export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
+/** How often an operation starts again because others were faster, until whoever asked is told to come back. */
+export const CHANGE_ATTEMPTS_MAX = 64;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */
@@ -130,6 +132,17 @@ export const HASH_INLINE_BYTES_MAX = 65_536;
 export const CIPHER_INLINE_BYTES_MAX = 131_072;
 /** The same for erasure codes, all shards of a call together: 10 µs at 25 GB/s. */
 export const ERASURE_INLINE_BYTES_MAX = 262_144;
+/** The same for opening frames, at 1 GB/s: 30 µs. */
+export const REDUCTION_INLINE_BYTES_MAX = 32_768;
+/** A smaller background job costs less than a hop to a worker of the pool; a worker without work ends after a while. */
+export const POOL_JOB_BYTES_MIN = 262_144;
+export const POOL_IDLE_MS_MAX = 30_000;
+/** For each worker, jobs that wait with their input laid out; callers that wait before theirs is. */
+export const POOL_JOBS_WAITING_MAX = 1;
+export const POOL_CALLERS_WAITING_MAX = 1_024;
+/** Input of one job: several images of the greatest size, for a rebuild. Larger slabs than the second are not kept. */
+export const POOL_SLAB_BYTES_MAX = 268_435_456;
+export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
 
 // kv: memory and retries of the transactional store.
 
@@ -211,7 +224,7 @@ export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
 /** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
 export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
 export const LOCK_NOTICE_MS_MIN = 1_000;
-export const LOCK_NOTICES_PARALLEL_MAX = 16;
+export const LOCK_NOTICES_PARALLEL_MAX = 64;
 /** How often locks of removed files are looked for, and how many files a step looks at. */
 export const LOCK_SWEEP_MS = 60_000;
 export const LOCK_SWEEP_FILES = 256;
@@ -223,6 +236,8 @@ export const LOCK_CALL_MS_MAX = 5_000;
 export const LOCK_CALLS_MAX = 64;
 /** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
 export const LOCK_MESSAGES_MAX = 256;
+/** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
+export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
 /** Of an answer that `terrace locks` reads. */
 export const LOCKS_BYTES_MAX = 4_194_304;
 

@@ -6,7 +6,7 @@ import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
-import { didYouMean } from './suggest.ts';
+import { nearest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Everything that settings can come from. */
@@ -56,9 +56,17 @@ function refuseUnknownVariables(variables: ConfigSources['variables']): void {
   const known = [...settings.flatMap(({ variable }) => variable ?? []), ...otherVariables];
   for (const name of Object.keys(variables)) {
     if (!name.startsWith('TERRACE_') || known.includes(name) || kubernetesVariable.test(name)) continue;
-    throw new UsageError(`${name}: there is no such environment variable${didYouMean(name, known)}`);
+    // What all of them begin with says nothing about which one was meant.
+    const meant = nearest(withoutPrefix(name), known.map(withoutPrefix));
+    const advice =
+      meant === undefined
+        ? ': remove it, or choose one that terrace serve --print-config shows'
+        : `; did you mean "TERRACE_${meant}"?`;
+    throw new UsageError(`${name}: there is no such environment variable${advice}`);
   }
 }
+
+const withoutPrefix = (variable: string): string => variable.replace(/^TERRACE_/, '');
 
 const lookUp = (tree: Tree, dotted: string): unknown =>
   dotted.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), tree);
@@ -100,7 +108,7 @@ const asText = (setting: Setting, value: unknown): unknown =>
     : value;
 
 const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true, validateSchema: false, meta: false });
-ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText']);
+ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText', 'example']);
 const validate = ajv.compile(configSchema);
 
 function decode({ setting, from }: Origin, tree: Tree): void {

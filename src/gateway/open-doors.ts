@@ -8,9 +8,9 @@ import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
+import type { LockParts } from './nfs/lock-programs.ts';
 import type { ExportRules } from '../exports/export-rules.ts';
 import { listedGroups, type GroupSource } from './nfs/groups.ts';
-import type { LockParts } from './nfs/lock-programs.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
 import { Lookups } from './lookups.ts';
@@ -65,6 +65,7 @@ export async function openS3Door(
     websiteDomains: config.s3.websiteDomains,
     accessLog,
     objectOwnership: config.s3.objectOwnership,
+    publicAccessBlock: config.s3.publicAccessBlock,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     groupOf: peerGroup,

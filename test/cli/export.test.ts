@@ -6,11 +6,11 @@ import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { emptyTrail } from '../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../exports/memory-exports.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { openWorld, silent } from '../namespace/world.ts';
+import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 const variables = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 
@@ -20,16 +20,13 @@ suite('terrace export', () => {
   before(async () => {
     exports = await memoryExports([ruleWith({ squash: 'none', secure: false })]);
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine(), { clock: realClock() })),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      audit: emptyTrail,
-      namespace: (await openWorld()).namespace,
       exports,
     });
   });

@@ -127,6 +127,14 @@ suite('mistakes in settings are one sentence each', () => {
       given: { variables: { TERRACE_HOT_SZE: '1' } },
       want: 'TERRACE_HOT_SZE: there is no such environment variable; did you mean "TERRACE_HOT_SIZE"?',
     },
+    {
+      given: { variables: { TERRACE_FOO: '1' } },
+      want: 'TERRACE_FOO: there is no such environment variable: remove it, or choose one that terrace serve --print-config shows',
+    },
+    {
+      given: { flags: { '--region': 'Non sense!' } },
+      want: '--region: write lower-case letters, digits and dashes, for example us-east-1',
+    },
     { given: { yaml: 's33: x' }, want: 'terrace.yaml: there is no setting "s33"; did you mean "s3"?' },
     {
       given: { yaml: 's3:\n  adress: x' },

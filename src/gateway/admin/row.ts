@@ -8,7 +8,9 @@ import type { ExportRules } from '../../exports/export-rules.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
+import type { Locks } from '../../namespace/locks/locks.ts';
 import type { Access } from './access.ts';
+import type { Jobs } from './jobs.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -25,6 +27,8 @@ export interface AdminSources {
   readonly keyring: Keyring;
   readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
   readonly audit: AuditTrail;
+  readonly jobs: Jobs;
+  readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
 }
 

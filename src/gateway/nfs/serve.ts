@@ -69,8 +69,8 @@ export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor>
   const programs = lockPrograms(new Door(doorParts), parts, environment);
   return opening(async (scope) => {
     const { host, port } = options;
-    const listening = { host, port, clock, log, observe, programs, ...(tls !== undefined && { tls }) };
-    const server = scope.own(await listen(backend, listening));
+    const given = { host, port, clock, log, observe, programs, ...(tls !== undefined && { tls }) };
+    const server = scope.own(await listen(backend, given));
     const nfs = { host: server.address.address, port: server.address.port };
     const portmap =
       options.portmap &&

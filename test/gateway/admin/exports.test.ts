@@ -5,11 +5,11 @@ import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
-import { emptyTrail } from '../../audit/empty-trail.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { openWorld, silent } from '../../namespace/world.ts';
+import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const clock = realClock();
 const declared = ruleWith({ clients: ['::1'] });
@@ -18,16 +18,13 @@ suite('exports over the admin address', () => {
   let door: AdminDoor;
   before(async () => {
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock, log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine(), { clock })),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      audit: emptyTrail,
-      namespace: (await openWorld()).namespace,
       exports: await memoryExports([declared]),
     });
   });

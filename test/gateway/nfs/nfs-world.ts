@@ -7,9 +7,10 @@ import type { ExportRules } from '../../../src/exports/export-rules.ts';
 import type { GroupSource } from '../../../src/gateway/nfs/groups.ts';
 import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { openLockWorld } from './lock-world.ts';
+import { openLockWorld, type LockWorldOptions } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
@@ -23,7 +24,9 @@ export interface NfsWorld {
   readonly root: Uint8Array;
   readonly top: Uint8Array;
   /** Another start of the door over the same tree; a client of it. */
-  readonly restarted: (secret?: Uint8Array) => Promise<NfsClient>;
+  readonly restarted: (secret?: Uint8Array, engine?: MemoryEngine) => Promise<NfsClient>;
+  /** Upkeep of the locks of the last start. */
+  readonly steps: () => Promise<unknown>;
 }
 
 /** For this machine, from any port, with root as it is, unless told otherwise. */
@@ -38,7 +41,11 @@ const secretOfTest = Buffer.from('0123456789abcdef');
 export async function openNfs(
   context: TestContext,
   declared: readonly ExportRule[] = [loopback],
-  { groups, tls }: { groups?: GroupSource; tls?: TlsOptions } = {},
+  options: LockWorldOptions & {
+    readonly portmap?: true;
+    readonly groups?: GroupSource;
+    readonly tls?: TlsOptions;
+  } = {},
 ): Promise<NfsWorld> {
   const rules = await memoryExports(declared);
   const { namespace } = await openWorld();
@@ -46,15 +53,22 @@ export async function openNfs(
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
-  const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
-    const locks = await openLockWorld(environment, namespace);
+  const { groups, tls } = options;
+  let steps: () => Promise<unknown> = () => Promise.resolve();
+  const open = async (
+    secret: Uint8Array,
+    engine = options.engine ?? new MemoryEngine(),
+  ): Promise<{ door: NfsDoor; client: NfsClient }> => {
+    const locks = await openLockWorld(environment, namespace, { ...options, engine });
+    steps = () => locks.locks.step();
     const parts = {
       ...{ files, objects, environment, rules, groups, tls, names: nameless },
-      ...{ observe: () => undefined, ...locks },
+      observe: () => undefined,
+      ...locks,
     };
     const door = await serveNfs(parts, {
       ...{ host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret },
-      portmap: undefined,
+      portmap: options.portmap && { host: '127.0.0.1', port: 0 },
     });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
@@ -66,8 +80,8 @@ export async function openNfs(
   const { door, client } = await open(secretOfTest);
   const handleOf = async (path: string): Promise<Uint8Array> =>
     client.root(path).catch(() => new Uint8Array(0));
-  const restarted = async (secret: Uint8Array = secretOfTest): Promise<NfsClient> =>
-    (await open(secret)).client;
+  const restarted = async (secret: Uint8Array = secretOfTest, engine?: MemoryEngine): Promise<NfsClient> =>
+    (await open(secret, engine)).client;
   return {
     namespace,
     door,
@@ -77,6 +91,7 @@ export async function openNfs(
     root: await handleOf('/'),
     top: await handleOf('/bucket'),
     restarted,
+    steps: () => steps(),
   };
 }
 
