@@ -17,14 +17,13 @@ import {
 import {
   BASE_DOMAINS_MAX,
   EXPORT_RULES_MAX,
-  NFS_GROUPS_LISTED_MAX,
-  NFS_GROUPS_MAX,
   POLICIES_PER_USER_MAX,
   ROLE_POLICIES_MAX,
   ROLES_DECLARED_MAX,
   SECONDS_PER_DAY,
   USERS_DECLARED_MAX,
 } from './limits.ts';
+import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
 
 const noId = 4_294_967_295;
 const ownerId = (description: string) =>
@@ -209,9 +208,13 @@ export const configSchema = group({
       }),
     }),
     tls: group({
-      certificate: pemFile('Certificate of the server and those above it, PEM: clients may then use TLS (RFC 9289).'),
+      certificate: pemFile(
+        'Certificate of the server and those above it, PEM: clients may then use TLS (RFC 9289).',
+      ),
       key: pemFile('Private key of that certificate.'),
-      authorities: pemFile('Certificates of those who sign the certificates of clients; none: clients show none.'),
+      authorities: pemFile(
+        'Certificates of those who sign the certificates of clients; none: clients show none.',
+      ),
       revoked: pemFile('Lists of certificates of clients that were revoked.'),
     }),
     exports: Type.Array(exportRule, {

@@ -1,4 +1,4 @@
-/** Every bound of the program in one place. Unit last. */
+/** Every bound of the program but those of the doors, which are in `limits/`. Unit last. */
 
 /** AWS: object keys are at most 1,024 bytes of UTF-8. */
 export const KEY_BYTES_MAX = 1024;
@@ -166,82 +166,6 @@ export const KV_PAGE_BYTES_MAX = 1024 * 1024;
 export const KV_ATTEMPTS_SHARED_MAX = 8;
 /** Then Fault('conflict', 'store'). Running alone nothing can conflict, so this is a backstop. */
 export const KV_ATTEMPTS_MAX = 16;
-
-// NFS door.
-
-/** One READ or WRITE; what Linux asks for at most. */
-export const NFS_TRANSFER_BYTES_MAX = 1 << 20;
-/** Reply to READDIR that suits best: about 1,500 entries with attributes and handles. */
-export const NFS_READDIR_BYTES_PREFERRED = 256 << 10;
-/** Entries looked up for one READDIR or READDIRPLUS, however much room the client gives. */
-export const NFS_READDIR_ENTRIES_MAX = 2_048;
-/** Calls of all clients that run at a time; others wait. */
-export const NFS_CALLS_MAX = 512;
-/** Ports up to here only root can use (RFC 6335 §6: system ports). */
-export const NFS_PRIVILEGED_PORT_MAX = 1_023;
-/** Names of hosts in export rules, and addresses of clients, whose look-ups are kept. */
-export const NFS_HOST_NAMES_CACHED_MAX = 4_096;
-/** How long a changed name of a host takes to be seen, and how long the last answer is good when nobody answers. */
-export const NFS_HOST_NAMES_FRESH_MS = 60_000;
-export const NFS_HOST_NAMES_STALE_MS = 3_600_000;
-/** For one look-up of a name or of groups to be answered. */
-export const LOOKUP_MS_MAX = 5_000;
-/** Look-ups of the system at a time: a name service that hangs must not take all threads that files need. */
-export const LOOKUPS_PARALLEL_MAX = 1;
-/** Look-ups that wait for their turn; more are not answered. */
-export const LOOKUPS_WAITING_MAX = 1_024;
-/** Linux: groups of one user are at most 65,536; each is compared with the group of what is asked for. */
-export const NFS_GROUPS_MAX = 1_024;
-/** Users whose groups are kept: 8 KiB each at most, mostly 100 bytes. */
-export const NFS_GROUPS_USERS_CACHED_MAX = 4_096;
-/** How long known groups are good when nobody answers. */
-export const NFS_GROUPS_STALE_MS = 3_600_000;
-/** A file of certificates or keys: some hundred authorities, or a long list of revocations. */
-export const TLS_FILE_BYTES_MAX = 4_194_304;
-/** Users whose groups the config lists. */
-export const NFS_GROUPS_LISTED_MAX = 10_000;
-/** What the system says of one user: a line of the account database, or 1,024 ids. */
-export const LOOKUP_BYTES_MAX = 65_536;
-/** Names of buckets kept by inode number. */
-export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
-
-// Locks over NFS.
-
-/** Ranges and shares of one file: each request looks at all of them. */
-export const LOCKS_PER_FILE_MAX = 4_096;
-export const LOCKS_PER_CLIENT_MAX = 65_536;
-/** Of all clients together: about 0.5 KiB each. */
-export const LOCKS_MAX = 262_144;
-/** Who waits for a lock of one file: each release looks at all of them. */
-export const LOCK_WAITERS_PER_FILE_MAX = 1_024;
-export const LOCK_WAITERS_MAX = 16_384;
-/** Clients with locks, each a row. */
-export const LOCK_CLIENTS_MAX = 10_000;
-export const LOCK_CLIENTS_PAGE = 512;
-/** A client that has no lock is forgotten after this: a durable write when it comes back. */
-export const LOCK_CLIENT_IDLE_MS = 10 * 60_000;
-/** A client that waits is told that it has the lock, each time after twice the pause: 30 s in all, and the calls. */
-export const LOCK_GRANT_ATTEMPTS_MAX = 5;
-export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
-/** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
-export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
-export const LOCK_NOTICE_MS_MIN = 1_000;
-export const LOCK_NOTICES_PARALLEL_MAX = 64;
-/** How often locks of removed files are looked for, and how many files a step looks at. */
-export const LOCK_SWEEP_MS = 60_000;
-export const LOCK_SWEEP_FILES = 256;
-/** Lines of locks, and of clients, that a listing shows. */
-export const LOCKS_LISTED_MAX = 1_000;
-/** For a call to a client, with its retransmissions. */
-export const LOCK_CALL_MS_MAX = 5_000;
-/** Calls to clients under way; others wait. */
-export const LOCK_CALLS_MAX = 64;
-/** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
-export const LOCK_MESSAGES_MAX = 256;
-/** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
-export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
-/** Of an answer that `terrace locks` reads. */
-export const LOCKS_BYTES_MAX = 4_194_304;
 
 // Audit trail.
 
@@ -443,96 +367,8 @@ export const HOT_GROW_BYTES = 1 << 30;
 export const FREE_BYTES_MIN = 5 * 2 ** 30;
 export const FREE_SHARE_MIN = 0.1;
 
-// S3 door
+// Both doors.
 
-/** AWS: header section and query together; beyond it the answer is RequestHeaderSectionTooLarge. */
-export const HTTP_HEADER_BYTES_MAX = 24 * 1024;
-/** Requests that one connection may have sent ahead of their answers; S3 clients send none. */
-export const HTTP_PIPELINED_MAX = 16;
-/** AWS: names and values of user metadata together. */
-export const USER_METADATA_BYTES_MAX = 2048;
-/** How much of a request body is gathered before it is handed on; also the piece size of what is buffered for it. */
-export const BODY_GATHER_BYTES = 1024 * 1024;
-/** The same while memory for bodies is short. */
-export const BODY_NARROW_BYTES = 128 * 1024;
-/** A full batch, the one before it that is being hashed and written, and what waits for a blob to be full; or a read and the one ahead. */
-export const BODY_WIDE_BYTES = 3 * BODY_GATHER_BYTES;
-/** What becomes of a document when it is parsed, in times its length: an estimate. */
-export const DOCUMENT_PARSED_FACTOR = 4;
-/** A connection that has waited so long for its next request gives way where there are too many. */
-export const CONNECTION_QUIET_MS_MIN = 1_000;
-/** Between two log lines about connections that were refused. */
-export const CONNECTIONS_REFUSED_LOG_MS = 10_000;
-/** Refused connections that still hear why; above it they only end. */
-export const CONNECTIONS_TOLD_MAX = 256;
-/** How long one of them may take to read it. */
-export const CONNECTION_TOLD_MS_MAX = 2_000;
-/** TCP asks a silent peer whether it is still there after this. */
-export const KEEP_ALIVE_PROBE_MS = 60_000;
-/** How often the pace of clients is looked at. */
-export const PACE_LOOK_MS = 1_000;
-/** Bodies up to this length are read, hashed and verified before the namespace hears of them. */
-export const BODY_SMALL_BYTES_MAX = 64 * 1024;
-/** What the door still reads of a body that nobody wants, so that the connection stays usable. */
-export const BODY_DRAIN_BYTES_MAX = 4 * 1024 * 1024;
-/** AWS: a single PUT, a part, and a copy source are at most 5 GiB. */
-export const PUT_BYTES_MAX = 5 * 1024 ** 3;
-/** AWS: every part but the last has at least 5 MiB. */
-export const PART_BYTES_MIN = 5 * 1024 ** 2;
-/** AWS: part numbers are 1 to 10,000. */
-export const PART_NUMBER_MAX = 10_000;
-/** AWS: entries of one listing page, keys of one DeleteObjects. */
-export const LIST_ENTRIES_MAX = 1000;
-/** AWS: buckets of one ListBuckets page. */
-export const LIST_BUCKETS_MAX = 10_000;
-/** Copied from one page to the next of `parts` while an upload is completed. */
-export const PARTS_PAGE_MAX = 1000;
-/** XML that clients send: 10,000 parts with checksums are about 4 MiB, 1,000 escaped keys about 6 MiB. */
-export const XML_BYTES_MAX = 8 * 1024 * 1024;
-export const XML_DEPTH_MAX = 16;
-export const XML_ELEMENTS_MAX = 100_000;
-/** Of one element: S3 has one at most, besides declarations of namespaces. */
-export const XML_ATTRIBUTES_MAX = 16;
-/** One `size;chunk-signature=…` line of aws-chunked, or one trailer line. */
-export const CHUNK_LINE_BYTES_MAX = 1024;
-/** Trailer lines behind the last chunk. */
-export const CHUNK_TRAILERS_MAX = 16;
-/** AWS: only the last signed chunk may be shorter. */
-export const CHUNK_BYTES_MIN = 8192;
-/** AWS: how far the clock of a signer may be off, both ways. */
-export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
-/** AWS: a presigned URL is good for at most a week. */
-export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
-/** Derived signing keys kept: one for each key, day and region. */
-export const SIGNING_KEYS_MAX = 1024;
-/** AWS: everything before the file of a POST form; here also what follows the file. */
-export const FORM_FIELDS_BYTES_MAX = 20_480;
-/** RFC 2046 has 70. */
-export const FORM_BOUNDARY_CHARS_MAX = 200;
-/** AWS: rules of a website configuration, and bytes of all of it. */
-export const WEBSITE_RULES_MAX = 50;
-export const WEBSITE_BYTES_MAX = 128 * 1024;
-/** AWS: x-amz-website-redirect-location. */
-export const REDIRECT_LOCATION_CHARS_MAX = 2048;
-/** Records of server access logs in memory: 20,000 lines of 400 bytes; what comes above it is lost. */
-export const ACCESS_LOG_BYTES_MAX = 8 * 1024 * 1024;
-/** AWS: tags of an object, and of a bucket. */
-export const OBJECT_TAGS_MAX = 10;
-export const BUCKET_TAGS_MAX = 50;
-/** AWS: characters of a tag in UTF-16. */
-export const TAG_KEY_CHARS_MAX = 128;
-export const TAG_VALUE_CHARS_MAX = 256;
-/** AWS: grants of an ACL. */
-export const ACL_GRANTS_MAX = 100;
-/** AWS: rules of a CORS configuration, and bytes of all of it. */
-export const CORS_RULES_MAX = 100;
-export const CORS_BYTES_MAX = 64 * 1024;
-/** AWS: the name of a CORS rule. */
-export const CORS_RULE_ID_CHARS_MAX = 255;
-/** Names in Access-Control-Request-Headers: each is compared with every pattern of the configuration. */
-export const CORS_REQUESTED_HEADERS_MAX = 256;
-/** Parallel removals of one DeleteObjects. */
-export const DELETES_PARALLEL_MAX = 16;
 /** Upper bounds of the histograms of both doors. */
 export const REQUEST_SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,

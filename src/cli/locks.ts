@@ -1,6 +1,6 @@
 import { columns } from '../config/render.ts';
 import { lockListSchema, releasedSchema, type LockListAnswer } from '../gateway/admin/locks.ts';
-import { LOCKS_BYTES_MAX } from '../limits.ts';
+import { LOCKS_BYTES_MAX } from '../limits/nfs.ts';
 import { adminFlag, askAdmin } from './admin-call.ts';
 import type { Command, Flag } from './command.ts';
 

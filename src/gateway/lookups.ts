@@ -1,6 +1,6 @@
 import type { Clock } from '../environment.ts';
 import { Fault } from '../fault.ts';
-import { LOOKUP_MS_MAX, LOOKUPS_PARALLEL_MAX, LOOKUPS_WAITING_MAX } from '../limits.ts';
+import { LOOKUP_MS_MAX, LOOKUPS_PARALLEL_MAX, LOOKUPS_WAITING_MAX } from '../limits/nfs.ts';
 
 /** Look-ups of names and groups, which may hang for as long as their server does. Only so many run, wait, and are waited for. */
 export class Lookups {

@@ -5,7 +5,7 @@ import { RpcTls, type TlsIdentity } from 'nfs-server-ts/tls';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
-import { TLS_FILE_BYTES_MAX } from '../limits.ts';
+import { TLS_FILE_BYTES_MAX } from '../limits/nfs.ts';
 import type { Scheduler } from '../scheduler.ts';
 
 type Files = Config['nfs']['tls'];

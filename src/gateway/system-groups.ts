@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { Fault } from '../fault.ts';
-import { LOOKUP_BYTES_MAX, LOOKUP_MS_MAX } from '../limits.ts';
+import { LOOKUP_BYTES_MAX, LOOKUP_MS_MAX } from '../limits/nfs.ts';
 import type { Lookups } from './lookups.ts';
 import type { GroupSource } from './nfs/groups.ts';
 

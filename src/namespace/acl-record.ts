@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RecordReader, RecordWriter } from '../codec.ts';
-import { ACL_GRANTS_MAX } from '../limits.ts';
+import { ACL_GRANTS_MAX } from '../limits/s3.ts';
 import type { AccessControl, Permission } from './access-control.ts';
 import type { ObjectFacet } from './namespace.ts';
 

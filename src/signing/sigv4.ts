@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { SIGNING_KEYS_MAX } from '../limits.ts';
+import { SIGNING_KEYS_MAX } from '../limits/s3.ts';
 import { canonicalPath, encodePercent } from './percent.ts';
 import { queryPairs } from './query.ts';
 

@@ -1,4 +1,4 @@
-import { SIGNATURE_SKEW_SECONDS_MAX } from '../limits.ts';
+import { SIGNATURE_SKEW_SECONDS_MAX } from '../limits/s3.ts';
 
 const form = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../environment.ts';
-import { SIGNATURE_SKEW_SECONDS_MAX } from '../limits.ts';
+import { SIGNATURE_SKEW_SECONDS_MAX } from '../limits/s3.ts';
 import { headersNotSigned, parseAuthorization, parseCredential } from './authorization.ts';
 import { encodePercentPath } from './percent.ts';
 import {

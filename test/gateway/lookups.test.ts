@@ -4,7 +4,7 @@ import { realClock } from '../../src/environment-real.ts';
 import { Lookups } from '../../src/gateway/lookups.ts';
 import { systemGroups } from '../../src/gateway/system-groups.ts';
 import { systemNames } from '../../src/gateway/system-names.ts';
-import { LOOKUPS_WAITING_MAX } from '../../src/limits.ts';
+import { LOOKUPS_WAITING_MAX } from '../../src/limits/nfs.ts';
 
 /** Time that ends all waiting when it is told to. */
 class Alarm {

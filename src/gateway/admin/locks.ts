@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { LOCK_CLIENT_NAME_CHARS_MAX } from '../../limits.ts';
+import { LOCK_CLIENT_NAME_CHARS_MAX } from '../../limits/nfs.ts';
 
 const lockSchema = Type.Object({
   /** Inode number of the file, as `ls -i` shows it on a mount. */

@@ -1,5 +1,6 @@
 import { Fault } from '../../fault.ts';
-import { FILE_BYTES_MAX, NFS_TRANSFER_BYTES_MAX } from '../../limits.ts';
+import { FILE_BYTES_MAX } from '../../limits.ts';
+import { NFS_TRANSFER_BYTES_MAX } from '../../limits/nfs.ts';
 import type { Rows } from './door.ts';
 
 /** READ, WRITE and COMMIT. */

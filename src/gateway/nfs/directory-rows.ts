@@ -1,5 +1,5 @@
 import { fitReaddir, fitReaddirplus, readdirEntriesMax, readdirplusEntriesMax } from 'nfs-server-ts/readdir';
-import { NFS_READDIR_ENTRIES_MAX, NFS_TRANSFER_BYTES_MAX } from '../../limits.ts';
+import { NFS_READDIR_ENTRIES_MAX, NFS_TRANSFER_BYTES_MAX } from '../../limits/nfs.ts';
 import type { Attributes, Caller, Ino } from '../../namespace/namespace.ts';
 import type { DirectoryEntry } from '../../namespace/file-tree.ts';
 import type { Door, Rows } from './door.ts';

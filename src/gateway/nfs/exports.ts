@@ -7,7 +7,7 @@ import {
   NFS_BUCKET_NAMES_CACHED_MAX,
   NFS_HOST_NAMES_FRESH_MS,
   NFS_PRIVILEGED_PORT_MAX,
-} from '../../limits.ts';
+} from '../../limits/nfs.ts';
 import type { Clock } from '../../environment.ts';
 import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
 import { ClientMatch, hasCertificate } from './client-match.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../environment.ts';
-import { NFS_GROUPS_MAX, NFS_GROUPS_STALE_MS, NFS_GROUPS_USERS_CACHED_MAX } from '../../limits.ts';
+import { NFS_GROUPS_MAX, NFS_GROUPS_STALE_MS, NFS_GROUPS_USERS_CACHED_MAX } from '../../limits/nfs.ts';
 import { Remembered } from './remembered.ts';
 
 /** Who knows the groups of users on this side. */

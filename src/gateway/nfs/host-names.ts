@@ -1,5 +1,9 @@
 import type { Clock } from '../../environment.ts';
-import { NFS_HOST_NAMES_CACHED_MAX, NFS_HOST_NAMES_FRESH_MS, NFS_HOST_NAMES_STALE_MS } from '../../limits.ts';
+import {
+  NFS_HOST_NAMES_CACHED_MAX,
+  NFS_HOST_NAMES_FRESH_MS,
+  NFS_HOST_NAMES_STALE_MS,
+} from '../../limits/nfs.ts';
 import { Remembered } from './remembered.ts';
 
 /** The system's idea of host names. Both reject when nobody who should know answers. */

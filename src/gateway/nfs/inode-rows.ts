@@ -1,11 +1,6 @@
 import { access3, fsinfoProperties } from 'nfs-server-ts/nfs3';
-import {
-  FILE_BYTES_MAX,
-  LINKS_MAX,
-  NFS_READDIR_BYTES_PREFERRED,
-  NFS_TRANSFER_BYTES_MAX,
-  POSIX_NAME_BYTES_MAX,
-} from '../../limits.ts';
+import { FILE_BYTES_MAX, LINKS_MAX, POSIX_NAME_BYTES_MAX } from '../../limits.ts';
+import { NFS_READDIR_BYTES_PREFERRED, NFS_TRANSFER_BYTES_MAX } from '../../limits/nfs.ts';
 import { timeOf, wishOf } from './attributes.ts';
 import type { Rows } from './door.ts';
 

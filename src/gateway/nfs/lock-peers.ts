@@ -4,7 +4,7 @@ import { defaultLimits } from 'nfs-server-ts/limits';
 import { lockCallbacks, type LockCallbacks } from 'nfs-server-ts/nlm4-callbacks';
 import { outgoingCalls } from 'nfs-server-ts/rpc-call';
 import type { Environment } from '../../environment.ts';
-import { LOCK_CALL_MS_MAX, LOCK_CALLS_MAX } from '../../limits.ts';
+import { LOCK_CALL_MS_MAX, LOCK_CALLS_MAX } from '../../limits/nfs.ts';
 import type { LockPeers } from '../../namespace/locks/locks.ts';
 import { Gate } from './gate.ts';
 import { bytesOfName } from './lock-rows.ts';

@@ -9,7 +9,7 @@ import { listenPrograms } from 'nfs-server-ts/tcp';
 import { listenUdp, type UdpServer } from 'nfs-server-ts/udp';
 import type { Address } from '../../config/address.ts';
 import type { Environment } from '../../environment.ts';
-import { LOCK_MESSAGES_MAX } from '../../limits.ts';
+import { LOCK_MESSAGES_MAX } from '../../limits/nfs.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
 import { opening, type Closable } from '../../scope.ts';
 import type { Door } from './door.ts';

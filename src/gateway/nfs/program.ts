@@ -2,7 +2,7 @@ import type { Fattr3 } from 'nfs-server-ts/attributes';
 import type { BackendProcedureName, Nfs3Program, Reply } from 'nfs-server-ts/nfs3';
 import type { CallContext } from 'nfs-server-ts/rpc';
 import { Fault } from '../../fault.ts';
-import { NFS_CALLS_MAX } from '../../limits.ts';
+import { NFS_CALLS_MAX } from '../../limits/nfs.ts';
 import { contentRows } from './content-rows.ts';
 import { directoryRows } from './directory-rows.ts';
 import { Door, type DoorParts, type Rows } from './door.ts';

@@ -1,5 +1,5 @@
 import type { Environment } from '../../environment.ts';
-import { ACCESS_LOG_BYTES_MAX } from '../../limits.ts';
+import { ACCESS_LOG_BYTES_MAX } from '../../limits/s3.ts';
 import { logLine, type LogRecord } from './access-log-line.ts';
 import type { LoggingEnabled } from './logging-configuration.ts';
 

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import type { Accounts } from '../../accounts/accounts.ts';
-import { ACL_GRANTS_MAX } from '../../limits.ts';
+import { ACL_GRANTS_MAX } from '../../limits/s3.ts';
 import type { AccessControl, Grant } from '../../namespace/access-control.ts';
 import { groups, isGroup } from './acl.ts';
 import { aclMembers, ownerElement, text } from './members.ts';

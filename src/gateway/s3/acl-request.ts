@@ -1,5 +1,5 @@
 import type { Account, Accounts } from '../../accounts/accounts.ts';
-import { ACL_GRANTS_MAX } from '../../limits.ts';
+import { ACL_GRANTS_MAX } from '../../limits/s3.ts';
 import type { AccessControl, Grant, Permission } from '../../namespace/access-control.ts';
 import type { AccessControlPolicy, GranteeElement } from './acl-document.ts';
 import { cannedAcl, groups, isCannedAcl, type CannedAcl, type Group, type Owners } from './acl.ts';

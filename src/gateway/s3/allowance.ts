@@ -1,4 +1,4 @@
-import { BODY_WIDE_BYTES } from '../../limits.ts';
+import { BODY_WIDE_BYTES } from '../../limits/s3.ts';
 import type { BodyBudget, Hold } from './body-budget.ts';
 
 /** What one request may hold of the common budget. */

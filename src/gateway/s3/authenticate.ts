@@ -1,5 +1,5 @@
 import type { Clock } from '../../environment.ts';
-import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
+import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits/s3.ts';
 import { headersNotSigned } from '../../signing/authorization.ts';
 import {
   canonicalRequest,

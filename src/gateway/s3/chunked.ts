@@ -3,7 +3,7 @@ import {
   CHUNK_BYTES_MIN,
   CHUNK_LINE_BYTES_MAX,
   CHUNK_TRAILERS_MAX,
-} from '../../limits.ts';
+} from '../../limits/s3.ts';
 import type { ChunkSigner } from '../../signing/sigv4.ts';
 import type { Compute, Digests, Hasher } from '../../workers/compute.ts';
 import { digestOf } from './checksums.ts';

@@ -4,7 +4,7 @@ import {
   CORS_REQUESTED_HEADERS_MAX,
   CORS_RULE_ID_CHARS_MAX,
   CORS_RULES_MAX,
-} from '../../limits.ts';
+} from '../../limits/s3.ts';
 import type { Bucket, ObjectStore } from '../../namespace/namespace.ts';
 import { bucketDocument } from './bucket-document.ts';
 import { S3Error } from './errors.ts';

@@ -10,9 +10,8 @@ import {
   LIFECYCLE_FILTER_BYTES_MAX,
   LIFECYCLE_RULE_ID_CHARS_MAX,
   LIFECYCLE_RULES_MAX,
-  TAG_KEY_CHARS_MAX,
-  TAG_VALUE_CHARS_MAX,
 } from '../../limits.ts';
+import { TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX } from '../../limits/s3.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { checkActions } from './lifecycle-actions-check.ts';
 

@@ -1,4 +1,5 @@
-import { KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../limits.ts';
+import { KEY_BYTES_MAX } from '../../limits.ts';
+import { LIST_ENTRIES_MAX } from '../../limits/s3.ts';
 import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
 import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
 import type { Account } from '../../accounts/accounts.ts';
-import { PART_NUMBER_MAX } from '../../limits.ts';
+import { PART_NUMBER_MAX } from '../../limits/s3.ts';
 import type { Bucket, ObjectFacet } from '../../namespace/namespace.ts';
 import type { Binding, S3Context } from './operation.ts';
 import type { Payload } from './payload.ts';

@@ -1,4 +1,4 @@
-import { REDIRECT_LOCATION_CHARS_MAX, USER_METADATA_BYTES_MAX } from '../../limits.ts';
+import { REDIRECT_LOCATION_CHARS_MAX, USER_METADATA_BYTES_MAX } from '../../limits/s3.ts';
 import type { ObjectFacet } from '../../namespace/namespace.ts';
 import { S3Error } from './errors.ts';
 

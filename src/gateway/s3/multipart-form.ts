@@ -1,4 +1,4 @@
-import { FORM_BOUNDARY_CHARS_MAX, FORM_FIELDS_BYTES_MAX } from '../../limits.ts';
+import { FORM_BOUNDARY_CHARS_MAX, FORM_FIELDS_BYTES_MAX } from '../../limits/s3.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { RequestBody } from './http.ts';
 

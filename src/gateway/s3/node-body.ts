@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BODY_GATHER_BYTES, BODY_NARROW_BYTES } from '../../limits.ts';
+import { BODY_GATHER_BYTES, BODY_NARROW_BYTES } from '../../limits/s3.ts';
 import type { Allowance } from './allowance.ts';
 import { BodyBroken, type RequestBody } from './http.ts';
 import type { Pace } from './pace.ts';

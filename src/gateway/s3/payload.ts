@@ -5,7 +5,7 @@ import {
   DOCUMENT_PARSED_FACTOR,
   PUT_BYTES_MAX,
   XML_BYTES_MAX,
-} from '../../limits.ts';
+} from '../../limits/s3.ts';
 import type { Checksum, Draft } from '../../namespace/namespace.ts';
 import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
 import type { PayloadSigning } from './authenticate.ts';

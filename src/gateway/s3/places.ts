@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Log } from '../../environment.ts';
-import { CONNECTION_QUIET_MS_MIN, CONNECTIONS_REFUSED_LOG_MS } from '../../limits.ts';
+import { CONNECTION_QUIET_MS_MIN, CONNECTIONS_REFUSED_LOG_MS } from '../../limits/s3.ts';
 
 export interface PlacesOptions {
   readonly connectionsMax: number;

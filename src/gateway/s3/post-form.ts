@@ -1,4 +1,4 @@
-import { PUT_BYTES_MAX } from '../../limits.ts';
+import { PUT_BYTES_MAX } from '../../limits/s3.ts';
 import { encodePercent } from '../../signing/percent.ts';
 import type { Authentication, Authenticated } from './authenticate.ts';
 import { invalidArgument, S3Error } from './errors.ts';

@@ -1,4 +1,4 @@
-import { PRESIGN_SECONDS_MAX } from '../../limits.ts';
+import { PRESIGN_SECONDS_MAX } from '../../limits/s3.ts';
 import { algorithm } from '../../signing/sigv4.ts';
 import { secondsOfTimestamp } from '../../signing/timestamp.ts';
 import type { Claim } from './authenticate.ts';

@@ -12,7 +12,7 @@ import {
   HTTP_PIPELINED_MAX,
   KEEP_ALIVE_PROBE_MS,
   PACE_LOOK_MS,
-} from '../../limits.ts';
+} from '../../limits/s3.ts';
 import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';

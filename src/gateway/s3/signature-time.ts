@@ -1,4 +1,4 @@
-import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits.ts';
+import { SIGNATURE_SKEW_SECONDS_MAX } from '../../limits/s3.ts';
 import { S3Error } from './errors.ts';
 
 /** Texts and members of the errors about the time of a signature, whichever version made it. Seconds since the epoch. */

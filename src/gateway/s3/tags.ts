@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../fault.ts';
-import { BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX } from '../../limits.ts';
+import { BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX } from '../../limits/s3.ts';
 import type { Tag } from '../../namespace/namespace.ts';
 import { queryPairs } from '../../signing/query.ts';
 import { invalidArgument, S3Error } from './errors.ts';

@@ -1,4 +1,4 @@
-import { LIST_ENTRIES_MAX } from '../../limits.ts';
+import { LIST_ENTRIES_MAX } from '../../limits/s3.ts';
 import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { UploadSummary } from '../../namespace/upload.ts';
 import { afterMarker, behind } from './listing.ts';

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { WEBSITE_BYTES_MAX, WEBSITE_RULES_MAX } from '../../limits.ts';
+import { WEBSITE_BYTES_MAX, WEBSITE_RULES_MAX } from '../../limits/s3.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { xmlHead, xmlNamespace, xmlOptional } from './xml.ts';
 

@@ -1,5 +1,5 @@
 import { SaxesParser } from 'saxes';
-import { XML_ATTRIBUTES_MAX, XML_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX } from '../../limits.ts';
+import { XML_ATTRIBUTES_MAX, XML_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENTS_MAX } from '../../limits/s3.ts';
 import { S3Error } from './errors.ts';
 
 /** Starts every document and names the vocabulary of its root. */

@@ -1,6 +1,6 @@
 import type { Environment, MonotonicMs } from '../../environment.ts';
 import type { Kv } from '../../kv/kv.ts';
-import { LOCK_CLIENTS_MAX, LOCK_CLIENTS_PAGE } from '../../limits.ts';
+import { LOCK_CLIENTS_MAX, LOCK_CLIENTS_PAGE } from '../../limits/nfs.ts';
 import type { LockClient } from './locks.ts';
 import {
   clientKey,

@@ -1,5 +1,5 @@
 import type { Environment } from '../../environment.ts';
-import { LOCK_NOTICE_ATTEMPTS_MAX, LOCK_NOTICE_MS_MIN, LOCK_NOTICES_PARALLEL_MAX } from '../../limits.ts';
+import { LOCK_NOTICE_ATTEMPTS_MAX, LOCK_NOTICE_MS_MIN, LOCK_NOTICES_PARALLEL_MAX } from '../../limits/nfs.ts';
 import type { LockClient, LockPeers } from './locks.ts';
 
 interface Notice {

@@ -7,7 +7,7 @@ import {
   LOCK_SWEEP_FILES,
   LOCK_SWEEP_MS,
   LOCKS_LISTED_MAX,
-} from '../../limits.ts';
+} from '../../limits/nfs.ts';
 import type { Ino } from '../namespace.ts';
 import {
   FileLocks,

@@ -1,5 +1,10 @@
-import { LOCK_WAITERS_MAX, LOCK_WAITERS_PER_FILE_MAX } from '../../limits.ts';
-import { LOCKS_MAX, LOCKS_PER_CLIENT_MAX, LOCKS_PER_FILE_MAX } from '../../limits.ts';
+import {
+  LOCK_WAITERS_MAX,
+  LOCK_WAITERS_PER_FILE_MAX,
+  LOCKS_MAX,
+  LOCKS_PER_CLIENT_MAX,
+  LOCKS_PER_FILE_MAX,
+} from '../../limits/nfs.ts';
 import type { FileLocks } from './file-locks.ts';
 import type { LockClient } from './locks.ts';
 import { clientText } from './records.ts';

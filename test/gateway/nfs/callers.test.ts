@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { callerInGroups, callerUnder } from '../../../src/gateway/nfs/callers.ts';
 import { GroupBook, listedGroups } from '../../../src/gateway/nfs/groups.ts';
 import { idMapOf } from '../../../src/gateway/nfs/id-map.ts';
-import { NFS_GROUPS_MAX } from '../../../src/limits.ts';
+import { NFS_GROUPS_MAX } from '../../../src/limits/nfs.ts';
 import { ruleWith } from '../../exports/memory-exports.ts';
 import { TestClock } from '../../namespace/world.ts';
 

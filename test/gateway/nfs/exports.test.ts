@@ -8,7 +8,7 @@ import { UsageError } from '../../../src/config/usage-error.ts';
 import { Fault } from '../../../src/fault.ts';
 import { Exports, requireSecurity } from '../../../src/gateway/nfs/exports.ts';
 import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
-import { NFS_HOST_NAMES_FRESH_MS } from '../../../src/limits.ts';
+import { NFS_HOST_NAMES_FRESH_MS } from '../../../src/limits/nfs.ts';
 import type { Bucket, Ino } from '../../../src/namespace/namespace.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 import { TestClock } from '../../namespace/world.ts';

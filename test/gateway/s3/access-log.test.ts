@@ -14,7 +14,7 @@ import {
 import { AccessLog, type LogObject } from '../../../src/gateway/s3/access-log.ts';
 import { logLine, logOperation, type LogRecord } from '../../../src/gateway/s3/access-log-line.ts';
 import { operations } from '../../../src/gateway/s3/table.ts';
-import { ACCESS_LOG_BYTES_MAX } from '../../../src/limits.ts';
+import { ACCESS_LOG_BYTES_MAX } from '../../../src/limits/s3.ts';
 import { TestClock } from '../../namespace/world.ts';
 import { realRandom } from '../../../src/environment-real.ts';
 import { liveDoor, type LiveDoor } from './live-door.ts';

@@ -7,7 +7,7 @@ import { ManualClock } from 'nfs-server-ts/test/support/manual-clock';
 import type { Clock } from '../../../src/environment.ts';
 import type { HttpHandler } from '../../../src/gateway/s3/http.ts';
 import { serve, type ServeOptions, type Serving } from '../../../src/gateway/s3/serve.ts';
-import { BODY_NARROW_BYTES, CONNECTION_QUIET_MS_MIN, PACE_LOOK_MS } from '../../../src/limits.ts';
+import { BODY_NARROW_BYTES, CONNECTION_QUIET_MS_MIN, PACE_LOOK_MS } from '../../../src/limits/s3.ts';
 import { silent } from '../../namespace/world.ts';
 import { exchangeRaw, liveDoor } from './live-door.ts';
 import { sendSigned } from './signed-request.ts';

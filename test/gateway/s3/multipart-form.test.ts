@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { S3Error } from '../../../src/gateway/s3/errors.ts';
 import type { RequestBody } from '../../../src/gateway/s3/http.ts';
 import { boundaryOf, MultipartForm } from '../../../src/gateway/s3/multipart-form.ts';
-import { FORM_FIELDS_BYTES_MAX } from '../../../src/limits.ts';
+import { FORM_FIELDS_BYTES_MAX } from '../../../src/limits/s3.ts';
 
 /** The bytes in pieces of the given lengths, the last of which is repeated; several pieces make a batch. */
 function bodyOf(bytes: Uint8Array, lengths: readonly number[] = [bytes.length], batch = 1): RequestBody {

@@ -9,7 +9,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
-import { PUT_BYTES_MAX } from '../../../src/limits.ts';
+import { PUT_BYTES_MAX } from '../../../src/limits/s3.ts';
 import { keys, liveDoor, type LiveDoor } from './live-door.ts';
 import { codeOf, send, sendSigned, type RawAnswer } from './signed-request.ts';
 

@@ -45,10 +45,12 @@ test('a new bucket with such a block takes no public ACL, and one without it doe
     name: 'InvalidBucketAclWithBlockPublicAccessError',
   });
   await assert.rejects(door.s3.send(new GetPublicAccessBlockCommand({ Bucket })), { name: 'NoSuchBucket' });
-  await door.s3.send(new CreateBucketCommand({ ...wish, ACL: 'authenticated-read', Bucket: 'other-bucket' })).then(
-    () => assert.fail(),
-    (failure: Error) => assert.equal(failure.name, 'InvalidBucketAclWithBlockPublicAccessError'),
-  );
+  await door.s3
+    .send(new CreateBucketCommand({ ...wish, ACL: 'authenticated-read', Bucket: 'other-bucket' }))
+    .then(
+      () => assert.fail(),
+      (failure: Error) => assert.equal(failure.name, 'InvalidBucketAclWithBlockPublicAccessError'),
+    );
   await door.s3.send(new CreateBucketCommand({ ...wish, ACL: 'private' }));
   await door.s3.send(new DeletePublicAccessBlockCommand({ Bucket }));
   // Made again, it has the block that it has by now: none.

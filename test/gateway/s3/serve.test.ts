@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { Draft, ObjectStore, OpenObject } from '../../../src/namespace/namespace.ts';
-import { HTTP_PIPELINED_MAX } from '../../../src/limits.ts';
+import { HTTP_PIPELINED_MAX } from '../../../src/limits/s3.ts';
 import { exchangeRaw, liveDoor, type LiveDoor } from './live-door.ts';
 import { sendSigned, signedHeaders, type RawRequest } from './signed-request.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LOCK_CLIENT_IDLE_MS, LOCK_NOTICE_ATTEMPTS_MAX } from '../../../src/limits.ts';
+import { LOCK_CLIENT_IDLE_MS, LOCK_NOTICE_ATTEMPTS_MAX } from '../../../src/limits/nfs.ts';
 import type { Ino } from '../../../src/namespace/namespace.ts';
 import { GRACE_MS, openLockWorld, patient, request, wish } from './lock-world.ts';
 

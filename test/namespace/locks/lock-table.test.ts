@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LOCK_WAITERS_PER_FILE_MAX } from '../../../src/limits.ts';
+import { LOCK_WAITERS_PER_FILE_MAX } from '../../../src/limits/nfs.ts';
 import type { Ino } from '../../../src/namespace/namespace.ts';
 import { client, file, openLockWorld, owner, patient, request, settle, wish } from './lock-world.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LOCKS_MAX, LOCKS_PER_CLIENT_MAX, LOCKS_PER_FILE_MAX } from '../../../src/limits.ts';
+import { LOCKS_MAX, LOCKS_PER_CLIENT_MAX, LOCKS_PER_FILE_MAX } from '../../../src/limits/nfs.ts';
 import { FileLocks, heldOf } from '../../../src/namespace/locks/file-locks.ts';
 import { LockUsage } from '../../../src/namespace/locks/lock-usage.ts';
 import { client, request } from './lock-world.ts';

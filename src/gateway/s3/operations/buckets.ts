@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
-import { LIST_BUCKETS_MAX } from '../../../limits.ts';
+import { LIST_BUCKETS_MAX } from '../../../limits/s3.ts';
 import type { AccessControl, ObjectOwnership } from '../../../namespace/access-control.ts';
 import type { Bucket, BucketConfigurationName } from '../../../namespace/namespace.ts';
 import { actorOf } from '../actor.ts';

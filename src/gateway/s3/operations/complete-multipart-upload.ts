@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
-import { PART_BYTES_MIN, PART_NUMBER_MAX, PARTS_PAGE_MAX } from '../../../limits.ts';
+import { PART_BYTES_MIN, PART_NUMBER_MAX, PARTS_PAGE_MAX } from '../../../limits/s3.ts';
 import type { Checksum, Expectation, Found, ObjectFacet, ObjectPart } from '../../../namespace/namespace.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import { encodePercentPath } from '../../../signing/percent.ts';

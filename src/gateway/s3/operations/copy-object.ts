@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { PUT_BYTES_MAX } from '../../../limits.ts';
+import { PUT_BYTES_MAX } from '../../../limits/s3.ts';
 import type { ContentKey, Encryption } from '../../../keyring/encryption.ts';
 import type {
   Expectation,

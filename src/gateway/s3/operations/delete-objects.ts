@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
-import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
+import { KEY_BYTES_MAX } from '../../../limits.ts';
+import { DELETES_PARALLEL_MAX, LIST_ENTRIES_MAX } from '../../../limits/s3.ts';
 import { actionFor } from '../actions.ts';
 import { actorOf } from '../actor.ts';
 import { mayBypass } from '../authorise.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
-import { BODY_SMALL_BYTES_MAX } from '../../../limits.ts';
+import { BODY_SMALL_BYTES_MAX } from '../../../limits/s3.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import { lengthOf } from '../chunked.ts';
 import type { AnswerStream } from '../http.ts';

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { LIST_ENTRIES_MAX } from '../../../limits.ts';
+import { LIST_ENTRIES_MAX } from '../../../limits/s3.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
 import { checksumValueElements } from '../checksums.ts';
 import { abortHeaders } from '../lifecycle-headers.ts';

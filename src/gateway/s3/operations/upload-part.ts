@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { PUT_BYTES_MAX } from '../../../limits.ts';
+import { PUT_BYTES_MAX } from '../../../limits/s3.ts';
 import type { ContentKey } from '../../../keyring/encryption.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
 import type { PartSummary, UploadSummary } from '../../../namespace/upload.ts';
