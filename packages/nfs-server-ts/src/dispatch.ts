@@ -30,8 +30,8 @@ export interface Prepared {
   run(context: CallContext): Promise<Outcome>;
 }
 
-/** Resolves when the connection has room for a reply of so many bytes. */
-export type MakeRoom = (replyBytes: number) => Promise<void>;
+/** Resolves when the connection has room for a reply of so many bytes; with `false` when the connection is gone. */
+export type MakeRoom = (replyBytes: number) => Promise<boolean>;
 
 /** One version of a program. Procedure 0, NULL, is answered for all of them. */
 export interface RpcProgram {
@@ -154,7 +154,7 @@ export class Dispatcher {
       return { parts: this.#accepted(call.xid, 'GARBAGE_ARGS'), isReplayable: false, status: 'GARBAGE_ARGS' };
     }
     try {
-      if (prepared.replyBytesAsked > 0) await makeRoom(prepared.replyBytesAsked);
+      if (prepared.replyBytesAsked > 0 && !(await makeRoom(prepared.replyBytesAsked))) return nobodyWaits;
       const outcome = await prepared.run(call.context);
       beginAccepted(this.#writer, call.xid, 'SUCCESS');
       outcome.encode(this.#writer);
@@ -171,6 +171,9 @@ export class Dispatcher {
     }
   }
 }
+
+/** Of a call that was not run: nothing of it is left to answer. */
+const nobodyWaits = { parts: [], isReplayable: false, status: 'gone' };
 
 const describe = (failure: unknown): string =>
   failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);

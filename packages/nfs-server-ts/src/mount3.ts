@@ -4,6 +4,7 @@ import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
 import { nfs_fh3 } from './attributes.ts';
 import type { ServerLimits } from './limits.ts';
 import type { CallContext } from './rpc.ts';
+import { opaqueBytes } from './xdr.ts';
 
 /** RFC 1813, appendix I. */
 export const MOUNT_PROGRAM = 100005;
@@ -83,6 +84,11 @@ interface MountLine {
   readonly path: Uint8Array;
 }
 
+/** As XDR, behind the word that says that it follows. */
+const mountLineBytesMax = 4 + opaqueBytes(mountNameBytesMax) + opaqueBytes(mountPathBytesMax);
+/** How long the list of exports may be is the backend's business; this is room for some 10,000. */
+const exportsBytes = 1_048_576;
+
 /**
  * Who said to have mounted what. Only for people to look at (RFC 1813 §5: it may be out of date), so it is kept in memory, and
  * the oldest line goes when it is full.
@@ -106,6 +112,11 @@ class MountList {
 
   remove(client: string, path: Uint8Array): void {
     this.#lines.delete(lineKey(client, path));
+  }
+
+  /** What a dump may take as XDR. */
+  get dumpBytes(): number {
+    return this.#lines.size * mountLineBytesMax;
   }
 
   removeAll(client: string): void {
@@ -132,10 +143,18 @@ export function mount3Program(mounts: Mounts, limits: Pick<ServerLimits, 'mountE
       if (result.status === 'MNT3_OK') mounted.add(call.client, args.dirpath);
       return result;
     }),
-    row('DUMP', () => Promise.resolve(mounted.dump())),
+    row(
+      'DUMP',
+      () => Promise.resolve(mounted.dump()),
+      () => mounted.dumpBytes,
+    ),
     row('UMNT', (call, args) => Promise.resolve(mounted.remove(call.client, args.dirpath) ?? {})),
     row('UMNTALL', (call) => Promise.resolve(mounted.removeAll(call.client) ?? {})),
-    row('EXPORT', () => mounts.exports()),
+    row(
+      'EXPORT',
+      () => mounts.exports(),
+      () => exportsBytes,
+    ),
   ];
   const byNumber = new Map(
     rows.map((entry) => [mountProcedures[entry.name as MountProcedureName].number, entry]),
@@ -147,6 +166,7 @@ export function mount3Program(mounts: Mounts, limits: Pick<ServerLimits, 'mountE
 function row<Name extends MountProcedureName>(
   procedureName: Name,
   handle: (call: CallContext, args: MountArgsOf<Name>) => Promise<MountResultOf<Name>>,
+  replyBytes: () => number = () => 0,
 ): RpcProcedure {
   const { args: argsCodec, result: resultCodec } = mountProcedures[
     procedureName
@@ -160,7 +180,7 @@ function row<Name extends MountProcedureName>(
         const result = await handle(call, args);
         return { status: 'SUCCESS', isFinal: true, encode: (writer) => resultCodec.write(writer, result) };
       };
-      return { replyBytesAsked: 0, run };
+      return { replyBytesAsked: replyBytes(), run };
     },
   };
 }

@@ -20,6 +20,7 @@ import {
   fattr3,
   filename3,
   ftype3,
+  nameBytesMax,
   nfs_fh3,
   nfspath3,
   nfstime3,
@@ -146,8 +147,10 @@ export interface Procedure<Args, Ok, Fail> {
    * 2^53-1, behind which no file has a byte: READ finds the end, COMMIT covers all.
    */
   readonly hyperTooLarge: Nfsstat3Failure | 'clamp';
-  /** How many bytes of content or entries the caller asks for; 0 where every reply is short. */
-  readonly replyBytesAsked: (args: Args) => number;
+  /** The argument that says how many bytes of content or entries the caller asks for. The backend sees at most `transferBytesMax`. */
+  readonly countIn: 'count' | 'maxcount' | undefined;
+  /** What else a reply may hold, where that is more than a few hundred bytes. */
+  readonly replyBytes: number;
   readonly args: Codec<Args>;
   readonly resok: Codec<Ok>;
   readonly resfail: Codec<Fail>;
@@ -155,9 +158,9 @@ export interface Procedure<Args, Ok, Fail> {
   readonly failBare: Fail;
 }
 const procedure = <Args, Ok, Fail>(row: Procedure<Args, Ok, Fail>): Procedure<Args, Ok, Fail> => row;
-const none = (): number => 0;
-const asks = { isIdempotent: true, hyperTooLarge: 'NFS3ERR_INVAL', replyBytesAsked: none } as const;
-const changes = { isIdempotent: false, hyperTooLarge: 'NFS3ERR_INVAL', replyBytesAsked: none } as const;
+const short = { countIn: undefined, replyBytes: 0 } as const;
+const asks = { isIdempotent: true, hyperTooLarge: 'NFS3ERR_INVAL', ...short } as const;
+const changes = { isIdempotent: false, hyperTooLarge: 'NFS3ERR_INVAL', ...short } as const;
 
 /** RFC 1813 §3.3. Dispatch, metrics, tracing and the fuzzers iterate over this table. */
 export const procedures = {
@@ -205,6 +208,7 @@ export const procedures = {
   READLINK: procedure({
     number: 5,
     ...asks,
+    replyBytes: nameBytesMax,
     args: struct({ symlink: nfs_fh3 }),
     resok: struct({ symlink_attributes: post_op_attr, data: nfspath3 }),
     resfail: struct({ symlink_attributes: post_op_attr }),
@@ -214,7 +218,8 @@ export const procedures = {
     number: 6,
     isIdempotent: true,
     hyperTooLarge: 'clamp',
-    replyBytesAsked: ({ count }) => count,
+    countIn: 'count',
+    replyBytes: 0,
     args: struct({ file: nfs_fh3, offset: u64, count: u32 }),
     resok: struct({ file_attributes: post_op_attr, count: u32, eof: bool, data: pieces }),
     resfail: struct({ file_attributes: post_op_attr }),
@@ -224,7 +229,7 @@ export const procedures = {
     number: 7,
     isIdempotent: false,
     hyperTooLarge: 'NFS3ERR_FBIG',
-    replyBytesAsked: none,
+    ...short,
     args: struct({ file: nfs_fh3, offset: u64, count: u32, stable: stable_how, data: opaque(0xffff_ffff) }),
     resok: struct({ file_wcc: wcc_data, count: u32, committed: stable_how, verf: writeverf3 }),
     resfail: fileWcc,
@@ -301,7 +306,8 @@ export const procedures = {
     number: 16,
     isIdempotent: true,
     hyperTooLarge: 'NFS3ERR_BAD_COOKIE',
-    replyBytesAsked: ({ count }) => count,
+    countIn: 'count',
+    replyBytes: 0,
     args: struct({ dir: nfs_fh3, cookie: u64, cookieverf: cookieverf3, count: u32 }),
     resok: struct({
       dir_attributes: post_op_attr,
@@ -315,7 +321,8 @@ export const procedures = {
     number: 17,
     isIdempotent: true,
     hyperTooLarge: 'NFS3ERR_BAD_COOKIE',
-    replyBytesAsked: ({ maxcount }) => maxcount,
+    countIn: 'maxcount',
+    replyBytes: 0,
     args: struct({ dir: nfs_fh3, cookie: u64, cookieverf: cookieverf3, dircount: u32, maxcount: u32 }),
     resok: struct({
       dir_attributes: post_op_attr,
@@ -382,7 +389,7 @@ export const procedures = {
     number: 21,
     isIdempotent: true,
     hyperTooLarge: 'clamp',
-    replyBytesAsked: none,
+    ...short,
     args: struct({ file: nfs_fh3, offset: u64, count: u32 }),
     resok: struct({ file_wcc: wcc_data, verf: writeverf3 }),
     resfail: fileWcc,

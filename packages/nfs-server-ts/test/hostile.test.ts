@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { bytePools } from '../src/byte-pool.ts';
 import type { Codec } from '../src/codec.ts';
 import type { Transport } from '../src/transport.ts';
 import { Connection } from '../src/connection.ts';
@@ -194,7 +195,7 @@ async function bench(
   assert(mounted.status === 'MNT3_OK');
   return {
     transport,
-    connection: new Connection({ dispatcher, ...parts }, transport),
+    connection: new Connection({ dispatcher, ...parts, ...bytePools(parts.limits) }, transport),
     clock,
     root: mounted.ok.fhandle,
   };

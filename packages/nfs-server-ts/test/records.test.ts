@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RecordError, RecordReader } from '../src/records.ts';
 
-const limits = { recordBytesMax: 1000, fragmentsMax: 200 };
+const limits = { recordBytesMax: 1000, fragmentsMax: 200, ownBytesMax: 300 };
 
 function fragment(bytes: Uint8Array, isLast: boolean): Buffer {
   const mark = Buffer.alloc(4);
@@ -32,7 +32,7 @@ function readAll(chunks: readonly Uint8Array[]): string[] {
   for (const chunk of chunks) {
     reader.push(chunk);
     for (let next = reader.next(); next !== undefined; next = reader.next()) {
-      records.push(Buffer.from(next.rest()).toString('hex'));
+      records.push(Buffer.from(next.message.rest()).toString('hex'));
     }
   }
   assert.equal(reader.isInside, false);
@@ -64,9 +64,9 @@ test('a record comes whole when every byte is a fragment and every byte is a chu
 test('what is not pulled stays unparsed', () => {
   const reader = new RecordReader(limits);
   reader.push(Buffer.concat([record(Buffer.from('one'), []), record(Buffer.from('two'), [])]));
-  assert.equal(Buffer.from(reader.next()!.rest()).toString(), 'one');
+  assert.equal(Buffer.from(reader.next()!.message.rest()).toString(), 'one');
   assert.equal(reader.isInside, true);
-  assert.equal(Buffer.from(reader.next()!.rest()).toString(), 'two');
+  assert.equal(Buffer.from(reader.next()!.message.rest()).toString(), 'two');
   assert.equal(reader.next(), undefined);
 });
 

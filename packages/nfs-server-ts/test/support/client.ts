@@ -42,7 +42,11 @@ const acceptNames = new Map<number, string>(
 /** One TCP connection that speaks ONC RPC, byte for byte under the test's control. */
 export class RpcClient {
   readonly socket: Socket;
-  readonly #records = new RecordReader({ recordBytesMax: replyBytesMax, fragmentsMax: 16 });
+  readonly #records = new RecordReader({
+    recordBytesMax: replyBytesMax,
+    fragmentsMax: 16,
+    ownBytesMax: replyBytesMax,
+  });
   readonly #waiting = new Map<
     number,
     { resolve: (reply: XdrReader) => void; reject: (failure: Error) => void }
@@ -105,8 +109,9 @@ export class RpcClient {
   #received(chunk: Uint8Array): void {
     this.#records.push(chunk);
     for (let record = this.#records.next(); record !== undefined; record = this.#records.next()) {
-      const xid = record.u32();
-      this.#waiting.get(xid)?.resolve(record);
+      const { message } = record;
+      const xid = message.u32();
+      this.#waiting.get(xid)?.resolve(message);
       this.#waiting.delete(xid);
     }
   }

@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net';
+import type { Peer } from './peer.ts';
+import type { RpcServer } from './server.ts';
+import type { Transport } from './transport.ts';
+
+/** Serves the peer at the other end of `socket` until either of them ends. */
+export function serveSocket(server: RpcServer, socket: Socket): void {
+  const transport = new TcpTransport(socket);
+  const connection = server.accept(transport);
+  if (connection === undefined) return;
+  transport.onFlushed = () => connection.drained();
+  socket.on('data', (chunk: Uint8Array) => connection.received(chunk));
+  socket.on('end', () => connection.ended());
+  // A reset is an everyday end of a connection; 'close' follows it.
+  socket.on('error', () => connection.destroy());
+  socket.on('close', () => connection.closed());
+}
+
+const nothingToDo = (): void => undefined;
+/** A reply this short lies in a slab that it shares with others; who is slow to take it gets it moved out of there. */
+const shortBytesMax = 4096;
+/** What the kernel is given at a time: a slow peer shows that it takes something whenever so much is gone. */
+const flushBytesMax = 1_048_576;
+
+/** Collects the replies of one turn of the event loop and hands them to the kernel together. */
+class TcpTransport implements Transport {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  #parts: Uint8Array[] = [];
+  #partsBytes = 0;
+  #bytesWriting = 0;
+  #isFlushing = false;
+  /** Whether the kernel has not taken what it was given before. */
+  #isBehind = false;
+  #isEnding = false;
+  onFlushed: () => void = nothingToDo;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls: undefined };
+  }
+
+  get bytesQueued(): number {
+    return this.#partsBytes + this.#bytesWriting;
+  }
+
+  send(parts: readonly Uint8Array[]): void {
+    this.#flushSoon();
+    for (const given of parts) {
+      const part = this.#isBehind ? unshared(given) : given;
+      this.#partsBytes += part.length;
+      const last = this.#parts.at(-1);
+      // Messages written one behind the other into one slab go out as one piece.
+      if (
+        last !== undefined &&
+        last.buffer === part.buffer &&
+        last.byteOffset + last.length === part.byteOffset
+      ) {
+        this.#parts[this.#parts.length - 1] = new Uint8Array(
+          last.buffer,
+          last.byteOffset,
+          last.length + part.length,
+        );
+      } else this.#parts.push(part);
+    }
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    if (this.#parts.length === 0) this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#parts = [];
+    this.#partsBytes = 0;
+    this.#socket.destroy();
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushing || this.#bytesWriting >= flushBytesMax) return;
+    this.#isFlushing = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isFlushing = false;
+    if (this.#parts.length === 0) return;
+    this.#isBehind = this.#bytesWriting > 0;
+    const { parts, bytes } = this.#take();
+    this.#bytesWriting += bytes;
+    this.#socket.cork();
+    for (const part of parts.slice(0, -1)) this.#socket.write(part);
+    this.#socket.write(parts.at(-1)!, () => this.#written(bytes));
+    this.#socket.uncork();
+    if (this.#isEnding && this.#parts.length === 0) this.#socket.end();
+  }
+
+  #written(bytes: number): void {
+    this.#bytesWriting -= bytes;
+    if (this.#bytesWriting === 0) this.#isBehind = false;
+    if (this.#parts.length > 0) this.#flushSoon();
+    this.onFlushed();
+  }
+
+  /** What goes to the kernel next. A slow reader must not keep whole slabs for the few bytes of its replies. */
+  #take(): { parts: readonly Uint8Array[]; bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (; count < this.#parts.length && bytes < flushBytesMax; count++) bytes += this.#parts[count]!.length;
+    const parts = this.#parts.slice(0, count);
+    this.#parts = this.#parts.slice(count);
+    this.#partsBytes -= bytes;
+    return { parts: this.#isBehind ? parts.map(unshared) : parts, bytes };
+  }
+}
+
+const unshared = (part: Uint8Array): Uint8Array =>
+  part.length <= shortBytesMax ? Uint8Array.from(part) : part;
