@@ -43,6 +43,13 @@ export const DIRTY_FILE_BYTES_MAX = 8 << 20;
 export const DIRTY_BYTES_MAX = 64 << 20;
 /** Dirty data older than this is written out by the background step. */
 export const DIRTY_MS_MAX = 2_000;
+/** How far ahead of a reader that goes from front to back content is brought into memory: it doubles up to the maximum. */
+export const READ_AHEAD_BYTES_MIN = 256 << 10;
+export const READ_AHEAD_BYTES_MAX = 2 << 20;
+/** The same of all readers, while it is on its way. */
+export const READ_AHEAD_TOTAL_BYTES_MAX = 16 << 20;
+/** Files whose readers are followed. */
+export const READ_AHEAD_FILES_MAX = 1_024;
 /** Blobs of one draft that are being written to the device at a time. */
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */
@@ -92,7 +99,7 @@ export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
 /** Reads, writes and flushes of the device under way: four blobs of the greatest size in single blocks. */
 export const DEVICE_REQUESTS_MAX = 65_536;
 /** Content in memory, in plain text, that reads over NFS share. */
-export const CONTENT_CACHE_BYTES_MAX = 96 << 20;
+export const CONTENT_CACHE_BYTES_MAX = 112 << 20;
 /** What a frame there takes beside its bytes; an estimate. */
 export const CACHED_FRAME_OVERHEAD_BYTES = 512;
 /** Frames of 64 KiB that one read of the hot device brings there. */
@@ -100,7 +107,7 @@ export const FRAMES_PER_LOAD_MAX = 16;
 /** Passes of the clock that a frame survives there without being read again. */
 export const FRAME_REUSES_MAX = 3;
 /** Frames that were there and are remembered by name: as many as there can be. */
-export const GHOST_FRAMES_MAX = 1_536;
+export const GHOST_FRAMES_MAX = 1_792;
 /** Memory of frames that nobody uses, kept for the next ones. */
 export const SLABS_IDLE_MAX = 128;
 /** Memory for sealed bytes on their way, kept for the next ones. */

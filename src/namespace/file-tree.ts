@@ -67,7 +67,7 @@ export interface FileTree {
     length: number;
     eof: boolean;
     attributes: Attributes;
-    letGo(): void;
+    letGo: () => void;
   }>;
   /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
   write(

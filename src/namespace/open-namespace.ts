@@ -62,6 +62,7 @@ export async function openNamespace(given: PartsGiven): Promise<Namespace> {
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
+      await parts.readAhead.settled();
       await parts.kv.sync();
     },
   };

@@ -8,6 +8,7 @@ import { ContentCache } from '../tiering/content-cache.ts';
 import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
 import { OpenFiles } from './open-files.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 /** What every operation of the namespace works with. */
 export interface Parts {
@@ -24,17 +25,19 @@ export interface Parts {
   readonly files: OpenFiles;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;
+  readonly readAhead: ReadAhead;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
 }
 
 /** What a namespace stands on; the rest is memory of its own. */
-export type PartsGiven = Omit<Parts, 'rooms' | 'files' | 'cache' | 'contentPins'>;
+export type PartsGiven = Omit<Parts, 'rooms' | 'files' | 'cache' | 'readAhead' | 'contentPins'>;
 
 export const partsOf = (given: PartsGiven): Parts => ({
   ...given,
   rooms: new Rooms(),
   files: new OpenFiles(),
   cache: new ContentCache(),
+  readAhead: new ReadAhead(),
   contentPins: new Map(),
 });

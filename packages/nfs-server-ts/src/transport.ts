@@ -5,8 +5,8 @@ export interface Transport {
   readonly peer: Peer;
   /** Bytes that were sent and that the peer's side has not taken. */
   readonly bytesQueued: number;
-  /** Sends in order. The bytes must not change afterwards. */
-  send(parts: readonly Uint8Array[]): void;
+  /** Sends in order. The bytes must not change until `whenSent` is called, which never happens where the connection breaks. */
+  send(parts: readonly Uint8Array[], whenSent?: () => void): void;
   pause(): void;
   resume(): void;
   /** Sends what is queued, then closes. */

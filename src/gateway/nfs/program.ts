@@ -23,7 +23,7 @@ const rows: Rows<BackendProcedureName> = {
 interface AnyRow {
   subject(args: unknown): Uint8Array;
   fail(after: Fattr3 | undefined): unknown;
-  run(door: Door, call: CallContext, args: unknown): Promise<unknown>;
+  run(door: Door, call: CallContext, args: unknown, atSent: (whenSent: () => void) => void): Promise<unknown>;
 }
 
 /** The tree as NFSv3 sees it: translation only. Permissions, order and durability are the tree's. */
@@ -46,8 +46,10 @@ async function answer(
   { name, row }: { name: BackendProcedureName; row: AnyRow },
   { call, args }: { call: CallContext; args: unknown },
 ): Promise<Reply<unknown, unknown>> {
+  let whenSent: (() => void) | undefined;
   try {
-    return { status: 'NFS3_OK', ok: await row.run(door, call, args) };
+    const ok = await row.run(door, call, args, (then) => (whenSent = then));
+    return { status: 'NFS3_OK', ok, whenSent };
   } catch (failure) {
     if (!(failure instanceof Fault) && !(failure instanceof Refused)) throw failure;
     const after = await attributesIfEntered(door, call, row.subject(args));
