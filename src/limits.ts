@@ -160,6 +160,37 @@ export const NFS_CLIENTS_CACHED_MAX = 1_024;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
 
+// Audit trail.
+
+/** Rows of refusals that are kept, oldest out first: about 60 MiB at 300 bytes each, 300 MiB at the most. */
+export const AUDIT_REFUSALS_MAX = 200_000;
+/** The same of changes and bypasses, which no flood of refusals pushes out. */
+export const AUDIT_CHANGES_MAX = 500_000;
+/** The same refusal again counts in the row that it has for this long. */
+export const AUDIT_MERGE_MS = 60_000;
+/** How long such a count may wait to be written. */
+export const AUDIT_FLUSH_MS = 2_000;
+/** Rows of refusals that one caller may make at once, and then each second; more of its refusals share a row. */
+export const AUDIT_CALLER_BURST_MAX = 1_000;
+export const AUDIT_CALLER_ROWS_PER_SECOND = 1;
+/** The same of all callers together; more of their refusals share a row for each door. */
+export const AUDIT_BURST_MAX = 4_096;
+export const AUDIT_ROWS_PER_SECOND = 4;
+/** Callers whose rows are counted: some 300 bytes each. */
+export const AUDIT_CALLERS_MAX = 1_024;
+/** Rows that refusals may still count in: what the rates above let through in a minute, and more than that. */
+export const AUDIT_RECENT_MAX = 8_192;
+/** Bytes of a key that a row keeps: all of a key of S3; a path of NFS may be longer. */
+export const AUDIT_KEY_BYTES_MAX = KEY_BYTES_MAX;
+/** Rows of one page of the trail, and how many are looked at for it. */
+export const AUDIT_PAGE_ROWS_MAX = 1_000;
+export const AUDIT_PAGE_ROWS_DEFAULT = 50;
+export const AUDIT_SCAN_ROWS_MAX = 20_000;
+/** Rows that one step counts or removes. */
+export const AUDIT_STEP_ROWS = 1_000;
+/** Of an answer that `terrace audit` reads: 1,000 rows of 4 KiB. */
+export const AUDIT_BYTES_MAX = 8_388_608;
+
 // Accounts.
 
 /** All users are held in memory: about 1 KiB each. */

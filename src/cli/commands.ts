@@ -1,6 +1,7 @@
 import { didYouMean } from '../config/suggest.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { parseArguments } from './arguments.ts';
+import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
@@ -37,6 +38,7 @@ const version: Command = {
 export const commands: readonly Command[] = [
   serve,
   status,
+  audit,
   ...keyCommands,
   ...userCommands,
   ...userPolicyCommands,

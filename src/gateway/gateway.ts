@@ -56,6 +56,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { accounts } = identities;
     const scheduler = scope.own(new Scheduler(environment));
     scheduler.start('namespace', () => namespace.step());
+    scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
@@ -86,7 +87,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       steps: [...scheduler.states()],
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring };
+    const { audit } = namespace;
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -1,7 +1,7 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
-import { loadInode, noSuchBucket } from './attributes.ts';
+import { noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
 import {
@@ -13,20 +13,20 @@ import {
   uploadRange,
   versionRange,
 } from './keys.ts';
+import { transactRules } from './bucket-rules.ts';
 import type { Bucket, Caller, Ino } from './namespace.ts';
 import type { NewBucket } from './new-bucket.ts';
 import { DIRECTORY_MODE, newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
-import { decodeBucket, encodeBucket, encodeInode, NO_RULES } from './records.ts';
+import { decodeBucket, encodeBucket, NO_RULES } from './records.ts';
 import { TreeEdit } from './tree-edit.ts';
 import { abortAll } from './uploads.ts';
-import type { BucketRules } from './version.ts';
 
 export const ROOT = 1 as Ino;
 const NO_BUCKET = 0 as Ino;
 
 /** Makes the root of a new store. A new sequence gives the root's number first; it is used up here, so that nothing else gets it. */
-export async function ensureRoot(parts: Parts): Promise<void> {
+export async function ensureRoot(parts: Pick<Parts, 'environment' | 'kv' | 'sequence'>): Promise<void> {
   await parts.kv.transact('durable', async (tx) => {
     if ((await tx.get(inodeKey(ROOT))) !== undefined) return;
     const now = parts.environment.clock.wall();
@@ -48,9 +48,10 @@ export async function ensureRoot(parts: Parts): Promise<void> {
 export async function createBucket(
   parts: Parts,
   caller: Caller,
-  { name, owner, objectOwnership, documents, rules = NO_RULES }: Pick<Bucket, 'name'> & NewBucket,
+  { name, owner, objectOwnership, documents, rules = NO_RULES, by }: Pick<Bucket, 'name'> & NewBucket,
 ): Promise<Bucket> {
-  return parts.kv.transact('durable', async (tx) => {
+  return transactRules(parts, { name, by, rules }, async (tx, note) => {
+    note(NO_RULES, rules);
     const known = await tx.get(bucketKey(name));
     if (known !== undefined) throw new Fault('exists', 'bucket', name);
     const edit = editOf(parts, tx);
@@ -113,30 +114,6 @@ async function hasVersions(tx: KvTransaction, bucket: Ino): Promise<boolean> {
 }
 
 const NOTHING = new Uint8Array(0);
-
-/** See ObjectStore.changeBucketRules. The bucket's row and its directory say the same. */
-export async function changeBucketRules(
-  { kv }: Pick<Parts, 'kv'>,
-  { ino, name }: Pick<Bucket, 'ino' | 'name'>,
-  change: Partial<BucketRules>,
-): Promise<void> {
-  await kv.transact('durable', async (tx) => {
-    const known = await bucketOf(tx, name);
-    if (known?.ino !== ino) throw noSuchBucket(name);
-    const rules = { ...known.rules, ...change };
-    requireValidChange(known.rules, rules, name);
-    tx.put(bucketKey(name), encodeBucket({ ...known, rules }));
-    tx.put(inodeKey(ino), encodeInode({ ...(await loadInode(tx, ino)), rules }));
-  });
-}
-
-function requireValidChange(before: BucketRules, after: BucketRules, name: string): void {
-  const refuse = (detail: string): Fault => new Fault('conflict', 'bucket', `${name}: ${detail}`);
-  if (before.versioning !== 'off' && after.versioning === 'off') throw refuse('versioning stays');
-  if (before.objectLock !== undefined && after.objectLock === undefined) throw refuse('object lock stays');
-  if (after.objectLock !== undefined && after.versioning !== 'enabled')
-    throw refuse('object lock needs versioning');
-}
 
 /** False while there are open uploads. */
 async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promise<boolean> {

@@ -1,3 +1,5 @@
+import type { Actor } from '../audit/event.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
@@ -57,6 +59,13 @@ export interface Caller {
   readonly groups: readonly number[];
   /** The S3 door has decided by policy already: mode bits do not apply, uid and gid own what is made. */
   readonly bypassesModes: boolean;
+  /** Of an NFS call, for the audit trail: where it came from, and the uid that it claimed. */
+  readonly client?: { readonly address: string; readonly uid: number };
+}
+
+/** Who is asking, for the audit trail; absent: the gateway itself. */
+export interface ByActor {
+  readonly by?: Actor | undefined;
 }
 
 export interface Checksum {
@@ -268,7 +277,10 @@ export interface ObjectStore {
    * Fault('conflict', 'bucket') for what AWS calls an invalid bucket state: object lock without versioning, versioning
    * that goes while object lock is on, object lock that is taken away.
    */
-  changeBucketRules(bucket: Pick<Bucket, 'ino' | 'name'>, change: Partial<BucketRules>): Promise<void>;
+  changeBucketRules(
+    bucket: Pick<Bucket, 'ino' | 'name'> & ByActor,
+    change: Partial<BucketRules>,
+  ): Promise<void>;
 
   head(at: VersionAt): Promise<Found | undefined>;
   /** `customerKey` for content that only its customer's key opens; anything else is opened with the ring's. */
@@ -305,14 +317,14 @@ export interface ObjectStore {
    * `undefined` members stay as they are. `undefined` when there is no such version; Fault('access-denied', 'version')
    * when that would loosen a lock that holds. What is written over NFS afterwards is another version.
    */
-  setLock(at: VersionAt, change: LockChange): Promise<Found | undefined>;
+  setLock(at: VersionAt & ByActor, change: LockChange): Promise<Found | undefined>;
   /**
    * Without a version: the key leads nowhere afterwards; where there is versioning, what it led to is an old version
    * below a delete marker. With one: that version is gone for good, and the one below the latest is the latest. Absent is
    * success. Implicit directories that became empty vanish. Fault('access-denied', 'version') for what is locked.
    */
   removeKey(
-    at: VersionAt & { readonly expect: Expectation; readonly bypassesGovernance?: boolean },
+    at: VersionAt & ByActor & { readonly expect: Expectation; readonly bypassesGovernance?: boolean },
   ): Promise<Removal>;
   /**
    * Gives an object another key, replacing what is there, in one transaction: the entry moves, and nothing else. Implicit
@@ -373,6 +385,7 @@ export interface ObjectStore {
 export interface Namespace extends Closable {
   readonly files: FileTree;
   readonly objects: ObjectStore;
+  readonly audit: AuditTrail;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */
   step(): Promise<'busy' | 'idle'>;
   /** The same for keys that have rotated or shall go: looks at all content, and seals its keys anew. */

@@ -1,8 +1,8 @@
-import type { Bucket, BucketConfigurationName } from './namespace.ts';
+import type { Bucket, BucketConfigurationName, ByActor } from './namespace.ts';
 import type { BucketRules } from './version.ts';
 
 /** How a bucket begins. */
-export interface NewBucket {
+export interface NewBucket extends ByActor {
   readonly owner?: Bucket['owner'];
   readonly objectOwnership?: Bucket['objectOwnership'];
   readonly rules?: BucketRules;

@@ -1,27 +1,21 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet } from './attach.ts';
-import { audited, type Attempt } from './audit.ts';
+import { Trail } from '../audit/trail.ts';
+import { audited, nfsActor, type Attempt } from './audit.ts';
 import { attributes, ifStale } from './attributes.ts';
 import {
   bucketConfiguration,
   changeBucketConfiguration,
   setBucketOwnership,
 } from './bucket-configuration.ts';
-import {
-  bucket,
-  buckets,
-  changeBucketRules,
-  createBucket,
-  deleteBucket,
-  ensureRoot,
-  ROOT,
-} from './buckets.ts';
+import { changeBucketRules } from './bucket-rules.ts';
+import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from './buckets.ts';
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { access, entries, lookup, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
-import type { Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
+import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
 import { partsOf, type Parts, type PartsGiven } from './parts.ts';
 import { read } from './read.ts';
@@ -50,19 +44,21 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(given: PartsGiven): Promise<Namespace> {
-  const parts = partsOf(given);
-  await ensureRoot(parts);
+export async function openNamespace(given: Omit<PartsGiven, 'trail'>): Promise<Namespace> {
+  await ensureRoot(given);
+  const parts = partsOf({ ...given, trail: await Trail.open(given) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
+    audit: parts.trail,
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.readAhead.settled();
+      await parts.trail.close();
       await parts.kv.sync();
     },
   };
@@ -70,22 +66,17 @@ export async function openNamespace(given: PartsGiven): Promise<Namespace> {
 
 const INODES_MAX = 2 ** 48;
 
-const byHandle = (operation: string, { uid }: Caller, ino: Ino): Attempt => ({
-  door: 'nfs',
-  operation,
-  uid,
-  ino,
+const byHandle = (operation: string, caller: Caller, ino: Ino): Attempt => ({
+  actor: nfsActor(operation, caller),
+  at: { ino },
 });
 
-const byName = (operation: string, { uid }: Caller, { directory, name }: Place): Attempt => ({
-  ...{ door: 'nfs', operation, uid, ino: directory },
-  name: Buffer.from(name).toString('utf8'),
+const byName = (operation: string, caller: Caller, { directory, name }: Place): Attempt => ({
+  actor: nfsActor(operation, caller),
+  at: { ino: directory, name },
 });
 
-const byKey = (operation: string, { bucket: ino, key }: ObjectAt): Attempt => ({
-  ...{ door: 's3', operation, bucket: ino },
-  name: Buffer.from(key).toString('utf8'),
-});
+const byKey = (at: ObjectAt & ByActor): Attempt => ({ actor: at.by, at });
 
 function fileTree(parts: Parts): FileTree {
   return {
@@ -94,21 +85,23 @@ function fileTree(parts: Parts): FileTree {
     access: (caller, ino, wanted) => access(parts, caller, ino, wanted),
     lookup: (caller, place) => lookup(parts, caller, place),
     setAttributes: (caller, ino, request) =>
-      audited(parts, byHandle('setAttributes', caller, ino), setAttributes(parts, caller, ino, request)),
+      audited(parts, byHandle('SETATTR', caller, ino), setAttributes(parts, caller, ino, request)),
     readlink: (_caller, ino) => readlink(parts, ino),
     read: (caller, ino, range) => read(parts, caller, ino, range),
     write: (caller, ino, request) =>
-      audited(parts, byHandle('write', caller, ino), write(parts, caller, ino, request)),
+      audited(parts, byHandle('WRITE', caller, ino), write(parts, caller, ino, request)),
     commit: (_caller, ino) => commit(parts, ino),
-    create: (caller, place, request) => create(parts, caller, place, request),
+    create: (caller, place, request) =>
+      audited(parts, byName('CREATE', caller, place), create(parts, caller, place, request)),
     makeDirectory: (caller, place, wish) => makeDirectory(parts, caller, place, wish),
     makeSpecial: (caller, place, request) => makeSpecial(parts, caller, place, request),
-    remove: (caller, place) => audited(parts, byName('remove', caller, place), remove(parts, caller, place)),
+    remove: (caller, place) => audited(parts, byName('REMOVE', caller, place), remove(parts, caller, place)),
     removeDirectory: (caller, place) =>
-      audited(parts, byName('removeDirectory', caller, place), removeDirectory(parts, caller, place)),
+      audited(parts, byName('RMDIR', caller, place), removeDirectory(parts, caller, place)),
     rename: (caller, places) =>
-      audited(parts, byName('rename', caller, places.from), rename(parts, caller, places)),
-    link: (caller, ino, place) => link(parts, caller, ino, place),
+      audited(parts, byName('RENAME', caller, places.from), rename(parts, caller, places)),
+    link: (caller, ino, place) =>
+      audited(parts, byHandle('LINK', caller, ino), link(parts, caller, ino, place)),
     entries: (caller, directory, page) => entries(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
@@ -151,8 +144,8 @@ function objectStore(parts: Parts): ObjectStore {
     setAcl: (at, acl) => setAcl(parts, at, acl),
     setTags: (at, tags) => setTags(parts, at, tags),
     setStorageClass: (at, storageClass) => setStorageClass(parts, at, storageClass),
-    setLock: (at, change) => audited(parts, byKey('setLock', at), setLock(parts, at, change)),
-    removeKey: (at) => audited(parts, byKey('removeKey', at), removeKey(parts, at)),
+    setLock: (at, change) => audited(parts, byKey(at), setLock(parts, at, change)),
+    removeKey: (at) => audited(parts, byKey(at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),

@@ -1,3 +1,4 @@
+import type { Trail } from '../audit/trail.ts';
 import type { Environment } from '../environment.ts';
 import type { BucketEncryption } from '../keyring/bucket-encryption.ts';
 import type { ContentKeys, Rewrapping } from '../keyring/keyring.ts';
@@ -23,6 +24,7 @@ export interface Parts {
   /** For sealed bytes on their way. */
   readonly rooms: Rooms;
   readonly files: OpenFiles;
+  readonly trail: Trail;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;
   readonly readAhead: ReadAhead;

@@ -1,11 +1,12 @@
 import { makeWay, requireExpected, resolve, type Resolved } from './attach.ts';
 import { loadInode, requireBucket, withDirty } from './attributes.ts';
+import { bucketName } from './audit.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { writeOutCurrent } from './head.ts';
 import { inodeKey } from './keys.ts';
 import { requireErasable } from './lock.ts';
-import type { Expectation } from './namespace.ts';
+import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { emptiedImplicit } from './remove.ts';
@@ -15,7 +16,7 @@ import { newestRow, rowOf } from './version-rows.ts';
 import { dropVersion, markDeleted, retire, takeNewest, type KeyChange } from './versions.ts';
 import type { Removal, VersionAt, VersionId } from './version.ts';
 
-interface KeyRemoval extends VersionAt {
+interface KeyRemoval extends VersionAt, ByActor {
   readonly expect: Expectation;
   readonly bypassesGovernance?: boolean;
 }
@@ -27,6 +28,12 @@ interface Current {
 
 /** See ObjectStore.removeKey. */
 export async function removeKey(parts: Parts, at: KeyRemoval): Promise<Removal> {
+  if (at.bypassesGovernance !== true) return removeUnder(parts, at, undefined);
+  return parts.trail.changing((order) => removeUnder(parts, at, order));
+}
+
+/** `order`: of the row in the audit trail, if it comes to a bypass. */
+async function removeUnder(parts: Parts, at: KeyRemoval, order: number | undefined): Promise<Removal> {
   if (at.versionId === undefined) await writeOutCurrent(parts, at);
   return transactCopying(parts, async (tx, copy) => {
     const edit = editOf(parts, tx);
@@ -37,7 +44,7 @@ export async function removeKey(parts: Parts, at: KeyRemoval): Promise<Removal> 
     const removal =
       at.versionId === undefined
         ? await removeCurrent(change, at, current)
-        : await removeVersion(change, { ...at, versionId: at.versionId }, current);
+        : await removeVersion(change, { ...at, versionId: at.versionId, order }, current);
     edit.finish();
     return removal;
   });
@@ -61,14 +68,19 @@ async function removeCurrent(
   return { versionId, isDeleteMarker: versionId !== undefined };
 }
 
+interface VersionRemoval extends KeyRemoval {
+  readonly versionId: VersionId;
+  readonly order: number | undefined;
+}
+
 async function removeVersion(
   change: KeyChange,
-  at: KeyRemoval & { readonly versionId: VersionId },
+  at: VersionRemoval,
   current: Current | undefined,
 ): Promise<Removal> {
   const { parts, edit } = change;
-  const { tx, now } = edit;
-  const { versionId, bypassesGovernance = false } = at;
+  const { tx } = edit;
+  const { versionId } = at;
   const hasVersions = change.rules.versioning !== 'off';
   const answer = { versionId: hasVersions ? versionId : undefined, isDeleteMarker: false };
   if (current?.inode.version.id === versionId) {
@@ -78,7 +90,7 @@ async function removeVersion(
       at.expect,
       at.key,
     );
-    requireErasable(current.inode.lock, now, bypassesGovernance);
+    await requireUnlockedOrBypass(change, at, current.inode);
     await edit.remove(parent, name, dentry);
     await unlink(parts, edit, current.inode, { parent, name });
     if (!(await promote(change, at))) await pruneImplicit(edit, current.resolved);
@@ -88,12 +100,26 @@ async function removeVersion(
   const inode = placed?.row.ino === undefined ? undefined : await loadInode(tx, placed.row.ino);
   requireExpected(inode, at.expect, at.key);
   if (placed === undefined) return answer;
-  if (inode !== undefined) requireErasable(inode.lock, now, bypassesGovernance);
+  if (inode !== undefined) await requireUnlockedOrBypass(change, at, inode);
   const isDeleteMarker = inode === undefined;
   const wasLatest = current === undefined && (await newestRow(tx, at))?.order === placed.order;
   await dropVersion(parts, tx, at, placed);
   if (isDeleteMarker && wasLatest) await promote(change, at);
   return { ...answer, isDeleteMarker };
+}
+
+/** A bypass that was needed leaves a row with the removal. */
+async function requireUnlockedOrBypass(
+  { parts, edit: { tx, now } }: KeyChange,
+  { bucket, key, by, order }: VersionRemoval,
+  inode: Inode,
+): Promise<void> {
+  if (!requireErasable(inode, now, order !== undefined) || order === undefined) return;
+  parts.trail.put(tx, order, {
+    ...{ kind: 'bypassed', actor: by, bucket: await bucketName(tx, bucket), key },
+    ...{ versionId: inode.version.id, lock: inode.lock },
+    detail: 'GOVERNANCE was bypassed to remove the version',
+  });
 }
 
 /** The version below the one that is gone becomes what the key leads to; false when there is none, or a delete marker. */

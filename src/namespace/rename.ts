@@ -14,6 +14,7 @@ import {
   type FoundEntry,
 } from './find.ts';
 import { dentryRange, entryOfDentryKey, inodeKey } from './keys.ts';
+import { LockRefusal } from './lock.ts';
 import type { Caller, Change, Ino, Name } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import { parentOf, withName, withoutName } from './names.ts';
@@ -115,11 +116,7 @@ async function requireMovable({ edit, rules }: KeyChange, { ino }: Inode): Promi
   if (rules.objectLock === undefined) return;
   for await (const page of edit.tx.scan(dentryRange(ino, EMPTY, EMPTY), { pageEntries: 2 })) {
     if (page.some(({ key }) => entryOfDentryKey(key).length > 0))
-      throw new Fault(
-        'access-denied',
-        'version',
-        'where object lock is on, directories move only while empty',
-      );
+      throw new LockRefusal('where object lock is on, directories move only while empty', undefined);
   }
   const { file: marker } = await pairOf(edit.tx, ino, EMPTY);
   if (marker !== undefined) requireUnlocked(await loadInode(edit.tx, marker.ino), edit.now);

@@ -1,7 +1,6 @@
 import type { Time } from '../environment.ts';
 import { VERSION_QUIET_SECONDS } from '../limits.ts';
-import { Fault } from '../fault.ts';
-import { defaultLock, isRetained } from './lock.ts';
+import { defaultLock, isRetained, LockRefusal } from './lock.ts';
 import type { Parts } from './parts.ts';
 import { NO_LOCK, NO_VERSION, type Inode, type StoredVersion } from './records.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
@@ -12,7 +11,7 @@ export const isSealed = ({ version }: Pick<Inode, 'version'>, now: Time): boolea
 
 /** NFS neither changes what is locked nor takes its name away. A version is locked from its sealing on. */
 export function requireUnlocked(inode: Inode, now: Time): void {
-  if (isLockedNow(inode, now)) throw new Fault('access-denied', 'version', `inode ${inode.ino} is locked`);
+  if (isLockedNow(inode, now)) throw new LockRefusal('the version is locked', inode);
 }
 
 export const isLockedNow = (inode: Versioned, now: Time): boolean =>

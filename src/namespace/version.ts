@@ -8,6 +8,12 @@ import type { Found, ObjectAt, ObjectKey } from './namespace.ts';
 export type VersionId = number & { readonly brand: 'VersionId' };
 export const NULL_VERSION = 0 as VersionId;
 
+const ID_DIGITS = 16;
+
+/** A version as clients see it: `null`, or 16 hexadecimal digits. */
+export const versionText = (versionId: VersionId): string =>
+  versionId === NULL_VERSION ? 'null' : versionId.toString(16).padStart(ID_DIGITS, '0');
+
 /** AWS: object retention modes. GOVERNANCE yields to those who may bypass it, COMPLIANCE to nobody. */
 export interface Retention {
   readonly mode: 'GOVERNANCE' | 'COMPLIANCE';

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyTrail } from '../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
@@ -16,6 +17,7 @@ suite('terrace key', () => {
   before(async () => {
     keyring = await memoryKeyring();
     door = await openAdmin({
+      audit: emptyTrail,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyTrail } from '../audit/empty-trail.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,6 +26,7 @@ suite('terrace role', () => {
     folder = await mkdtemp(path.join(tmpdir(), 'terrace-role-'));
     identities = await openMemoryIdentities(new MemoryEngine(), { clock: realClock() });
     door = await openAdmin({
+      audit: emptyTrail,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

@@ -1,45 +1,174 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryEngine } from '../../src/kv/memory.ts';
-import { seededRandom } from '../kv/seeded-random.ts';
+import type { Actor, AuditRow } from '../../src/audit/event.ts';
+import { shownLock } from '../../src/audit/log-line.ts';
+import type { Caller, ObjectStore } from '../../src/namespace/namespace.ts';
+import type { BucketRules } from '../../src/namespace/version.ts';
 import { faultOf } from './fault-of.ts';
-import { bytes, memoryDevice, openStack, put, root, silent, TestClock } from './world.ts';
+import { bytes, openWorld, put, root as superuser, type World } from './world.ts';
 
-test('each refusal of object lock leaves a line in the log: who, through which door, what', async () => {
-  const lines: unknown[] = [];
-  const log = { ...silent, warn: (event: string, about: unknown) => void lines.push([event, about]) };
-  const clock = new TestClock();
-  const environment = { clock, random: seededRandom(1), log };
-  const stack = await openStack({ engine: new MemoryEngine(), device: memoryDevice(), environment });
-  const { files, objects } = stack.namespace;
-  const defaultRetention = { mode: 'COMPLIANCE', unit: 'days', amount: 1 } as const;
-  const rules = { versioning: 'enabled', objectLock: { defaultRetention } } as const;
-  const bucket = await objects.createBucket(root, 'b', { rules });
-  const { versionId, attributes } = await put(stack, bucket, 'k', 'kept');
-  const at = { bucket: bucket.ino, key: bytes('k'), versionId };
-  const place = { directory: bucket.ino, name: bytes('k') };
-  const request = { offset: 0, data: bytes('x'), stable: true };
+const by: Actor = { door: 's3', operation: 'Op', client: '10.0.0.1', principal: 'arn:alice', requestId: 'R' };
+const nfs: Caller = { ...superuser, client: { address: '10.0.0.2', uid: 7 } };
+const defaultRetention = { mode: 'COMPLIANCE', unit: 'days', amount: 1 } as const;
+const rules: BucketRules = { versioning: 'enabled', objectLock: { defaultRetention } };
+const soon = { seconds: 1_700_001_000, nanoseconds: 0 };
+const later = { seconds: 1_700_002_000, nanoseconds: 0 };
+
+async function rowsOf({ namespace }: World): Promise<readonly AuditRow[]> {
+  const { rows } = await namespace.audit.page({ rowsMax: 1000 });
+  return [...rows].reverse();
+}
+
+const shown = ({ kind, actor, bucket, key, detail }: AuditRow): string => {
+  const who = actor?.principal ?? (actor === undefined ? 'gateway' : `uid ${actor.uid} at ${actor.client}`);
+  const object = key === undefined ? `${bucket}` : `${bucket}/${Buffer.from(key).toString()}`;
+  return `${kind}: ${who}: ${actor?.operation ?? '-'} ${object}: ${detail}`;
+};
+
+test('each refusal of object lock through either door is in the trail: who, what, and what kept it', async () => {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const bucket = await objects.createBucket(superuser, 'b', { rules });
+  const { versionId, attributes } = await put(world, bucket, 'd/k', 'kept');
+  const directory = (await files.lookup(superuser, { directory: bucket.ino, name: bytes('d') })).attributes
+    .ino;
+  const free = await files.create(
+    superuser,
+    { directory, name: bytes('free') },
+    { mode: { how: 'guarded' }, wish: {} },
+  );
+  const at = { bucket: bucket.ino, key: bytes('d/k'), versionId, by };
+  const place = { directory, name: bytes('k') };
+  const elsewhere = { directory, name: bytes('elsewhere') };
+  const { ino } = attributes;
   const refused = [
     () => objects.removeKey({ ...at, expect: {} }),
+    () => objects.removeKey({ ...at, expect: {}, bypassesGovernance: true }),
     () => objects.setLock(at, { retention: 'none', bypassesGovernance: true }),
-    () => files.write(root, attributes.ino, request),
-    () => files.setAttributes(root, attributes.ino, { wish: { size: 0 } }),
-    () => files.remove(root, place),
-    () => files.rename(root, { from: place, to: { ...place, name: bytes('elsewhere') } }),
+    () => files.write(nfs, ino, { offset: 0, data: bytes('x'), stable: true }),
+    () => files.setAttributes(nfs, ino, { wish: { size: 0 } }),
+    () => files.create(nfs, place, { mode: { how: 'unchecked' }, wish: { size: 0 } }),
+    () => files.remove(nfs, place),
+    () => files.rename(nfs, { from: place, to: elsewhere }),
+    () => files.rename(nfs, { from: { directory, name: bytes('free') }, to: place }),
+    () =>
+      files.rename(nfs, {
+        from: { directory: bucket.ino, name: bytes('d') },
+        to: { directory: bucket.ino, name: bytes('e') },
+      }),
   ];
   for (const attempt of refused) assert.equal(await faultOf(attempt()), 'access-denied');
-  const shown = lines.map((line) => {
-    const [event, about] = line as [string, { door: string; operation: string; why: string }];
-    assert.match(about.why, /retained|locked|shortened/);
-    return `${event} ${about.door} ${about.operation}`;
-  });
-  assert.deepEqual(shown, [
-    'object-lock.refused s3 removeKey',
-    'object-lock.refused s3 setLock',
-    'object-lock.refused nfs write',
-    'object-lock.refused nfs setAttributes',
-    'object-lock.refused nfs remove',
-    'object-lock.refused nfs rename',
+  const rows = (await rowsOf(world)).filter(({ kind }) => kind === 'refused');
+  const where = 'uid 7 at 10.0.0.2';
+  assert.deepEqual(rows.map(shown), [
+    'refused: arn:alice: Op b/d/k: the version is retained in COMPLIANCE mode',
+    'refused: arn:alice: Op b/d/k: COMPLIANCE mode cannot be shortened',
+    `refused: ${where}: WRITE b/d/k: the version is locked`,
+    `refused: ${where}: SETATTR b/d/k: the version is locked`,
+    `refused: ${where}: CREATE b/d/k: the version is locked`,
+    `refused: ${where}: REMOVE b/d/k: the version is locked`,
+    `refused: ${where}: RENAME b/d/k: the version is locked`,
+    `refused: ${where}: RENAME b/d/: where object lock is on, directories move only while empty`,
   ]);
-  assert.equal(await faultOf(objects.removeKey({ ...at, versionId: undefined, expect: {} })), 'done');
+  assert.deepEqual(
+    rows.map(({ count }) => count),
+    [2, 1, 1, 1, 1, 1, 2, 1],
+  );
+  for (const { lock, versionId: id, detail } of rows) {
+    if (detail.includes('directories')) continue;
+    assert.equal(id, versionId);
+    assert.match(lock === undefined ? '' : shownLock(lock), /^COMPLIANCE until 2023-11-15T/);
+  }
+  assert.equal(free.attributes.kind, 'file');
+});
+
+test('what the gateway itself is refused, and what is no refusal of object lock, leaves no row', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const bucket = await objects.createBucket(superuser, 'b', { rules });
+  const { versionId } = await put(world, bucket, 'k', 'kept');
+  const at = { bucket: bucket.ino, key: bytes('k') };
+  const before = (await rowsOf(world)).length;
+  assert.equal(await faultOf(objects.removeKey({ ...at, versionId, expect: {} })), 'access-denied');
+  const expect = { ifMatch: ['another'] };
+  assert.equal(await faultOf(objects.removeKey({ ...at, expect, by })), 'precondition-failed');
+  assert.equal(await faultOf(objects.removeKey({ ...at, expect: {}, by })), 'done');
+  assert.equal((await rowsOf(world)).length, before);
+});
+
+const changes: readonly {
+  readonly name: string;
+  readonly change: (objects: ObjectStore, at: Parameters<ObjectStore['setLock']>[0]) => Promise<unknown>;
+  readonly want: string;
+}[] = [
+  {
+    name: 'retention',
+    change: (objects, at) =>
+      objects.setLock(at, { retention: { mode: 'GOVERNANCE', until: later }, bypassesGovernance: true }),
+    want: 'lock-changed: GOVERNANCE until 2023-11-14T22:30:00Z -> GOVERNANCE until 2023-11-14T22:46:40Z',
+  },
+  {
+    name: 'a legal hold',
+    change: (objects, at) => objects.setLock(at, { legalHold: true, bypassesGovernance: false }),
+    want: 'lock-changed: GOVERNANCE until 2023-11-14T22:30:00Z -> GOVERNANCE until 2023-11-14T22:30:00Z, legal hold',
+  },
+  {
+    name: 'a bypass that loosens',
+    change: (objects, at) => objects.setLock(at, { retention: 'none', bypassesGovernance: true }),
+    want: 'bypassed: GOVERNANCE until 2023-11-14T22:30:00Z -> none',
+  },
+  {
+    name: 'a bypass that removes',
+    change: (objects, at) => objects.removeKey({ ...at, expect: {}, bypassesGovernance: true }),
+    want: 'bypassed: GOVERNANCE until 2023-11-14T22:30:00Z',
+  },
+];
+for (const { name, change, want } of changes)
+  test(`${name} has its row in the transaction that makes it`, async () => {
+    const world = await openWorld();
+    const { objects } = world.namespace;
+    const bucket = await objects.createBucket(superuser, 'b', {
+      rules: { versioning: 'enabled', objectLock: { defaultRetention: undefined } },
+    });
+    const { versionId } = await put(world, bucket, 'k', 'kept');
+    const at = { bucket: bucket.ino, key: bytes('k'), versionId, by };
+    await objects.setLock(at, { retention: { mode: 'GOVERNANCE', until: soon }, bypassesGovernance: false });
+    await change(objects, at);
+    const row = (await rowsOf(world)).at(-1);
+    assert(row?.lock !== undefined);
+    const becomes = row.becomes === undefined ? '' : ` -> ${shownLock(row.becomes)}`;
+    assert.equal(`${row.kind}: ${shownLock(row.lock)}${becomes}`, want);
+    assert.deepEqual([row.bucket, row.versionId, row.actor?.requestId], ['b', versionId, 'R']);
+  });
+
+test('a bypass that was not needed leaves no row', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const bucket = await objects.createBucket(superuser, 'b', {
+    rules: { versioning: 'enabled', objectLock: { defaultRetention: undefined } },
+  });
+  const { versionId } = await put(world, bucket, 'k', 'free');
+  const at = { bucket: bucket.ino, key: bytes('k'), versionId, by };
+  await objects.removeKey({ ...at, expect: {}, bypassesGovernance: true });
+  assert.deepEqual(
+    (await rowsOf(world)).map(({ kind }) => kind),
+    ['configuration-changed'],
+  );
+});
+
+test('the lock configuration of a bucket: its changes, and what it refuses', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const { ino, name } = await objects.createBucket(superuser, 'b', {
+    ...{ rules: { versioning: 'enabled', objectLock: { defaultRetention: undefined } }, by },
+  });
+  await objects.createBucket(superuser, 'plain', { by });
+  await objects.changeBucketRules({ ino, name, by }, { objectLock: { defaultRetention } });
+  const suspended = objects.changeBucketRules({ ino, name, by }, { versioning: 'suspended' });
+  assert.equal(await faultOf(suspended), 'conflict');
+  assert.deepEqual((await rowsOf(world)).map(shown), [
+    'configuration-changed: arn:alice: Op b: object lock without default retention; before: no object lock',
+    'configuration-changed: arn:alice: Op b: object lock with a default retention of 1 days in COMPLIANCE mode; before: object lock without default retention',
+    'refused: arn:alice: Op b: b: object lock needs versioning',
+  ]);
 });

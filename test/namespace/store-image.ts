@@ -1,4 +1,5 @@
 import type { Kv } from '../../src/kv/kv.ts';
+import { auditTables } from '../../src/audit/records.ts';
 import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
@@ -86,7 +87,12 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
   const rows = await rowsByTable(kv);
   const of = (prefix: number): readonly Row[] => rows.get(prefix) ?? [];
   const idsOf = (prefix: number): Set<number> => new Set(of(prefix).map(([key]) => decodeU64(key, 1)));
-  const others = [...Object.values(BLOB_TABLES), ...Object.values(ringTable), 1];
+  const others = [
+    ...Object.values(BLOB_TABLES),
+    ...Object.values(ringTable),
+    ...Object.values(auditTables),
+    1,
+  ];
   const known = new Set<number>([...Object.values(table), ...others]);
   return {
     inodes: new Map(

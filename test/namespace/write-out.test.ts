@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Trail } from '../../src/audit/trail.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import { attributes } from '../../src/namespace/attributes.ts';
 import { createBucket } from '../../src/namespace/buckets.ts';
@@ -20,7 +21,8 @@ async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  return partsOf({ kv, blobs, sequence, environment, ...encryption });
+  const trail = await Trail.open({ kv, sequence, environment });
+  return partsOf({ kv, blobs, sequence, environment, trail, ...encryption });
 }
 
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>

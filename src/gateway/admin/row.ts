@@ -1,4 +1,5 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
+import type { AuditTrail } from '../../audit/trail.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Roles } from '../../accounts/roles.ts';
 import type { Sessions } from '../../accounts/sessions.ts';
@@ -20,12 +21,14 @@ export interface AdminSources {
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
+  readonly audit: AuditTrail;
 }
 
 /** What a call says, checked by the schemas of its row. */
 export interface AdminCall {
   /** Of the path, decoded. */
   readonly params: unknown;
+  readonly query: unknown;
   readonly body: unknown;
 }
 
@@ -55,8 +58,10 @@ export interface AdminRow {
   /** With `:name` for a parameter. */
   readonly path: string;
   readonly access: Access;
-  /** Schemas of the parameters of the path and of the body, where there are any. */
+  /** Schemas of the parameters of the path, of the query and of the body, where there are any. */
   readonly params?: TObject;
+  /** Its members are texts. */
+  readonly query?: TObject;
   readonly body?: TObject;
   /** Schema of the answers with JSON, by status. */
   readonly response: Readonly<Record<number, TSchema>>;

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { auditRows } from './audit-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { json, type AdminRow } from './row.ts';
@@ -56,6 +57,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...auditRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

@@ -94,6 +94,7 @@ function addRow(server: FastifyInstance, row: AdminRow, { sources, signing }: Ro
     schema: {
       response: row.response,
       ...(row.params !== undefined && { params: row.params }),
+      ...(row.query !== undefined && { querystring: row.query }),
       ...(row.body !== undefined && { body: row.body }),
     },
     // Before the body is read: nobody's body is read for nothing.

@@ -103,15 +103,17 @@ function clientList(clients: readonly string[]): BlockList {
 /** Who the caller is under a rule. */
 export function callerUnder(rule: ExportRule, call: CallContext): Caller {
   const { anonUid, anonGid } = rule;
-  if (rule.squash === 'all' || call.flavor === 'AUTH_NONE') {
-    return { uid: anonUid, gid: anonGid, groups: [], bypassesModes: false };
-  }
   const { uid, gid, groups } = call;
-  if (rule.squash === 'none') return { uid, gid, groups, bypassesModes: false };
+  const client = { address: call.client, uid };
+  if (rule.squash === 'all' || call.flavor === 'AUTH_NONE') {
+    return { uid: anonUid, gid: anonGid, groups: [], bypassesModes: false, client };
+  }
+  if (rule.squash === 'none') return { uid, gid, groups, bypassesModes: false, client };
   return {
     uid: uid === 0 ? anonUid : uid,
     gid: gid === 0 ? anonGid : gid,
     groups: groups.includes(0) ? groups.filter((group) => group !== 0) : groups,
     bypassesModes: false,
+    client,
   };
 }

@@ -10,7 +10,8 @@ import { unlocked } from './encryption.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
 import type { S3Context } from './operation.ts';
-import { missingIn, versionOf, versionText } from './version.ts';
+import { versionText } from '../../namespace/version.ts';
+import { missingIn, versionOf } from './version.ts';
 
 /** Input members of copySourceMembers. */
 export interface CopySourceInput extends SourceKeyInput {

@@ -233,7 +233,8 @@ class Door {
     });
     const resource = { operation, request, bucket };
     await authorise(parts, { access, principal }, resource);
-    const context: S3Context = { parts, principal, access, requestId: passage.requestId, bucket };
+    const { peer } = request;
+    const context: S3Context = { parts, principal, access, requestId: passage.requestId, peer, bucket };
     try {
       return await operation.handle(context, await input());
     } catch (failure) {

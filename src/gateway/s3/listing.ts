@@ -6,7 +6,7 @@ import { keyText, ownerElement, ownerOf } from './members.ts';
 import type { S3Context } from './operation.ts';
 import { objectOwner } from './ownership.ts';
 import { xmlDate } from './timestamp.ts';
-import { versionText } from './version.ts';
+import { versionText } from '../../namespace/version.ts';
 import { xmlText } from './xml.ts';
 
 /** What both versions of ListObjects ask the namespace. */

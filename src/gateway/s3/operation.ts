@@ -103,6 +103,8 @@ export interface S3Context {
   /** Asked about what the door could not know: keys that stand in a body, and sources of copies. */
   readonly access: Access;
   readonly requestId: string;
+  /** Address of the other end of the connection. */
+  readonly peer: string;
   /** The bucket named by the request; `undefined` for service operations and while it is being created. */
   readonly bucket: Bucket | undefined;
 }

@@ -1,5 +1,6 @@
 import { Fault } from '../../fault.ts';
 import type { BucketRules } from '../../namespace/version.ts';
+import { actorOf } from './actor.ts';
 import { S3Error } from './errors.ts';
 import { bucketOf } from './members.ts';
 import type { S3Context } from './operation.ts';
@@ -8,10 +9,11 @@ import type { S3Context } from './operation.ts';
 export async function changingRules(
   context: S3Context,
   change: Partial<BucketRules>,
-  refusal: string,
+  { operation, refusal }: { readonly operation: string; readonly refusal: string },
 ): Promise<void> {
+  const { ino, name } = bucketOf(context);
   try {
-    await context.parts.objects.changeBucketRules(bucketOf(context), change);
+    await context.parts.objects.changeBucketRules({ ino, name, by: actorOf(context, operation) }, change);
   } catch (failure) {
     if (!(failure instanceof Fault) || failure.code !== 'conflict') throw failure;
     throw new S3Error('InvalidBucketState', { message: refusal });

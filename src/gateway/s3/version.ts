@@ -1,5 +1,5 @@
 import type { Found } from '../../namespace/namespace.ts';
-import { NULL_VERSION, type VersionAt, type VersionId } from '../../namespace/version.ts';
+import { NULL_VERSION, versionText, type VersionAt, type VersionId } from '../../namespace/version.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import { bucketOf, keyBytes, objectMembers, query, text } from './members.ts';
 import type { S3Context } from './operation.ts';
@@ -7,11 +7,6 @@ import { noSuchKey } from './publish.ts';
 import { httpDate } from './timestamp.ts';
 
 const ID = /^[0-9a-f]{16}$/;
-const ID_DIGITS = 16;
-
-/** A version as clients see it: `null`, or 16 hexadecimal digits. */
-export const versionText = (versionId: VersionId): string =>
-  versionId === NULL_VERSION ? 'null' : versionId.toString(16).padStart(ID_DIGITS, '0');
 
 /** `undefined`: none was named. AWS: InvalidArgument for what can be no id. */
 export function versionOf(text: string | undefined, argument = 'versionId'): VersionId | undefined {

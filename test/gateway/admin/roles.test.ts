@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyTrail } from '../../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import type { KeyPair } from '../../../src/accounts/accounts.ts';
 import { realClock } from '../../../src/environment-real.ts';
@@ -28,6 +29,7 @@ suite('roles over the admin address', () => {
     identities = await openMemoryIdentities(new MemoryEngine(), { clock });
     await identities.accounts.create({ name: 'alice', key: alice });
     door = await openAdmin({
+      audit: emptyTrail,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock, log: silent },
       metrics: new Metrics(),

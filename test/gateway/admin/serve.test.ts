@@ -1,5 +1,6 @@
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
+import { emptyTrail } from '../../audit/empty-trail.ts';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../../src/environment-real.ts';
@@ -34,6 +35,7 @@ suite('the admin address', () => {
   const logged: string[] = [];
   before(async () => {
     door = await openAdmin({
+      audit: emptyTrail,
       address: { host: '127.0.0.1', port: 0 },
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],

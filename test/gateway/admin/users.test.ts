@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyTrail } from '../../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import { Ajv } from 'ajv';
 import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
@@ -25,6 +26,7 @@ suite('users over the admin address', () => {
     const identities = await openMemoryIdentities(new MemoryEngine(), { declared: [declared] });
     accounts = identities.accounts;
     door = await openAdmin({
+      audit: emptyTrail,
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),

@@ -94,5 +94,9 @@ const squashes = [
 ] as const;
 for (const { name, squash, as, want } of squashes) {
   test(`squash: ${name}`, () =>
-    assert.deepEqual(callerUnder(rule({ squash }), as), { ...want, bypassesModes: false }));
+    assert.deepEqual(callerUnder(rule({ squash }), as), {
+      ...want,
+      bypassesModes: false,
+      client: { address: as.client, uid: as.uid },
+    }));
 }

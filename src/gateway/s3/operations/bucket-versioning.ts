@@ -37,7 +37,11 @@ export const putBucketVersioning = operation({
     await changingRules(
       context,
       { versioning },
-      'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+      {
+        operation: 'PutBucketVersioning',
+        refusal:
+          'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+      },
     );
     return { headers: [] };
   },

@@ -3,6 +3,7 @@ import { Fault } from '../../../fault.ts';
 import { LIST_BUCKETS_MAX } from '../../../limits.ts';
 import type { AccessControl, ObjectOwnership } from '../../../namespace/access-control.ts';
 import type { Bucket, BucketConfigurationName } from '../../../namespace/namespace.ts';
+import { actorOf } from '../actor.ts';
 import { headerWish, wishedAcl, type AclHeaders } from '../acl-request.ts';
 import { isPrivateAcl, isPublicAcl } from '../acl.ts';
 import { documentBytes } from '../bucket-document.ts';
@@ -116,7 +117,8 @@ export const createBucket = operation({
     configuration: { in: 'xml', root: 'CreateBucketConfiguration', integrity: 'optional' },
   },
   success: 200,
-  async handle({ parts, principal }, input) {
+  async handle(context, input) {
+    const { parts, principal } = context;
     const { bucket } = input;
     const objectOwnership = wantedOwnership(parts, input);
     const acl = wantedAcl(parts, { owner: principal.account.id, objectOwnership, headers: input });
@@ -129,7 +131,7 @@ export const createBucket = operation({
     if (tags.length > 0) documents.set('tagging', documentBytes(tags));
     try {
       await parts.objects.createBucket(principal.caller, bucket, {
-        ...{ owner, objectOwnership, documents },
+        ...{ owner, objectOwnership, documents, by: actorOf(context, 'CreateBucket') },
         ...rules,
       });
     } catch (failure) {

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { actorOf } from '../actor.ts';
 import { mayBypass } from '../authorise.ts';
 import { deleteExpectation } from '../conditions.ts';
 import { header, isTrue, objectMembers, text } from '../members.ts';
@@ -32,8 +33,9 @@ export const deleteObject = operation({
     const { key, ifMatch, lastModified, size } = input;
     const expect = deleteExpectation({ ifMatch, lastModified, size });
     const bypassesGovernance = isTrue(input.bypassGovernance) && (await mayBypass(context, input));
+    const at = { ...versionAt(context, input), by: actorOf(context, 'DeleteObject') };
     const removal = await publishing({ key, expect }, () =>
-      context.parts.objects.removeKey({ ...versionAt(context, input), expect, bypassesGovernance }),
+      context.parts.objects.removeKey({ ...at, expect, bypassesGovernance }),
     );
     const marker = removal.isDeleteMarker ? ['x-amz-delete-marker', 'true'] : [];
     return { headers: [...versionHeaders(context, removal.versionId), ...marker] };

@@ -2,14 +2,15 @@ import { Type, type Static } from '@sinclair/typebox';
 import { Fault } from '../../../fault.ts';
 import { DELETES_PARALLEL_MAX, KEY_BYTES_MAX, LIST_ENTRIES_MAX } from '../../../limits.ts';
 import { actionFor } from '../actions.ts';
+import { actorOf } from '../actor.ts';
 import { mayBypass } from '../authorise.ts';
 import { deleteExpectation } from '../conditions.ts';
 import { codeOf, S3Error } from '../errors.ts';
-import type { Removal } from '../../../namespace/version.ts';
+import { versionText, type Removal } from '../../../namespace/version.ts';
 import { bucketMembers, header, isTrue, text } from '../members.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
-import { versionAt, versionText } from '../version.ts';
+import { versionAt } from '../version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
 const deletion = Type.Object({
@@ -76,7 +77,7 @@ async function remove(
     const action = actionFor('s3:DeleteObject', wish.VersionId);
     await context.access.require({ action, bucket: context.bucket, ...named });
     const bypassesGovernance = wantsBypass && (await mayBypass(context, named));
-    const at = versionAt(context, named);
+    const at = { ...versionAt(context, named), by: actorOf(context, 'DeleteObjects') };
     const removal = await publishing({ key: wish.Key, expect }, () =>
       context.parts.objects.removeKey({ ...at, expect, bypassesGovernance }),
     );

@@ -12,7 +12,8 @@ import {
 } from '../listing.ts';
 import { bucketMembers, bucketOf, count, encodingType, keyBytes, keyText, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
-import { versionOf, versionText } from '../version.ts';
+import { versionOf } from '../version.ts';
+import { versionText } from '../../../namespace/version.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 import { regionHeader } from './list-objects.ts';
 

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { Found } from '../../../namespace/namespace.ts';
 import type { LockChange } from '../../../namespace/version.ts';
+import { actorOf } from '../actor.ts';
 import { mayBypass } from '../authorise.ts';
 import { S3Error } from '../errors.ts';
 import { bucketMembers, bucketOf, header, isTrue, text } from '../members.ts';
@@ -28,9 +29,14 @@ async function lockable(context: S3Context, input: VersionInput): Promise<Found>
   return existing(context, input);
 }
 
-async function change(context: S3Context, input: VersionInput, wish: LockChange): Promise<readonly string[]> {
+async function change(
+  context: S3Context,
+  { operation: name, ...input }: VersionInput & { readonly operation: string },
+  wish: LockChange,
+): Promise<readonly string[]> {
   requireObjectLock(context);
-  const found = await context.parts.objects.setLock(versionAt(context, input), wish);
+  const at = { ...versionAt(context, input), by: actorOf(context, name) };
+  const found = await context.parts.objects.setLock(at, wish);
   if (found === undefined) throw await missing(context, input);
   return versionHeaders(context, found.versionId);
 }
@@ -50,7 +56,10 @@ export const putObjectLockConfiguration = operation({
     await changingRules(
       context,
       { objectLock: objectLockFrom(configuration) },
-      "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+      {
+        operation: 'PutObjectLockConfiguration',
+        refusal: "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+      },
     );
     return { headers: [] };
   },
@@ -88,7 +97,13 @@ export const putObjectRetention = operation({
     requireObjectLock(context);
     const retention = retentionFrom(context, input.retention);
     const bypassesGovernance = isTrue(input.bypassGovernance) && (await mayBypass(context, input));
-    return { headers: await change(context, input, { retention, bypassesGovernance }) };
+    return {
+      headers: await change(
+        context,
+        { ...input, operation: 'PutObjectRetention' },
+        { retention, bypassesGovernance },
+      ),
+    };
   },
   conditionValues({ retention: { Mode, RetainUntilDate } }) {
     return new Map([
@@ -131,7 +146,13 @@ export const putObjectLegalHold = operation({
   success: 200,
   async handle(context, input) {
     const legalHold = input.hold.Status === 'ON';
-    return { headers: await change(context, input, { legalHold, bypassesGovernance: false }) };
+    return {
+      headers: await change(
+        context,
+        { ...input, operation: 'PutObjectLegalHold' },
+        { legalHold, bypassesGovernance: false },
+      ),
+    };
   },
   conditionValues: ({ hold }) => new Map([['s3:object-lock-legal-hold', [hold.Status]]]),
 });

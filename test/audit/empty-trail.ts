@@ -1,0 +1,7 @@
+import type { AuditTrail } from '../../src/audit/trail.ts';
+
+/** For tests of something else. */
+export const emptyTrail: AuditTrail = {
+  page: async () => ({ rows: [], next: undefined, removed: { refusals: 0, changes: 0 } }),
+  step: async () => 'idle',
+};
