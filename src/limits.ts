@@ -39,8 +39,14 @@ export const GATHER_BYTES_MAX = 64 << 10;
 export const COPY_BYTES_MAX = 64 << 10;
 /** Unwritten NFS data of one file that starts a write-out in the background; at twice as much its writers wait. */
 export const DIRTY_FILE_BYTES_MAX = 8 << 20;
-/** Unwritten NFS data of all files; writers wait above it. */
+/** Unwritten NFS data of all files; writers wait above it. Stable writes, which hold it for a moment, at twice as much. */
 export const DIRTY_BYTES_MAX = 64 << 20;
+/** The same of files that one client has begun to write to: what one floods leaves room for the others. */
+export const DIRTY_CLIENT_BYTES_MAX = 40 << 20;
+/** Files with unwritten data. */
+export const DIRTY_FILES_MAX = 16_384;
+/** What a run of unwritten bytes takes beside them; an estimate. */
+export const DIRTY_RANGE_OVERHEAD_BYTES = 256;
 /** Dirty data older than this is written out by the background step. */
 export const DIRTY_MS_MAX = 2_000;
 /** How far ahead of a reader that goes from front to back content is brought into memory: it doubles up to the maximum. */
@@ -155,6 +161,8 @@ export const NFS_READDIR_BYTES_PREFERRED = 256 << 10;
 export const NFS_READDIR_ENTRIES_MAX = 2_048;
 /** Calls of all clients that run at a time; others wait. */
 export const NFS_CALLS_MAX = 512;
+/** The same for WRITE, which alone may wait for room. */
+export const NFS_WRITES_MAX = 256;
 /** Clients whose export rules are kept sorted out. */
 export const NFS_CLIENTS_CACHED_MAX = 1_024;
 /** Names of buckets kept by inode number. */

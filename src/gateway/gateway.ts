@@ -15,6 +15,7 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
+import { observeMemory } from './namespace-metrics.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -65,6 +66,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
+    observeMemory(metrics, namespace);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());

@@ -53,6 +53,7 @@ export async function openNamespace(given: Omit<PartsGiven, 'trail'>): Promise<N
     files: fileTree(parts),
     objects: objectStore(parts),
     audit: parts.trail,
+    memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {

@@ -75,7 +75,7 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
         }),
       );
       // Unless the file was removed in the same breath, and forgotten with these ranges.
-      if (file.flushing === ranges) files.account(-ranges.bytes());
+      if (file.flushing === ranges) files.account(file, -ranges.weight());
       file.flushing = undefined;
       file.writeOuts += 1;
       if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
@@ -94,7 +94,7 @@ function takeBack({ files }: Parts, file: OpenFile, taken: DirtyRanges): void {
   if (files.get(file.ino) !== file) return;
   const whole = taken.copy();
   for (const { offset, bytes } of file.dirty.all()) whole.write(offset, bytes);
-  files.account(whole.bytes() - file.bytes());
+  files.account(file, whole.weight() - file.weight());
   file.dirty = whole;
   file.flushing = undefined;
 }
