@@ -35,6 +35,14 @@ export const EXTENTS_TRUNCATED_MAX = 4_096;
 export const EXTENTS_PER_COMMIT_MAX = 512;
 /** Neighbours of a small write are rewritten with it as long as the blob stays below this: keeps extents few. */
 export const GATHER_BYTES_MAX = 64 << 10;
+/** So many extents within one blob's length of a file are made one when nobody has written there for a while. */
+export const EXTENTS_MERGED_MIN = 16;
+/** How long that is. */
+export const MERGE_QUIET_MS = 5_000;
+/** Of a file that one step looks at; it may rewrite as much. */
+export const MERGE_SCAN_BYTES_MAX = 4 << 20;
+/** Files that wait for it; others stay as they are until they are written to again. */
+export const MERGE_FILES_MAX = 4_096;
 /** Writes smaller than this are copied, so that they do not keep the network buffer they came in. */
 export const COPY_BYTES_MAX = 64 << 10;
 /** Unwritten NFS data of one file that starts a write-out in the background; at twice as much its writers wait. */

@@ -78,6 +78,7 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
       if (file.flushing === ranges) files.account(file, -ranges.weight());
       file.flushing = undefined;
       file.writeOuts += 1;
+      noteRanges(parts, file.ino, staged);
       if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
     });
   } catch (fault) {
@@ -87,6 +88,12 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
   } finally {
     guard.release();
   }
+}
+
+function noteRanges({ shortExtents, environment }: Parts, ino: Ino, written: readonly Range[]): void {
+  const [first, last] = [written[0], written.at(-1)];
+  if (first === undefined || last === undefined) return;
+  shortExtents.note(ino, { start: first.start, end: last.end }, environment.clock.monotonic());
 }
 
 /** Puts what could not be written below what was written since; pictures taken meanwhile keep the old ranges. */
