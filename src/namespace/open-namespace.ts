@@ -13,7 +13,7 @@ import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from '.
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
-import { access, entries, lookup, readlink } from './lookup.ts';
+import { access, entries, lookup, names, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
@@ -104,6 +104,7 @@ function fileTree(parts: Parts): FileTree {
     link: (caller, ino, place) =>
       audited(parts, byHandle('LINK', caller, ino), link(parts, caller, ino, place)),
     entries: (caller, directory, page) => entries(parts, caller, directory, page),
+    names: (caller, directory, page) => names(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
     async statistics() {
