@@ -2,8 +2,10 @@ import { Type } from '@sinclair/typebox';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
 import {
   address,
+  bytes,
   bytesOrAuto,
   choice,
+  count,
   duration,
   group,
   seconds,
@@ -122,6 +124,24 @@ export const configSchema = group({
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket whose website is shown.',
     }),
+    connections: count({
+      default: '2048',
+      description: 'Connections that may be open at a time; one more is answered 503 SlowDown.',
+    }),
+    connectionsPerAddress: count({
+      default: '1536',
+      description:
+        'The same for one client address (for IPv6 the first 64 bits); raise it where a proxy stands in front.',
+    }),
+    bodyMemory: bytes({
+      default: '768Mi',
+      description:
+        'Memory for bodies of requests and answers on their way, half of it at most for one address; when it is used up, bodies go in small pieces.',
+    }),
+    bodyRate: bytes({
+      default: '4Ki',
+      description: 'Bytes a second below which a client that sends or takes a body is given up; 0: never.',
+    }),
     accessLogSeconds: seconds({
       default: '300',
       description: 'How long records of server access logs are gathered before they are written.',
@@ -151,6 +171,26 @@ export const configSchema = group({
       flag: 'nfs',
       default: '127.0.0.1:2049',
       description: 'Where NFS and MOUNT listen on one port; port 0: a free one.',
+    }),
+    portmap: Type.Optional(
+      address({
+        defaultText: 'none',
+        description:
+          'Where a port mapper listens, over TCP and UDP, so that clients mount and lock without being told ports: ADDRESS:111.',
+      }),
+    ),
+    serverName: Type.Optional(
+      text({
+        placeholder: 'NAME',
+        minLength: 1,
+        maxLength: 255,
+        defaultText: 'the name of this machine',
+        description: 'How clients name this server when they mount; they are told by it of a restart.',
+      }),
+    ),
+    gracePeriodSeconds: seconds({
+      default: '90',
+      description: 'How long after a restart clients may reclaim their locks before others get any.',
     }),
     exports: Type.Array(exportRule, {
       default: [{ clients: ['127.0.0.0/8', '::1/128'] }],

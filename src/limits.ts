@@ -79,6 +79,20 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+// Quotas
+
+/** Kept in memory, each with what it uses. */
+export const QUOTAS_MAX = 100_000;
+/** A refusal leaves a line in the log; further ones of the same quota within this time do not. */
+export const QUOTA_REFUSAL_LOG_SECONDS = 60;
+/** Linux: MAX_DQ_TIME, a week. */
+export const QUOTA_GRACE_SECONDS = 7 * 86_400;
+export const QUOTA_GRACE_SECONDS_MAX = 10 * 365 * 86_400;
+/** Of an answer that `terrace quota` reads: all quotas. */
+export const QUOTAS_BYTES_MAX = 67_108_864;
+/** Owners whose usage one commit writes when all of a store is counted. */
+export const QUOTA_OWNERS_PER_COMMIT = 10_000;
+
 /** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
 export const NAMED_CONFIGURATIONS_MAX = 1_000;
 /** AWS: of those, how many a page of their list has. */
@@ -175,6 +189,42 @@ export const NFS_WRITES_MAX = 256;
 export const NFS_CLIENTS_CACHED_MAX = 1_024;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
+
+// Locks over NFS.
+
+/** Ranges and shares of one file: each request looks at all of them. */
+export const LOCKS_PER_FILE_MAX = 4_096;
+export const LOCKS_PER_CLIENT_MAX = 65_536;
+/** Of all clients together: about 0.5 KiB each. */
+export const LOCKS_MAX = 262_144;
+/** Who waits for a lock of one file: each release looks at all of them. */
+export const LOCK_WAITERS_PER_FILE_MAX = 1_024;
+export const LOCK_WAITERS_MAX = 16_384;
+/** Clients with locks, each a row. */
+export const LOCK_CLIENTS_MAX = 10_000;
+export const LOCK_CLIENTS_PAGE = 512;
+/** A client that has no lock is forgotten after this: a durable write when it comes back. */
+export const LOCK_CLIENT_IDLE_MS = 10 * 60_000;
+/** A client that waits is told that it has the lock, each time after twice the pause: 30 s in all, and the calls. */
+export const LOCK_GRANT_ATTEMPTS_MAX = 5;
+export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
+/** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
+export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
+export const LOCK_NOTICE_MS_MIN = 1_000;
+export const LOCK_NOTICES_PARALLEL_MAX = 16;
+/** How often locks of removed files are looked for, and how many files a step looks at. */
+export const LOCK_SWEEP_MS = 60_000;
+export const LOCK_SWEEP_FILES = 256;
+/** Lines of locks, and of clients, that a listing shows. */
+export const LOCKS_LISTED_MAX = 1_000;
+/** For a call to a client, with its retransmissions. */
+export const LOCK_CALL_MS_MAX = 5_000;
+/** Calls to clients under way; others wait. */
+export const LOCK_CALLS_MAX = 64;
+/** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
+export const LOCK_MESSAGES_MAX = 256;
+/** Of an answer that `terrace locks` reads. */
+export const LOCKS_BYTES_MAX = 4_194_304;
 
 // Audit trail.
 
@@ -369,11 +419,29 @@ export const FREE_SHARE_MIN = 0.1;
 /** AWS: header section and query together; beyond it the answer is RequestHeaderSectionTooLarge. */
 export const HTTP_HEADER_BYTES_MAX = 24 * 1024;
 /** Requests that one connection may have sent ahead of their answers; S3 clients send none. */
-export const HTTP_PIPELINED_MAX = 256;
+export const HTTP_PIPELINED_MAX = 16;
 /** AWS: names and values of user metadata together. */
 export const USER_METADATA_BYTES_MAX = 2048;
 /** How much of a request body is gathered before it is handed on; also the piece size of what is buffered for it. */
 export const BODY_GATHER_BYTES = 1024 * 1024;
+/** The same while memory for bodies is short. */
+export const BODY_NARROW_BYTES = 128 * 1024;
+/** A full batch, the one before it that is being hashed and written, and what waits for a blob to be full; or a read and the one ahead. */
+export const BODY_WIDE_BYTES = 3 * BODY_GATHER_BYTES;
+/** What becomes of a document when it is parsed, in times its length: an estimate. */
+export const DOCUMENT_PARSED_FACTOR = 4;
+/** A connection that has waited so long for its next request gives way where there are too many. */
+export const CONNECTION_QUIET_MS_MIN = 1_000;
+/** Between two log lines about connections that were refused. */
+export const CONNECTIONS_REFUSED_LOG_MS = 10_000;
+/** Refused connections that still hear why; above it they only end. */
+export const CONNECTIONS_TOLD_MAX = 256;
+/** How long one of them may take to read it. */
+export const CONNECTION_TOLD_MS_MAX = 2_000;
+/** TCP asks a silent peer whether it is still there after this. */
+export const KEEP_ALIVE_PROBE_MS = 60_000;
+/** How often the pace of clients is looked at. */
+export const PACE_LOOK_MS = 1_000;
 /** Bodies up to this length are read, hashed and verified before the namespace hears of them. */
 export const BODY_SMALL_BYTES_MAX = 64 * 1024;
 /** What the door still reads of a body that nobody wants, so that the connection stays usable. */

@@ -6,6 +6,7 @@ import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { keyCommands } from './key.ts';
+import { quotaCommands } from './quota.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   ...userCommands,
   ...userPolicyCommands,
   ...roleCommands,
+  ...quotaCommands,
   help,
   version,
 ];

@@ -53,6 +53,18 @@ export const seconds = (options: LeafOptions): TTransform<TString, number> =>
     return count;
   });
 
+/** Decodes to a whole number of things. */
+export const count = (options: LeafOptions): TTransform<TString, number> =>
+  parsed({ placeholder: 'COUNT', ...options }, (written) => {
+    const number = /^\d{1,7}$/.test(written) ? Number(written) : 0;
+    if (number < 1) throw new UsageError(`"${written}" is no count: write 1 to 9999999`);
+    return number;
+  });
+
+/** Decodes to bytes. */
+export const bytes = (options: LeafOptions): TTransform<TString, number> =>
+  parsed({ placeholder: 'BYTES', ...options }, parseQuantity);
+
 /** Decodes to bytes, or stays `auto`. */
 export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 'auto'> =>
   parsed({ placeholder: 'BYTES', ...options }, (written) =>

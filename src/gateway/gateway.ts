@@ -9,6 +9,7 @@ import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openLayers, type Layers } from './open-layers.ts';
+import { openGatewayLocks } from './open-locks.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { Blobs } from '../tiering/blobs.ts';
@@ -16,6 +17,7 @@ import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeMemory } from './namespace-metrics.ts';
+import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -64,14 +66,18 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('access-log', () => accessLog.step());
     const { objects } = namespace;
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
+    const { files } = namespace;
+    const locks = await openGatewayLocks(scope, config, { kv, files, environment });
+    scheduler.start('locks', () => locks.locks.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
     observeMemory(metrics, namespace);
+    observeQuotas(metrics, namespace.quotas);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
-    const nfs = open.own(await openNfsDoor(config, parts));
+    const nfs = open.own(await openNfsDoor(config, { ...parts, locks }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
@@ -90,7 +96,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, audit };
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
@@ -151,9 +157,9 @@ function observeHot(metrics: Metrics, blobs: Blobs): void {
 /** Share of the hot device that must be free for it to be healthy. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-function alertsOf({ blobs, device }: Layers): readonly Alert[] {
+function alertsOf({ blobs, device, namespace }: Layers): readonly Alert[] {
   const { bytesTotal, bytesFree } = blobs.usage();
-  const alerts: Alert[] = [];
+  const alerts = [...quotaAlerts(namespace.quotas)];
   if (bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
     const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
     alerts.push({ severity: 'critical', text });

@@ -1,11 +1,13 @@
 import type { CallReport } from 'nfs-server-ts/dispatch';
 import { procedures } from 'nfs-server-ts/nfs3';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { REQUEST_SECONDS_BUCKETS } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
+import type { LockParts } from './nfs/lock-programs.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
 import { AccessLog } from './s3/access-log.ts';
@@ -59,6 +61,13 @@ export async function openS3Door(
     objectOwnership: config.s3.objectOwnership,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
+    groupOf: peerGroup,
+    bounds: {
+      connectionsMax: config.s3.connections,
+      connectionsPerPeerMax: config.s3.connectionsPerAddress,
+      bodies: { bytesMax: config.s3.bodyMemory, bytesPerPeerMax: config.s3.bodyMemory / 2 },
+      bodyBytesPerSecondMin: config.s3.bodyRate,
+    },
     objects: layers.namespace.objects,
     keyring: layers.keyring,
     encryption: {
@@ -72,15 +81,16 @@ export async function openS3Door(
   });
 }
 
-/** Serves NFSv3 and MOUNTv3 on one address. */
+/** Serves NFSv3, MOUNTv3 and NLMv4 on one address, and the port mapper where one is wanted. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics }: DoorParts,
+  { layers, environment, metrics, locks }: DoorParts & { readonly locks: LockParts },
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
+  const { address, exports: rules, portmap } = config.nfs;
   return serveNfs(
-    { files, objects, environment, observe: nfsObserver(metrics) },
-    { ...config.nfs.address, rules: config.nfs.exports, secret: layers.secret },
+    { files, objects, environment, observe: nfsObserver(metrics), ...locks },
+    { ...address, rules, portmap, secret: layers.secret },
   );
 }
 

@@ -19,7 +19,7 @@ import {
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
 import { loadNative } from '../native.ts';
-import { mergeDirectory } from '../namespace/directory-row.ts';
+import { mergeNamespace } from '../namespace/merge.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
@@ -60,7 +60,7 @@ export async function openLayers(
   { environment, secretsKey, stopped }: LayersGiven,
 ): Promise<Layers> {
   const engine = await openRocksdb(path.join(config.data, 'metadata'));
-  const kv = scope.own(openOptimistic(engine, { merge: mergeDirectory, stopped }));
+  const kv = scope.own(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   await requireFormat(kv);
   const secret = await openSecret(kv, environment);
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));

@@ -128,6 +128,7 @@ async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promi
   if (directory === undefined) throw noSuchBucket(name);
   tx.delete(bucketKey(name));
   for (const each of known.configurations) tx.delete(configurationKey(known.ino, each));
+  await parts.quotas.dropBucket(tx, known.ino);
   edit.unmake(known.ino);
   await edit.remove(ROOT, Buffer.from(name), directory);
   edit.finish();

@@ -31,6 +31,7 @@ export async function step(parts: Parts): Promise<boolean> {
   let isBusy = await writeOutOverdue(parts);
   for (const work of [mergeShortExtents, collectOrphan, collectUploads, forgetUploads])
     isBusy = (await work(parts)) || isBusy;
+  isBusy = (await parts.quotas.step()) || isBusy;
   return (await parts.blobs.collect()) || isBusy;
 }
 

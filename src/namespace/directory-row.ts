@@ -73,7 +73,7 @@ export function applyDelta(row: DirectoryRow, delta: DirectoryDelta): DirectoryR
   };
 }
 
-/** The merge function of the namespace's store: only directory rows are merged. */
+/** The merge function of directory rows. */
 export const mergeDirectory: Merge = (_key, existing, operand) => {
   assert(existing !== undefined, 'a directory whose entries change has a row');
   return encodeDirectory(applyDelta(decodeDirectory(existing), decodeDelta(operand)));

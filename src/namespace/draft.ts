@@ -76,6 +76,10 @@ export class FileDraft implements Draft {
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
   }
 
+  relieve(): Promise<void> {
+    return this.#stageTail(this.#tailBytes);
+  }
+
   async splice(source: OpenObject, offset: number, length: number): Promise<void> {
     assert(source instanceof FileSnapshot);
     this.#require(this.#length + length);

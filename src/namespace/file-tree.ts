@@ -120,7 +120,8 @@ export interface FileTree {
     directory: Ino,
     page: { readonly after: number; readonly entriesMax: number },
   ): Promise<Listing<NamedEntry>>;
-  statistics(): Promise<Statistics>;
+  /** Of the file system that the inode is in: the quota of its bucket is its size. */
+  statistics(ino: Ino): Promise<Statistics>;
   /** By name, as xattr(7) names them. They survive an edit of the content; S3 user metadata lives beside them. */
   extendedAttributes(caller: Caller, ino: Ino): Promise<ReadonlyMap<string, Uint8Array>>;
   /** `undefined` removes; Fault('not-found') when there is none, 'no-space' when all of an inode's would be too long. */

@@ -6,6 +6,7 @@ import { editOf } from './create.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { countingOf } from './quota/counting.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import { keepUnder, rulesOf, type KeyChange } from './versions.ts';
@@ -39,6 +40,8 @@ export async function fork(parts: Parts, ino: Ino): Promise<void> {
     const rules = await rulesOf(tx, inode.bucket);
     const edit = editOf(parts, tx);
     if (!needsFork(inode, rules, edit.now)) return;
+    // What has been written already was let in.
+    if (parts.files.get(ino) !== undefined) countingOf(tx).admit();
     const change: KeyChange = { parts, edit, copy, rules, door: 'nfs' };
     await keepUnder(change, inode, inode.names);
     tx.put(inodeKey(ino), encodeInode({ ...inode, ...openVersion(parts, rules, edit.now) }));

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { decodeU64, encodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
 import type { KeyRange } from '../kv/kv.ts';
 import type { BucketConfigurationName, Ino, Name, ObjectKey } from './namespace.ts';
+import type { Owner } from './quota/usage.ts';
 
 /** Table prefixes of the namespace. 0x40 and above belong to tiering. ADR 0001. */
 const table = {
@@ -20,6 +22,8 @@ const table = {
   remembered: 0x23,
   version: 0x24,
   nullVersion: 0x25,
+  usage: 0x26,
+  quota: 0x27,
 } as const;
 
 const SLASH = 0x2f;
@@ -29,9 +33,12 @@ const NAME_OFFSET = 1 + INO_BYTES;
 export const SEQUENCE_KEY = Buffer.from('\u0001sequence');
 export const FORMAT_KEY = Buffer.from('\u0001format');
 export const SECRET_KEY = Buffer.from('\u0001secret');
+/** Present: usage rows count everything that is there. */
+export const COUNTED_KEY = Buffer.from('\u0001counted');
 
 export const inodeKey = (ino: Ino): Uint8Array => tupleKey(table.inode, [ino]);
 export const allInodes = (): KeyRange => prefixRange(tupleKey(table.inode, []));
+export const isInodeKey = (key: Uint8Array): boolean => key[0] === table.inode;
 export const inoOfInodeKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
 export const directoryKey = (ino: Ino): Uint8Array => tupleKey(table.directory, [ino]);
 
@@ -149,6 +156,10 @@ export const finishedKey = (upload: number): Uint8Array => tupleKey(table.finish
 export const finishedRange = (): KeyRange => prefixRange(tupleKey(table.finished, []));
 export const uploadOfFinishedKey = (key: Uint8Array): number => decodeU64(key, 1);
 
+/** All parts of all uploads. */
+export const allParts = (): KeyRange => prefixRange(tupleKey(table.part, []));
+export const uploadOfPartKey = (key: Uint8Array): number => decodeU64(key, 1);
+
 /** Completed uploads whose rows still answer a second Complete, oldest first. */
 export const rememberedKey = (upload: number): Uint8Array => tupleKey(table.remembered, [upload]);
 export const rememberedRange = (): KeyRange => prefixRange(tupleKey(table.remembered, []));
@@ -185,3 +196,33 @@ export function versionRange(
 /** Holds the order of the key's null version, when the key does not lead to it. */
 export const nullVersionKey = (bucket: Ino, key: ObjectKey): Uint8Array =>
   tupleKey(table.nullVersion, [bucket], key);
+
+/** What an owner uses; rows are merged. */
+export const usageKey = ({ bucket, uid, gid }: Owner): Uint8Array =>
+  tupleKey(table.usage, [bucket, uid, gid]);
+export const isUsageKey = (key: Uint8Array): boolean => key[0] === table.usage;
+export const allUsage = (): KeyRange => prefixRange(tupleKey(table.usage, []));
+export const ownerOfUsageKey = (key: Uint8Array): Owner => ({
+  bucket: decodeU64(key, 1) as Ino,
+  uid: decodeU64(key, NAME_OFFSET),
+  gid: decodeU64(key, NAME_OFFSET + INO_BYTES),
+});
+
+const quotaKinds = ['bucket', 'user', 'group'] as const;
+interface QuotaPlace {
+  readonly kind: (typeof quotaKinds)[number];
+  /** 0: everywhere. */
+  readonly bucket: Ino | 0;
+  /** 0 of a bucket's own. */
+  readonly id: number;
+}
+export const quotaKey = ({ kind, bucket, id }: QuotaPlace): Uint8Array =>
+  tupleKey(table.quota, [bucket, quotaKinds.indexOf(kind), id]);
+export const allQuotas = (): KeyRange => prefixRange(tupleKey(table.quota, []));
+/** Of the bucket, and of users and groups in it. */
+export const quotasOfBucket = (bucket: Ino): KeyRange => prefixRange(tupleKey(table.quota, [bucket]));
+export function placeOfQuotaKey(key: Uint8Array): QuotaPlace {
+  const kind = quotaKinds[decodeU64(key, NAME_OFFSET)];
+  assert(kind !== undefined, 'quota row of an unknown kind');
+  return { kind, bucket: decodeU64(key, 1) as Ino | 0, id: decodeU64(key, NAME_OFFSET + INO_BYTES) };
+}

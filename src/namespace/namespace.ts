@@ -18,6 +18,7 @@ import type {
 } from './version.ts';
 import type { FileTree } from './file-tree.ts';
 import type { DirtyMemory } from './open-files.ts';
+import type { Quotas } from './quota/quota.ts';
 import type { Completion, PartSummary, UploadAt, UploadSummary } from './upload.ts';
 
 /** Allocated in order, never reused; below 2^53 so that it stays a number. 1 is the root. */
@@ -208,6 +209,8 @@ export interface Draft {
   length(): number;
   /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
   write(parts: readonly Uint8Array[]): Promise<void>;
+  /** Starts writing what it still holds in memory, however little it is: memory is short. */
+  relieve(): Promise<void>;
   /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
   splice(source: OpenObject, offset: number, length: number): Promise<void>;
   discard(): Promise<void>;
@@ -290,6 +293,15 @@ export interface ObjectStore {
   deleteMarker(at: VersionAt): Promise<DeleteMarker | undefined>;
   /** With a key its content is encrypted, from the first byte that is written anywhere. */
   draft(caller: Caller, key?: ContentKey): Promise<Draft>;
+  /**
+   * Fault('quota-exceeded', 'bucket') when an object of that length at that key, or a part of that number, would go beyond a
+   * quota now: before its content comes. What is published is held against the quotas in any case.
+   */
+  requireQuota(
+    caller: Caller,
+    at: ObjectAt & { readonly part?: { readonly uploadId: string; readonly number: number } },
+    length: number,
+  ): Promise<void>;
   /**
    * Publishes the draft in one transaction, replacing what was there or making it an old version; makes implicit
    * directories. A version without a retention of its own gets the bucket's default.
@@ -394,6 +406,7 @@ export interface NamespaceMemory {
 export interface Namespace extends Closable {
   readonly files: FileTree;
   readonly objects: ObjectStore;
+  readonly quotas: Quotas;
   readonly audit: AuditTrail;
   /** What it holds in memory now. */
   memory(): NamespaceMemory;

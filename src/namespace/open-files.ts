@@ -1,7 +1,9 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
 import type { Ino } from './namespace.ts';
+import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
+import type { SharedRuns } from './shared-runs.ts';
 
 /** What a write changes of an inode before it is committed. */
 export interface DirtyAttributes {
@@ -24,16 +26,22 @@ export class OpenFile {
   dirtySince: MonotonicMs;
   /** How many write-outs have ended: tells whether one did while somebody was looking elsewhere. */
   writeOuts = 0;
-  running: Promise<void> | undefined;
-  following: Promise<void> | undefined;
+  /** Its write-outs; made at the first. */
+  writing: SharedRuns | undefined;
   /** Who began to write to it: its memory is counted for them. */
   readonly client: string;
+  /** For the growth that is not committed yet. */
+  readonly reservation: Reservation;
 
-  constructor(inode: Inode, { client, now }: { readonly client: string; readonly now: MonotonicMs }) {
+  constructor(
+    inode: Inode,
+    born: { readonly client: string; readonly now: MonotonicMs; readonly reservation: Reservation },
+  ) {
     this.ino = inode.ino;
     this.attributes = inode;
-    this.dirtySince = now;
-    this.client = client;
+    this.dirtySince = born.now;
+    this.client = born.client;
+    this.reservation = born.reservation;
   }
 
   /** What it holds, in bytes of memory. */
@@ -79,6 +87,7 @@ export class OpenFiles {
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
     this.account(file, -file.weight());
+    file.reservation.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
     this.#byClient.get(file.client)?.files.delete(file);
@@ -129,13 +138,13 @@ export class OpenFiles {
     return this.#reservedFor.get(ino) ?? 0;
   }
 
-  reserve({ ino, client, bytes }: Reservation): void {
+  reserve({ ino, client, bytes }: Room): void {
     this.#reserved += bytes;
     this.#reservedFor.set(ino, this.reservedFor(ino) + bytes);
     this.#share(client).reserved += bytes;
   }
 
-  unreserve({ ino, client, bytes }: Reservation): void {
+  unreserve({ ino, client, bytes }: Room): void {
     this.#reserved -= bytes;
     const left = this.reservedFor(ino) - bytes;
     if (left === 0) this.#reservedFor.delete(ino);
@@ -208,7 +217,7 @@ export class OpenFiles {
 }
 
 /** Room for bytes that will be written. */
-export interface Reservation {
+export interface Room {
   readonly ino: Ino;
   readonly client: string;
   readonly bytes: number;

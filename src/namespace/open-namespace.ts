@@ -18,6 +18,10 @@ import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
 import { partsOf, type Parts, type PartsGiven } from './parts.ts';
+import { counting } from './quota/counting.ts';
+import { openQuotas } from './quota/open-quotas.ts';
+import { requireQuota } from './quota/require-quota.ts';
+import { statistics } from './quota/statistics.ts';
 import { read } from './read.ts';
 import { removeKey } from './remove-key.ts';
 import { remove, removeDirectory } from './remove.ts';
@@ -44,14 +48,17 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(given: Omit<PartsGiven, 'trail'>): Promise<Namespace> {
+export async function openNamespace(opened: Omit<PartsGiven, 'trail' | 'quotas'>): Promise<Namespace> {
+  const quotas = await openQuotas(opened.kv, opened.environment);
+  const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
   await ensureRoot(given);
-  const parts = partsOf({ ...given, trail: await Trail.open(given) });
+  const parts = partsOf({ ...given, trail: await Trail.open(opened) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
   return {
     files: fileTree(parts),
     objects: objectStore(parts),
+    quotas,
     audit: parts.trail,
     memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
@@ -59,13 +66,12 @@ export async function openNamespace(given: Omit<PartsGiven, 'trail'>): Promise<N
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.readAhead.settled();
+      await quotas.step();
       await parts.trail.close();
       await parts.kv.sync();
     },
   };
 }
-
-const INODES_MAX = 2 ** 48;
 
 const byHandle = (operation: string, caller: Caller, ino: Ino): Attempt => ({
   actor: nfsActor(operation, caller),
@@ -107,10 +113,7 @@ function fileTree(parts: Parts): FileTree {
     names: (caller, directory, page) => names(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
-    async statistics() {
-      const { bytesTotal, bytesFree } = parts.blobs.usage();
-      return { bytesTotal, bytesFree, inodesTotal: INODES_MAX, inodesFree: INODES_MAX };
-    },
+    statistics: (ino) => statistics(parts, ino),
   };
 }
 
@@ -141,6 +144,7 @@ function objectStore(parts: Parts): ObjectStore {
     open: (at, customerKey) => open(parts, at, customerKey),
     deleteMarker: (at) => deleteMarker(parts, at),
     draft: async (_caller, key) => new FileDraft(parts, key),
+    requireQuota: (caller, at, length) => requireQuota(parts, caller, at, length),
     attach: (caller, draft, to) => attach(parts, caller, ourDraft(draft), to),
     changeFacet: (at, change) => changeFacet(parts, at, change),
     setAcl: (at, acl) => setAcl(parts, at, acl),
@@ -151,7 +155,7 @@ function objectStore(parts: Parts): ObjectStore {
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     versions: (ino, options) => listVersions(parts, ino, options),
-    createUpload: (_caller, to) => createUpload(parts, to),
+    createUpload: (caller, to) => createUpload(parts, caller, to),
     upload: (at) => upload(parts, at),
     putPart: (at, draft, part) => putPart(parts, at, ourDraft(draft), part),
     parts: (at, page) => listParts(parts, at, page),

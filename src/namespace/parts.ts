@@ -11,10 +11,12 @@ import type { Cipher } from '../workers/cipher.ts';
 import { OpenFiles } from './open-files.ts';
 import { ShortExtents } from './merge-extents.ts';
 import { ReadAhead } from './read-ahead.ts';
+import type { OpenQuotas } from './quota/open-quotas.ts';
 
 /** What every operation of the namespace works with. */
 export interface Parts {
   readonly environment: Environment;
+  /** Counts usage: see quota/counting.ts. */
   readonly kv: Kv;
   readonly sequence: Sequence;
   readonly blobs: Blobs;
@@ -25,6 +27,7 @@ export interface Parts {
   /** For sealed bytes on their way. */
   readonly rooms: Rooms;
   readonly files: OpenFiles;
+  readonly quotas: OpenQuotas;
   readonly trail: Trail;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;

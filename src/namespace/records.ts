@@ -395,6 +395,8 @@ export interface UploadRow {
   /** Of all parts and of the object that they become. */
   readonly encryption: Encryption | undefined;
   readonly initiator?: string | undefined;
+  /** Of the parts. */
+  readonly owner: Pick<Inode, 'uid' | 'gid'>;
   readonly lock: ObjectLock | undefined;
   /** Set once completed: the inode that became the object, as it was then and without its extents. */
   readonly completed: Inode | undefined;
@@ -418,7 +420,7 @@ export function encodeUpload(row: UploadRow): Uint8Array {
   writer.list(row.encryption === undefined ? [] : [row.encryption], (it) => {
     writeEncryption(writer, it);
   });
-  return writer.finish();
+  return writer.number(row.owner.uid).number(row.owner.gid).finish();
 }
 
 export function decodeUpload(bytes: Uint8Array): UploadRow {
@@ -436,8 +438,11 @@ export function decodeUpload(bytes: Uint8Array): UploadRow {
   };
   const [initiator] = reader.list(() => reader.text());
   const [encryption] = reader.list(() => readEncryption(reader));
+  // Parts of uploads that are older than quotas belong to nobody in particular.
+  const owner = reader.hasMore() ? { uid: reader.number(), gid: reader.number() } : { uid: 0, gid: 0 };
   reader.end();
-  return initiator === undefined ? { ...row, encryption } : { ...row, encryption, initiator };
+  const whole = { ...row, encryption, owner };
+  return initiator === undefined ? whole : { ...whole, initiator };
 }
 
 export interface PartRow {

@@ -8,6 +8,7 @@ import { inodeKey } from './keys.ts';
 import { requireErasable } from './lock.ts';
 import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { countingOf } from './quota/counting.ts';
 import { encodeInode, type Inode } from './records.ts';
 import { emptiedImplicit } from './remove.ts';
 import type { TreeEdit } from './tree-edit.ts';
@@ -36,6 +37,7 @@ export async function removeKey(parts: Parts, at: KeyRemoval): Promise<Removal> 
 async function removeUnder(parts: Parts, at: KeyRemoval, order: number | undefined): Promise<Removal> {
   if (at.versionId === undefined) await writeOutCurrent(parts, at);
   return transactCopying(parts, async (tx, copy) => {
+    countingOf(tx).admit();
     const edit = editOf(parts, tx);
     const { rules } = await requireBucket(tx, at.bucket);
     const change: KeyChange = { parts, edit, copy, rules, door: 's3' };

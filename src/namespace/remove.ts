@@ -9,6 +9,7 @@ import type { Caller, Change, Ino, Name, ObjectAt } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, requireBits, requireUnstuck } from './permissions.ts';
+import { countingOf } from './quota/counting.ts';
 import { decodeInode, type Dentry, type Inode } from './records.ts';
 import { requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
@@ -30,6 +31,7 @@ async function removeEntry(
   take: (change: KeyChange, named: NamedInode) => Promise<void>,
 ): Promise<Change> {
   const { edit, parent } = await transactCopying(parts, async (tx, copy) => {
+    countingOf(tx).admit();
     const edit = editOf(parts, tx);
     requireBits(caller, await loadDirectory(tx, directory), EXECUTE);
     const found = await requirePosix(tx, directory, name);

@@ -30,6 +30,7 @@ import {
   type PartRow,
   type UploadRow,
 } from './records.ts';
+import { countingOf } from './quota/counting.ts';
 import { openSnapshot } from './snapshot.ts';
 import { dropInode } from './unlink.ts';
 
@@ -67,7 +68,7 @@ async function load(reader: KvReader, { bucket, key, uploadId }: UploadAt): Prom
 }
 
 /** The upload, unless it was completed already. */
-async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload> {
+export async function loadOpen(reader: KvReader, name: UploadAt): Promise<StoredUpload> {
   const upload = await load(reader, name);
   if (upload.row.completed !== undefined) throw noSuchUpload(name.uploadId);
   return upload;
@@ -82,6 +83,7 @@ const summaryOf = (key: ObjectKey, row: UploadRow): UploadSummary => {
 /** See ObjectStore.createUpload. */
 export async function createUpload(
   parts: Parts,
+  caller: Caller,
   to: Omit<Attachment, 'expect'> &
     Pick<UploadSummary, 'checksum' | 'initiator'> & { readonly encryption?: Encryption | undefined },
 ): Promise<UploadSummary> {
@@ -94,7 +96,8 @@ export async function createUpload(
   return kv.transact('durable', async (tx) => {
     await requireBucket(tx, bucket);
     const encryption = await settled(parts, tx, to.encryption);
-    const given = { facet, checksum, lock, encryption, initiator };
+    const owner = { uid: caller.uid, gid: caller.gid };
+    const given = { facet, checksum, lock, encryption, initiator, owner };
     const row = { uploadId, initiatedAt, ...given, completed: undefined };
     tx.put(uploadKey(bucket, key, number), encodeUpload(row));
     return summaryOf(key, row);
@@ -124,15 +127,15 @@ export async function putPart(
 ): Promise<PartSummary> {
   await draft.finish();
   const row = await parts.kv.transact('durable', async (tx) => {
-    const { sequence } = await loadOpen(tx, name);
+    const { sequence, row } = await loadOpen(tx, name);
     await requireBucket(tx, name.bucket);
     const encryption = await settled(parts, tx, draft.encryption);
     await dropPart(parts, tx, { upload: sequence, number });
     const ino = parts.sequence.next() as Ino;
     const now = parts.environment.clock.wall();
     const contentGeneration = parts.sequence.next();
-    const nobody = { uid: 0, gid: 0, mode: 0 };
-    const birth = { ino, bucket: name.bucket, kind: 'file', ...nobody, now, contentGeneration } as const;
+    const owned = { ...row.owner, bucket: name.bucket };
+    const birth = { ino, ...owned, mode: 0, kind: 'file', now, contentGeneration } as const;
     const place = await draft.attachTo(tx);
     const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
     tx.put(inodeKey(ino), encodeInode(inode));
@@ -248,6 +251,7 @@ async function finish(
     if (bytes === undefined || decodePart(bytes).etag !== etag) throw noSuchPart(number, etag);
   }
   const shown = inode.encryption && { ...inode.encryption, sealed: new Uint8Array(0) };
+  await countOff(tx, completion.bucket, { sequence, row });
   const completed = { ...inode, extents: [], contentId: 0, encryption: shown };
   tx.put(rowKey, encodeUpload({ ...row, completed }));
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
@@ -256,19 +260,35 @@ async function finish(
 /** See ObjectStore.abortUpload. */
 export async function abortUpload(parts: Parts, at: UploadAt): Promise<void> {
   await parts.kv.transact('durable', async (tx) => {
-    const { sequence, rowKey } = await loadOpen(tx, at);
-    abandon(parts, tx, { sequence, rowKey });
+    await abandon(parts, tx, at.bucket, await loadOpen(tx, at));
   });
 }
 
 /** Its parts are given up by the collector. */
-function abandon(
+async function abandon(
   { environment }: Parts,
   tx: KvTransaction,
-  { sequence, rowKey }: Pick<StoredUpload, 'sequence' | 'rowKey'>,
-): void {
+  bucket: Ino,
+  { sequence, rowKey, row }: StoredUpload,
+): Promise<void> {
+  if (row.completed === undefined) await countOff(tx, bucket, { sequence, row });
   tx.delete(rowKey);
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: environment.clock.wall() }));
+}
+
+/** The parts of an upload that is over count no more from this commit on, although they go one after the other. */
+async function countOff(
+  tx: KvTransaction,
+  bucket: Ino,
+  { sequence, row }: Pick<StoredUpload, 'sequence' | 'row'>,
+): Promise<void> {
+  let bytes = 0n;
+  let inodes = 0n;
+  for await (const page of tx.scan(partRange(sequence, 0), { pageEntries: PAGE_ENTRIES_MAX })) {
+    for (const { value } of page) bytes += BigInt(decodePart(value).size);
+    inodes += BigInt(page.length);
+  }
+  countingOf(tx).add({ owner: { ...row.owner, bucket }, bytes: -bytes, inodes: -inodes });
 }
 
 /** Aborts a bounded number of the uploads of a bucket. */
@@ -280,7 +300,9 @@ export async function abortAll(parts: Parts, bucket: Ino): Promise<void> {
       const sequence = sequenceOf(decodeUpload(value).uploadId);
       if (sequence === undefined) continue;
       await parts.kv.transact('durable', async (tx) => {
-        if ((await tx.get(key)) !== undefined) abandon(parts, tx, { sequence, rowKey: key });
+        const bytes = await tx.get(key);
+        if (bytes !== undefined)
+          await abandon(parts, tx, bucket, { sequence, rowKey: key, row: decodeUpload(bytes) });
       });
     }
     return;
@@ -290,6 +312,7 @@ export async function abortAll(parts: Parts, bucket: Ino): Promise<void> {
 /** Gives up some parts of a finished upload; false when it has none left. */
 export async function dropSomeParts(parts: Parts, sequence: number): Promise<boolean> {
   return parts.kv.transact('buffered', async (tx) => {
+    countingOf(tx).leaveOut();
     for await (const page of tx.scan(partRange(sequence, 0), { pageEntries: PARTS_PER_COMMIT_MAX })) {
       for (const { key } of page)
         await dropPart(parts, tx, { upload: sequence, number: numberOfPartKey(key) });

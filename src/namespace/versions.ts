@@ -63,7 +63,7 @@ export function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inod
 
 /** Where the Linux client puts a file that is removed while it is open; its content is in the history of its own key. */
 const SILLY_RENAME = /^\.nfs[0-9a-f]{16,}$/;
-const isSillyRename = (name: Name): boolean => SILLY_RENAME.test(Buffer.from(name).toString('latin1'));
+export const isSillyRename = (name: Name): boolean => SILLY_RENAME.test(Buffer.from(name).toString('latin1'));
 
 /** Before an inode goes on as another version: this one stays in the history of each of the names. */
 export async function keepUnder(change: KeyChange, inode: Inode, names: readonly EntryName[]): Promise<void> {

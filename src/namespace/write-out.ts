@@ -10,8 +10,10 @@ import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
+import { countingOf } from './quota/counting.ts';
 import { decodeInode, encodeInode, type Extent } from './records.ts';
 import { keptOpen, needsFork } from './seal.ts';
+import { SharedRuns } from './shared-runs.ts';
 import { stageRun, type Staged } from './stage.ts';
 import { laterOf } from './time.ts';
 import { rulesOf } from './versions.ts';
@@ -23,22 +25,8 @@ import { rulesOf } from './versions.ts';
 export async function writeOut(parts: Parts, ino: Ino): Promise<void> {
   const file = parts.files.get(ino);
   if (file === undefined) return;
-  if (file.running === undefined) return start(parts, file);
-  file.following ??= file.running
-    .catch(() => undefined)
-    .then(() => {
-      file.following = undefined;
-      return start(parts, file);
-    });
-  return file.following;
-}
-
-function start(parts: Parts, file: OpenFile): Promise<void> {
-  const running = run(parts, file).finally(() => {
-    file.running = undefined;
-  });
-  file.running = running;
-  return running;
+  file.writing ??= new SharedRuns(() => run(parts, file));
+  return file.writing.run();
 }
 
 async function run(parts: Parts, file: OpenFile): Promise<void> {
@@ -180,7 +168,7 @@ function widen(run: Range, extents: readonly Extent[]): { start: number; end: nu
 
 /** `undefined`: the version was sealed since the data was taken, and another one must be begun first. */
 async function commitRuns(
-  { blobs, sequence, environment }: Parts,
+  { blobs, sequence, environment, files }: Parts,
   tx: KvTransaction,
   { ino, attributes, staged }: { ino: Ino; attributes: DirtyAttributes; staged: readonly (Staged & Range)[] },
 ): Promise<true | undefined> {
@@ -199,5 +187,7 @@ async function commitRuns(
   const versioned = inode.version.openUntil === 0 ? {} : keptOpen(inode.version, rules, now);
   const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
   tx.put(inodeKey(ino), encodeInode(changed));
+  countingOf(tx).admit();
+  tx.whenCommitted(() => files.get(ino)?.reservation.shrink(size - inode.size));
   return true;
 }

@@ -14,6 +14,7 @@ import type { Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
+import { Reservation } from './quota/reservation.ts';
 import { decodeInode, encodeInode, type Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
@@ -43,7 +44,7 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   const file = parts.files.get(ino);
   const dirtyBytes = file?.dirty.bytes() ?? 0;
   if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
-  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.running === undefined) {
+  else if (dirtyBytes >= DIRTY_FILE_BYTES_MAX && file?.writing?.isBusy() !== true) {
     // A failure is met again by the COMMIT, or by whoever waits for room.
     writeOut(parts, ino).catch(() => undefined);
   }
@@ -69,8 +70,9 @@ async function keep(
   if (known === undefined && (await mustFork(kv, inode, environment.clock.wall()))) return undefined;
   const before = withDirty(inode, known?.attributes);
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
-  const born = { client: clientOf(caller), now: environment.clock.monotonic() };
-  const file = known ?? new OpenFile(inode, born);
+  const size = Math.max(before.size, offset + data.length);
+  const file = known ?? openFile(parts, caller, inode);
+  file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
   const dirtyBefore = file.dirty.weight();
   file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
@@ -78,13 +80,20 @@ async function keep(
   if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
   file.attributes = {
-    size: Math.max(before.size, offset + data.length),
+    size,
     mtime: changedAt,
     ctime: changedAt,
     contentGeneration: sequence.next(),
   };
   return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
 }
+
+const openFile = ({ environment, quotas }: Parts, caller: Caller, inode: Inode): OpenFile =>
+  new OpenFile(inode, {
+    client: clientOf(caller),
+    now: environment.clock.monotonic(),
+    reservation: new Reservation(quotas.ledger, inode),
+  });
 
 /** POSIX write(): who may not set them takes the set-ID bits away by writing. */
 async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promise<Inode> {

@@ -26,7 +26,7 @@ exercise() { # FILE SEED OPTION…
   on_mount /fsx '
     fsx=$1 file=$2 operations=$3 seed=$4
     shift 4
-    "$fsx" -q -N "$operations" -S "$seed" "$@" "$file" > "$file.out" 2>&1 || { tail -n 60 "$file.out"; exit 1; }
+    "$fsx" -q -N "$operations" -S "$seed" "$@" "$file" > "$file.out" 2>&1 || { grep -v "^[0-9]" "$file.out" | head -n 20; tail -n 40 "$file.out"; exit 1; }
     sha256sum < "$file" | cut -c1-64
   ' "$fsx" "$1" "$operations" "${@:2}" > "$work/$1.sum" || { cat "$work/$1.sum"; fail "fsx with $*"; }
   equal "$1 through S3" "$(get "/fsx/$1" | sum)" "$(cat "$work/$1.sum")"

@@ -10,7 +10,7 @@ import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 interface Shown {
@@ -49,6 +49,7 @@ suite('terrace audit', () => {
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       audit: trail,
+      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -8,7 +8,7 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 suite('terrace key', () => {
@@ -26,6 +26,7 @@ suite('terrace key', () => {
       ...(await openMemoryIdentities(new MemoryEngine())),
       bucketsOf: async () => [],
       keyring,
+      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -10,7 +10,7 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
+import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
@@ -35,6 +35,7 @@ suite('terrace role', () => {
       ...identities,
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
     });
   });
   after(async () => {

@@ -123,7 +123,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 'nfs: 9000' },
-      want: 'nfs in terrace.yaml: this is a group with the settings address, exports',
+      want: 'nfs in terrace.yaml: this is a group with the settings address, portmap, serverName, gracePeriodSeconds, exports',
     },
     {
       given: { yaml: '- a' },

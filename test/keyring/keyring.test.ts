@@ -7,7 +7,7 @@ import type { ContentKey, EncryptionWish } from '../../src/keyring/encryption.ts
 import type { Kv } from '../../src/kv/kv.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
-import { mergeDirectory } from '../../src/namespace/directory-row.ts';
+import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { faultOf as codeOf } from '../namespace/fault-of.ts';
@@ -17,7 +17,7 @@ const cipher = referenceCipher();
 const faultOf = (attempt: () => Promise<unknown>): Promise<string> => codeOf(attempt());
 const environment = { clock: realClock(), random: seededRandom(1) };
 const openKv = (engine: MemoryEngine): Kv =>
-  openOptimistic(engine, { merge: mergeDirectory, stopped: (cause: unknown) => assert.fail(String(cause)) });
+  openOptimistic(engine, { merge: mergeNamespace, stopped: (cause: unknown) => assert.fail(String(cause)) });
 const open = async (engine = new MemoryEngine()): Promise<{ kv: Kv; keyring: Keyring }> => {
   const kv = openKv(engine);
   return { kv, keyring: await openTestKeyring({ kv, environment, cipher }) };

@@ -3,7 +3,7 @@ import { openOptimistic } from '../../src/kv/optimistic.ts';
 import type { Keyring } from '../../src/keyring/keyring.ts';
 import { openKeyring, type KeyringOptions } from '../../src/keyring/open-keyring.ts';
 import { SECRETS_KEY_BYTES } from '../../src/limits.ts';
-import { mergeDirectory } from '../../src/namespace/directory-row.ts';
+import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { realClock } from '../../src/environment-real.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -24,7 +24,7 @@ export function memoryKeyring(): Promise<Keyring> {
   const stopped = (cause: unknown): never => {
     throw cause;
   };
-  const kv = openOptimistic(new MemoryEngine(), { merge: mergeDirectory, stopped });
+  const kv = openOptimistic(new MemoryEngine(), { merge: mergeNamespace, stopped });
   const environment = { clock: realClock(), random: seededRandom(1) };
   return openTestKeyring({ kv, environment, cipher: referenceCipher() });
 }

@@ -31,7 +31,7 @@ export function problemsOf(image: StoreImage): readonly string[] {
     aliasProblems,
     bucketProblems,
   ];
-  const more = [versionProblems, extentProblems, blobProblems, uploadProblems];
+  const more = [versionProblems, extentProblems, blobProblems, uploadProblems, usageProblems];
   const strangers = image.strangers.map((key) => `unknown row ${key}`);
   return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
 }
@@ -238,5 +238,24 @@ function* uploadProblems({ parts, uploads, finished, inodes }: StoreImage): Iter
   for (const { upload, number, ino } of parts) {
     if (!uploads.has(upload) && !finished.has(upload)) yield `part ${upload}/${number} of no upload`;
     if (inodes.get(ino) === undefined) yield `part ${upload}/${number} has no inode`;
+  }
+}
+
+/** Usage is what a count of everything comes to, by owner. Parts of an upload that is over do not count. */
+function* usageProblems({ inodes, parts, finished, usage }: StoreImage): Iterable<string> {
+  const over = new Set(parts.filter(({ upload }) => finished.has(upload)).map(({ ino }) => ino));
+  const sums = new Map<string, { bytes: number; inodes: number }>();
+  for (const { ino, bucket, uid, gid, size, names } of inodes.values()) {
+    if (ino === ROOT || ino === bucket || over.has(ino)) continue;
+    const owner = `${bucket}:${uid}:${gid}`;
+    const sum = sums.get(owner) ?? { bytes: 0, inodes: 0 };
+    const isMarker = names.length === 1 && names[0]?.name.length === 0;
+    sums.set(owner, { bytes: sum.bytes + size, inodes: sum.inodes + (isMarker ? 0 : 1) });
+  }
+  for (const owner of new Set([...sums.keys(), ...usage.keys()])) {
+    const { bytes, inodes: count } = sums.get(owner) ?? { bytes: 0, inodes: 0 };
+    const row = usage.get(owner) ?? { bytes: 0n, inodes: 0n };
+    if (row.bytes === BigInt(bytes) && row.inodes === BigInt(count)) continue;
+    yield `${owner} uses ${row.bytes} bytes and ${row.inodes} inodes of ${bytes} and ${count}`;
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FILE_BYTES_MAX } from '../../src/limits.ts';
+import { FILE_BYTES_MAX, INODE_NAMES_MAX, LINKS_MAX } from '../../src/limits.ts';
+import { inodeKey } from '../../src/namespace/keys.ts';
+import { decodeInode, encodeInode } from '../../src/namespace/records.ts';
 import { checkStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
 import { bytes, listed, openWorld, put, root, s3, user } from './world.ts';
@@ -114,6 +116,27 @@ for (const { what, how, want } of modes) {
     await checkStore({ kv });
   });
 }
+
+test('a file has as many names as PATHCONF says, and one that goes makes room for another', async () => {
+  const { namespace, kv } = await openWorld();
+  const { files, objects } = namespace;
+  const { ino: directory } = await objects.createBucket(root, 'b');
+  const { ino } = (await files.create(root, { directory, name: bytes('f') }, { mode: guarded, wish: {} }))
+    .attributes;
+  const link = (name: string): Promise<unknown> => files.link(root, ino, { directory, name: bytes(name) });
+  const names = Array.from({ length: INODE_NAMES_MAX }, (_, index) => `name${index}`);
+  for (const name of names) await link(name);
+  await kv.transact('durable', async (tx) => {
+    const row = await tx.get(inodeKey(ino));
+    assert(row !== undefined);
+    tx.put(inodeKey(ino), encodeInode({ ...decodeInode(ino, row), linkCount: LINKS_MAX - 1 }));
+  });
+  assert.equal(await faultOf(link('last')), 'done');
+  assert.equal((await files.attributes(ino)).linkCount, LINKS_MAX);
+  assert.equal(await faultOf(link('more')), 'too-many-links');
+  await files.remove(root, { directory, name: bytes('name0') });
+  assert.equal(await faultOf(link('more')), 'done');
+});
 
 test('a hard link shows the same file and is one more name', async () => {
   const world = await openWorld();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Trail } from '../../src/audit/trail.ts';
+import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
+import { counting } from '../../src/namespace/quota/counting.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import {
@@ -60,7 +62,9 @@ async function open(): Promise<Flooded> {
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
   const trail = await Trail.open({ kv, sequence, environment });
-  const parts = partsOf({ kv, blobs, sequence, environment, trail, ...encryption });
+  const quotas = await openQuotas(kv, environment);
+  const counted = counting(kv, quotas.ledger);
+  const parts = partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
   const bucket = await createBucket(parts, root, { name: 'b', owner: undefined, rules: NO_RULES });
   const place = (name: string) => ({ directory: bucket.ino, name: bytes(name) });
   return {

@@ -203,6 +203,7 @@ test('the other records are read as they were written', () =>
           ...{ uploadId: 'id', initiatedAt: at, checksum: is ? checksum : undefined },
           ...{ facet: given, encryption: each.encryption, completed: is ? undefined : each },
           lock: is ? each.lock : undefined,
+          owner: { uid: each.uid, gid: each.gid },
           ...(is ? { initiator: '123456789012' } : {}),
         };
         const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));

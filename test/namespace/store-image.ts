@@ -4,6 +4,7 @@ import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
+import { decodeUsage, type Usage } from '../../src/namespace/quota/usage.ts';
 import {
   decodeBucket,
   decodeDentry,
@@ -39,6 +40,8 @@ const table = {
   remembered: 0x23,
   version: 0x24,
   nullVersion: 0x25,
+  usage: 0x26,
+  quota: 0x27,
 } as const;
 
 export interface DentryRow extends Dentry {
@@ -72,6 +75,8 @@ export interface StoreImage {
   /** Keyed by bucket and object key. */
   readonly versions: readonly (PlacedVersion & { readonly bucket: Ino; readonly key: string })[];
   readonly nullVersions: readonly { readonly bucket: Ino; readonly key: string; readonly order: number }[];
+  /** Of owners as `bucket:uid:gid`. */
+  readonly usage: ReadonlyMap<string, Usage>;
   readonly blobs: ReadonlyMap<number, BlobImage>;
   readonly references: ReadonlyMap<number, number>;
   readonly garbage: ReadonlySet<number>;
@@ -128,6 +133,12 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     nullVersions: of(table.nullVersion).map(([key, value]) => ({
       ...{ bucket: inoAt(key, 1), key: latin1(key.subarray(9)), order: decodeU64(value, 0) },
     })),
+    usage: new Map(
+      of(table.usage).map(([key, value]) => [
+        [1, 9, 17].map((offset) => decodeU64(key, offset)).join(':'),
+        decodeUsage(value),
+      ]),
+    ),
     blobs: blobRows(of(BLOB_TABLES.device), of(BLOB_TABLES.inline)),
     references: new Map(
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),

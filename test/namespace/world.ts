@@ -5,7 +5,7 @@ import { openSequence } from '../../src/kv/sequence.ts';
 import type { BucketEncryption } from '../../src/keyring/bucket-encryption.ts';
 import type { Keyring } from '../../src/keyring/keyring.ts';
 import type { Kv } from '../../src/kv/kv.ts';
-import { mergeDirectory } from '../../src/namespace/directory-row.ts';
+import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
 import type { Bucket, Caller, Found, Namespace, ObjectFacet } from '../../src/namespace/namespace.ts';
 import { openNamespace } from '../../src/namespace/open-namespace.ts';
@@ -95,7 +95,7 @@ export async function openStack(given: {
   const stopped = (cause: unknown): never => {
     throw cause;
   };
-  const kv = openOptimistic(engine, { merge: mergeDirectory, stopped });
+  const kv = openOptimistic(engine, { merge: mergeNamespace, stopped });
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());
   const small = inlineBytesMax === undefined ? {} : { inlineBytesMax };

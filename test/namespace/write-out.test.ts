@@ -6,6 +6,8 @@ import { attributes } from '../../src/namespace/attributes.ts';
 import { createBucket } from '../../src/namespace/buckets.ts';
 import { create } from '../../src/namespace/create.ts';
 import { partsOf, type Parts } from '../../src/namespace/parts.ts';
+import { counting } from '../../src/namespace/quota/counting.ts';
+import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
 import { NO_RULES } from '../../src/namespace/records.ts';
 import { remove } from '../../src/namespace/remove.ts';
 import { write } from '../../src/namespace/write.ts';
@@ -22,7 +24,9 @@ async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
   const trail = await Trail.open({ kv, sequence, environment });
-  return partsOf({ kv, blobs, sequence, environment, trail, ...encryption });
+  const quotas = await openQuotas(kv, environment);
+  const counted = counting(kv, quotas.ledger);
+  return partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
 }
 
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>

@@ -50,6 +50,10 @@ export interface ServerLimits {
   readonly replayBytesMax: number;
   /** Lines of the list of mounts that DUMP shows. */
   readonly mountEntriesMax: number;
+  /** One datagram that is a call, all of it; longer ones are dropped. */
+  readonly udpCallBytesMax: number;
+  /** Of all peers together; beyond it datagrams are dropped. */
+  readonly udpCallsInFlightMax: number;
   /** Lines of one event in one window; what comes above it is counted. */
   readonly logLinesMax: number;
   readonly logWindowMs: number;
@@ -84,6 +88,8 @@ export const defaultLimits: ServerLimits = {
   replayEntriesMax: 4096,
   replayBytesMax: 4 * MiB,
   mountEntriesMax: 1024,
+  udpCallBytesMax: 8192,
+  udpCallsInFlightMax: 256,
   logLinesMax: 10,
   logWindowMs: 10_000,
 };

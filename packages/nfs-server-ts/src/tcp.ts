@@ -38,16 +38,24 @@ export interface NfsServer {
 }
 
 /** Serves `backend` over TCP, MOUNT and NFS on one port. Rejects when the address cannot be had. */
-export async function listen(backend: Backend, options: ListenOptions): Promise<NfsServer> {
+export function listen(backend: Backend, options: ListenOptions): Promise<NfsServer> {
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
-  checkLimits(limits);
-  const { clock = systemClock, observe = () => undefined } = options;
-  const log = new LimitedLog(options.log ?? stderrLog, clock, limits);
   const programs = [
     nfs3Program(backend.nfs, limits),
     mount3Program(backend.mounts, limits),
     ...(options.programs ?? []),
   ];
+  return listenPrograms({ ...options, programs });
+}
+
+/** Serves just these programs over TCP. Rejects when the address cannot be had. */
+export async function listenPrograms(
+  options: ListenOptions & { readonly programs: readonly RpcProgram[] },
+): Promise<NfsServer> {
+  const limits: ServerLimits = { ...defaultLimits, ...options.limits };
+  checkLimits(limits);
+  const { clock = systemClock, observe = () => undefined, programs } = options;
+  const log = new LimitedLog(options.log ?? stderrLog, clock, limits);
   const dispatcher = new Dispatcher({ programs, clock, log, observe, limits });
   const listener = createServer({
     allowHalfOpen: true,

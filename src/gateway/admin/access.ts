@@ -66,10 +66,15 @@ export interface AdminQuestion {
   readonly peer: string;
 }
 
-/** Of a call about a user or a role; `arn:aws:terrace:::*` of any other, which stands for no resource in particular. */
+/**
+ * Of a call about a user, a role or a quota (`quota/bucket/photos`); `arn:aws:terrace:::*` of any other, which stands for no
+ * resource in particular.
+ */
 export const resourceOf = (params: unknown): string => {
-  const { name, role } = (params ?? {}) as { readonly name?: string; readonly role?: string };
-  const about = role === undefined ? name && `user/${name}` : `role/${role}`;
+  const given = (params ?? {}) as { readonly [Name in 'name' | 'role' | '*']?: string };
+  const { name, role, '*': quota } = given;
+  const owner = role === undefined ? name && `user/${name}` : `role/${role}`;
+  const about = quota === undefined ? owner : `quota/${quota}`;
   return `arn:aws:terrace:::${about ?? '*'}`;
 };
 

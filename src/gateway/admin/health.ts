@@ -1,9 +1,9 @@
 import type { StepState } from '../../scheduler.ts';
 import type { Status } from './status.ts';
 
-/** Something that an operator should know. `critical`: data or service is in danger now. */
+/** Something that an operator should know. `note`: all is well; `critical`: data or service is in danger now. */
 export interface Alert {
-  readonly severity: 'degraded' | 'critical';
+  readonly severity: 'note' | 'degraded' | 'critical';
   /** One sentence. */
   readonly text: string;
 }

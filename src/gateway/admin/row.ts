@@ -6,6 +6,7 @@ import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Access } from './access.ts';
 import type { Status } from './status.ts';
 
@@ -21,6 +22,7 @@ export interface AdminSources {
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
+  readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
   readonly audit: AuditTrail;
 }
 
@@ -55,7 +57,7 @@ export interface AdminRow {
   /** Policies name it `terrace:…`. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** With `:name` for a parameter. */
+  /** With `:name` for a parameter, and `*` for the rest of the path. */
   readonly path: string;
   readonly access: Access;
   /** Schemas of the parameters of the path, of the query and of the body, where there are any. */

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
 import { keyRows } from './key-rows.ts';
 import { roleRows } from './role-rows.ts';
+import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
@@ -62,4 +63,5 @@ export const adminRows: readonly AdminRow[] = [
   ...userRows,
   ...policyRows,
   ...roleRows,
+  ...quotaRows,
 ];

@@ -29,7 +29,7 @@ export const statusSchema = Type.Object({
   ),
   health: Type.Object({
     state: word(['healthy', 'degraded', 'critical']),
-    /** One sentence each; empty when healthy. */
+    /** One sentence each; when healthy, only what somebody should know all the same. */
     alerts: Type.Array(Type.String()),
   }),
 });

@@ -64,7 +64,7 @@ export const inodeRows: Rows<
     fail: (after) => ({ obj_attributes: after }),
     async run(door, call, { fsroot }) {
       const { ino } = await door.enter(call, fsroot);
-      const { bytesTotal, bytesFree, inodesTotal, inodesFree } = await door.files.statistics();
+      const { bytesTotal, bytesFree, inodesTotal, inodesFree } = await door.files.statistics(ino);
       return {
         obj_attributes: door.fattr3(await door.files.attributes(ino)),
         ...{ tbytes: bytesTotal, fbytes: bytesFree, abytes: bytesFree },

@@ -1,18 +1,21 @@
-import { listen, type NfsServer } from 'nfs-server-ts/tcp';
+import { listen } from 'nfs-server-ts/tcp';
 import type { Observer } from 'nfs-server-ts/dispatch';
 import type { ExportRule } from '../../config.ts';
+import type { Address } from '../../config/address.ts';
 import type { Environment } from '../../environment.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
-import type { Closable } from '../../scope.ts';
+import { opening, type Closable } from '../../scope.ts';
+import { Door } from './door.ts';
 import { Exports } from './exports.ts';
 import { fileSystemIdOf, fsidOf, Handles } from './handle.ts';
+import { lockPrograms, servePortmap, type LockParts } from './lock-programs.ts';
 import { nfsMounts } from './mounts.ts';
 import { nfsProgram } from './program.ts';
 
 const VERIFIER_BYTES = 8;
 
-export interface NfsParts {
+export interface NfsParts extends LockParts {
   readonly files: FileTree;
   readonly objects: Pick<ObjectStore, 'buckets'>;
   readonly environment: Environment;
@@ -27,36 +30,44 @@ export interface NfsOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly rules: readonly ExportRule[];
+  /** Where a port mapper is served; `undefined`: nowhere. */
+  readonly portmap: Address | undefined;
 }
 
 export interface NfsDoor extends Closable {
   readonly host: string;
   readonly port: number;
+  /** The port mapper's. */
+  readonly portmap: Address | undefined;
   connectionCount(): number;
 }
 
 /**
- * Opens the NFS door: NFSv3 and MOUNTv3 on one TCP port. `close` answers what is in flight. Rejects when the address cannot be had.
- * Faults: UsageError when a rule names a client that is no network.
+ * Opens the NFS door: NFSv3, MOUNTv3 and NLMv4 on one TCP port, and a port mapper where one is wanted. `close` answers what is in
+ * flight. Rejects when an address cannot be had. Faults: UsageError when a rule names a client that is no network.
  */
-export async function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
+export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
   const { files, objects, environment, observe } = parts;
   const exports = new Exports(options.rules, objects);
   const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
   const fsid = fsidOf(fileSystemIdOf(options.secret));
-  const backend = {
-    nfs: nfsProgram({ files, handles, exports, fsid, writeVerifier }),
-    mounts: nfsMounts({ files, handles, exports }),
-  };
-  const { host, port } = options;
+  const doorParts = { files, handles, exports, fsid, writeVerifier };
+  const backend = { nfs: nfsProgram(doorParts), mounts: nfsMounts({ files, handles, exports }) };
+  const programs = lockPrograms(new Door(doorParts), parts, environment);
   const { clock, log } = environment;
-  return doorOf(await listen(backend, { host, port, clock, log, observe }));
+  return opening(async (scope) => {
+    const { host, port } = options;
+    const server = scope.own(await listen(backend, { host, port, clock, log, observe, programs }));
+    const nfs = { host: server.address.address, port: server.address.port };
+    const portmap =
+      options.portmap &&
+      scope.own(await servePortmap(options.portmap, { environment, observe, nfs, programs }));
+    return {
+      ...nfs,
+      portmap: portmap?.address,
+      connectionCount: () => server.connectionCount(),
+      close: () => scope.close(),
+    };
+  });
 }
-
-const doorOf = (server: NfsServer): NfsDoor => ({
-  host: server.address.address,
-  port: server.address.port,
-  connectionCount: () => server.connectionCount(),
-  close: () => server.close(),
-});

@@ -165,6 +165,10 @@ export class ChunkedBody implements RequestBody {
     return this.#decoder.trailers;
   }
 
+  keep(bytes: number): boolean {
+    return this.#source.keep(bytes);
+  }
+
   async next(): Promise<readonly Uint8Array[] | undefined> {
     for (;;) {
       const batch = await this.#source.next();

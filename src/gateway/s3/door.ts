@@ -403,7 +403,8 @@ function logOperationOf(name: string, { method, key, isWebsite }: S3Request): st
 
 function bodyOf(bytes: Uint8Array): RequestBody {
   const pieces = [[bytes]];
-  return { next: () => Promise.resolve(pieces.pop()) };
+  // It is in memory already.
+  return { next: () => Promise.resolve(pieces.pop()), keep: () => true };
 }
 
 /** What the metrics call a request to a website. */

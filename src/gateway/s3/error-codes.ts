@@ -138,7 +138,8 @@ export const errorCodes = {
   ],
   OwnershipControlsNotFoundError: [404, 'The bucket ownership controls were not found'],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold'],
-  QuotaExceeded: [403, 'The quota of the bucket has been exceeded.'],
+  // No error of AWS's; RADOS Gateway has this code and status.
+  QuotaExceeded: [403, 'The quota of the bucket, of its user or of its group has been exceeded.'],
   ReplicationConfigurationNotFoundError: [404, 'The replication configuration was not found'],
   RequestHeaderSectionTooLarge: [
     400,

@@ -19,6 +19,8 @@ export interface RequestBody {
    * `100 Continue` when the client waits for it. The caller owns the pieces. Throws BodyBroken.
    */
   next(): Promise<readonly Uint8Array[] | undefined>;
+  /** Whether so many bytes may be held in memory until the answer; else the request is one too many now. */
+  keep(bytes: number): boolean;
 }
 
 /** Why a body could not be read: the client fell silent, closed in the middle, broke HTTP's framing, or is gone altogether. */
@@ -36,7 +38,8 @@ export class BodyBroken extends Error {
 export interface AnswerStream {
   /** Bytes of all pieces together. */
   readonly length: number;
-  pieces(): AsyncIterable<Uint8Array>;
+  /** Reads ahead by about `aheadBytesMax` at most. */
+  pieces(aheadBytesMax: number): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 

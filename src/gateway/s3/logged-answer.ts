@@ -116,8 +116,8 @@ class CountedStream implements AnswerStream {
     return this.#stream.length;
   }
 
-  async *pieces(): AsyncIterable<Uint8Array> {
-    for await (const piece of this.#stream.pieces()) {
+  async *pieces(aheadBytesMax: number): AsyncIterable<Uint8Array> {
+    for await (const piece of this.#stream.pieces(aheadBytesMax)) {
       this.#bytes += piece.length;
       yield piece;
     }

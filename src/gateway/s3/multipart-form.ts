@@ -71,6 +71,10 @@ export class MultipartForm implements RequestBody {
     throw notOneFile(0);
   }
 
+  keep(bytes: number): boolean {
+    return this.#body.keep(bytes);
+  }
+
   /** Content of the file; at its end the rest of the form has been checked. */
   async next(): Promise<readonly Uint8Array[] | undefined> {
     if (this.#state !== 'file') return undefined;

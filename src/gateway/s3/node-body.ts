@@ -1,23 +1,42 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { BODY_GATHER_BYTES } from '../../limits.ts';
+import { BODY_GATHER_BYTES, BODY_NARROW_BYTES } from '../../limits.ts';
+import type { Allowance } from './allowance.ts';
 import { BodyBroken, type RequestBody } from './http.ts';
+import type { Pace } from './pace.ts';
 
-/** A request's body from node:http, gathered in batches; the socket is not read while a full batch waits. */
+export interface NodeBodyParts {
+  readonly request: IncomingMessage;
+  /** Where the client waits for `100 Continue`. */
+  readonly continuation: ServerResponse | undefined;
+  readonly allowance: Allowance;
+  /** Told of what arrives. */
+  readonly pace: Pace;
+}
+
+/**
+ * A request's body from node:http, gathered in batches; the socket is not read while a full batch waits. Batches are full while
+ * the allowance is wide, else narrow.
+ */
 export class NodeBody implements RequestBody {
   readonly #request: IncomingMessage;
-  /** Set while the client waits for `100 Continue`. */
+  readonly #allowance: Allowance;
+  readonly #pace: Pace;
   #continuation: ServerResponse | undefined;
   /** Bytes of Content-Length not yet received; Infinity for chunked transfer, which says so itself. */
   #left: number;
   #isOpen = false;
   #parts: Uint8Array[] = [];
   #bytes = 0;
+  /** A narrow batch is on its way, behind which whoever held a wide one has let go of it. */
+  #isNarrowing = false;
   #failure: BodyBroken | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(request: IncomingMessage, continuation: ServerResponse | undefined) {
+  constructor({ request, continuation, allowance, pace }: NodeBodyParts) {
     this.#request = request;
     this.#continuation = continuation;
+    this.#allowance = allowance;
+    this.#pace = pace;
     const { headers } = request;
     this.#left =
       headers['transfer-encoding'] !== undefined ? Infinity : Number(headers['content-length'] ?? 0);
@@ -25,7 +44,9 @@ export class NodeBody implements RequestBody {
 
   async next(): Promise<readonly Uint8Array[] | undefined> {
     if (!this.#isOpen) this.#open();
-    while (this.#bytes < BODY_GATHER_BYTES && this.#left > 0 && this.#failure === undefined) {
+    if (this.#isNarrowing) this.#allowance.narrow();
+    this.#isNarrowing = this.#allowance.isWide && this.#allowance.isWanted;
+    while (this.#takesMore() && this.#left > 0 && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -37,6 +58,10 @@ export class NodeBody implements RequestBody {
     this.#bytes = 0;
     this.#request.resume();
     return parts;
+  }
+
+  keep(bytes: number): boolean {
+    return this.#allowance.keep(bytes);
   }
 
   /** Bytes that the client has still to send. */
@@ -73,6 +98,13 @@ export class NodeBody implements RequestBody {
     }
   }
 
+  /** Whether the batch may grow: beyond the narrow one by asking for a wide allowance, which only a body does that goes on. */
+  #takesMore(): boolean {
+    if (this.#bytes < BODY_NARROW_BYTES) return true;
+    if (this.#bytes >= BODY_GATHER_BYTES || this.#isNarrowing) return false;
+    return this.#left > 0 && this.#allowance.widen();
+  }
+
   #open(): void {
     this.#isOpen = true;
     if (this.#left === 0) return;
@@ -94,8 +126,10 @@ export class NodeBody implements RequestBody {
     this.#parts.push(piece);
     this.#bytes += piece.length;
     this.#left -= piece.length;
-    if (this.#bytes >= BODY_GATHER_BYTES) this.#request.pause();
-    if (this.#bytes >= BODY_GATHER_BYTES || this.#left === 0) this.#notify();
+    this.#pace.moved(piece.length);
+    const isFull = !this.#takesMore();
+    if (isFull) this.#request.pause();
+    if (isFull || this.#left === 0) this.#notify();
   }
 
   #notify(): void {

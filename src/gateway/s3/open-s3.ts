@@ -6,7 +6,7 @@ import type { Credential, Credentials } from './authenticate.ts';
 import { s3Door, type Observation } from './door.ts';
 import type { HttpHandler } from './http.ts';
 import type { S3Parts } from './operation.ts';
-import { serve, type Serving } from './serve.ts';
+import { serve, type ServeOptions, type Serving } from './serve.ts';
 import { isSts, stsDoor } from './sts/sts-door.ts';
 
 export interface S3HandlerOptions extends S3Parts {
@@ -27,6 +27,12 @@ export interface S3HandlerOptions extends S3Parts {
 export interface S3Options extends S3HandlerOptions {
   /** Port 0 takes a free one. */
   readonly address: { readonly host: string; readonly port: number };
+  /** Whom a connection from an address is counted for. */
+  readonly groupOf: (address: string) => string;
+  readonly bounds: Pick<
+    ServeOptions,
+    'connectionsMax' | 'connectionsPerPeerMax' | 'bodies' | 'bodyBytesPerSecondMin'
+  >;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
   readonly timeouts: {
     readonly header: number;
@@ -43,14 +49,16 @@ export async function openS3(options: S3Options): Promise<Serving> {
     ...address,
     handler: s3Handler(options),
     clock: environment.clock,
+    log: environment.log,
+    groupOf: options.groupOf,
+    ...options.bounds,
     headersMsMax: timeouts.header,
     idleMsMax: timeouts.body,
     keepAliveMsMax: timeouts.keepAlive,
     drainMsMax: timeouts.drain,
   });
   return {
-    host: serving.host,
-    port: serving.port,
+    ...serving,
     close: async () => {
       await serving.close();
       await accessLog.deliver();

@@ -1,5 +1,11 @@
 import type { ContentKey } from '../../keyring/encryption.ts';
-import { BODY_SMALL_BYTES_MAX, PUT_BYTES_MAX, XML_BYTES_MAX } from '../../limits.ts';
+import {
+  BODY_GATHER_BYTES,
+  BODY_SMALL_BYTES_MAX,
+  DOCUMENT_PARSED_FACTOR,
+  PUT_BYTES_MAX,
+  XML_BYTES_MAX,
+} from '../../limits.ts';
 import type { Checksum, Draft } from '../../namespace/namespace.ts';
 import type { Compute, DigestAlgorithm, Digests } from '../../workers/compute.ts';
 import type { PayloadSigning } from './authenticate.ts';
@@ -146,6 +152,8 @@ const receiveLarge: Receive = async (context, { payload, wanted, contentKey }, p
       length += lengthOf(batch);
       if (length > lengthMax) checkLength(promised, length);
       await Promise.all([hasher.update(batch), draft.write(batch)]);
+      // Memory is short: what does not fill a blob must not wait for a client that may take its time.
+      if (lengthOf(batch) < BODY_GATHER_BYTES / 2) await draft.relieve();
     }
     const digests = hasher.digests();
     verify(payload, length, digests);
@@ -172,6 +180,8 @@ async function readAll(
 ): Promise<{ parts: Uint8Array[]; length: number }> {
   const promised = payload.promised.length ?? 0;
   if (promised > lengthMax) throw new S3Error('MaxMessageLengthExceeded');
+  const isLarge = promised > BODY_SMALL_BYTES_MAX;
+  if (isLarge && !payload.body.keep(promised * DOCUMENT_PARSED_FACTOR)) throw new S3Error('SlowDown');
   const parts: Uint8Array[] = [];
   let length = 0;
   if (payload.promised.length === undefined) return { parts, length };

@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Clock } from '../../environment.ts';
-import { BODY_DRAIN_BYTES_MAX, HTTP_HEADER_BYTES_MAX, HTTP_PIPELINED_MAX } from '../../limits.ts';
+import type { Clock, Log } from '../../environment.ts';
+import {
+  BODY_DRAIN_BYTES_MAX,
+  BODY_NARROW_BYTES,
+  BODY_WIDE_BYTES,
+  CONNECTION_TOLD_MS_MAX,
+  CONNECTIONS_TOLD_MAX,
+  HTTP_HEADER_BYTES_MAX,
+  HTTP_PIPELINED_MAX,
+  KEEP_ALIVE_PROBE_MS,
+  PACE_LOOK_MS,
+} from '../../limits.ts';
 import type { Closable } from '../../scope.ts';
+import { Allowance } from './allowance.ts';
+import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
 import type { AnswerStream, BodyBroken, HttpAnswer, HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
+import { Pace } from './pace.ts';
+import { Places } from './places.ts';
+import { badRequest, refusals, tooManyConnections } from './raw-refusals.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -13,6 +28,14 @@ export interface ServeOptions {
   readonly port: number;
   readonly handler: HttpHandler;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Whom a connection from an address is counted for. */
+  readonly groupOf: (address: string) => string;
+  readonly connectionsMax: number;
+  readonly connectionsPerPeerMax: number;
+  readonly bodies: BodyBudgetLimits;
+  /** A client that sends or takes a body more slowly is given up, after `idleMsMax` of it or more; 0: none is. */
+  readonly bodyBytesPerSecondMin: number;
   /** A client that has not sent its whole header section by then is cut off. */
   readonly headersMsMax: number;
   /** A connection on which nothing moves in the middle of a body, either way, is given up. */
@@ -26,6 +49,9 @@ export interface ServeOptions {
 export interface Serving extends Closable {
   readonly host: string;
   readonly port: number;
+  connectionCount(): number;
+  /** Of bodies, drawn on the common budget: see `BodyBudget`. */
+  bodyBytesHeld(): number;
   /** Stops accepting, lets requests under way finish, then cuts what is left. */
   close(): Promise<void>;
 }
@@ -34,7 +60,13 @@ export interface Serving extends Closable {
 export async function serve(options: ServeOptions): Promise<Serving> {
   const front = new Front(options);
   const address = await front.listen();
-  return { host: address.address, port: address.port, close: () => front.close() };
+  return {
+    host: address.address,
+    port: address.port,
+    connectionCount: () => front.connectionCount,
+    bodyBytesHeld: () => front.bodyBytesHeld,
+    close: () => front.close(),
+  };
 }
 
 /** One request and its answer on a connection. */
@@ -42,6 +74,9 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly body: NodeBody;
   readonly response: ServerResponse;
+  readonly allowance: Allowance;
+  /** Of the request's body, and of the answer's. */
+  readonly pace: { readonly arriving: Pace; readonly leaving: Pace };
   isWriting: boolean;
 }
 
@@ -50,11 +85,16 @@ class Front {
   readonly #server: Server;
   /** Of each connection with any, in the order sent: the first is under way, the others wait for it. */
   readonly #exchanges = new Map<Socket, Exchange[]>();
-  readonly #sockets = new Set<Socket>();
+  readonly #places: Places;
+  readonly #budget: BodyBudget;
+  /** Until when each may still read why. */
+  readonly #turnedAway = new Map<Socket, number>();
   readonly #closing = new AbortController();
 
   constructor(options: ServeOptions) {
     this.#options = options;
+    this.#places = new Places(options);
+    this.#budget = new BodyBudget(options.bodies);
     const server = createServer({
       maxHeaderSize: HTTP_HEADER_BYTES_MAX,
       headersTimeout: options.headersMsMax,
@@ -63,25 +103,29 @@ class Front {
       keepAliveTimeout: options.keepAliveMsMax,
       connectionsCheckingInterval: Math.min(options.headersMsMax, 5000),
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     });
     server.timeout = options.idleMsMax;
-    server.on('request', (request, response) =>
-      this.#arrived(request, new NodeBody(request, undefined), response),
-    );
-    server.on('checkContinue', (request, response) =>
-      this.#arrived(request, new NodeBody(request, response), response),
-    );
+    server.on('request', (request, response) => this.#arrived(request, response, undefined));
+    server.on('checkContinue', (request, response) => this.#arrived(request, response, response));
     // RFC 9110 §10.1.1: what is expected besides `100-continue` may be ignored.
-    server.on('checkExpectation', (request, response) =>
-      this.#arrived(request, new NodeBody(request, undefined), response),
-    );
+    server.on('checkExpectation', (request, response) => this.#arrived(request, response, undefined));
     server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      if (!this.#places.take(socket)) this.#turnAway(socket);
     });
     server.on('timeout', (socket: Socket) => this.#silent(socket));
     server.on('clientError', (failure, socket) => this.#broken(failure, socket as Socket));
     this.#server = server;
+    void this.#watchPace(this.#closing.signal);
+  }
+
+  get connectionCount(): number {
+    return this.#places.count;
+  }
+
+  get bodyBytesHeld(): number {
+    return this.#budget.bytes;
   }
 
   async listen(): Promise<AddressInfo> {
@@ -100,7 +144,7 @@ class Front {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // For node:http a connection on which nothing was sent yet is in the middle of a request.
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of this.#places.sockets()) if (socket.bytesRead === 0) socket.destroy();
     const patience = new AbortController();
     const timer = this.#options.clock.sleep(this.#options.drainMsMax, patience.signal).then(
       () => this.#server.closeAllConnections(),
@@ -112,23 +156,49 @@ class Front {
   }
 
   /** Pipelined requests are answered one after the other, so that a connection never costs more than one answer. */
-  #arrived(request: IncomingMessage, body: NodeBody, response: ServerResponse): void {
+  #arrived(
+    request: IncomingMessage,
+    response: ServerResponse,
+    continuation: ServerResponse | undefined,
+  ): void {
     const { socket } = request;
-    const exchange: Exchange = { request, body, response, isWriting: false };
+    // It was turned away, and what it sends is only read so that it reads why.
+    if (!this.#places.has(socket)) return void request.resume();
+    const exchange = this.#begin(request, response, continuation);
     const exchanges = this.#exchanges.get(socket);
     if (exchanges === undefined) void this.#serve(socket, exchange);
     else if (exchanges.length < HTTP_PIPELINED_MAX) exchanges.push(exchange);
     else socket.destroy();
   }
 
+  #begin(
+    request: IncomingMessage,
+    response: ServerResponse,
+    continuation: ServerResponse | undefined,
+  ): Exchange {
+    const { clock, idleMsMax, bodyBytesPerSecondMin } = this.#options;
+    const now = clock.monotonic();
+    const limits = { windowMs: idleMsMax, bytesPerSecondMin: bodyBytesPerSecondMin };
+    const arriving = new Pace(limits, now);
+    // Of an answer it only shows when a whole piece was taken: a window is at least as long as that may take.
+    const pieceMs = (1000 * BODY_WIDE_BYTES) / Math.max(1, bodyBytesPerSecondMin);
+    const leaving = new Pace({ ...limits, windowMs: Math.max(idleMsMax, pieceMs) }, now);
+    const allowance = new Allowance(this.#budget, this.#places.peerOf(request.socket));
+    const body = new NodeBody({ request, continuation, allowance, pace: arriving });
+    return { request, body, response, allowance, pace: { arriving, leaving }, isWriting: false };
+  }
+
   async #serve(socket: Socket, first: Exchange): Promise<void> {
     const exchanges = [first];
     this.#exchanges.set(socket, exchanges);
+    this.#places.busy(socket);
     for (let next = exchanges[0]; next !== undefined && !socket.destroyed; next = exchanges[0]) {
       await this.#exchange(socket, next);
+      next.allowance.release();
       exchanges.shift();
     }
     this.#exchanges.delete(socket);
+    this.#places.quiet(socket);
   }
 
   async #exchange(socket: Socket, exchange: Exchange): Promise<void> {
@@ -149,14 +219,15 @@ class Front {
     }
   }
 
-  async #send({ body, response }: Exchange, answer: HttpAnswer): Promise<void> {
+  async #send(exchange: Exchange, answer: HttpAnswer): Promise<void> {
+    const { body, response } = exchange;
     const isReusable = body.leftBytes() <= BODY_DRAIN_BYTES_MAX && !body.isAwaited() && !body.hasFailed();
     const isLast = this.#closing.signal.aborted || !isReusable;
     response.sendDate = false;
     const headers = isLast ? [...answer.headers, 'Connection', 'close'] : (answer.headers as string[]);
     response.writeHead(answer.status, headers);
     const isStream = typeof answer.body === 'object' && 'pieces' in answer.body;
-    if (isStream) await sendPieces(response, answer.body);
+    if (isStream) await sendPieces(exchange, answer.body);
     if (isReusable) {
       response.end(isStream ? undefined : answer.body);
       if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
@@ -188,6 +259,36 @@ class Front {
     if (this.#exchanges.get(socket)?.[0] === exchange && !socket.destroyed) this.#silent(socket);
   }
 
+  /** Whoever keeps just within every time-out would hold what its request holds for hours. */
+  async #watchPace(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(PACE_LOOK_MS, signal).catch(() => undefined);
+      const now = clock.monotonic();
+      for (const [socket, [exchange]] of this.#exchanges) {
+        if (exchange !== undefined) this.#lookAtPace(socket, exchange, now);
+      }
+      for (const [socket, until] of this.#turnedAway) if (now >= until) socket.destroy();
+    }
+  }
+
+  #lookAtPace(socket: Socket, { body, response, pace, isWriting }: Exchange, now: number): void {
+    if (pace.arriving.isTooSlow(now, body.isWaiting())) body.fail('idle');
+    if (pace.leaving.isTooSlow(now, isWriting && response.writableNeedDrain)) socket.destroy();
+  }
+
+  /** AWS answers what is too much for it with 503 SlowDown; so do we, as long as that itself does not become too much. */
+  #turnAway(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    if (this.#turnedAway.size >= CONNECTIONS_TOLD_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#turnedAway.set(socket, this.#options.clock.monotonic() + CONNECTION_TOLD_MS_MAX);
+    socket.once('close', () => this.#turnedAway.delete(socket));
+    socket.end(tooManyConnections);
+  }
+
   /** Not HTTP, too much header, or the client half-closed inside a body. */
   #broken(failure: Error & { code?: string }, socket: Socket): void {
     const exchange = this.#exchanges.get(socket)?.at(-1);
@@ -213,13 +314,16 @@ async function closeStream({ body }: HttpAnswer): Promise<void> {
   if (typeof body === 'object' && 'close' in body) await body.close();
 }
 
-async function sendPieces(response: ServerResponse, stream: AnswerStream): Promise<void> {
+async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<void> {
+  const { response, allowance, pace } = exchange;
   const { socket } = response.req;
   let left = stream.length;
-  for await (const piece of stream.pieces()) {
+  const isWide = left > BODY_NARROW_BYTES && allowance.widen();
+  for await (const piece of stream.pieces(isWide ? Infinity : BODY_NARROW_BYTES)) {
     if (socket.destroyed) return;
     left -= piece.length;
     if (!response.write(piece)) await writable(response, socket);
+    pace.leaving.moved(piece.length);
   }
   assert.equal(left, 0, 'content is as long as the headers say');
 }
@@ -240,29 +344,3 @@ function writable(response: ServerResponse, socket: Socket): Promise<void> {
     socket.on('close', done);
   });
 }
-
-function rawRefusal(status: string, code: string, message: string): string {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
-  const length = Buffer.byteLength(body);
-  return `HTTP/1.1 ${status}\r\nContent-Type: application/xml\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
-}
-
-const badRequest = rawRefusal(
-  '400 Bad Request',
-  'BadRequest',
-  'An error occurred when parsing the HTTP request.',
-);
-
-/** By code of node:http's parser. There is no request to hand to the door yet. */
-const refusals: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: rawRefusal(
-    '400 Bad Request',
-    'RequestHeaderSectionTooLarge',
-    'Your request header and query parameters exceed the maximum allowed size.',
-  ),
-  ERR_HTTP_REQUEST_TIMEOUT: rawRefusal(
-    '400 Bad Request',
-    'RequestTimeout',
-    'Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.',
-  ),
-};

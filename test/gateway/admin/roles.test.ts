@@ -8,7 +8,7 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
+import { openWorld, silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
 const trust = {
@@ -38,6 +38,7 @@ suite('roles over the admin address', () => {
       ...identities,
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -1,3 +1,4 @@
+import { openWorld } from '../../namespace/world.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
 import { emptyTrail } from '../../audit/empty-trail.ts';
@@ -40,6 +41,7 @@ suite('the admin address', () => {
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
       bucketsOf: async () => [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
       environment: {
         clock: realClock(),
         log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },

@@ -12,7 +12,7 @@ import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
+import { openWorld, silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
 
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
@@ -35,6 +35,7 @@ suite('users over the admin address', () => {
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
       keyring: await memoryKeyring(),
+      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -5,6 +5,7 @@ import { realClock } from '../../../src/environment-real.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
+import { openLockWorld } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
 
 export interface NfsWorld {
@@ -37,8 +38,12 @@ export async function openNfs(
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
   const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
-    const parts = { files, objects, environment, observe: () => undefined };
-    const door = await serveNfs(parts, { host: '127.0.0.1', port: 0, rules, secret });
+    const locks = await openLockWorld(environment, namespace);
+    const parts = { files, objects, environment, observe: () => undefined, ...locks };
+    const door = await serveNfs(parts, {
+      ...{ host: '127.0.0.1', port: 0, rules, secret },
+      portmap: undefined,
+    });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
       await client.close();

@@ -53,7 +53,7 @@ export interface LiveDoorOptions {
   readonly objectOwnership?: ObjectOwnership;
   readonly signatureV2?: boolean;
   readonly websiteDomains?: readonly string[];
-  readonly http?: Partial<Pick<ServeOptions, 'idleMsMax' | 'headersMsMax' | 'keepAliveMsMax' | 'drainMsMax'>>;
+  readonly http?: Partial<Omit<ServeOptions, 'host' | 'port' | 'handler' | 'clock'>>;
   readonly defaultEncryption?: BucketEncryption;
   readonly takesCustomerKeys?: boolean;
   /** Of lifecycle rules. */
@@ -119,6 +119,12 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       observe,
     }),
     clock: environment.clock,
+    log: environment.log,
+    groupOf: (address) => address,
+    connectionsMax: 1_000,
+    connectionsPerPeerMax: 1_000,
+    bodies: { bytesMax: 64 * 1024 ** 2, bytesPerPeerMax: 64 * 1024 ** 2 },
+    bodyBytesPerSecondMin: 1,
     headersMsMax: 10_000,
     idleMsMax: 10_000,
     keepAliveMsMax: 10_000,

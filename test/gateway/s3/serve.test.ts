@@ -249,6 +249,7 @@ function countingDrafts(counts: { taken: number; discarded: number }): (objects:
       const counted: Draft = {
         length: () => draft.length(),
         write: (parts) => draft.write(parts),
+        relieve: () => draft.relieve(),
         splice: (source, offset, length) => draft.splice(source, offset, length),
         discard: () => {
           counts.discarded += 1;

@@ -36,7 +36,13 @@ function authentication(seconds = signedAt): Authentication {
 function request(method: string, target: string, headers: Readonly<Record<string, string>>): S3Request {
   const rawHeaders = Object.entries(headers).flat();
   return parseRequest(
-    { method, target, rawHeaders, body: { next: () => Promise.resolve(undefined) }, peer: '127.0.0.1' },
+    {
+      method,
+      target,
+      rawHeaders,
+      body: { next: () => Promise.resolve(undefined), keep: () => true },
+      peer: '127.0.0.1',
+    },
     ['s3.amazonaws.com'],
   );
 }
@@ -350,7 +356,10 @@ for (const { name, payload, headers, seed, chunks, trailer } of chunked) {
     );
     assert(who?.payload.kind === 'chunked');
     const pieces = [bytes.subarray(0, 7), bytes.subarray(7, 40_000), bytes.subarray(40_000)];
-    const source = { next: () => Promise.resolve(pieces.length === 0 ? undefined : [pieces.shift()!]) };
+    const source = {
+      next: () => Promise.resolve(pieces.length === 0 ? undefined : [pieces.shift()!]),
+      keep: () => true,
+    };
     const reader = new ChunkedBody(source, referenceCompute(), who.payload);
     const parts: Uint8Array[] = [];
     for (let batch = await reader.next(); batch !== undefined; batch = await reader.next())

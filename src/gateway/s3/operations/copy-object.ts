@@ -33,6 +33,7 @@ import { redirectHeader } from '../metadata.ts';
 import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { publishing } from '../publish.ts';
+import { requireQuota } from '../quota.ts';
 import { writtenHeaders } from '../written.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
@@ -189,6 +190,7 @@ async function spliceWhole(
   const algorithm = wish.checksumAlgorithm ?? source.checksums[0]?.algorithm ?? defaultChecksum.algorithm;
   const rows = [rowNamed(algorithm) ?? defaultChecksum];
   const whole = { offset: 0, length: attributes.size };
+  await requireQuota(context, { key: wish.key, length: attributes.size });
   const { md5, checksums } = await digestsOfRange(context.parts.compute, object, whole, rows);
   const facet = { etag: etagOf(contentKey, md5), checksums, ...change, parts: [] };
   const draft = await objects.draft(context.principal.caller, contentKey);

@@ -59,8 +59,11 @@ class ObjectStream implements AnswerStream {
     return this.#range.length;
   }
 
-  pieces(): AsyncIterable<Uint8Array> {
-    return this.#object.read(this.#range.offset, this.#range.length);
+  async *pieces(aheadBytesMax: number): AsyncIterable<Uint8Array> {
+    const end = this.#range.offset + this.#range.length;
+    for (let at = this.#range.offset; at < end; at += aheadBytesMax) {
+      yield* this.#object.read(at, Math.min(aheadBytesMax, end - at));
+    }
   }
 
   close(): Promise<void> {

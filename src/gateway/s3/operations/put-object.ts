@@ -19,6 +19,7 @@ import { lockMembers, lockOf } from '../object-lock.ts';
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { publishing } from '../publish.ts';
+import { requireQuota } from '../quota.ts';
 import { writtenHeaders } from '../written.ts';
 
 /** AWS API reference, PutObject. */
@@ -50,6 +51,7 @@ export const putObject = operation({
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
     const contentKey = await newContentKey(context, input);
     const payload = { payload: input.body, wanted, contentKey };
+    await requireQuota(context, { key: input.key, length: input.body.promised.length });
     return receive(context, payload, async (draft, { md5, checksums }) => {
       const etag = etagOf(contentKey, md5);
       const facet = { etag, ...stored, checksums, parts: [] };

@@ -32,6 +32,7 @@ import {
 import { operation, type S3Context } from '../operation.ts';
 import { receive } from '../payload.ts';
 import { parseCopyRange, type ByteRange } from '../ranges.ts';
+import { requireQuota } from '../quota.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace } from '../xml.ts';
 
@@ -56,6 +57,8 @@ export const uploadPart = operation({
     const wanted = partChecksums(upload, body.promised.checksum?.row);
     const customerKey = customerKeyOf(context.parts, input);
     const contentKey = partContentKey(context.parts, upload.encryption, customerKey);
+    const { length } = body.promised;
+    await requireQuota(context, { key, length, part: { uploadId, number } });
     return receive(context, { payload: body, wanted, contentKey }, async (draft, { md5, checksums }) => {
       const etag = etagOf(contentKey, md5);
       await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, { number, etag, checksums });
@@ -145,13 +148,15 @@ async function splicePart(
   { input, object, range, rows, contentKey }: PartCopy,
 ): Promise<PartSummary> {
   const { objects } = context.parts;
+  const { key, uploadId, partNumber: number } = input;
+  await requireQuota(context, { key, length: range.length, part: { uploadId, number } });
   const { md5, checksums } = await digestsOfRange(context.parts.compute, object, range, rows);
   const draft = await objects.draft(context.principal.caller, contentKey);
   try {
     if (range.length > 0) await draft.splice(object, range.offset, range.length);
     const bucket = bucketOf(context).ino;
-    return await objects.putPart({ bucket, key: keyBytes(input.key), uploadId: input.uploadId }, draft, {
-      number: input.partNumber,
+    return await objects.putPart({ bucket, key: keyBytes(key), uploadId }, draft, {
+      number,
       etag: etagOf(contentKey, md5),
       checksums,
     });

@@ -1,0 +1,69 @@
+import { RecordReader, RecordWriter } from '../../codec.ts';
+import type { Merge } from '../../kv/kv.ts';
+import { inoOfInodeKey } from '../keys.ts';
+import type { Ino } from '../namespace.ts';
+
+/** What quotas limit. Bytes are lengths of contents as readers see them, whatever shares them and wherever holes are. */
+export const dimensions = ['bytes', 'inodes'] as const;
+export type Dimension = (typeof dimensions)[number];
+
+/** Sums of file sizes go beyond 2^53: a file may claim 4 PiB. */
+export type Usage = Readonly<Record<Dimension, bigint>>;
+
+/** Whose something is. Usage is kept for each owner that has any; that of a bucket, user or group is the sum of theirs. */
+export interface Owner {
+  readonly bucket: Ino;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Owned extends Usage {
+  readonly owner: Owner;
+}
+
+/** A row of usage, and a change of one. */
+export const encodeUsage = ({ bytes, inodes }: Usage): Uint8Array =>
+  new RecordWriter().text(bytes.toString()).text(inodes.toString()).finish();
+
+export function decodeUsage(row: Uint8Array): Usage {
+  const reader = new RecordReader(row);
+  const usage = { bytes: BigInt(reader.text()), inodes: BigInt(reader.text()) };
+  reader.end();
+  return usage;
+}
+
+/** The merge function of usage rows. Who owns nothing has none. */
+export const mergeUsage: Merge = (_key, existing, operand) => {
+  const change = decodeUsage(operand);
+  if (existing === undefined) return operand;
+  const before = decodeUsage(existing);
+  const after = { bytes: before.bytes + change.bytes, inodes: before.inodes + change.inodes };
+  return after.bytes === 0n && after.inodes === 0n ? undefined : encodeUsage(after);
+};
+
+/**
+ * What the inode of a row counts, from the beginning of its record (encodeInode); `undefined` for the root and for the
+ * directory that is a bucket. Every other inode is one, whatever leads to it: a name, an old version, a part of an upload.
+ * Only the marker of a directory is none, since the directory is one already.
+ */
+export function ownedOf(key: Uint8Array, record: Uint8Array): Owned | undefined {
+  const ino = inoOfInodeKey(key);
+  const reader = new RecordReader(record);
+  // Version, flags and kind.
+  for (let skipped = 0; skipped < 3; skipped += 1) reader.number();
+  const bucket = reader.number() as Ino;
+  if (bucket === 0 || bucket === ino) return undefined;
+  reader.number();
+  const owner = { bucket, uid: reader.number(), gid: reader.number() };
+  reader.number();
+  const bytes = BigInt(reader.number());
+  reader.number();
+  return { owner, bytes, inodes: isMarker(reader) ? 0n : 1n };
+}
+
+/** Reads the list of names as far as it must. */
+function isMarker(reader: RecordReader): boolean {
+  if (reader.number() !== 1) return false;
+  reader.number();
+  return reader.bytes().length === 0;
+}
