@@ -7,6 +7,7 @@ import { contentRows } from './content-rows.ts';
 import { directoryRows } from './directory-rows.ts';
 import { Door, type DoorParts, type Rows } from './door.ts';
 import { Refused, statusFor } from './errors.ts';
+import { argumentsHere } from './id-map.ts';
 import { Gate } from './gate.ts';
 import { inodeRows } from './inode-rows.ts';
 import { makingRows, nameRows } from './name-rows.ts';
@@ -49,13 +50,16 @@ async function answer(
   { name, row }: { name: BackendProcedureName; row: AnyRow },
   { call, args }: { call: CallContext; args: unknown },
 ): Promise<Reply<unknown, unknown>> {
+  const view = door.mapsIds ? await door.seenBy(call, row.subject(args)) : door;
   let whenSent: (() => void) | undefined;
   try {
-    const ok = await row.run(door, call, args, (then) => (whenSent = then));
+    const { ids } = view;
+    const argsHere = ids === undefined ? args : argumentsHere(name, args, ids);
+    const ok = await row.run(view, call, argsHere, (then) => (whenSent = then));
     return { status: 'NFS3_OK', ok, whenSent };
   } catch (failure) {
     if (!(failure instanceof Fault) && !(failure instanceof Refused)) throw failure;
-    const after = await attributesIfEntered(door, call, row.subject(args));
+    const after = await attributesIfEntered(view, call, row.subject(args));
     return { status: statusFor(name, failure), fail: row.fail(after) };
   }
 }
