@@ -1,43 +1,31 @@
-import { access3, fsinfoProperties, procedures } from './nfs3.ts';
-import type { ArgsOf, BackendProcedureName, Nfs3Program, OkOf } from './nfs3.ts';
-import type { Diropargs3, Nfsstat3Failure, Sattr3 } from './attributes.ts';
+import { access3, fsinfoProperties } from './nfs3.ts';
+import type { ArgsOf, BackendProcedureName, OkOf } from './nfs3.ts';
+import type { Diropargs3, Sattr3 } from './attributes.ts';
 import type { Backend } from './tcp.ts';
 import { systemClock, type Clock } from './environment.ts';
 import type { MountResult } from './mount3.ts';
+import {
+  checkCookie,
+  checkName,
+  checkNewName,
+  cookieVerifier,
+  isDotDot,
+  pathconf,
+  targetBytesMax,
+  transferBytesMax,
+} from './posix-answers.ts';
 import { fitReaddir, fitReaddirplus } from './readdir.ts';
+import { answering, Refused, refuseIf, type PlainProgram } from './refused.ts';
 import { attributesOf, MemoryTree, nameKey, wccBefore, wccOf, type MemoryNode } from './memory-tree.ts';
 import type { CallContext } from './rpc.ts';
 
 const handleBytes = 8;
-const nameBytesMax = 255;
-const targetBytesMax = 4095;
-const transferBytesMax = 1_048_576;
 /** All content is in memory: one buffer cannot be much larger. */
 const fileBytesMax = 1_073_741_824;
 const bytesTotal = 1_099_511_627_776;
 const allAccess = Object.values(access3).reduce((bits, bit) => bits | bit, 0);
 /** Nothing survives the process, and nothing is lost before: one verifier for its life is right (RFC 1813 §3.3.7). */
 const writeVerifier = new Uint8Array(8);
-/** Cookies stay good for ever: no verifier need tell old ones apart (RFC 1813 §3.3.16). */
-const cookieVerifier = new Uint8Array(8);
-
-/** Fails a procedure with a status; becomes one where the procedure was entered. */
-class Refused extends Error {
-  readonly status: Nfsstat3Failure;
-  constructor(status: Nfsstat3Failure) {
-    super(status);
-    this.status = status;
-  }
-}
-
-function refuseIf(condition: boolean, status: Nfsstat3Failure): void {
-  if (condition) throw new Refused(status);
-}
-
-/** The procedures as plain functions: they return the resok or throw `Refused`. */
-type PlainProgram = {
-  readonly [Name in BackendProcedureName]: (call: CallContext, args: ArgsOf<Name>) => OkOf<Name>;
-};
 
 /**
  * A tree in memory that anyone may change: it checks no permission and bounds nothing, and is gone with the process.
@@ -58,24 +46,6 @@ export function memoryBackend({ clock = systemClock }: { clock?: Clock } = {}): 
       exports: () => Promise.resolve([{ ex_dir: Buffer.from('/'), ex_groups: [] }]),
     },
   };
-}
-
-/** A refusal says nothing about attributes here; a backend that has them at hand should send them. */
-function answering(plain: PlainProgram): Nfs3Program {
-  const names = Object.keys(plain) as BackendProcedureName[];
-  const asked = names.map((name) => {
-    const run = plain[name] as (call: CallContext, args: unknown) => unknown;
-    const answer = (call: CallContext, args: unknown): unknown => {
-      try {
-        return { status: 'NFS3_OK', ok: run(call, args) };
-      } catch (failure) {
-        if (!(failure instanceof Refused)) throw failure;
-        return { status: failure.status, fail: procedures[name].failBare };
-      }
-    };
-    return [name, async (call: CallContext, args: unknown) => Promise.resolve(answer(call, args))];
-  });
-  return Object.fromEntries(asked) as Nfs3Program;
 }
 
 function mount(tree: MemoryTree, path: Uint8Array): MountResult {
@@ -114,17 +84,22 @@ function regularOf(tree: MemoryTree, handle: Uint8Array): MemoryNode {
   return node;
 }
 
-function checkName(name: Uint8Array): void {
-  refuseIf(name.length > nameBytesMax, 'NFS3ERR_NAMETOOLONG');
-  // RFC 1813 §3.2 for the empty name; the others can be no name either.
-  refuseIf(name.length === 0 || name.includes(0) || name.includes(0x2f), 'NFS3ERR_ACCES');
+interface Place {
+  readonly directory: MemoryNode;
+  readonly name: Uint8Array;
 }
 
-/** Where a name may be made or removed: `.` and `..` may not. */
-function placeOf(tree: MemoryTree, { dir, name }: Diropargs3): { directory: MemoryNode; name: Uint8Array } {
+/** Where a name may be made; that `.` and `..` are there already shows then. */
+function newPlaceOf(tree: MemoryTree, { dir, name }: Diropargs3): Place {
   const directory = directoryOf(tree, dir);
   checkName(name);
-  refuseIf(['.', '..'].includes(nameKey(name)), 'NFS3ERR_INVAL');
+  return { directory, name };
+}
+
+/** Where a name may be removed or renamed: `.` and `..` may not. */
+function placeOf(tree: MemoryTree, { dir, name }: Diropargs3): Place {
+  const directory = directoryOf(tree, dir);
+  checkNewName(name);
   return { directory, name };
 }
 
@@ -181,12 +156,9 @@ const onAttributes = (
   }),
   PATHCONF: (_call, { object }) => ({
     obj_attributes: attributesOf(nodeOf(tree, object)),
-    linkmax: 0xffff_ffff,
-    name_max: nameBytesMax,
-    no_trunc: true,
+    ...pathconf,
+    // Anyone may do anything here.
     chown_restricted: false,
-    case_insensitive: false,
-    case_preserving: true,
   }),
 });
 
@@ -224,7 +196,7 @@ function makeAt(
   call: CallContext,
   { at, making, wish }: { at: Diropargs3; making: Making; wish: Sattr3 | undefined },
 ): { node: MemoryNode; ok: OkOf<'CREATE'> } {
-  const { directory, name } = placeOf(tree, at);
+  const { directory, name } = newPlaceOf(tree, at);
   refuseIf(tree.find(directory, name) !== undefined, 'NFS3ERR_EXIST');
   refuseIf((making.target?.length ?? 0) > targetBytesMax, 'NFS3ERR_NAMETOOLONG');
   const before = wccBefore(directory);
@@ -242,7 +214,7 @@ const madeOk = (node: MemoryNode, dir_wcc: OkOf<'CREATE'>['dir_wcc']): OkOf<'CRE
 
 const onNew = (tree: MemoryTree): Part<'CREATE' | 'MKDIR' | 'SYMLINK' | 'MKNOD'> => ({
   CREATE(call, { where, how }) {
-    const { directory, name } = placeOf(tree, where);
+    const { directory, name } = newPlaceOf(tree, where);
     const present = tree.find(directory, name);
     const wish = how.mode === 'EXCLUSIVE' ? undefined : how.obj_attributes;
     if (present === undefined) {
@@ -293,6 +265,8 @@ const onNames = (tree: MemoryTree): Part<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME
     return { dir_wcc: wccOf(before, directory) };
   },
   RMDIR(_call, { object }) {
+    // RFC 1813 §3.3.13: `..` is not empty, as the directory itself is in it.
+    refuseIf(isDotDot(object.name), 'NFS3ERR_EXIST');
     const { directory, name } = placeOf(tree, object);
     const node = existing(tree, directory, name);
     refuseIf(node.type !== 'NF3DIR', 'NFS3ERR_NOTDIR');
@@ -305,7 +279,7 @@ const onNames = (tree: MemoryTree): Part<'LOOKUP' | 'REMOVE' | 'RMDIR' | 'RENAME
   LINK(_call, { file, link }) {
     const node = nodeOf(tree, file);
     refuseIf(node.type === 'NF3DIR', 'NFS3ERR_INVAL');
-    const { directory, name } = placeOf(tree, link);
+    const { directory, name } = newPlaceOf(tree, link);
     refuseIf(tree.find(directory, name) !== undefined, 'NFS3ERR_EXIST');
     const before = wccBefore(directory);
     tree.attach(directory, name, node);
@@ -350,7 +324,8 @@ function listed(directory: MemoryNode, after: number): Listed[] {
 }
 
 const onLists = (tree: MemoryTree): Part<'READDIR' | 'READDIRPLUS'> => ({
-  READDIR(_call, { dir, cookie, count }) {
+  READDIR(_call, { dir, cookie, cookieverf, count }) {
+    checkCookie(cookie, cookieverf);
     const directory = directoryOf(tree, dir);
     const all = listed(directory, cookie);
     const fitting = fitReaddir(all, { count: Math.min(count, transferBytesMax) });
@@ -363,7 +338,8 @@ const onLists = (tree: MemoryTree): Part<'READDIR' | 'READDIRPLUS'> => ({
     const reply = { entries, eof: fitting === all.length };
     return { dir_attributes: attributesOf(directory), cookieverf: cookieVerifier, reply };
   },
-  READDIRPLUS(_call, { dir, cookie, dircount, maxcount }) {
+  READDIRPLUS(_call, { dir, cookie, cookieverf, dircount, maxcount }) {
+    checkCookie(cookie, cookieverf);
     const directory = directoryOf(tree, dir);
     const all = listed(directory, cookie);
     const budget = { dircount, maxcount: Math.min(maxcount, transferBytesMax), handleLength: handleBytes };

@@ -38,7 +38,7 @@ export function nfsProgram(parts: DoorParts): Nfs3Program {
     const row = rows[name] as unknown as AnyRow;
     const gate = name === 'WRITE' ? writes : others;
     const answerOne = (call: CallContext, args: unknown): Promise<Reply<unknown, unknown>> =>
-      gate.pass(() => answer(door, { name, row }, { call, args }));
+      gate.pass(() => answer(door, { name, row }, { call, args }), call.client);
     return [name, answerOne] as const;
   });
   // Every name has its own row's function, which the compiler cannot see through the list.
