@@ -76,6 +76,7 @@ export const benchCases: readonly BenchCase[] = [
   nfs('NFS GETATTR', ['getattr', '--depth', '16']),
   nfs('NFS LOOKUP', ['lookup', '--depth', '16']),
   nfs('NFS READ 4 KiB', ['read', '--depth', '16']),
+  nfs('NFS READ 4 KiB in order', ['read', '--depth', '16', '--sequential']),
   nfs('NFS WRITE 4 KiB stable', ['write', '--depth', '16']),
   nfs('NFS READ 1 MiB', [
     'read',

@@ -12,7 +12,7 @@ export interface Server {
   readonly pid: number;
   readonly s3: string;
   /** HOST and PORT of NFS; absent for the roofline. */
-  readonly nfs?: { readonly host: string; readonly port: string };
+  readonly nfs?: { readonly host: string; readonly port: string; readonly mountPort?: string };
   stop(): Promise<void>;
 }
 
@@ -42,14 +42,14 @@ async function within<T>(ms: number, reason: string, work: Promise<T>): Promise<
   }
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   await within(stopMsMax, 'it did not stop', ended).catch(() => child.kill('SIGKILL'));
 }
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -112,7 +112,7 @@ export async function startRoofline(drivers: string, directory: string): Promise
 }
 
 /** Resolves when something accepts connections. */
-async function answering(port: number): Promise<void> {
+export async function answering(port: number): Promise<void> {
   const attempt = (): Promise<boolean> =>
     new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));

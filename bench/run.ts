@@ -3,15 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { startGanesha } from './ganesha.ts';
 import { benchCases, type BenchCase } from './cases.ts';
 import { kernelBenches, renderKernels, type KernelOptions } from './kernels.ts';
 import { runDriver, startGateway, startRoofline, type DriverResult, type Server } from './programs.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
-const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--seconds N] [--repeat N] [--json]
+const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--ganesha PROGRAM] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
-least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --json prints rows as JSON.
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --ganesha runs the
+NFS cases against NFS-Ganesha in turn as well and takes it as their base. --json prints rows as JSON.
 
        npm run bench -- --only erasure|reduction [--isal PREFIX] [--seconds N] [--json]
 
@@ -23,6 +25,7 @@ interface Options {
   readonly seconds: number;
   readonly repeat: number;
   readonly isJson: boolean;
+  readonly ganesha: string | undefined;
 }
 
 const repeatMax = 20;
@@ -34,6 +37,7 @@ function readOptions(): Options | undefined {
   const { values } = parseArgs({
     options: {
       drivers: text,
+      ganesha: text,
       only: { ...text, default: '' },
       seconds: { ...text, default: '3' },
       repeat: { ...text, default: '1' },
@@ -52,7 +56,7 @@ function readOptions(): Options | undefined {
   const cases = benchCases.filter(
     ({ name, isLong = false }) => name.toLowerCase().includes(only.toLowerCase()) && (values.long || !isLong),
   );
-  return { drivers, cases, seconds, repeat, isJson: values.json };
+  return { drivers, cases, seconds, repeat, isJson: values.json, ganesha: values.ganesha };
 }
 
 function argumentsOf(
@@ -63,8 +67,8 @@ function argumentsOf(
   const time = isCounted ? [] : [driver === 's3load' ? '-d' : '--duration', String(seconds)];
   const common = [...args, ...time, '--pid', String(server.pid), '--quiet'];
   if (driver === 's3load') return [...common, '--endpoint', server.s3, '--bucket', bucket];
-  const { host = '', port = '' } = server.nfs ?? {};
-  const place = ['--server', host, '--port', port, '--export', `/${bucket}`];
+  const { host = '', port = '', mountPort = port } = server.nfs ?? {};
+  const place = ['--server', host, '--port', port, '--mount-port', mountPort, '--export', `/${bucket}`];
   return [...common, ...place, '--dir', 'bench-nfs'];
 }
 
@@ -75,7 +79,7 @@ const best = (results: readonly DriverResult[]): DriverResult | undefined =>
 async function measure(
   options: Options,
   bench: BenchCase,
-  servers: { gateway: Server; roofline: Server },
+  { gateway, base }: { gateway: Server; base: Server | undefined },
 ): Promise<BenchRow> {
   const program = path.join(options.drivers, bench.driver);
   const of = (server: Server): Promise<DriverResult> =>
@@ -84,8 +88,8 @@ async function measure(
   const baselines: DriverResult[] = [];
   try {
     for (let round = 0; round < options.repeat; round++) {
-      if (bench.hasBaseline) baselines.push(await of(servers.roofline));
-      results.push(await of(servers.gateway));
+      if (base !== undefined) baselines.push(await of(base));
+      results.push(await of(gateway));
     }
   } catch (cause) {
     return { name: bench.name, failure: (cause as Error).message };
@@ -131,6 +135,9 @@ async function main(): Promise<number> {
     running.push(gateway);
     const roofline = await startRoofline(options.drivers, directory);
     running.push(roofline);
+    const ganesha =
+      options.ganesha === undefined ? undefined : await startGanesha(options.ganesha, directory);
+    if (ganesha !== undefined) running.push(ganesha);
     await runDriver(path.join(options.drivers, 's3load'), [
       'mkbucket',
       '--endpoint',
@@ -142,7 +149,8 @@ async function main(): Promise<number> {
     const rows: BenchRow[] = [];
     for (const bench of options.cases) {
       if (!options.isJson) console.error(`… ${bench.name}`);
-      const row = await measure(options, bench, { gateway, roofline });
+      const base = bench.driver === 'nfsload' ? ganesha : bench.hasBaseline ? roofline : undefined;
+      const row = await measure(options, bench, { gateway, base });
       const other = rows.find(({ name }) => name === bench.comparedWith)?.result;
       rows.push(other === undefined ? row : { ...row, baseline: other });
     }

@@ -36,11 +36,23 @@ function cells({ name, result, baseline, failure }: BenchRow): readonly string[]
     baseline === undefined
       ? '–'
       : `${number(result.ops_per_s / baseline.ops_per_s, 2)} (${number(baseline.ops_per_s)})`,
+    baseline === undefined ? '–' : number(baseline.server.cpu_s_per_1k_ops, 3),
     result.errors === 0 ? '' : `${result.errors} errors`,
   ];
 }
 
-const head = ['case', 'ops/s', 'MB/s', 'CPU ms/op', 'p50 ms', 'p99 ms', 'others_share', 'of base', ''];
+const head = [
+  'case',
+  'ops/s',
+  'MB/s',
+  'CPU ms/op',
+  'p50 ms',
+  'p99 ms',
+  'others_share',
+  'of base',
+  'its CPU',
+  '',
+];
 
 /** The table for people. CPU seconds of 1,000 operations are CPU milliseconds of one. */
 export function renderRows(rows: readonly BenchRow[]): readonly string[] {

@@ -39,14 +39,31 @@ export const EXTENTS_TRUNCATED_MAX = 4_096;
 export const EXTENTS_PER_COMMIT_MAX = 512;
 /** Neighbours of a small write are rewritten with it as long as the blob stays below this: keeps extents few. */
 export const GATHER_BYTES_MAX = 64 << 10;
+/** So many extents within one blob's length of a file are made one when nobody has written there for this long. */
+export const EXTENTS_MERGED_MIN = 16;
+export const MERGE_QUIET_MS = 5_000;
+/** Of a file that one step looks at and may rewrite; and files that wait for it: others wait until they are written to again. */
+export const MERGE_SCAN_BYTES_MAX = 4 << 20;
+export const MERGE_FILES_MAX = 4_096;
 /** Writes smaller than this are copied, so that they do not keep the network buffer they came in. */
 export const COPY_BYTES_MAX = 64 << 10;
 /** Unwritten NFS data of one file that starts a write-out in the background; at twice as much its writers wait. */
 export const DIRTY_FILE_BYTES_MAX = 8 << 20;
-/** Unwritten NFS data of all files; writers wait above it. */
+/** Unwritten NFS data of all files; writers wait above it. Stable writes, which hold it for a moment, at twice as much. */
 export const DIRTY_BYTES_MAX = 64 << 20;
+/** The same of files that one client has begun to write to: what one floods leaves room for the others. */
+export const DIRTY_CLIENT_BYTES_MAX = 40 << 20;
+/** Files with unwritten data; and an estimate of what a run of such bytes takes beside them. */
+export const DIRTY_FILES_MAX = 16_384;
+export const DIRTY_RANGE_OVERHEAD_BYTES = 256;
 /** Dirty data older than this is written out by the background step. */
 export const DIRTY_MS_MAX = 2_000;
+/** How far ahead of a reader that goes from front to back content is brought into memory: it doubles up to the maximum. */
+export const READ_AHEAD_BYTES_MIN = 256 << 10;
+export const READ_AHEAD_BYTES_MAX = 2 << 20;
+/** The same of all readers, while it is on its way; and files whose readers are followed. */
+export const READ_AHEAD_TOTAL_BYTES_MAX = 16 << 20;
+export const READ_AHEAD_FILES_MAX = 1_024;
 /** Blobs of one draft that are being written to the device at a time. */
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */
@@ -110,18 +127,15 @@ export const DEVICE_READ_BYTES_MAX = BLOB_BYTES_MAX;
 /** Reads, writes and flushes of the device under way: four blobs of the greatest size in single blocks. */
 export const DEVICE_REQUESTS_MAX = 65_536;
 /** Content in memory, in plain text, that reads over NFS share. */
-export const CONTENT_CACHE_BYTES_MAX = 96 << 20;
-/** What a frame there takes beside its bytes; an estimate. */
+export const CONTENT_CACHE_BYTES_MAX = 112 << 20;
+/** Of its frames of 64 KiB: an estimate of what one takes beside its bytes; how many a read of the device brings; … */
 export const CACHED_FRAME_OVERHEAD_BYTES = 512;
-/** Frames of 64 KiB that one read of the hot device brings there. */
 export const FRAMES_PER_LOAD_MAX = 16;
-/** Passes of the clock that a frame survives there without being read again. */
+/** … how many rounds one survives without being read again; how many that have gone are remembered by name. */
 export const FRAME_REUSES_MAX = 3;
-/** Frames that were there and are remembered by name: as many as there can be. */
-export const GHOST_FRAMES_MAX = 1_536;
-/** Memory of frames that nobody uses, kept for the next ones. */
+export const GHOST_FRAMES_MAX = 1_792;
+/** Memory that nobody uses and that is kept for the next: of frames, and for sealed bytes on their way. */
 export const SLABS_IDLE_MAX = 128;
-/** Memory for sealed bytes on their way, kept for the next ones. */
 export const ROOMS_BYTES_MAX = 24 << 20;
 /** Batches of garbage that a blob that finds no space waits for, or steps of growth: millions of rows. */
 export const SPACE_ATTEMPTS_MAX = 65_536;

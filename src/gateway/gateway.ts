@@ -18,6 +18,7 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
+import { observeMemory } from './namespace-metrics.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
 import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
@@ -73,6 +74,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('locks', () => locks.locks.step());
     scheduler.observe(metrics);
     observeHot(metrics, blobs);
+    observeMemory(metrics, namespace);
     observeQuotas(metrics, namespace.quotas);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.

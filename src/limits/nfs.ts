@@ -6,8 +6,9 @@ export const NFS_TRANSFER_BYTES_MAX = 1 << 20;
 export const NFS_READDIR_BYTES_PREFERRED = 256 << 10;
 /** Entries looked up for one READDIR or READDIRPLUS, however much room the client gives. */
 export const NFS_READDIR_ENTRIES_MAX = 2_048;
-/** Calls of all clients that run at a time; others wait. */
+/** Calls of all clients that run at a time; others wait. WRITE, which alone may wait for room, has a number of its own. */
 export const NFS_CALLS_MAX = 512;
+export const NFS_WRITES_MAX = 256;
 /** Ports up to here only root can use (RFC 6335 §6: system ports). */
 export const NFS_PRIVILEGED_PORT_MAX = 1_023;
 /** Names of hosts in export rules, and addresses of clients, whose look-ups are kept. */

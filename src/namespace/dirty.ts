@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DIRTY_RANGE_OVERHEAD_BYTES } from '../limits.ts';
 
 /** Bytes of a file that are written but have no blob yet. The bytes are never changed in place. */
 export interface DirtyRange {
@@ -29,6 +30,11 @@ export class DirtyRanges {
   /** Sum of the lengths. */
   bytes(): number {
     return this.#bytes;
+  }
+
+  /** What they take of the memory: many short ones are more than their bytes. */
+  weight(): number {
+    return this.#bytes + this.#ranges.length * DIRTY_RANGE_OVERHEAD_BYTES;
   }
 
   all(): readonly DirtyRange[] {

@@ -1,11 +1,24 @@
 import type { Time } from '../environment.ts';
 import type { Attributes, Caller, Change, Ino, PosixName } from './namespace.ts';
 
-export interface DirectoryEntry {
+/** A name in a directory and what it leads to. */
+export interface NamedEntry {
   readonly name: PosixName;
   /** Pass it as `after` to go on behind this entry; stays good when the entry is gone. Always > 2. */
   readonly cookie: number;
+  readonly ino: Ino;
+}
+
+export interface DirectoryEntry extends NamedEntry {
   readonly attributes: Attributes;
+}
+
+/** A part of a directory. */
+export interface Listing<Entry extends NamedEntry> {
+  readonly entries: readonly Entry[];
+  /** Nothing follows the last entry. */
+  readonly eof: boolean;
+  readonly directory: Attributes;
 }
 
 /** `undefined` members stay as they are. 'now' is the server's clock. */
@@ -67,7 +80,7 @@ export interface FileTree {
     length: number;
     eof: boolean;
     attributes: Attributes;
-    letGo(): void;
+    letGo: () => void;
   }>;
   /** Visible to both doors when it resolves; with `stable` also durable. May keep `data`: the caller must not change it. */
   write(
@@ -95,12 +108,18 @@ export interface FileTree {
     places: { readonly from: Place; readonly to: Place },
   ): Promise<{ from: Change; to: Change }>;
   link(caller: Caller, ino: Ino, place: Place): Promise<{ directory: Change; attributes: Attributes }>;
-  /** Without `.` and `..`. `after` 0 is the start. `eof` when nothing follows the last entry. */
+  /** Without `.` and `..`. `after` 0 is the start. */
   entries(
     caller: Caller,
     directory: Ino,
     page: { readonly after: number; readonly entriesMax: number },
-  ): Promise<{ entries: readonly DirectoryEntry[]; eof: boolean; directory: Attributes }>;
+  ): Promise<Listing<DirectoryEntry>>;
+  /** The same without a look at what the names lead to. */
+  names(
+    caller: Caller,
+    directory: Ino,
+    page: { readonly after: number; readonly entriesMax: number },
+  ): Promise<Listing<NamedEntry>>;
   /** Of the file system that the inode is in: the quota of its bucket is its size. */
   statistics(ino: Ino): Promise<Statistics>;
   /** By name, as xattr(7) names them. They survive an edit of the content; S3 user metadata lives beside them. */

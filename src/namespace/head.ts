@@ -60,7 +60,7 @@ export async function deleteMarker({ kv }: Parts, at: VersionAt): Promise<Delete
 
 /** What NFS has written to the object belongs to the version that is about to become an old one. */
 export async function writeOutCurrent(parts: Parts, at: ObjectAt): Promise<void> {
-  if (parts.files.bytes() === 0) return;
+  if (parts.files.weight === 0) return;
   const resolved = await resolve(parts.kv, at.bucket, at.key);
   if (resolved === undefined || parts.files.get(resolved.dentry.ino) === undefined) return;
   const { versioning } = await rulesOf(parts.kv, at.bucket);

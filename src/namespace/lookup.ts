@@ -14,7 +14,7 @@ import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
 import { directoryKey, isDirectoryEntry, nameOfEntry, orderKey, orderRange, ordinalOfKey } from './keys.ts';
 import type { Attributes, Caller, Ino, Name, PosixName } from './namespace.ts';
-import type { DirectoryEntry, Place } from './file-tree.ts';
+import type { DirectoryEntry, Listing, NamedEntry, Place } from './file-tree.ts';
 import { parentOf } from './names.ts';
 import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
@@ -84,33 +84,50 @@ export async function readlink(
   return { target: inode.target, attributes: attributesOf(inode) };
 }
 
-export interface Entries {
-  readonly entries: readonly DirectoryEntry[];
-  readonly eof: boolean;
-  readonly directory: Attributes;
+interface Page {
+  readonly after: number;
+  readonly entriesMax: number;
 }
 
-/** See FileTree.entries. In the order in which the names were made: an ordinal is a cookie that never goes stale. */
-export async function entries(
+/** See FileTree.entries. */
+export const entries = (
   parts: Parts,
   caller: Caller,
   ino: Ino,
-  { after, entriesMax }: { after: number; entriesMax: number },
-): Promise<Entries> {
+  page: Page,
+): Promise<Listing<DirectoryEntry>> => list(parts, { caller, ino, page }, withAttributes);
+
+/** See FileTree.names. */
+export const names = (parts: Parts, caller: Caller, ino: Ino, page: Page): Promise<Listing<NamedEntry>> =>
+  list(parts, { caller, ino, page }, withoutAttributes);
+
+/** In the order in which the names were made: an ordinal is a cookie that never goes stale. */
+async function list<Entry extends NamedEntry>(
+  parts: Parts,
+  { caller, ino, page: { after, entriesMax } }: { caller: Caller; ino: Ino; page: Page },
+  looked: (parts: Parts, parent: Ino, page: readonly Ordered[]) => Promise<readonly Looked<Entry>[]>,
+): Promise<Listing<Entry>> {
   requireBits(caller, await loadDirectory(parts.kv, ino), READ);
   const whole = await attributes(parts, ino);
   const hasClashes = await mayClash(parts, ino);
-  const found: DirectoryEntry[] = [];
+  const found: Entry[] = [];
   let at = after;
   while (found.length < entriesMax) {
     const page = await orderPage(parts, ino, at, Math.min(entriesMax - found.length, PAGE_ENTRIES_MAX));
     if (page.length === 0) return { entries: found, eof: true, directory: whole };
-    found.push(...(await named(parts, ino, page, hasClashes)));
+    for (const [{ name, isDirectory }, entry] of await looked(parts, ino, page)) {
+      const isClash =
+        hasClashes && !isDirectory && (await pairOf(parts.kv, ino, name)).directory !== undefined;
+      found.push(isClash ? { ...entry, name: posixNameOf(name, true) } : entry);
+    }
     at = page.at(-1)?.ordinal ?? at;
   }
   const [following] = await orderPage(parts, ino, at, 1);
   return { entries: found, eof: following === undefined, directory: whole };
 }
+
+/** A row of the directory, and what is told of it. */
+type Looked<Entry> = readonly [Ordered, Entry];
 
 interface Ordered {
   readonly ordinal: number;
@@ -152,24 +169,38 @@ async function mayClash({ kv }: Parts, ino: Ino): Promise<boolean> {
   return row !== undefined && decodeDirectory(row).clashes > 0;
 }
 
-async function named(
+async function withAttributes(
   parts: Parts,
   parent: Ino,
   page: readonly Ordered[],
-  hasClashes: boolean,
-): Promise<readonly DirectoryEntry[]> {
+): Promise<readonly Looked<DirectoryEntry>[]> {
   const all = await currentAttributes(
     parts,
     page.map(({ ino }) => ino),
   );
-  const found: DirectoryEntry[] = [];
-  for (const [index, { ordinal, name, isDirectory }] of page.entries()) {
+  const found: Looked<DirectoryEntry>[] = [];
+  for (const [index, ordered] of page.entries()) {
+    const { ordinal, name } = ordered;
     const attributes = all[index] ?? (await attributesAt(parts, parent, ordinal));
     // Removed since the page was read; or the marker of an explicit directory, which is the directory itself.
     if (attributes === undefined || (name.length === 0 && attributes.size === 0)) continue;
-    const isClash =
-      hasClashes && !isDirectory && (await pairOf(parts.kv, parent, name)).directory !== undefined;
-    found.push({ name: posixNameOf(name, isClash), cookie: ordinal, attributes });
+    const entry = { name: posixNameOf(name, false), cookie: ordinal, ino: attributes.ino, attributes };
+    found.push([ordered, entry]);
+  }
+  return found;
+}
+
+/** Only the empty name is looked at: of a marker its size tells what it is. */
+async function withoutAttributes(
+  parts: Parts,
+  parent: Ino,
+  page: readonly Ordered[],
+): Promise<readonly Looked<NamedEntry>[]> {
+  const found: Looked<NamedEntry>[] = [];
+  for (const ordered of page) {
+    const { ino, ordinal, name } = ordered;
+    if (name.length > 0) found.push([ordered, { name: posixNameOf(name, false), cookie: ordinal, ino }]);
+    else found.push(...(await withAttributes(parts, parent, [ordered])));
   }
   return found;
 }

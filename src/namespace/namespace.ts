@@ -17,6 +17,7 @@ import type {
   VersionsOptions,
 } from './version.ts';
 import type { FileTree } from './file-tree.ts';
+import type { DirtyMemory } from './open-files.ts';
 import type { Quotas } from './quota/quota.ts';
 import type { Completion, PartSummary, UploadAt, UploadSummary } from './upload.ts';
 
@@ -393,12 +394,22 @@ export interface ObjectStore {
   abortUpload(at: UploadAt): Promise<void>;
 }
 
+/** For those who watch the gateway. */
+export interface NamespaceMemory {
+  /** Written over NFS and not durable yet. */
+  readonly dirty: DirtyMemory;
+  /** Content that was read over NFS; bytes held now, frames found and not found since the start. */
+  readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
+}
+
 /** One tree, seen through two interfaces over the same inodes. */
 export interface Namespace extends Closable {
   readonly files: FileTree;
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** What it holds in memory now. */
+  memory(): NamespaceMemory;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */
   step(): Promise<'busy' | 'idle'>;
   /** The same for keys that have rotated or shall go: looks at all content, and seals its keys anew. */

@@ -28,22 +28,36 @@ export class OpenFile {
   writeOuts = 0;
   /** Its write-outs; made at the first. */
   writing: SharedRuns | undefined;
+  /** Who began to write to it: its memory is counted for them. */
+  readonly client: string;
   /** For the growth that is not committed yet. */
   readonly reservation: Reservation;
 
   constructor(
     inode: Inode,
-    { now, reservation }: { readonly now: MonotonicMs; readonly reservation: Reservation },
+    born: { readonly client: string; readonly now: MonotonicMs; readonly reservation: Reservation },
   ) {
     this.ino = inode.ino;
     this.attributes = inode;
-    this.dirtySince = now;
-    this.reservation = reservation;
+    this.dirtySince = born.now;
+    this.client = born.client;
+    this.reservation = born.reservation;
   }
 
-  bytes(): number {
-    return this.dirty.bytes() + (this.flushing?.bytes() ?? 0);
+  /** What it holds, in bytes of memory. */
+  weight(): number {
+    return this.dirty.weight() + (this.flushing?.weight() ?? 0);
   }
+}
+
+/** What the namespace holds in memory for data that is not durable yet. */
+export interface DirtyMemory {
+  /** Bytes, with what is needed to find them. */
+  readonly bytes: number;
+  readonly files: number;
+  /** Writers that wait for room now, and how often one had to since the start. */
+  readonly waiting: number;
+  readonly waits: number;
 }
 
 /** The files with dirty data, and one lock for each inode whose content somebody changes or takes a picture of. */
@@ -51,7 +65,14 @@ export class OpenFiles {
   readonly #files = new Map<Ino, OpenFile>();
   readonly #locks = new Map<Ino, Promise<unknown>>();
   readonly #closed = new Map<Ino, Promise<unknown>>();
-  #bytes = 0;
+  readonly #byClient = new Map<string, ClientShare>();
+  readonly #waiters = new Map<string, Promise<unknown>>();
+  #weight = 0;
+  #reserved = 0;
+  readonly #reservedFor = new Map<Ino, number>();
+  #waiting = 0;
+  #waits = 0;
+  #less: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   get(ino: Ino): OpenFile | undefined {
     return this.#files.get(ino);
@@ -59,28 +80,124 @@ export class OpenFiles {
 
   add(file: OpenFile): void {
     this.#files.set(file.ino, file);
+    this.#share(file.client).files.add(file);
   }
 
   /** Forgets the file and what it held: its data is durable, or nobody can read it any more. */
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
-    this.account(-file.bytes());
+    this.account(file, -file.weight());
     file.reservation.release();
     file.dirty = new DirtyRanges();
     file.flushing = undefined;
+    this.#byClient.get(file.client)?.files.delete(file);
+    this.#tidy(file.client);
   }
 
   all(): Iterable<OpenFile> {
     return this.#files.values();
   }
 
-  /** Dirty bytes of all files. */
-  bytes(): number {
-    return this.#bytes;
+  ofClient(client: string): Iterable<OpenFile> {
+    return this.#byClient.get(client)?.files ?? [];
   }
 
-  account(bytes: number): void {
-    this.#bytes += bytes;
+  get count(): number {
+    return this.#files.size;
+  }
+
+  /** What all files hold, in bytes of memory. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** Bytes that were promised to writers who have not written yet. */
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  /** What a client's files hold, with what is promised to it. */
+  weightOf(client: string): number {
+    const share = this.#byClient.get(client);
+    return share === undefined ? 0 : share.weight + share.reserved;
+  }
+
+  memory(): DirtyMemory {
+    return { bytes: this.#weight, files: this.#files.size, waiting: this.#waiting, waits: this.#waits };
+  }
+
+  /** To be called with every change of a file's weight. */
+  account(file: OpenFile, change: number): void {
+    this.#weight += change;
+    this.#share(file.client).weight += change;
+    if (change < 0) this.#noteLess();
+  }
+
+  /** Promised to those who are about to write to a file. */
+  reservedFor(ino: Ino): number {
+    return this.#reservedFor.get(ino) ?? 0;
+  }
+
+  reserve({ ino, client, bytes }: Room): void {
+    this.#reserved += bytes;
+    this.#reservedFor.set(ino, this.reservedFor(ino) + bytes);
+    this.#share(client).reserved += bytes;
+  }
+
+  unreserve({ ino, client, bytes }: Room): void {
+    this.#reserved -= bytes;
+    const left = this.reservedFor(ino) - bytes;
+    if (left === 0) this.#reservedFor.delete(ino);
+    else this.#reservedFor.set(ino, left);
+    this.#share(client).reserved -= bytes;
+    this.#tidy(client);
+    this.#noteLess();
+  }
+
+  /** Resolves when something was given back. */
+  whenLess(): Promise<void> {
+    if (this.#less === undefined) {
+      let resolve = (): void => undefined;
+      const promise = new Promise<void>((settle) => (resolve = settle));
+      this.#less = { promise, resolve };
+    }
+    return this.#less.promise;
+  }
+
+  hasWaiters(turn: string): boolean {
+    return this.#waiters.has(turn);
+  }
+
+  /** Runs `work`, which waits for room, when all in the same queue that came before have it. */
+  async waiting(turn: string, work: () => Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    this.#waits += 1;
+    try {
+      await inTurn(this.#waiters, turn, work);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  #noteLess(): void {
+    this.#less?.resolve();
+    this.#less = undefined;
+  }
+
+  #share(client: string): ClientShare {
+    const known = this.#byClient.get(client);
+    if (known !== undefined) return known;
+    const share: ClientShare = { files: new Set(), weight: 0, reserved: 0 };
+    this.#byClient.set(client, share);
+    return share;
+  }
+
+  /** A client that holds nothing is forgotten. */
+  #tidy(client: string): void {
+    const share = this.#byClient.get(client);
+    if (share !== undefined && share.files.size === 0 && share.weight === 0 && share.reserved === 0) {
+      this.#byClient.delete(client);
+    }
   }
 
   /** Runs `work` when everyone before it on the same inode is done. */
@@ -99,14 +216,31 @@ export class OpenFiles {
   }
 }
 
-async function inTurn<T>(turns: Map<Ino, Promise<unknown>>, ino: Ino, work: () => Promise<T>): Promise<T> {
-  const before = turns.get(ino);
+/** Room for bytes that will be written. */
+export interface Room {
+  readonly ino: Ino;
+  readonly client: string;
+  readonly bytes: number;
+}
+
+interface ClientShare {
+  readonly files: Set<OpenFile>;
+  weight: number;
+  reserved: number;
+}
+
+async function inTurn<Key, T>(
+  turns: Map<Key, Promise<unknown>>,
+  key: Key,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = turns.get(key);
   const mine = before === undefined ? work() : before.then(work, work);
   const settled = mine.catch(() => undefined);
-  turns.set(ino, settled);
+  turns.set(key, settled);
   try {
     return await mine;
   } finally {
-    if (turns.get(ino) === settled) turns.delete(ino);
+    if (turns.get(key) === settled) turns.delete(key);
   }
 }

@@ -13,7 +13,7 @@ import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from '.
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
-import { access, entries, lookup, readlink } from './lookup.ts';
+import { access, entries, lookup, names, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
@@ -60,10 +60,12 @@ export async function openNamespace(opened: Omit<PartsGiven, 'trail' | 'quotas'>
     objects: objectStore(parts),
     quotas,
     audit: parts.trail,
+    memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
+      await parts.readAhead.settled();
       await quotas.step();
       await parts.trail.close();
       await parts.kv.sync();
@@ -108,6 +110,7 @@ function fileTree(parts: Parts): FileTree {
     link: (caller, ino, place) =>
       audited(parts, byHandle('LINK', caller, ino), link(parts, caller, ino, place)),
     entries: (caller, directory, page) => entries(parts, caller, directory, page),
+    names: (caller, directory, page) => names(parts, caller, directory, page),
     extendedAttributes: (caller, ino) => extendedAttributes(parts, caller, ino),
     setExtendedAttribute: (caller, ino, attribute) => setExtendedAttribute(parts, caller, ino, attribute),
     statistics: (ino) => statistics(parts, ino),

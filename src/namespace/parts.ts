@@ -9,6 +9,8 @@ import { ContentCache } from '../tiering/content-cache.ts';
 import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
 import { OpenFiles } from './open-files.ts';
+import { ShortExtents } from './merge-extents.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { OpenQuotas } from './quota/open-quotas.ts';
 
 /** What every operation of the namespace works with. */
@@ -29,17 +31,24 @@ export interface Parts {
   readonly trail: Trail;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;
+  readonly readAhead: ReadAhead;
+  readonly shortExtents: ShortExtents;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
 }
 
 /** What a namespace stands on; the rest is memory of its own. */
-export type PartsGiven = Omit<Parts, 'rooms' | 'files' | 'cache' | 'contentPins'>;
+export type PartsGiven = Omit<
+  Parts,
+  'rooms' | 'files' | 'cache' | 'readAhead' | 'shortExtents' | 'contentPins'
+>;
 
 export const partsOf = (given: PartsGiven): Parts => ({
   ...given,
   rooms: new Rooms(),
   files: new OpenFiles(),
   cache: new ContentCache(),
+  readAhead: new ReadAhead(),
+  shortExtents: new ShortExtents(),
   contentPins: new Map(),
 });

@@ -1,9 +1,9 @@
 import { allOrNone } from '../tiering/all-or-none.ts';
 import type { Lent } from '../tiering/content-cache.ts';
 import { attributesOf, loadInode, withDirty } from './attributes.ts';
-import { holeBytes, plan, type Piece } from './content.ts';
+import { extentsOfRange, holeBytes, plan, type Piece } from './content.ts';
 import { framesOf } from './content-key.ts';
-import { extentsWithin } from './extents.ts';
+import { extentsWithin, type Range } from './extents.ts';
 import type { Attributes, Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { READ, requireContentAccess } from './permissions.ts';
@@ -29,6 +29,7 @@ export async function read(
     requireFile(inode);
     requireContentAccess(caller, inode, READ);
     const end = Math.min(inode.size, offset + length);
+    bringAhead(parts, inode, { start: offset, end });
     const lent = await lend(parts, inode, pieces);
     return {
       ...lent,
@@ -58,6 +59,26 @@ async function lend(parts: Parts, inode: Inode, pieces: readonly Piece[]): Promi
   };
 }
 
+/** Begins to bring what a reader that goes from front to back will ask for next. */
+function bringAhead(parts: Parts, { ino, size }: Inode, read: Range): void {
+  if (read.start >= read.end) return;
+  const range = parts.readAhead.wanted(ino, read, size);
+  if (range !== undefined) parts.readAhead.run(range, () => bring(parts, ino, range));
+}
+
+async function bring(parts: Parts, ino: Ino, range: Range): Promise<void> {
+  const guard = parts.blobs.guard();
+  try {
+    const { stored, extents } = await storedContent(parts, ino, range);
+    const source = framesOf(parts, stored.encryption);
+    for (const piece of extentsOfRange(extents, range)) {
+      await parts.cache.load(source, piece.blob, { offset: piece.blobOffset, length: piece.length });
+    }
+  } finally {
+    guard.release();
+  }
+}
+
 const own = (parts: readonly Uint8Array[]): Lent => ({ parts, letGo: () => undefined });
 
 async function currentPieces(
@@ -69,7 +90,7 @@ async function currentPieces(
     // A write-out that ends during the look at the rows has taken its data from the dirty layers: look again.
     const file = parts.files.get(ino);
     const writeOuts = file?.writeOuts;
-    const { stored, extents } = await storedContent(parts, ino, { offset, length });
+    const { stored, extents } = await storedContent(parts, ino, { start: offset, end: offset + length });
     const now = parts.files.get(ino);
     if (now !== file || now?.writeOuts !== writeOuts) continue;
     const inode = withDirty(stored, now?.attributes);
@@ -82,9 +103,8 @@ async function currentPieces(
 async function storedContent(
   { kv }: Parts,
   ino: Ino,
-  { offset, length }: { offset: number; length: number },
+  range: Range,
 ): Promise<{ stored: Inode; extents: readonly Extent[] }> {
-  const range = { start: offset, end: offset + length };
   const stored = await loadInode(kv, ino);
   if (stored.extents !== undefined) return { stored, extents: await extentsWithin(kv, stored, range) };
   return kv.transact('buffered', async (tx) => {

@@ -63,9 +63,10 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
         }),
       );
       // Unless the file was removed in the same breath, and forgotten with these ranges.
-      if (file.flushing === ranges) files.account(-ranges.bytes());
+      if (file.flushing === ranges) files.account(file, -ranges.weight());
       file.flushing = undefined;
       file.writeOuts += 1;
+      noteRanges(parts, file.ino, staged);
       if (file.dirty.bytes() === 0 && file.attributes === attributes) files.forget(file);
     });
   } catch (fault) {
@@ -77,12 +78,18 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
   }
 }
 
+function noteRanges({ shortExtents, environment }: Parts, ino: Ino, written: readonly Range[]): void {
+  const [first, last] = [written[0], written.at(-1)];
+  if (first === undefined || last === undefined) return;
+  shortExtents.note(ino, { start: first.start, end: last.end }, environment.clock.monotonic());
+}
+
 /** Puts what could not be written below what was written since; pictures taken meanwhile keep the old ranges. */
 function takeBack({ files }: Parts, file: OpenFile, taken: DirtyRanges): void {
   if (files.get(file.ino) !== file) return;
   const whole = taken.copy();
   for (const { offset, bytes } of file.dirty.all()) whole.write(offset, bytes);
-  files.account(whole.bytes() - file.bytes());
+  files.account(file, whole.weight() - file.weight());
   file.dirty = whole;
   file.flushing = undefined;
 }

@@ -1,5 +1,11 @@
 import { Fault } from '../fault.ts';
-import { COPY_BYTES_MAX, DIRTY_BYTES_MAX, DIRTY_FILE_BYTES_MAX, FILE_BYTES_MAX } from '../limits.ts';
+import {
+  COPY_BYTES_MAX,
+  DIRTY_FILE_BYTES_MAX,
+  DIRTY_RANGE_OVERHEAD_BYTES,
+  FILE_BYTES_MAX,
+} from '../limits.ts';
+import { withRoom } from './dirty-room.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
@@ -28,11 +34,13 @@ export interface WriteRequest {
 export async function write(parts: Parts, caller: Caller, ino: Ino, request: WriteRequest): Promise<Change> {
   const { offset, data, stable } = request;
   if (offset + data.length > FILE_BYTES_MAX) throw new Fault('too-large', 'inode', `offset ${offset}`);
-  await makeRoom(parts);
-  await parts.files.admission(ino);
-  const change = await inOpenVersion(parts, ino, () =>
-    parts.files.exclusive(ino, () => keep(parts, caller, ino, request)),
-  );
+  const wish = { ino, client: clientOf(caller), bytes: data.length + DIRTY_RANGE_OVERHEAD_BYTES, stable };
+  const change = await withRoom(parts, wish, async () => {
+    await parts.files.admission(ino);
+    return inOpenVersion(parts, ino, () =>
+      parts.files.exclusive(ino, () => keep(parts, caller, ino, request)),
+    );
+  });
   const file = parts.files.get(ino);
   const dirtyBytes = file?.dirty.bytes() ?? 0;
   if (stable || dirtyBytes >= 2 * DIRTY_FILE_BYTES_MAX) await writeOut(parts, ino);
@@ -42,6 +50,8 @@ export async function write(parts: Parts, caller: Caller, ino: Ino, request: Wri
   }
   return change;
 }
+
+const clientOf = ({ client }: Caller): string => client?.address ?? '';
 
 /** `undefined`: a version of its own must be begun first. */
 async function keep(
@@ -61,12 +71,12 @@ async function keep(
   const before = withDirty(inode, known?.attributes);
   if (data.length === 0) return { before: attributesOf(before), after: attributesOf(before) };
   const size = Math.max(before.size, offset + data.length);
-  const file = known ?? openFile(parts, inode);
+  const file = known ?? openFile(parts, caller, inode);
   file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
-  const dirtyBefore = file.dirty.bytes();
+  const dirtyBefore = file.dirty.weight();
   file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
-  files.account(file.dirty.bytes() - dirtyBefore);
+  files.account(file, file.dirty.weight() - dirtyBefore);
   if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
   file.attributes = {
@@ -78,8 +88,9 @@ async function keep(
   return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
 }
 
-const openFile = ({ environment, quotas }: Parts, inode: Inode): OpenFile =>
+const openFile = ({ environment, quotas }: Parts, caller: Caller, inode: Inode): OpenFile =>
   new OpenFile(inode, {
+    client: clientOf(caller),
     now: environment.clock.monotonic(),
     reservation: new Reservation(quotas.ledger, inode),
   });
@@ -97,18 +108,6 @@ async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promis
     tx.put(inodeKey(inode.ino), encodeInode(bare));
     return bare;
   });
-}
-
-/** Waits while too much is written and not written out; a full store shows here as the writer's fault. */
-async function makeRoom(parts: Parts): Promise<void> {
-  while (parts.files.bytes() >= DIRTY_BYTES_MAX) {
-    let largest: OpenFile | undefined;
-    for (const file of parts.files.all()) if (file.bytes() > (largest?.bytes() ?? 0)) largest = file;
-    if (largest === undefined) return;
-    await writeOut(parts, largest.ino).catch((fault: unknown) => {
-      if (!(fault instanceof Fault && fault.code === 'stale-handle')) throw fault;
-    });
-  }
 }
 
 /** See FileTree.commit. */

@@ -13,7 +13,7 @@ export interface Lent {
   /** In order; views of memory that others read as well: never modify them. */
   readonly parts: readonly Uint8Array[];
   /** To be called once, when nobody looks at the parts any more. Who never does only costs the collector some work. */
-  letGo(): void;
+  readonly letGo: () => void;
 }
 
 /** Some bytes of a blob. */

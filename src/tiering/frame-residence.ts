@@ -16,8 +16,8 @@ export interface CachedFrame extends Queued {
   reuses: number;
 }
 
-/** Share of the memory that frames share which nobody has read twice. */
-const PROBATION_SHARE = 0.1;
+/** Share of the memory for frames that nobody has read twice: what is brought ahead of readers must find room in it. */
+const PROBATION_SHARE = 0.25;
 
 /**
  * Which frames stay in memory: S3-FIFO (Yang et al., SOSP 2023). What is new stays shortly and is kept when it is read

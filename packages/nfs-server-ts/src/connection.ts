@@ -1,5 +1,5 @@
 import type { BytePool, Share } from './byte-pool.ts';
-import type { Dispatcher } from './dispatch.ts';
+import type { Dispatcher, Outgoing } from './dispatch.ts';
 import type { Clock, Log } from './environment.ts';
 import type { ServerLimits } from './limits.ts';
 import { Patience } from './patience.ts';
@@ -217,9 +217,9 @@ export class Connection implements TransportEvents {
       if (this.#state === 'closed') this.#giveBack();
     };
     this.#parts.dispatcher.answer(message, this.#transport.peer, makeRoom).then(
-      (parts) => {
+      (outgoing) => {
         answered();
-        this.#reply(parts);
+        this.#reply(outgoing);
       },
       (failure: unknown) => {
         answered();
@@ -239,10 +239,10 @@ export class Connection implements TransportEvents {
     else this.#transport.startTls(startTlsReply(xid));
   }
 
-  #reply(parts: readonly Uint8Array[]): void {
-    if (this.#state === 'closed') return;
+  #reply({ parts, whenSent }: Outgoing): void {
+    if (this.#state === 'closed') return whenSent?.();
     if (this.#transport.bytesQueued === 0) this.#patience.progress(this.#parts.clock.monotonic());
-    this.#transport.send(parts);
+    this.#transport.send(parts, whenSent);
     this.#account();
     this.#giveRoom();
     if (this.#isPaused) this.#pump();

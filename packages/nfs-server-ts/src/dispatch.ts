@@ -12,6 +12,8 @@ export interface Outcome {
   readonly status: string;
   /** Whether a retransmission must get this same reply. False where nothing was done and a later try may succeed. */
   readonly isFinal: boolean;
+  /** To be called when nobody looks any more at the byte strings that were encoded. */
+  readonly whenSent?: (() => void) | undefined;
   encode(writer: XdrWriter): void;
 }
 
@@ -63,6 +65,9 @@ export interface DispatcherParts {
   readonly limits: ServerLimits;
 }
 
+/** The record of a reply. */
+export type Outgoing = Pick<Answer, 'parts' | 'whenSent'>;
+
 /** Answers calls: finds the procedure, decodes, runs it (once), encodes. Knows nothing of connections. */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
@@ -79,12 +84,12 @@ export class Dispatcher {
   }
 
   /** The whole record to send back. Faults: XdrError when the message is no call, so nothing can be answered. */
-  async answer(message: XdrReader, peer: Peer, makeRoom: MakeRoom): Promise<readonly Uint8Array[]> {
+  async answer(message: XdrReader, peer: Peer, makeRoom: MakeRoom): Promise<Outgoing> {
     const started = this.#parts.clock.monotonic();
     const call = readCall(message, peer);
-    if ('refusal' in call) return writeRefusal(this.#writer, call.xid, call.refusal);
+    if ('refusal' in call) return { parts: writeRefusal(this.#writer, call.xid, call.refusal) };
     const found = this.#find(call);
-    if ('parts' in found) return found.parts;
+    if ('parts' in found) return found;
     const { program, procedure } = found;
     const requestBytes = message.length;
     const report = (status: string, parts: readonly Uint8Array[]): void => {
@@ -101,9 +106,9 @@ export class Dispatcher {
       });
     };
     if (procedure.isIdempotent) {
-      const { parts, status } = await this.#run(call, procedure, { args: message, makeRoom });
-      report(status, parts);
-      return parts;
+      const answer = await this.#run(call, procedure, { args: message, makeRoom });
+      report(answer.status, answer.parts);
+      return answer;
     }
     let status = 'replayed';
     const { parts } = await this.#replays.once(replayKey(call, message), async () => {
@@ -112,7 +117,7 @@ export class Dispatcher {
       return answer;
     });
     report(status, parts);
-    return parts;
+    return { parts };
   }
 
   #find(call: Call): { program: RpcProgram; procedure: RpcProcedure } | { parts: Uint8Array[] } {
@@ -158,7 +163,8 @@ export class Dispatcher {
       const outcome = await prepared.run(call.context);
       beginAccepted(this.#writer, call.xid, 'SUCCESS');
       outcome.encode(this.#writer);
-      return { parts: endRecord(this.#writer), isReplayable: outcome.isFinal, status: outcome.status };
+      const { status, isFinal, whenSent } = outcome;
+      return { parts: endRecord(this.#writer), isReplayable: isFinal, status, whenSent };
     } catch (failure) {
       if (failure instanceof AuthRefused) return this.#refused(call.xid, failure.stat);
       const { name } = procedure;

@@ -56,6 +56,7 @@ function outcomeOf(row: AnyRow, reply: Reply<unknown, unknown>): Outcome {
   return {
     status: reply.status,
     isFinal: reply.status !== 'NFS3ERR_JUKEBOX',
+    whenSent: reply.status === 'NFS3_OK' ? reply.whenSent : undefined,
     encode(writer) {
       writer.u32(nfsstat3[reply.status]);
       if (reply.status === 'NFS3_OK') row.resok.write(writer, reply.ok);

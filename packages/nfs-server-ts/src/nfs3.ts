@@ -405,13 +405,22 @@ export type OkOf<Name extends ProcedureName> = Decoded<(typeof procedures)[Name]
 export type FailOf<Name extends ProcedureName> = Decoded<(typeof procedures)[Name]['resfail']>;
 
 export type Reply<Ok, Fail> =
-  { readonly status: 'NFS3_OK'; readonly ok: Ok } | { readonly status: Nfsstat3Failure; readonly fail: Fail };
+  | {
+      readonly status: 'NFS3_OK';
+      readonly ok: Ok;
+      /**
+       * Of an idempotent procedure: called when its byte strings are sent, so that their memory may be used again. Never
+       * called where the connection breaks first.
+       */
+      readonly whenSent?: (() => void) | undefined;
+    }
+  | { readonly status: Nfsstat3Failure; readonly fail: Fail };
 export type ReplyOf<Name extends ProcedureName> = Reply<OkOf<Name>, FailOf<Name>>;
 
 /**
  * What a program must supply to be served over NFSv3: one function per procedure, typed from the table.
  * A function that rejects makes the call end in SYSTEM_ERR and is logged: expected failures are statuses. Byte strings in `args`
- * are views of what was received and stay unchanged; byte strings in a reply must stay unchanged after it was given.
+ * are views of what was received and stay unchanged; byte strings in a reply must stay unchanged until it was sent.
  */
 export type Nfs3Program = {
   readonly [Name in BackendProcedureName]: (call: CallContext, args: ArgsOf<Name>) => Promise<ReplyOf<Name>>;

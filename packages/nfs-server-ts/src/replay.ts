@@ -6,6 +6,8 @@ import type { XdrReader } from './xdr.ts';
 export interface Answer {
   readonly parts: readonly Uint8Array[];
   readonly isReplayable: boolean;
+  /** To be called when nobody looks at the parts any more. */
+  readonly whenSent?: (() => void) | undefined;
 }
 
 /** Enough to tell two calls of one xid apart without reading a whole WRITE. */

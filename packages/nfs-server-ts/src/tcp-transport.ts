@@ -51,6 +51,12 @@ class TcpTransport implements Transport {
   /** Whether the kernel has not taken what it was given before. */
   #isBehind = false;
   #isEnding = false;
+  /** Bytes sent and bytes that the kernel has taken, since the connection began. */
+  #bytesSent = 0;
+  #bytesTaken = 0;
+  /** Who wants to know that its message is gone, and up to which byte that reaches; in order. */
+  #senders: { readonly end: number; readonly whenSent: () => void }[] = [];
+
   constructor(socket: Socket, options: SocketOptions) {
     this.#socket = socket;
     this.#options = options;
@@ -104,11 +110,12 @@ class TcpTransport implements Transport {
     return this.#partsBytes + this.#bytesWriting;
   }
 
-  send(parts: readonly Uint8Array[]): void {
+  send(parts: readonly Uint8Array[], whenSent?: () => void): void {
     this.#flushSoon();
     for (const given of parts) {
       const part = this.#isBehind ? unshared(given) : given;
       this.#partsBytes += part.length;
+      this.#bytesSent += part.length;
       const last = this.#parts.at(-1);
       // Messages written one behind the other into one slab go out as one piece.
       if (
@@ -123,6 +130,7 @@ class TcpTransport implements Transport {
         );
       } else this.#parts.push(part);
     }
+    if (whenSent !== undefined) this.#senders.push({ end: this.#bytesSent, whenSent });
   }
 
   pause(): void {
@@ -160,7 +168,11 @@ class TcpTransport implements Transport {
     this.#bytesWriting += bytes;
     this.#socket.cork();
     for (const part of parts.slice(0, -1)) this.#socket.write(part);
-    this.#socket.write(parts.at(-1)!, () => this.#written(bytes));
+    this.#socket.write(parts.at(-1)!, (failure) => {
+      // Of what a broken connection had under way nobody is told that it is sent.
+      if (failure == null) this.#taken(bytes);
+      this.#written(bytes);
+    });
     this.#socket.uncork();
     if (this.#isEnding && this.#parts.length === 0) this.#socket.end();
   }
@@ -170,6 +182,17 @@ class TcpTransport implements Transport {
     if (this.#bytesWriting === 0) this.#isBehind = false;
     if (this.#parts.length > 0) this.#flushSoon();
     this.#events?.drained();
+  }
+
+  #taken(bytes: number): void {
+    this.#bytesTaken += bytes;
+    let count = 0;
+    for (const { end, whenSent } of this.#senders) {
+      if (end > this.#bytesTaken) break;
+      whenSent();
+      count += 1;
+    }
+    if (count > 0) this.#senders = this.#senders.slice(count);
   }
 
   /** What goes to the kernel next. A slow reader must not keep whole slabs for the few bytes of its replies. */

@@ -8,8 +8,8 @@ export interface Transport {
   readonly tls: 'off' | 'offered' | 'begun';
   /** Bytes that were sent and that the peer's side has not taken. */
   readonly bytesQueued: number;
-  /** Sends in order. The bytes must not change afterwards. */
-  send(parts: readonly Uint8Array[]): void;
+  /** Sends in order. The bytes must not change until `whenSent` is called, which never happens where the connection breaks. */
+  send(parts: readonly Uint8Array[], whenSent?: () => void): void;
   /** Sends what says yes to TLS and goes on in TLS: what is received from then on came through it. Only when `tls` is 'offered'. */
   startTls(reply: readonly Uint8Array[]): void;
   pause(): void;

@@ -94,9 +94,11 @@ async function answer(
   const { address: client, port } = peer;
   const caller = { address: client, port, tls: undefined };
   try {
-    const parts = await dispatcher.answer(XdrReader.over(datagram), caller, () => Promise.resolve(true));
+    const room = (): Promise<boolean> => Promise.resolve(true);
+    const { parts, whenSent } = await dispatcher.answer(XdrReader.over(datagram), caller, room);
     // A record mark is for streams.
     const reply = Buffer.concat(parts).subarray(markBytes);
+    whenSent?.();
     const fits = reply.length <= replyFactorMax * datagram.length;
     socket.send(
       fits ? reply : systemError(datagram.readUInt32BE(0)),

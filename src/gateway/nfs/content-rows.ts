@@ -8,13 +8,14 @@ export const contentRows: Rows<'READ' | 'WRITE' | 'COMMIT'> = {
   READ: {
     subject: ({ file }) => file,
     fail: (after) => ({ file_attributes: after }),
-    async run(door, call, { file, offset, count }) {
+    async run(door, call, { file, offset, count }, atSent) {
       const { ino, caller } = await door.enter(call, file);
       const wanted = Math.min(count, NFS_TRANSFER_BYTES_MAX);
-      const { parts, length, eof, attributes } = await door.files.read(caller, ino, {
+      const { parts, length, eof, attributes, letGo } = await door.files.read(caller, ino, {
         offset,
         length: wanted,
       });
+      atSent(letGo);
       return { file_attributes: door.fattr3(attributes), count: length, eof, data: parts };
     },
   },

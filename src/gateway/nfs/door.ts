@@ -37,7 +37,13 @@ export interface Row<Name extends BackendProcedureName> {
   /** The handle whose attributes a failure tells. */
   subject(args: ArgsOf<Name>): Uint8Array;
   fail(after: Fattr3 | undefined): FailOf<Name>;
-  run(door: Door, call: CallContext, args: ArgsOf<Name>): Promise<OkOf<Name>>;
+  /** `atSent` takes what is to be called when nobody looks at the bytes of the answer any more. */
+  run(
+    door: Door,
+    call: CallContext,
+    args: ArgsOf<Name>,
+    atSent: (whenSent: () => void) => void,
+  ): Promise<OkOf<Name>>;
 }
 export type Rows<Name extends BackendProcedureName> = { readonly [N in Name]: Row<N> };
 

@@ -2,7 +2,7 @@ import type { Fattr3 } from 'nfs-server-ts/attributes';
 import type { BackendProcedureName, Nfs3Program, Reply } from 'nfs-server-ts/nfs3';
 import type { CallContext } from 'nfs-server-ts/rpc';
 import { Fault } from '../../fault.ts';
-import { NFS_CALLS_MAX } from '../../limits/nfs.ts';
+import { NFS_CALLS_MAX, NFS_WRITES_MAX } from '../../limits/nfs.ts';
 import { contentRows } from './content-rows.ts';
 import { directoryRows } from './directory-rows.ts';
 import { Door, type DoorParts, type Rows } from './door.ts';
@@ -24,16 +24,19 @@ const rows: Rows<BackendProcedureName> = {
 interface AnyRow {
   subject(args: unknown): Uint8Array;
   fail(after: Fattr3 | undefined): unknown;
-  run(door: Door, call: CallContext, args: unknown): Promise<unknown>;
+  run(door: Door, call: CallContext, args: unknown, atSent: (whenSent: () => void) => void): Promise<unknown>;
 }
 
 /** The tree as NFSv3 sees it: translation only. Permissions, order and durability are the tree's. */
 export function nfsProgram(parts: DoorParts): Nfs3Program {
   const door = new Door(parts);
-  const gate = new Gate(NFS_CALLS_MAX);
+  const others = new Gate(NFS_CALLS_MAX);
+  // A WRITE may wait for room: what does not must not wait behind it.
+  const writes = new Gate(NFS_WRITES_MAX);
   const names = Object.keys(rows) as BackendProcedureName[];
   const functions = names.map((name) => {
     const row = rows[name] as unknown as AnyRow;
+    const gate = name === 'WRITE' ? writes : others;
     const answerOne = (call: CallContext, args: unknown): Promise<Reply<unknown, unknown>> =>
       gate.pass(() => answer(door, { name, row }, { call, args }), call.client);
     return [name, answerOne] as const;
@@ -48,10 +51,12 @@ async function answer(
   { call, args }: { call: CallContext; args: unknown },
 ): Promise<Reply<unknown, unknown>> {
   const view = door.mapsIds ? await door.seenBy(call, row.subject(args)) : door;
+  let whenSent: (() => void) | undefined;
   try {
     const { ids } = view;
     const argsHere = ids === undefined ? args : argumentsHere(name, args, ids);
-    return { status: 'NFS3_OK', ok: await row.run(view, call, argsHere) };
+    const ok = await row.run(view, call, argsHere, (then) => (whenSent = then));
+    return { status: 'NFS3_OK', ok, whenSent };
   } catch (failure) {
     if (!(failure instanceof Fault) && !(failure instanceof Refused)) throw failure;
     const after = await attributesIfEntered(view, call, row.subject(args));
