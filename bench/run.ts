@@ -4,13 +4,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchCases, type BenchCase } from './cases.ts';
+import { kernelBenches, renderKernels, type KernelOptions } from './kernels.ts';
 import { runDriver, startGateway, startRoofline, type DriverResult, type Server } from './programs.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
 const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
-least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --json prints rows as JSON.`;
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --json prints rows as JSON.
+
+       npm run bench -- --only erasure|reduction [--isal PREFIX] [--seconds N] [--json]
+
+The kernels of the lower tiers on one core, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it.`;
 
 interface Options {
   readonly drivers: string;
@@ -34,6 +39,7 @@ function readOptions(): Options | undefined {
       repeat: { ...text, default: '1' },
       long: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      isal: text,
     },
   });
   const { drivers, only } = values;
@@ -87,7 +93,32 @@ async function measure(
   return { name: bench.name, result: best(results), baseline: best(baselines) };
 }
 
+/** What `--only` names when that is no case of a server but work of one core. */
+function kernelsOf():
+  (KernelOptions & { readonly name: keyof typeof kernelBenches; readonly isJson: boolean }) | undefined {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: { only: text, seconds: text, isal: text, json: { type: 'boolean', default: false } },
+    strict: false,
+  });
+  const [only, isal] = [values.only, values.isal];
+  if (only !== 'erasure' && only !== 'reduction') return undefined;
+  const seconds = Math.min(secondsMax, Number(values.seconds ?? 1) || 1);
+  return {
+    name: only,
+    seconds,
+    isal: typeof isal === 'string' ? isal : undefined,
+    isJson: values.json === true,
+  };
+}
+
 async function main(): Promise<number> {
+  const kernels = kernelsOf();
+  if (kernels !== undefined) {
+    const rows = kernelBenches[kernels.name](kernels);
+    console.log(kernels.isJson ? JSON.stringify(rows, undefined, 2) : renderKernels(rows).join('\n'));
+    return 0;
+  }
   const options = readOptions();
   if (options === undefined) {
     console.error(usage);

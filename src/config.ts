@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
+import { exportRule } from './config/export-rule.ts';
 import {
   address,
   bytes,
@@ -15,8 +16,9 @@ import {
 } from './config/leaf.ts';
 import {
   BASE_DOMAINS_MAX,
-  EXPORT_CLIENTS_MAX,
   EXPORT_RULES_MAX,
+  NFS_GROUPS_LISTED_MAX,
+  NFS_GROUPS_MAX,
   POLICIES_PER_USER_MAX,
   ROLE_POLICIES_MAX,
   ROLES_DECLARED_MAX,
@@ -25,33 +27,19 @@ import {
 } from './limits.ts';
 
 const noId = 4_294_967_295;
-const userId = (description: string) =>
-  Type.Integer({ minimum: 0, maximum: noId, default: 65_534, description });
 const ownerId = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: noId - 1, description }));
 
-/** Who may mount what. The first rule whose bucket and clients match decides; none: no access. */
-const exportRule = group({
-  bucket: Type.String({
-    default: '*',
-    minLength: 1,
-    maxLength: 63,
-    description: 'Name of a bucket, or * for all.',
+const pemFile = (description: string) =>
+  Type.Optional(text({ placeholder: 'FILE', minLength: 1, defaultText: 'none', description }));
+
+const userGroups = group({
+  uid: Type.Integer({ minimum: 0, maximum: noId - 1, description: 'User id.' }),
+  groups: Type.Array(Type.Integer({ minimum: 0, maximum: noId - 1 }), {
+    maxItems: NFS_GROUPS_MAX,
+    description: 'Ids of its groups.',
   }),
-  clients: Type.Array(Type.String(), {
-    minItems: 1,
-    maxItems: EXPORT_CLIENTS_MAX,
-    description: 'Networks, e.g. 10.0.0.0/8, or single addresses.',
-  }),
-  access: choice(['rw', 'ro'], { default: 'rw', description: 'Read and write, or only read.' }),
-  squash: choice(['none', 'root', 'all'], {
-    default: 'none',
-    description: 'Whose calls run as the anonymous user: nobody’s, root’s or everyone’s.',
-  }),
-  anonUid: userId('User id of the anonymous user.'),
-  anonGid: userId('Group id of the anonymous user.'),
 });
-export type ExportRule = Decoded<typeof exportRule>;
 
 /** What it says is checked where it is parsed. */
 const policyDocument = (options: { readonly description?: string }) =>
@@ -59,6 +47,11 @@ const policyDocument = (options: { readonly description?: string }) =>
     anyOf: [{ type: 'string', minLength: 2 }, { type: 'object' }],
     ...options,
   });
+
+const hostName = Type.String({
+  pattern: '^[a-z0-9.-]+$',
+  example: 'a host name in lower case, for example s3.example.org',
+});
 
 /** A user that is there from the start. */
 const declaredUser = group({
@@ -104,6 +97,7 @@ export const configSchema = group({
     default: 'us-east-1',
     placeholder: 'NAME',
     pattern: '^[a-z0-9-]{1,32}$',
+    example: 'lower-case letters, digits and dashes, for example us-east-1',
     description: 'Region that S3 clients must sign for.',
   }),
   s3: group({
@@ -112,13 +106,13 @@ export const configSchema = group({
       default: '127.0.0.1:9000',
       description: 'Where S3 listens; port 0: a free one.',
     }),
-    baseDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+    baseDomains: Type.Array(hostName, {
       default: [],
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
       description: 'Host names below which the first label is the bucket (virtual-host style).',
     }),
-    websiteDomains: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+$' }), {
+    websiteDomains: Type.Array(hostName, {
       default: [],
       maxItems: BASE_DOMAINS_MAX,
       placeholder: 'NAME,…',
@@ -160,6 +154,11 @@ export const configSchema = group({
       description:
         'Object ownership of new buckets, and of those that never set any. BucketOwnerEnforced switches ACLs off, as AWS does since 2023.',
     }),
+    publicAccessBlock: trueOrFalse({
+      default: 'true',
+      description:
+        'Give new buckets a public access block of all four settings, as AWS does since 2023: none becomes public by a policy or an ACL before its owner takes it away.',
+    }),
     signatureV2: trueOrFalse({
       default: 'true',
       description:
@@ -192,11 +191,35 @@ export const configSchema = group({
       default: '90',
       description: 'How long after a restart clients may reclaim their locks before others get any.',
     }),
+    groups: group({
+      source: choice(['client', 'system', 'list'], {
+        default: 'client',
+        description:
+          'Who says which groups a caller is in: its call (16 at most), the accounts of this system, or nfs.groups.users.',
+      }),
+      seconds: seconds({
+        default: '1800',
+        description: 'How long groups that the system has named are kept.',
+      }),
+      users: Type.Array(userGroups, {
+        default: [],
+        maxItems: NFS_GROUPS_LISTED_MAX,
+        flag: false,
+        description: 'Groups of users, for the source list; a user that is not in it has none but its own.',
+      }),
+    }),
+    tls: group({
+      certificate: pemFile('Certificate of the server and those above it, PEM: clients may then use TLS (RFC 9289).'),
+      key: pemFile('Private key of that certificate.'),
+      authorities: pemFile('Certificates of those who sign the certificates of clients; none: clients show none.'),
+      revoked: pemFile('Lists of certificates of clients that were revoked.'),
+    }),
     exports: Type.Array(exportRule, {
-      default: [{ clients: ['127.0.0.0/8', '::1/128'] }],
+      default: [{ clients: ['127.0.0.0/8', '::1/128'], squash: 'none', secure: false }],
       maxItems: EXPORT_RULES_MAX,
       flag: false,
-      description: 'Who may mount which bucket. The first rule whose bucket and clients match decides.',
+      description:
+        'Who may use which bucket. Of the rules that fit, the most specific one holds; without any: no access. Others are made with terrace export set.',
     }),
   }),
   admin: group({

@@ -45,6 +45,7 @@ export type FaultSubject =
   | 'key'
   | 'policy'
   | 'role'
+  | 'export'
   | 'request';
 
 /** One failure for all layers; each protocol has one total table from `code` and `subject` to its own errors. */

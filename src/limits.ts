@@ -21,6 +21,8 @@ export const RETENTION_DAYS_MAX = 36_500;
 export const RETENTION_YEARS_MAX = 100;
 /** How long NFS must leave a version alone until it is sealed and the next change begins another one. */
 export const VERSION_QUIET_SECONDS = 10;
+/** How often an operation starts again because others were faster, until whoever asked is told to come back. */
+export const CHANGE_ATTEMPTS_MAX = 64;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */
@@ -130,6 +132,17 @@ export const HASH_INLINE_BYTES_MAX = 65_536;
 export const CIPHER_INLINE_BYTES_MAX = 131_072;
 /** The same for erasure codes, all shards of a call together: 10 µs at 25 GB/s. */
 export const ERASURE_INLINE_BYTES_MAX = 262_144;
+/** The same for opening frames, at 1 GB/s: 30 µs. */
+export const REDUCTION_INLINE_BYTES_MAX = 32_768;
+/** A smaller background job costs less than a hop to a worker of the pool; a worker without work ends after a while. */
+export const POOL_JOB_BYTES_MIN = 262_144;
+export const POOL_IDLE_MS_MAX = 30_000;
+/** For each worker, jobs that wait with their input laid out; callers that wait before theirs is. */
+export const POOL_JOBS_WAITING_MAX = 1;
+export const POOL_CALLERS_WAITING_MAX = 1_024;
+/** Input of one job: several images of the greatest size, for a rebuild. Larger slabs than the second are not kept. */
+export const POOL_SLAB_BYTES_MAX = 268_435_456;
+export const POOL_SLAB_KEPT_BYTES_MAX = 16_777_216;
 
 // kv: memory and retries of the transactional store.
 
@@ -162,8 +175,31 @@ export const NFS_READDIR_BYTES_PREFERRED = 256 << 10;
 export const NFS_READDIR_ENTRIES_MAX = 2_048;
 /** Calls of all clients that run at a time; others wait. */
 export const NFS_CALLS_MAX = 512;
-/** Clients whose export rules are kept sorted out. */
-export const NFS_CLIENTS_CACHED_MAX = 1_024;
+/** Ports up to here only root can use (RFC 6335 §6: system ports). */
+export const NFS_PRIVILEGED_PORT_MAX = 1_023;
+/** Names of hosts in export rules, and addresses of clients, whose look-ups are kept. */
+export const NFS_HOST_NAMES_CACHED_MAX = 4_096;
+/** How long a changed name of a host takes to be seen, and how long the last answer is good when nobody answers. */
+export const NFS_HOST_NAMES_FRESH_MS = 60_000;
+export const NFS_HOST_NAMES_STALE_MS = 3_600_000;
+/** For one look-up of a name or of groups to be answered. */
+export const LOOKUP_MS_MAX = 5_000;
+/** Look-ups of the system at a time: a name service that hangs must not take all threads that files need. */
+export const LOOKUPS_PARALLEL_MAX = 1;
+/** Look-ups that wait for their turn; more are not answered. */
+export const LOOKUPS_WAITING_MAX = 1_024;
+/** Linux: groups of one user are at most 65,536; each is compared with the group of what is asked for. */
+export const NFS_GROUPS_MAX = 1_024;
+/** Users whose groups are kept: 8 KiB each at most, mostly 100 bytes. */
+export const NFS_GROUPS_USERS_CACHED_MAX = 4_096;
+/** How long known groups are good when nobody answers. */
+export const NFS_GROUPS_STALE_MS = 3_600_000;
+/** A file of certificates or keys: some hundred authorities, or a long list of revocations. */
+export const TLS_FILE_BYTES_MAX = 4_194_304;
+/** Users whose groups the config lists. */
+export const NFS_GROUPS_LISTED_MAX = 10_000;
+/** What the system says of one user: a line of the account database, or 1,024 ids. */
+export const LOOKUP_BYTES_MAX = 65_536;
 /** Names of buckets kept by inode number. */
 export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
 
@@ -188,7 +224,7 @@ export const LOCK_GRANT_RETRY_MS_MIN = 1_000;
 /** A client is told of a restart, each time after twice the pause: 17 minutes in all. */
 export const LOCK_NOTICE_ATTEMPTS_MAX = 10;
 export const LOCK_NOTICE_MS_MIN = 1_000;
-export const LOCK_NOTICES_PARALLEL_MAX = 16;
+export const LOCK_NOTICES_PARALLEL_MAX = 64;
 /** How often locks of removed files are looked for, and how many files a step looks at. */
 export const LOCK_SWEEP_MS = 60_000;
 export const LOCK_SWEEP_FILES = 256;
@@ -200,6 +236,8 @@ export const LOCK_CALL_MS_MAX = 5_000;
 export const LOCK_CALLS_MAX = 64;
 /** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
 export const LOCK_MESSAGES_MAX = 256;
+/** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
+export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
 /** Of an answer that `terrace locks` reads. */
 export const LOCKS_BYTES_MAX = 4_194_304;
 
@@ -340,9 +378,19 @@ export const POLICIES_CACHED_MAX = 1_024;
 
 /* Configuration, command line and admin door. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576;
-/** Export rules are tried one after the other for each mount. */
+/** Of the config, and again of those made at run time; sorted out once for each client. */
 export const EXPORT_RULES_MAX = 1_000;
 export const EXPORT_CLIENTS_MAX = 1_000;
+export const EXPORT_NAME_CHARS_MAX = 64;
+/** RFC 1035: a host name. */
+export const EXPORT_CLIENT_CHARS_MAX = 253;
+/** Each star of a pattern may cost a pass over the name that it is held against. */
+export const EXPORT_CLIENT_STARS_MAX = 4;
+export const EXPORT_CERTIFICATES_MAX = 100;
+/** A host name, or a fingerprint with colons. */
+export const EXPORT_CERTIFICATE_CHARS_MAX = 253;
+/** Ranges of mapped ids; tried one after the other for each id in a call or reply. */
+export const EXPORT_ID_RANGES_MAX = 64;
 export const BASE_DOMAINS_MAX = 100;
 /** AWS: access keys are 16 to 128 characters; shorter ones are common in test set-ups. */
 export const ACCESS_KEY_CHARS_MIN = 3;
@@ -366,6 +414,8 @@ export const ADMIN_REQUEST_MS_MAX = 30_000;
 export const ADMIN_CONNECTIONS_MAX = 256;
 /** Of an answer that `terrace status` reads. */
 export const STATUS_BYTES_MAX = 1_048_576;
+/** Of an answer that `terrace export` reads: all rules, some with many clients. */
+export const EXPORTS_BYTES_MAX = 16_777_216;
 /** Of an answer that `terrace user` reads: all users with all keys. */
 export const USERS_BYTES_MAX = 16_777_216;
 /** For a command to be answered by the gateway. */

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 
 /** What the addon exports (native/bridge). Each part is described where its port is implemented. */
 export interface NativeAddon
-  extends NativeDigests, NativeDevices, NativeErasure, NativeSealing, NativeStores {}
+  extends NativeDigests, NativeDevices, NativeErasure, NativeReduction, NativeSealing, NativeStores {}
 
 /** native/bridge/src/digest.rs; used by src/workers/native.ts. */
 export interface NativeDigests {
@@ -71,6 +71,66 @@ export interface NativeErasure {
 export interface NativeShape {
   readonly data: number;
   readonly parity: number;
+}
+
+/** native/bridge/src/reduction.rs; used by src/workers/native-reduction.ts. Negative counts say that an argument cannot be. */
+export interface NativeReduction {
+  cutChunks(
+    chunking: NativeChunking,
+    seed: Uint8Array,
+    fingerprintKey: Uint8Array,
+    bytes: Uint8Array,
+    output: Uint8Array,
+  ): number;
+  chunkFingerprint(key: Uint8Array, bytes: Uint8Array, output: Uint8Array): boolean;
+  packSegment(
+    packing: NativePacking,
+    id: Uint8Array,
+    secret: Uint8Array,
+    records: Uint8Array,
+    parts: readonly Uint8Array[],
+    output: Uint8Array,
+    placed: Uint32Array,
+  ): number;
+  openFrame(secret: Uint8Array, base: Uint8Array, frame: Uint8Array, plain: Uint8Array): boolean;
+  openFrameElsewhere(
+    secret: Uint8Array,
+    base: Uint8Array,
+    frame: Uint8Array,
+    plain: Uint8Array,
+  ): Promise<boolean>;
+  openFrameLabel(secret: Uint8Array, head: Uint8Array, output: Uint8Array): number;
+  recoverBlocks(
+    header: Uint8Array,
+    first: number,
+    present: Uint8Array,
+    sources: readonly Uint8Array[],
+    wanted: Uint8Array,
+    targets: readonly Uint8Array[],
+  ): boolean;
+  rebuildShards(present: readonly Uint8Array[], wanted: Uint8Array, targets: readonly Uint8Array[]): boolean;
+  damagedBlocks(
+    header: Uint8Array,
+    index: number,
+    first: number,
+    bytes: Uint8Array,
+    output: Uint32Array,
+  ): number;
+}
+
+export interface NativeChunking {
+  readonly min: number;
+  readonly average: number;
+  readonly max: number;
+}
+
+export interface NativePacking extends NativeShape {
+  readonly imageBytesMax: number;
+  readonly generation: number;
+  readonly codec: number;
+  readonly level: number;
+  readonly cipher: number;
+  readonly keyId: number;
 }
 
 /** native/bridge/src/sealing.rs; used by src/workers/native-cipher.ts. Results go into `output`. */

@@ -26,18 +26,22 @@ export interface StepState {
 /** Runs, paces, shows and pauses all background work of a gateway. */
 export class Scheduler implements Closable {
   readonly #environment: Environment;
+  readonly #paused: ReadonlySet<string>;
   readonly #loops = new Map<string, Loop>();
   #isClosed = false;
 
-  constructor(environment: Environment) {
+  /** `paused`: the names of steps that do not run a single unit before they are resumed. */
+  constructor(environment: Environment, paused: ReadonlySet<string> = new Set()) {
     this.#environment = environment;
+    this.#paused = paused;
   }
 
   /** Begins to run `step` again and again until `close`. Names are unique. */
   start(name: string, step: Step): void {
     assert(!this.#loops.has(name), `background step ${name} runs already`);
     assert(!this.#isClosed, 'the scheduler is closed');
-    this.#loops.set(name, new Loop(name, step, this.#environment));
+    const isPaused = this.#paused.has(name);
+    this.#loops.set(name, new Loop(name, step, { environment: this.#environment, isPaused }));
   }
 
   /** Runs the step soon, even when it was idle or failing. */
@@ -52,6 +56,11 @@ export class Scheduler implements Closable {
 
   resume(name: string): void {
     this.#loop(name).resume();
+  }
+
+  /** Also while the unit under way ends. */
+  isPaused(name: string): boolean {
+    return this.#loop(name).isPaused();
   }
 
   states(): readonly StepState[] {
@@ -93,16 +102,21 @@ class Loop {
   #waking = new AbortController();
   #isStopping = false;
   #isRunning = false;
-  #isPaused = false;
+  #isPaused: boolean;
   #unitsDone = 0;
   #idleMs = STEP_IDLE_MS_MIN;
   #failuresInRow = 0;
   #failure: string | undefined;
 
-  constructor(name: string, step: Step, environment: Environment) {
+  constructor(
+    name: string,
+    step: Step,
+    { environment, isPaused }: { readonly environment: Environment; readonly isPaused: boolean },
+  ) {
     this.#name = name;
     this.#step = step;
     this.#environment = environment;
+    this.#isPaused = isPaused;
     this.#ended = this.#run();
   }
 
@@ -123,6 +137,10 @@ class Loop {
   resume(): void {
     this.#isPaused = false;
     this.wake();
+  }
+
+  isPaused(): boolean {
+    return this.#isPaused;
   }
 
   state(): StepState {

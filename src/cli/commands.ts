@@ -5,8 +5,11 @@ import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
+import { jobCommands } from './jobs.ts';
+import { exportCommands } from './export.ts';
 import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
+import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -40,7 +43,10 @@ export const commands: readonly Command[] = [
   serve,
   status,
   audit,
+  ...jobCommands,
+  ...exportCommands,
   ...keyCommands,
+  ...lockCommands,
   ...userCommands,
   ...userPolicyCommands,
   ...roleCommands,

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readConfigFile } from './config-file.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { renderOrigins } from '../config/render.ts';
 import { settings } from '../config/settings.ts';
-import { UsageError } from '../config/usage-error.ts';
 import type { Config } from '../config.ts';
 import { openDataDirectory } from '../gateway/data-directory.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -55,9 +54,7 @@ export const serve: Command = {
 async function readConfig(cli: Cli, flags: ReadonlyMap<string, string>): Promise<LoadedConfig> {
   const name = flags.get('--config') ?? cli.variables['TERRACE_CONFIG'];
   if (name === undefined || name === '') return loadConfig({ flags, variables: cli.variables });
-  const text = await readFile(name, 'utf8').catch((cause: Error) => {
-    throw new UsageError(`The config file ${name} cannot be read: ${cause.message}`, { cause });
-  });
+  const text = await readConfigFile(name);
   // Most starts have no config file and are spared the YAML parser.
   const { parseConfigFile } = await import('../config/file.ts');
   return loadConfig({ flags, variables: cli.variables, file: parseConfigFile(name, text) });

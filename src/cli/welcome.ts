@@ -3,6 +3,9 @@ import type { Config } from '../config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { rootKeysFile } from '../gateway/root-keys.ts';
 
+/** RFC 1833: clients look for it nowhere else. */
+const PORTMAP_PORT = 111;
+
 /** Where a client of this machine reaches a door that listens on all addresses. */
 const reachable = ({ host, port }: Address): Address => ({
   host: ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host,
@@ -31,6 +34,11 @@ export function welcome(config: Config, gateway: Gateway): readonly string[] {
   const s3 = url(gateway.addresses.s3);
   const { host, port } = reachable(gateway.addresses.nfs);
   const nfsHost = host.includes(':') ? `[${host}]` : host;
+  // With a port mapper at its own port clients find the rest.
+  const options =
+    config.nfs.portmap?.port === PORTMAP_PORT
+      ? ''
+      : `-o vers=3,proto=tcp,port=${port},mountproto=tcp,mountport=${port},nolock `;
   const remote = `:s3,provider=Other,env_auth=true,region=${config.region},endpoint='${s3}':demo`;
   return [
     ...keyLines(config, gateway),
@@ -45,7 +53,7 @@ export function welcome(config: Config, gateway: Gateway): readonly string[] {
     'The same bucket through NFS:',
     '',
     '  sudo mkdir -p /mnt/demo',
-    `  sudo mount -t nfs -o vers=3,proto=tcp,port=${port},mountproto=tcp,mountport=${port},nolock ${nfsHost}:/demo /mnt/demo`,
+    `  sudo mount -t nfs ${options}${nfsHost}:/demo /mnt/demo`,
     '',
   ];
 }

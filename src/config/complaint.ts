@@ -24,6 +24,8 @@ export function sentenceOf(
   if (keyword === 'type' && known.length > 0)
     return `${subject}: this is a group with the settings ${known.join(', ')}`;
   if (keyword === 'type') return `${subject}: write ${kinds[String(given['type'])] ?? String(given['type'])}`;
+  const { example } = (parentSchema ?? {}) as { readonly example?: string };
+  if (keyword === 'pattern' && example !== undefined) return `${subject}: write ${example}`;
   return `${subject}: the value ${message ?? 'is not right'}`;
 }
 

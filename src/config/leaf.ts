@@ -21,6 +21,8 @@ export interface LeafOptions {
   readonly maxLength?: number;
   readonly maxItems?: number;
   readonly pattern?: string;
+  /** What to write, for a value that does not match the pattern. */
+  readonly example?: string;
 }
 
 /** A setting written as text and read by `parse`, which throws UsageError with a sentence of its own. */

@@ -2,11 +2,11 @@ import { TransformKind } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
-import { parseNetwork } from './address.ts';
+import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
-import { didYouMean } from './suggest.ts';
+import { nearest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Everything that settings can come from. */
@@ -56,9 +56,17 @@ function refuseUnknownVariables(variables: ConfigSources['variables']): void {
   const known = [...settings.flatMap(({ variable }) => variable ?? []), ...otherVariables];
   for (const name of Object.keys(variables)) {
     if (!name.startsWith('TERRACE_') || known.includes(name) || kubernetesVariable.test(name)) continue;
-    throw new UsageError(`${name}: there is no such environment variable${didYouMean(name, known)}`);
+    // What all of them begin with says nothing about which one was meant.
+    const meant = nearest(withoutPrefix(name), known.map(withoutPrefix));
+    const advice =
+      meant === undefined
+        ? ': remove it, or choose one that terrace serve --print-config shows'
+        : `; did you mean "TERRACE_${meant}"?`;
+    throw new UsageError(`${name}: there is no such environment variable${advice}`);
   }
 }
+
+const withoutPrefix = (variable: string): string => variable.replace(/^TERRACE_/, '');
 
 const lookUp = (tree: Tree, dotted: string): unknown =>
   dotted.split('.').reduce<unknown>((at, name) => (isTree(at) ? at[name] : undefined), tree);
@@ -100,7 +108,7 @@ const asText = (setting: Setting, value: unknown): unknown =>
     : value;
 
 const ajv = new Ajv({ strict: true, useDefaults: true, verbose: true, validateSchema: false, meta: false });
-ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText']);
+ajv.addVocabulary(['placeholder', 'flag', 'secret', 'defaultText', 'example']);
 const validate = ajv.compile(configSchema);
 
 function decode({ setting, from }: Origin, tree: Tree): void {
@@ -149,19 +157,24 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin }: Config): v
     'name',
     roles.map(({ name }) => name),
   );
-  for (const rule of nfs.exports) for (const client of rule.clients) checkClient(client);
+  refuseHalfTls(nfs.tls);
+  for (const [index, rule] of nfs.exports.entries()) {
+    const complaint = complaintAbout(rule) ?? complaintAboutTls(rule, nfs.tls);
+    if (complaint !== undefined) throw new UsageError(`nfs.exports.${index}: ${complaint}`);
+  }
+}
+
+function refuseHalfTls({ certificate, key, authorities, revoked }: Config['nfs']['tls']): void {
+  if ((certificate === undefined) !== (key === undefined))
+    throw new UsageError('nfs.tls.certificate and nfs.tls.key belong together: set both or none');
+  if (authorities !== undefined && certificate === undefined)
+    throw new UsageError('nfs.tls.authorities is for TLS: set nfs.tls.certificate and nfs.tls.key, too');
+  if (revoked !== undefined && authorities === undefined)
+    throw new UsageError('nfs.tls.revoked is about certificates of clients: set nfs.tls.authorities, too');
 }
 
 function refuseTwins(noun: string, member: string, values: readonly string[]): void {
   const twin = values.find((value, index) => values.indexOf(value) < index);
   if (twin !== undefined)
     throw new UsageError(`${noun}s: ${member} "${twin}" is there twice: give each ${noun} its own`);
-}
-
-function checkClient(client: string): void {
-  try {
-    parseNetwork(client);
-  } catch (cause) {
-    throw new UsageError(`nfs.exports: ${(cause as Error).message}`, { cause });
-  }
 }

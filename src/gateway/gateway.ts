@@ -7,7 +7,9 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
+import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
+import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openGatewayLocks } from './open-locks.ts';
 import { startLifecycle } from './open-lifecycle.ts';
@@ -17,6 +19,7 @@ import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
+import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
@@ -56,7 +59,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, blobs, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment));
+    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -75,7 +78,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
-    const nfs = open.own(await openNfsDoor(config, { ...parts, locks }));
+    const rules = await openExportRules(kv, config.nfs.exports);
+    const tls = await openNfsTls(config, { environment, scheduler });
+    const nfs = open.own(await openNfsDoor(config, { ...parts, locks, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
@@ -94,7 +99,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
     });
     const { audit } = namespace;
-    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, namespace, audit };
+    const jobs = jobsOf(kv, scheduler);
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules };
+    const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },

@@ -1,4 +1,5 @@
 import type { CallReport } from 'nfs-server-ts/dispatch';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import { procedures } from 'nfs-server-ts/nfs3';
 import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Config } from '../config.ts';
@@ -8,8 +9,13 @@ import type { Metrics } from '../metrics.ts';
 import { loadNative } from '../native.ts';
 import { nativeCompute } from '../workers/native.ts';
 import type { LockParts } from './nfs/lock-programs.ts';
+import type { ExportRules } from '../exports/export-rules.ts';
+import { listedGroups, type GroupSource } from './nfs/groups.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
+import { Lookups } from './lookups.ts';
+import { systemGroups } from './system-groups.ts';
+import { systemNames } from './system-names.ts';
 import { AccessLog } from './s3/access-log.ts';
 import type { Layers } from './open-layers.ts';
 import { websiteOperation, type Observation } from './s3/door.ts';
@@ -59,6 +65,7 @@ export async function openS3Door(
     websiteDomains: config.s3.websiteDomains,
     accessLog,
     objectOwnership: config.s3.objectOwnership,
+    publicAccessBlock: config.s3.publicAccessBlock,
     signatureV2: config.s3.signatureV2,
     timeouts: config.timeouts,
     groupOf: peerGroup,
@@ -81,17 +88,36 @@ export async function openS3Door(
   });
 }
 
+export interface NfsDoorParts {
+  readonly rules: ExportRules;
+  readonly tls: TlsOptions | undefined;
+  readonly locks: LockParts;
+}
+
 /** Serves NFSv3, MOUNTv3 and NLMv4 on one address, and the port mapper where one is wanted. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics, locks }: DoorParts & { readonly locks: LockParts },
+  { layers, environment, metrics, rules, tls, locks }: DoorParts & NfsDoorParts,
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
-  const { address, exports: rules, portmap } = config.nfs;
+  const { address, groups, portmap } = config.nfs;
+  const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics), ...locks };
+  const lookups = new Lookups(environment.clock);
   return serveNfs(
-    { files, objects, environment, observe: nfsObserver(metrics), ...locks },
-    { ...address, rules, portmap, secret: layers.secret },
+    { ...parts, names: systemNames(lookups), groups: groupSource(config, lookups) },
+    { ...address, groupsFreshMs: groups.seconds * 1000, portmap, secret: layers.secret },
   );
+}
+
+function groupSource({ nfs: { groups } }: Config, lookups: Lookups): GroupSource | undefined {
+  switch (groups.source) {
+    case 'client':
+      return undefined;
+    case 'system':
+      return systemGroups(lookups);
+    case 'list':
+      return listedGroups(groups.users);
+  }
 }
 
 function s3Observer(metrics: Metrics): (observation: Observation) => void {

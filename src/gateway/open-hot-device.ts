@@ -1,8 +1,10 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
+import { explainInUse } from './explain-in-use.ts';
 import type { Kv } from '../kv/kv.ts';
 import { HOT_INITIAL_BYTES } from '../limits.ts';
 import { loadNative } from '../native.ts';
@@ -26,10 +28,12 @@ export async function openHotDevice(
     const detail = `The hot device ${hot.path} is missing or empty, but the metadata in ${data} describes content on it: put it back, or say where it is with --hot-path.`;
     throw new Fault('unavailable', 'device', detail);
   }
+  await requireDirectory(hot.path);
   const bytes = hot.size === 'auto' ? HOT_INITIAL_BYTES : hot.size;
   // An empty block device that comes in the place of one with content is not to pass for it.
   const made = { path: hot.path, bytes, driver: 'any', uuid: hasContent ? fresh : uuid } as const;
-  const device = scope.own(await openNativeDevice(loadNative(), made));
+  const opened = openNativeDevice(loadNative(), made);
+  const device = scope.own(await opened.catch(explainInUse(`The hot device ${hot.path}`, '--hot-path FILE')));
   if (device.uuid !== uuid) {
     const detail = `The hot device ${hot.path} is not the one that the metadata in ${data} describes, and is left as it is: start the two that belong together, or choose a new place with --hot-path.`;
     throw new Fault('invalid-argument', 'device', detail);
@@ -39,6 +43,14 @@ export async function openHotDevice(
     log.warn('a hot device does not shrink', { path: hot.path, bytes: device.bytes(), wanted: hot.size });
   }
   return device;
+}
+
+async function requireDirectory(file: string): Promise<void> {
+  const directory = path.dirname(file);
+  const found = await stat(directory).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  const detail = `There is no directory ${directory} for the hot device: make it, or choose another place with --hot-path FILE.`;
+  throw new Fault('unavailable', 'device', detail);
 }
 
 /** Whether a regular file is there, not a block device. */

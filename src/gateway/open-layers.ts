@@ -30,6 +30,7 @@ import { openAllocator } from '../tiering/hot/allocator.ts';
 import type { NativeDevice } from '../tiering/hot/native-device.ts';
 import { openBlobs } from '../tiering/hot/open-blobs.ts';
 import { nativeCipher } from '../workers/native-cipher.ts';
+import { explainInUse } from './explain-in-use.ts';
 import { isFile, openHotDevice } from './open-hot-device.ts';
 
 /** Everything below the doors. */
@@ -59,7 +60,9 @@ export async function openLayers(
   config: Config,
   { environment, secretsKey, stopped }: LayersGiven,
 ): Promise<Layers> {
-  const engine = await openRocksdb(path.join(config.data, 'metadata'));
+  const engine = await openRocksdb(path.join(config.data, 'metadata')).catch(
+    explainInUse(`The data directory ${config.data}`, '--data DIR'),
+  );
   const kv = scope.own(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   await requireFormat(kv);
   const secret = await openSecret(kv, environment);

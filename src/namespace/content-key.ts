@@ -1,4 +1,5 @@
 import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
+import { Fault } from '../fault.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { plainFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
@@ -19,6 +20,17 @@ export const contentOf = (
   encryption: Encryption | undefined,
   customerKey?: Uint8Array,
 ): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey).secret);
+
+/** Whether somebody without a customer's key can get at the content at all: the key is the ring's, and enabled. */
+export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encryption | undefined): boolean {
+  try {
+    if (encryption !== undefined) keyring.open(encryption, undefined);
+    return true;
+  } catch (failure) {
+    if (failure instanceof Fault && failure.subject === 'key') return false;
+    throw failure;
+  }
+}
 
 /** Where memory takes the content of a file from. Fault('access-denied', 'key') for a customer's, which memory must not keep. */
 export function framesOf(parts: Parts, encryption: Encryption | undefined): FrameSource {

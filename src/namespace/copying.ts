@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import { attempting } from './attempts.ts';
 import { ifStale } from './attributes.ts';
 import { FileDraft } from './draft.ts';
 import type { ContentPlace } from './extents.ts';
@@ -40,21 +41,23 @@ export async function transactCopying<Result>(
     used.add(ready.draft);
     return ready.draft.attachTo(tx);
   };
-  try {
-    for (;;) {
-      try {
-        const result = await parts.kv.transact('durable', (tx) => {
-          used.clear();
-          return body(tx, copy);
-        });
-        for (const draft of used) draft.attached();
-        return result;
-      } catch (failure) {
-        if (!(failure instanceof Uncopied)) throw failure;
-        const draft = await copied(parts, failure.inode);
-        if (draft !== undefined) drafts.push({ key: contentOf(failure.inode), draft });
-      }
+  const attempt = async (): Promise<{ readonly result: Result } | undefined> => {
+    try {
+      const result = await parts.kv.transact('durable', (tx) => {
+        used.clear();
+        return body(tx, copy);
+      });
+      for (const draft of used) draft.attached();
+      return { result };
+    } catch (failure) {
+      if (!(failure instanceof Uncopied)) throw failure;
+      const draft = await copied(parts, failure.inode);
+      if (draft !== undefined) drafts.push({ key: contentOf(failure.inode), draft });
+      return undefined;
     }
+  };
+  try {
+    return (await attempting('object', attempt)).result;
   } finally {
     // Those that were attached are closed, and this does nothing to them.
     for (const { draft } of drafts) await draft.discard();

@@ -1,5 +1,6 @@
 import type { Time } from '../environment.ts';
 import type { KvReader } from '../kv/kv.ts';
+import { attempting } from './attempts.ts';
 import { loadInode } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
@@ -23,11 +24,11 @@ export async function inOpenVersion<Result>(
   ino: Ino,
   change: () => Promise<Result | undefined>,
 ): Promise<Result> {
-  for (;;) {
+  return attempting('inode', async () => {
     const result = await change();
-    if (result !== undefined) return result;
-    await fork(parts, ino);
-  }
+    if (result === undefined) await fork(parts, ino);
+    return result;
+  });
 }
 
 /**

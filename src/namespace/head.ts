@@ -1,6 +1,7 @@
 import type { KvReader } from '../kv/kv.ts';
 import { currentInode, foundOf, ifStale, loadInode } from './attributes.ts';
 import { resolve } from './attach.ts';
+import { attempting } from './attempts.ts';
 import type { Found, Ino, ObjectAt, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import type { Inode } from './records.ts';
@@ -24,13 +25,14 @@ async function latest<Result>(
   at: VersionAt,
   look: (ino: Ino) => Promise<Result>,
 ): Promise<Result | undefined> {
-  for (;;) {
+  const found = await attempting('object', async () => {
     const ino = await inoAt(kv, at).catch(ifStale);
-    if (ino === 'none') return undefined;
+    if (ino === 'none') return { result: undefined };
     const result = ino === undefined ? undefined : await look(ino).catch(ifStale);
     // Replaced or removed between the reads: the name leads elsewhere now.
-    if (result !== undefined) return result;
-  }
+    return result && { result };
+  });
+  return found.result;
 }
 
 async function inoAt(reader: KvReader, at: VersionAt): Promise<Ino | 'none'> {

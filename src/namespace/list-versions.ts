@@ -25,6 +25,8 @@ interface Position {
   readonly key: Uint8Array;
   /** Behind the row with that order; `undefined`: behind all of the key. */
   readonly order: number | undefined;
+  /** The latest of the key's versions lies before. */
+  readonly isBehindLatest: boolean;
 }
 
 /** See ObjectStore.versions: current keys and rows of old versions, both in key order, are merged. */
@@ -45,14 +47,14 @@ async function collect(parts: Parts, bucket: Ino, options: VersionsOptions): Pro
   const steps: Listed[] = [];
   const pageEntries = delimiter === undefined ? entriesMax + 1 : ROLLED_PAGE_ENTRIES;
   let after = await positionOf(parts.kv, bucket, options.after);
-  let lastKey = after.order === undefined ? undefined : after.key;
+  let lastKey = after.isBehindLatest ? after.key : undefined;
   search: while (steps.length <= entriesMax) {
     for await (const step of merged(parts, bucket, { prefix, after, pageEntries })) {
       const rolled = delimiter === undefined ? -1 : Buffer.from(step.key).indexOf(delimiter, prefix.length);
       if (delimiter !== undefined && rolled >= 0) {
         const key = step.key.subarray(0, rolled + delimiter.length);
         steps.push({ kind: 'prefix', key, isFirst: true });
-        after = { key: Buffer.concat([key, BEHIND_ALL]), order: undefined };
+        after = { key: Buffer.concat([key, BEHIND_ALL]), order: undefined, isBehindLatest: false };
         continue search;
       }
       const isFirst = lastKey === undefined || Buffer.compare(lastKey, step.key) !== 0;
@@ -70,11 +72,15 @@ async function positionOf(
   bucket: Ino,
   { key, versionId }: VersionsOptions['after'],
 ): Promise<Position> {
-  if (versionId === undefined) return { key, order: undefined };
+  if (versionId === undefined) return { key, order: undefined, isBehindLatest: false };
   const current = await inodeAt(reader, { bucket, key });
   // Behind the current version lie all rows of the key.
-  if (current?.version.id === versionId) return { key, order: Number.MAX_SAFE_INTEGER };
-  return { key, order: versionId === NULL_VERSION ? await nullOrder(reader, { bucket, key }) : versionId };
+  const rows = { key, order: Number.MAX_SAFE_INTEGER };
+  if (current?.version.id === versionId) return { ...rows, isBehindLatest: true };
+  const order = versionId === NULL_VERSION ? await nullOrder(reader, { bucket, key }) : versionId;
+  if (order !== undefined) return { key, order, isBehindLatest: true };
+  // The null version is gone, and with it where it stood among the rows: better some of them twice than one of them never.
+  return { ...rows, isBehindLatest: current !== undefined };
 }
 
 interface Span {

@@ -9,6 +9,7 @@ import {
   loadDirectory,
   staleHandle,
 } from './attributes.ts';
+import { isOpenable } from './content-key.ts';
 import { decodeDirectory } from './directory-row.ts';
 import { findPosix, isDot, isDotDot, pairOf, printable } from './find.ts';
 import { directoryKey, isDirectoryEntry, nameOfEntry, orderKey, orderRange, ordinalOfKey } from './keys.ts';
@@ -64,11 +65,12 @@ export async function access(
   const found = isDirectory ? await attributes(parts, ino) : attributesOf(inode);
   const bits = grantedBits(caller, found);
   const isLocked = isLockedNow(inode, parts.environment.clock.wall());
+  const isOpen = isOpenable(parts, inode.encryption);
   let granted = 0;
-  if ((bits & READ) !== 0) granted |= ACCESS3_READ;
-  if ((bits & WRITE) !== 0 && !isLocked) granted |= ACCESS3_MODIFY | ACCESS3_EXTEND;
+  if ((bits & READ) !== 0 && isOpen) granted |= ACCESS3_READ;
+  if ((bits & WRITE) !== 0 && isOpen && !isLocked) granted |= ACCESS3_MODIFY | ACCESS3_EXTEND;
   if ((bits & WRITE) !== 0 && isDirectory) granted |= ACCESS3_DELETE;
-  if ((bits & EXECUTE) !== 0) granted |= isDirectory ? ACCESS3_LOOKUP : ACCESS3_EXECUTE;
+  if ((bits & EXECUTE) !== 0 && isOpen) granted |= isDirectory ? ACCESS3_LOOKUP : ACCESS3_EXECUTE;
   return { granted: granted & wanted, attributes: found };
 }
 

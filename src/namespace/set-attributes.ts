@@ -22,7 +22,6 @@ import {
   WRITE,
 } from './permissions.ts';
 import { decodeExtent, encodeInode, type Inode } from './records.ts';
-import { requireUnlocked } from './seal.ts';
 import { advance, compareTimes, laterOf } from './time.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { dropContent } from './unlink.ts';
@@ -79,10 +78,9 @@ async function apply(
     const before = attributesOf(inode);
     requireGuard(before, guard);
     requireAllowed(caller, inode, wish);
-    // To S3 it is when the version was made.
-    if (wish.mtime !== undefined) requireUnlocked(inode, now);
     if (wish.size !== undefined) contentOf(parts, inode.encryption);
-    if (wish.size !== undefined && (await mustFork(tx, inode, now))) return 'fork';
+    // Of a version that is sealed S3 has shown both, and when it was made: they stay.
+    if (changesVersion(inode, wish) && (await mustFork(tx, inode, now))) return 'fork';
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
     if (step !== undefined) {
       tx.put(inodeKey(ino), encodeInode(await resized(parts, tx, inode, step)));
@@ -94,6 +92,11 @@ async function apply(
     return { before, after: attributesOf(after) };
   });
 }
+
+const changesVersion = ({ mtime }: Inode, wish: AttributeWish): boolean =>
+  wish.size !== undefined ||
+  wish.mtime === 'now' ||
+  (wish.mtime !== undefined && compareTimes(wish.mtime, mtime) !== 0);
 
 /** A directory's times live in its row; what else is set lives in its inode. */
 async function changeDirectory(

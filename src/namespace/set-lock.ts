@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../audit/event.ts';
+import { attempting } from './attempts.ts';
 import { foundOf, ifStale } from './attributes.ts';
 import { bucketName } from './audit.ts';
 import { inodeAt } from './head.ts';
@@ -18,12 +19,13 @@ export async function setLock(
   at: VersionAt & ByActor,
   change: LockChange,
 ): Promise<Found | undefined> {
-  for (;;) {
+  const locked = await attempting('object', async () => {
     const inode = await inodeAt(parts.kv, at).catch(ifStale);
-    if (inode === undefined) return undefined;
+    if (inode === undefined) return 'gone';
     const found = await settled(parts, inode.ino, () => lock(parts, at, change)).catch(ifStale);
-    if (found !== undefined && found !== 'gone' && found.attributes.ino === inode.ino) return found;
-  }
+    return found !== 'gone' && found?.attributes.ino === inode.ino ? found : undefined;
+  });
+  return locked === 'gone' ? undefined : locked;
 }
 
 const lock = (parts: Parts, at: VersionAt & ByActor, change: LockChange): Promise<Found | 'gone'> =>

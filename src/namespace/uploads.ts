@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
+import { attempting } from './attempts.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { attach, type Attachment } from './attach.ts';
@@ -221,19 +222,20 @@ async function splicePart(
   sequence: number,
   { number, etag }: { number: number; etag: string },
 ): Promise<void> {
-  for (;;) {
+  await attempting('part', async () => {
     const bytes = await parts.kv.get(partKey(sequence, number));
     const part = bytes === undefined ? undefined : decodePart(bytes);
     if (part?.etag !== etag) throw noSuchPart(number, etag);
     const snapshot = await openSnapshot(parts, part.ino).catch(ifStale);
     // Sent again or given up between the two reads: the row says which.
-    if (snapshot === undefined) continue;
+    if (snapshot === undefined) return undefined;
     try {
-      return await draft.splice(snapshot, 0, part.size);
+      await draft.splice(snapshot, 0, part.size);
+      return 'spliced';
     } finally {
       await snapshot.close();
     }
-  }
+  });
 }
 
 /** The row stays for a second Complete; the parts are given up by the collector. */

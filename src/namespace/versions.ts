@@ -56,10 +56,13 @@ export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): 
 /** Does the version of an inode stay when the name leads elsewhere? */
 export function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inode): boolean {
   if (rules.versioning === 'off') return false;
-  if (door === 'nfs' && isSillyRename(name)) return false;
+  if (door === 'nfs' && isSillyRename(name) && !isOfS3(inode)) return false;
   if (rules.versioning === 'suspended') return inode.version.id !== NULL_VERSION;
   return door === 's3' || isSealed(inode, edit.now);
 }
+
+/** What S3 has written was never open, and lies in no other key's history, whatever its name. */
+const isOfS3 = ({ version }: Inode): boolean => version.openUntil === 0;
 
 /** Where the Linux client puts a file that is removed while it is open; its content is in the history of its own key. */
 const SILLY_RENAME = /^\.nfs[0-9a-f]{16,}$/;

@@ -2,8 +2,9 @@ import { PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
+import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
-import { decodeDentry } from './records.ts';
+import { decodeDentry, type Inode } from './records.ts';
 
 const SLASH = 0x2f;
 const NOTHING = new Uint8Array(0);
@@ -35,7 +36,7 @@ async function walkAll(parts: Parts, bucket: Ino, options: WalkOptions): Promise
     steps.push(step);
     if (steps.length > options.entriesMax) break;
   }
-  return pageOf(parts, steps, options.entriesMax);
+  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
 }
 
 /** Directories stay closed: a level of the tree is one scan. */
@@ -46,7 +47,7 @@ async function walkOneLevel(parts: Parts, bucket: Ino, options: WalkOptions): Pr
     steps.push(step);
     if (steps.length > options.entriesMax) break;
   }
-  return pageOf(parts, steps, options.entriesMax);
+  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
 }
 
 /** Any other delimiter: each rolled-up prefix is met once, then the walk goes on behind all its keys. */
@@ -73,11 +74,15 @@ async function walkRolledUp(
     }
     break;
   }
-  return pageOf(parts, steps, options.entriesMax);
+  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
 }
 
 /** One step more than asked for tells whether there is a next page. */
-async function pageOf(parts: Parts, steps: readonly Step[], entriesMax: number): Promise<WalkPage> {
+async function pageOf(
+  parts: Parts,
+  bucket: Ino,
+  { steps, entriesMax }: { readonly steps: readonly Step[]; readonly entriesMax: number },
+): Promise<WalkPage> {
   const taken = steps.slice(0, entriesMax);
   const files = taken.filter(({ isDirectory }) => !isDirectory);
   const inodes = await currentInodes(
@@ -87,13 +92,30 @@ async function pageOf(parts: Parts, steps: readonly Step[], entriesMax: number):
   const inodeOf = new Map(files.map(({ ino }, index) => [ino, inodes[index]]));
   const entries: WalkEntry[] = [];
   for (const { key, ino, isDirectory } of taken) {
-    const inode = inodeOf.get(ino);
-    if (isDirectory) entries.push({ kind: 'prefix', prefix: key });
-    else if (inode !== undefined) entries.push({ kind: 'object', key, found: foundOf(inode) });
+    if (isDirectory) {
+      entries.push({ kind: 'prefix', prefix: key });
+      continue;
+    }
+    const inode = inodeOf.get(ino) ?? (await inodeAt(parts, bucket, key));
+    if (inode !== undefined) entries.push({ kind: 'object', key, found: foundOf(inode) });
   }
   const last = taken.at(-1);
   if (steps.length <= entriesMax || last === undefined) return { entries, next: undefined };
   return { entries, next: last.isDirectory ? Buffer.concat([last.key, BEHIND_ALL]) : last.key };
+}
+
+/** What a key leads to now: another object has taken it over since the walk came by, or it is gone. */
+async function inodeAt(parts: Parts, bucket: Ino, key: Uint8Array): Promise<Inode | undefined> {
+  const nameAt = key.lastIndexOf(SLASH) + 1;
+  const found = await unlessOvertaken(async () => {
+    const directory = await directoryAt(parts, bucket, key.subarray(0, nameAt));
+    const row =
+      directory && (await parts.kv.get(dentryKey(directory, entryName(key.subarray(nameAt), false))));
+    if (row === undefined) return 'gone';
+    const [inode] = await currentInodes(parts, [decodeDentry(row).ino]);
+    return inode;
+  });
+  return found === 'gone' ? undefined : found;
 }
 
 /** The keys of a bucket that lead to an object now, in byte order. */

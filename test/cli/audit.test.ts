@@ -10,8 +10,9 @@ import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { openWorld, silent } from '../namespace/world.ts';
+import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 interface Shown {
   readonly events: readonly Readonly<Record<string, unknown>>[];
@@ -40,16 +41,14 @@ suite('terrace audit', () => {
         detail: 'locked',
       });
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment,
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine())),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       audit: trail,
-      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

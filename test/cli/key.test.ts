@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { emptyTrail } from '../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
@@ -8,8 +7,9 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { openWorld, silent } from '../namespace/world.ts';
+import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 suite('terrace key', () => {
   let door: AdminDoor;
@@ -17,16 +17,13 @@ suite('terrace key', () => {
   before(async () => {
     keyring = await memoryKeyring();
     door = await openAdmin({
-      audit: emptyTrail,
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine())),
-      bucketsOf: async () => [],
       keyring,
-      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

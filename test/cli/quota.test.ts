@@ -4,11 +4,11 @@ import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
-import { emptyTrail } from '../audit/empty-trail.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
 import { openWorld, put, s3, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 const variables = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 
@@ -19,16 +19,14 @@ suite('terrace quota', () => {
     const bucket = await world.namespace.objects.createBucket(s3, 'photos');
     await put(world, bucket, 'a', Buffer.alloc(1536));
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...(await openMemoryIdentities(new MemoryEngine(), { clock: realClock() })),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       namespace: world.namespace,
-      audit: emptyTrail,
     });
   });
   after(() => door.close());

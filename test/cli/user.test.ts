@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { emptyTrail } from '../audit/empty-trail.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,8 +10,9 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { openWorld, silent } from '../namespace/world.ts';
+import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
+import { quietSources } from '../gateway/admin/quiet-sources.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 const terrace = { TERRACE_ROOT_ACCESS_KEY: root.accessKey, TERRACE_ROOT_SECRET_KEY: root.secretKey };
@@ -24,16 +24,13 @@ suite('terrace user', () => {
     const identities = await openMemoryIdentities(new MemoryEngine());
     accounts = identities.accounts;
     door = await openAdmin({
-      audit: emptyTrail,
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...identities,
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -36,10 +36,15 @@ suite('settings', () => {
       {
         bucket: '*',
         clients: ['127.0.0.0/8', '::1/128'],
+        certificates: [],
         access: 'rw',
         squash: 'none',
         anonUid: 65_534,
         anonGid: 65_534,
+        secure: false,
+        sec: ['sys', 'tls', 'mtls'],
+        uids: [],
+        gids: [],
       },
     ]);
   });
@@ -85,6 +90,12 @@ suite('settings', () => {
     assert.deepEqual(load({}).config.users, []);
   });
 
+  test('a written export rule squashes root and wants privileged ports unless it says otherwise', () => {
+    const { config } = load({ yaml: 'nfs:\n  exports:\n    - { clients: [10.0.0.0/8] }' });
+    const { squash, secure, access } = config.nfs.exports[0]!;
+    assert.deepEqual([squash, secure, access], ['root', true, 'rw']);
+  });
+
   test('two loads share nothing', () => {
     (load({}).config.nfs.exports as unknown[]).length = 0;
     assert.equal(load({}).config.nfs.exports.length, 1);
@@ -116,6 +127,14 @@ suite('mistakes in settings are one sentence each', () => {
       given: { variables: { TERRACE_HOT_SZE: '1' } },
       want: 'TERRACE_HOT_SZE: there is no such environment variable; did you mean "TERRACE_HOT_SIZE"?',
     },
+    {
+      given: { variables: { TERRACE_FOO: '1' } },
+      want: 'TERRACE_FOO: there is no such environment variable: remove it, or choose one that terrace serve --print-config shows',
+    },
+    {
+      given: { flags: { '--region': 'Non sense!' } },
+      want: '--region: write lower-case letters, digits and dashes, for example us-east-1',
+    },
     { given: { yaml: 's33: x' }, want: 'terrace.yaml: there is no setting "s33"; did you mean "s3"?' },
     {
       given: { yaml: 's3:\n  adress: x' },
@@ -123,7 +142,7 @@ suite('mistakes in settings are one sentence each', () => {
     },
     {
       given: { yaml: 'nfs: 9000' },
-      want: 'nfs in terrace.yaml: this is a group with the settings address, portmap, serverName, gracePeriodSeconds, exports',
+      want: 'nfs in terrace.yaml: this is a group with the settings address, portmap, serverName, gracePeriodSeconds, groups, tls, exports',
     },
     {
       given: { yaml: '- a' },
@@ -138,8 +157,30 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'nfs.exports.0.clients in terrace.yaml: write a list, for example [one, two]',
     },
     {
-      given: { yaml: 'nfs:\n  exports:\n    - { clients: [here] }' },
-      want: 'nfs.exports: "here" is not a network: write for example 10.0.0.0/8, fd00::/8 or 192.0.2.7',
+      given: { yaml: 'nfs:\n  exports:\n    - { clients: [10.0.0/8] }' },
+      want: 'nfs.exports.0: "10.0.0/8" is no client: write an address, a network like 10.0.0.0/8, a host name, a pattern like *.example.com, or * for everyone',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { certificate: a.pem } }' },
+      want: 'nfs.tls.certificate and nfs.tls.key belong together: set both or none',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { authorities: a.pem } }' },
+      want: 'nfs.tls.authorities is for TLS: set nfs.tls.certificate and nfs.tls.key, too',
+    },
+    {
+      given: { yaml: 'nfs: { tls: { certificate: a, key: b, revoked: c } }' },
+      want: 'nfs.tls.revoked is about certificates of clients: set nfs.tls.authorities, too',
+    },
+    {
+      given: { yaml: 'nfs: { exports: [{ clients: ["*"], sec: [tls] }] }' },
+      want: 'nfs.exports.0: sec wants TLS, which is not set up: set nfs.tls.certificate and nfs.tls.key, or add sys',
+    },
+    {
+      given: {
+        yaml: 'nfs: { tls: { certificate: a, key: b }, exports: [{ clients: ["*"], sec: [mtls] }] }',
+      },
+      want: 'nfs.exports.0: sec wants certificates of clients, which nobody could have: set nfs.tls.authorities, or add tls',
     },
     {
       given: { yaml: 'nfs:\n  exports:\n    - { clients: ["::1"], squash: some }' },

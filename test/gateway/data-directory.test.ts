@@ -24,6 +24,8 @@ suite('the data directory', () => {
     for (const [directory, reason] of [
       [file, 'it is no directory'],
       [path.join(file, 'below'), 'a part of the path is no directory'],
+      // Node's own recursion never ends here.
+      ['/proc/terrace/below', 'nothing can be made there'],
     ] as const) {
       const detail = `The data directory ${directory} cannot be used, ${reason}: choose another with --data DIR.`;
       await assert.rejects(openDataDirectory(directory), (it) => it instanceof Fault && it.detail === detail);

@@ -28,11 +28,16 @@ function unstopped(cause: unknown): void {
 }
 
 /** Opens the layers of `directory` as at a start of the gateway, and closes them. */
-async function start(directory: string, use: (layers: Layers) => Promise<void>): Promise<void> {
+async function start(
+  directory: string,
+  use: (layers: Layers) => Promise<void>,
+  hotPath?: string,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   const flags = new Map([
     ['--data', directory],
     ['--hot-size', '64Mi'],
+    ...(hotPath === undefined ? [] : ([['--hot-path', hotPath]] as const)),
   ]);
   const { config } = loadConfig({ flags, variables: {} });
   const environment = environmentOf(seededRandom(++lastSeed));
@@ -138,4 +143,22 @@ test('a hot file that was lost before there was content on it is made again', ()
     await rm(path.join(directory, 'hot'));
     await start(directory, put);
     await start(directory, check);
+  }));
+
+test('a data directory that is in use, and a hot device in no directory, are one sentence that says what to do', () =>
+  withDirectory(async (directory) => {
+    const data = path.join(directory, 'data');
+    await start(data, async () => {
+      const inUse = `The data directory ${data} is in use: stop the gateway that runs on it, or choose another with --data DIR.`;
+      const second = start(data, () => Promise.resolve());
+      await assert.rejects(second, (it) => it instanceof Fault && it.detail === inUse);
+    });
+    const nowhere = path.join(directory, 'nowhere');
+    const wanted = `There is no directory ${nowhere} for the hot device: make it, or choose another place with --hot-path FILE.`;
+    const misplaced = start(
+      path.join(directory, 'other'),
+      () => Promise.resolve(),
+      path.join(nowhere, 'hot'),
+    );
+    await assert.rejects(misplaced, (it) => it instanceof Fault && it.detail === wanted);
   }));

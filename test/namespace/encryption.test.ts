@@ -197,6 +197,8 @@ test('content under a customer’s key is listed, renamed and removed over NFS, 
     () => readWithoutKey(stack, bucket, 'c'),
   ];
   for (const attempt of attempts) assert.equal(await faultOf(attempt()), 'access-denied');
+  // What READ and WRITE would refuse is not granted at open() either.
+  assert.equal((await files.access(root, ino, 0x3f)).granted, 0);
   const place = (name: string): { directory: Ino; name: Uint8Array } => ({
     directory: bucket.ino,
     name: bytes(name),

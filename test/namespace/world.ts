@@ -90,12 +90,14 @@ export async function openStack(given: {
   readonly environment: Environment;
   readonly inlineBytesMax?: number;
   readonly defaultEncryption?: BucketEncryption;
+  /** Puts something between the store and the namespace. */
+  readonly around?: (kv: Kv) => Kv;
 }): Promise<Stack> {
-  const { engine, device, environment, inlineBytesMax, defaultEncryption } = given;
+  const { engine, device, environment, inlineBytesMax, defaultEncryption, around = (kv) => kv } = given;
   const stopped = (cause: unknown): never => {
     throw cause;
   };
-  const kv = openOptimistic(engine, { merge: mergeNamespace, stopped });
+  const kv = around(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());
   const small = inlineBytesMax === undefined ? {} : { inlineBytesMax };

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Clock, Environment, MonotonicMs, Random } from '../../src/environment.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
+import type { Kv } from '../../src/kv/kv.ts';
 import type { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { memoryDevice, openStack, silent, type Stack } from '../namespace/world.ts';
 import { SlowDevice } from './slow-device.ts';
+import { slowKv } from './slow-kv.ts';
 
 const START_MS = 1_700_000_000_000;
 /** Content above this goes to the device: small objects exercise it too. */
@@ -100,9 +102,12 @@ export class SimulatedWorld {
   #engine: MemoryEngine;
   readonly #device: MemoryDevice = memoryDevice();
   readonly #environment: Environment;
+  readonly #around: (kv: Kv) => Kv;
 
-  constructor(simulation: Simulation) {
+  /** With `slowReads` nothing is answered from memory at once. */
+  constructor(simulation: Simulation, { slowReads = false }: { readonly slowReads?: boolean } = {}) {
     this.simulation = simulation;
+    this.#around = slowReads ? (kv) => slowKv(kv, (label) => simulation.latency(label)) : (kv) => kv;
     this.#engine = new MemoryEngine({ delay: (operation) => simulation.latency(`kv ${operation}`) });
     this.#environment = { clock: simulation.clock, random: simulation.random, log: silent };
   }
@@ -111,7 +116,7 @@ export class SimulatedWorld {
   open(): Promise<Stack> {
     const device = new SlowDevice(this.#device, (label) => this.simulation.latency(label));
     const given = { engine: this.#engine, device, environment: this.#environment };
-    return openStack({ ...given, inlineBytesMax: INLINE_BYTES_MAX });
+    return openStack({ ...given, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
   }
 
   /** Power loss at this moment. */
@@ -126,10 +131,11 @@ export class SimulatedWorld {
 export async function underSchedules(
   count: number,
   scenario: (stack: Stack, simulation: Simulation, world: SimulatedWorld) => Promise<void>,
+  options: { readonly slowReads?: boolean } = {},
 ): Promise<void> {
   for (let seed = 1; seed <= count; seed += 1) {
     const simulation = new Simulation(seed);
-    const world = new SimulatedWorld(simulation);
+    const world = new SimulatedWorld(simulation, options);
     const run = async (): Promise<void> => scenario(await world.open(), simulation, world);
     await simulation.run(run()).catch((cause: unknown) => {
       throw new Error(`under the schedule of seed ${seed}`, { cause });

@@ -5,4 +5,5 @@ mod digest;
 mod elsewhere;
 mod erasure;
 mod kv;
+mod reduction;
 mod sealing;

@@ -5,4 +5,6 @@ pub mod digest;
 pub mod erasure;
 pub mod kv;
 mod md5;
+pub mod reduction;
 pub mod sealing;
+pub mod segment;

@@ -5,6 +5,7 @@ import type { ServerLimits } from './limits.ts';
 import { Patience } from './patience.ts';
 import { peerGroup } from './peer-address.ts';
 import { RecordReader, type Received } from './records.ts';
+import { readTlsProbe, startTlsReply } from './tls.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 export interface ConnectionParts {
@@ -192,6 +193,12 @@ export class Connection implements TransportEvents {
 
   #serve(record: Received): void {
     const { message } = record;
+    const probe = this.#transport.tls === 'off' ? undefined : readTlsProbe(message);
+    if (probe !== undefined) {
+      this.#records.release(record);
+      this.#startTls(probe);
+      return;
+    }
     const { length } = message;
     this.#callsInFlight += 1;
     this.#callBytesInFlight += length;
@@ -219,6 +226,17 @@ export class Connection implements TransportEvents {
         this.#cutOff('nfs-bad-record', failure);
       },
     );
+  }
+
+  /**
+   * RFC 9289 §4.1: whoever asks for TLS after it has sent anything else, or has TLS, gets no answer. What was sent behind
+   * the question is in clear text and must not be taken for what comes through TLS.
+   */
+  #startTls(xid: number): void {
+    if (this.#transport.tls !== 'offered' || this.#records.recordsBegun !== 1) return;
+    if (this.#records.isInside)
+      this.#cutOff('nfs-tls-refused', new Error('clear text behind the request for TLS'));
+    else this.#transport.startTls(startTlsReply(xid));
   }
 
   #reply(parts: readonly Uint8Array[]): void {

@@ -122,7 +122,7 @@ function readIdentity(reader: XdrReader, peer: Peer, procedure: number): CallCon
   return { flavor: 'AUTH_SYS', uid, gid, groups: gids, machine: machinename, client, peer };
 }
 
-/** RFC 9289 §4.1: the flavor is good for an empty probe by NULL, and rejected where TLS is not to be had. */
+/** RFC 9289 §4.1: the flavor is good for an empty probe by NULL, which the connection answers itself where TLS is to be had. */
 const refusalOfTls = (body: XdrReader, procedure: number): AuthStat =>
   body.left > 0 || procedure !== 0 ? 'AUTH_BADCRED' : 'AUTH_REJECTEDCRED';
 
@@ -140,15 +140,25 @@ export function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** RFC 5531 §9, accepted_reply up to and with accept_stat, behind a record mark that `endRecord` fills in. */
-export function beginAccepted(writer: XdrWriter, xid: number, stat: AcceptStat): void {
+const noVerifier = new Uint8Array(0);
+
+/**
+ * RFC 5531 §9, accepted_reply up to and with accept_stat, behind a record mark that `endRecord` fills in. The verifier is of flavor
+ * AUTH_NONE.
+ */
+export function beginAccepted(
+  writer: XdrWriter,
+  xid: number,
+  stat: AcceptStat,
+  verifier: Uint8Array = noVerifier,
+): void {
   writer.begin();
   writer.u32(0);
   writer.u32(xid);
   writer.u32(msg_type.REPLY);
   writer.u32(reply_stat.MSG_ACCEPTED);
   writer.u32(auth_flavor.AUTH_NONE);
-  writer.u32(0);
+  writer.opaque(verifier);
   writer.u32(accept_stat[stat]);
 }
 

@@ -1,22 +1,34 @@
+import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import type { Log } from './environment.ts';
 import type { Peer } from './peer.ts';
 import type { RpcServer } from './server.ts';
-import type { Transport } from './transport.ts';
+import type { RpcTls } from './tls.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+/** TLS for those who ask for it (RFC 9289). */
+export interface TlsOptions {
+  readonly rpcTls: RpcTls;
+  /** Told of every connection that has become safe (RFC 9289 §7.1: there must be an audit log). */
+  readonly observe: (peer: Peer) => void;
+}
+
+export interface SocketOptions {
+  readonly tls: TlsOptions | undefined;
+  readonly log: Log;
+}
 
 /** Serves the peer at the other end of `socket` until either of them ends. */
-export function serveSocket(server: RpcServer, socket: Socket): void {
-  const transport = new TcpTransport(socket);
+export function serveSocket(server: RpcServer, socket: Socket, options: SocketOptions): void {
+  const transport = new TcpTransport(socket, options);
   const connection = server.accept(transport);
   if (connection === undefined) return;
-  transport.onFlushed = () => connection.drained();
-  socket.on('data', (chunk: Uint8Array) => connection.received(chunk));
-  socket.on('end', () => connection.ended());
-  // A reset is an everyday end of a connection; 'close' follows it.
+  transport.serve(connection);
+  // Whatever runs over it, it is this socket that closes. A reset is an everyday end of a connection; 'close' follows it.
   socket.on('error', () => connection.destroy());
   socket.on('close', () => connection.closed());
 }
 
-const nothingToDo = (): void => undefined;
 /** A reply this short lies in a slab that it shares with others; who is slow to take it gets it moved out of there. */
 const shortBytesMax = 4096;
 /** What the kernel is given at a time: a slow peer shows that it takes something whenever so much is gone. */
@@ -24,8 +36,14 @@ const flushBytesMax = 1_048_576;
 
 /** Collects the replies of one turn of the event loop and hands them to the kernel together. */
 class TcpTransport implements Transport {
-  readonly peer: Peer;
-  readonly #socket: Socket;
+  readonly #options: SocketOptions;
+  #peer: Peer;
+  #tls: Transport['tls'];
+  /** The one below TLS until that is there, then the one above it. */
+  #socket: Socket;
+  #events: TransportEvents | undefined;
+  #isPaused = false;
+  #isShakingHands = false;
   #parts: Uint8Array[] = [];
   #partsBytes = 0;
   #bytesWriting = 0;
@@ -33,11 +51,53 @@ class TcpTransport implements Transport {
   /** Whether the kernel has not taken what it was given before. */
   #isBehind = false;
   #isEnding = false;
-  onFlushed: () => void = nothingToDo;
-
-  constructor(socket: Socket) {
+  constructor(socket: Socket, options: SocketOptions) {
     this.#socket = socket;
-    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls: undefined };
+    this.#options = options;
+    this.#tls = options.tls === undefined ? 'off' : 'offered';
+    this.#peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls: undefined };
+  }
+
+  get peer(): Peer {
+    return this.#peer;
+  }
+
+  get tls(): Transport['tls'] {
+    return this.#tls;
+  }
+
+  /** Reports what comes from now on. */
+  serve(events: TransportEvents): void {
+    this.#events = events;
+    this.#socket.on('data', (chunk: Uint8Array) => events.received(chunk));
+    this.#socket.on('end', () => events.ended());
+  }
+
+  startTls(reply: readonly Uint8Array[]): void {
+    const { tls } = this.#options;
+    const plain = this.#socket;
+    assert(this.#tls === 'offered' && tls !== undefined);
+    // What came before TLS is not handed to it.
+    assert(plain.readableLength === 0);
+    this.#tls = 'begun';
+    this.#isShakingHands = true;
+    plain.removeAllListeners('data').removeAllListeners('end');
+    for (const part of reply) plain.write(part);
+    tls.rpcTls.secure(plain).then(
+      ({ socket, peer }) => {
+        this.#isShakingHands = false;
+        this.#peer = { ...this.#peer, tls: peer };
+        this.#socket = socket;
+        socket.on('error', () => socket.destroy());
+        tls.observe(this.#peer);
+        if (this.#events !== undefined) this.serve(this.#events);
+        if (this.#isPaused) socket.pause();
+      },
+      (failure: Error) => {
+        this.#options.log.warn('nfs-tls-failed', { client: this.#peer.address, reason: failure.message });
+        plain.destroy();
+      },
+    );
   }
 
   get bytesQueued(): number {
@@ -66,11 +126,13 @@ class TcpTransport implements Transport {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#isPaused = true;
+    if (!this.#isShakingHands) this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (!this.#isShakingHands) this.#socket.resume();
   }
 
   end(): void {
@@ -107,7 +169,7 @@ class TcpTransport implements Transport {
     this.#bytesWriting -= bytes;
     if (this.#bytesWriting === 0) this.#isBehind = false;
     if (this.#parts.length > 0) this.#flushSoon();
-    this.onFlushed();
+    this.#events?.drained();
   }
 
   /** What goes to the kernel next. A slow reader must not keep whole slabs for the few bytes of its replies. */

@@ -7,7 +7,7 @@ import { mount3Program, type Mounts } from './mount3.ts';
 import { nfs3Program } from './nfs3-program.ts';
 import type { Nfs3Program } from './nfs3.ts';
 import { RpcServer } from './server.ts';
-import { serveSocket } from './tcp-transport.ts';
+import { serveSocket, type TlsOptions } from './tcp-transport.ts';
 
 /** What is served: files, and the ways into them. */
 export interface Backend {
@@ -24,6 +24,8 @@ export interface ListenOptions {
   /** Told of every answered call. */
   readonly observe?: Observer;
   readonly limits?: Partial<ServerLimits>;
+  /** Absent: calls go in clear text only. */
+  readonly tls?: TlsOptions;
   /** Served beside NFS and MOUNT on the same port. */
   readonly programs?: readonly RpcProgram[];
 }
@@ -67,7 +69,8 @@ export async function listenPrograms(
   // Too many open files, for one: this peer is not served, the others are.
   listener.on('error', (failure) => log.warn('nfs-accept-failed', { reason: failure.message }));
   const server = new RpcServer({ dispatcher, clock, log, limits });
-  listener.on('connection', (socket) => serveSocket(server, socket));
+  const { tls } = options;
+  listener.on('connection', (socket) => serveSocket(server, socket, { tls, log }));
   return {
     address: listener.address() as AddressInfo,
     connectionCount: () => server.connectionCount,

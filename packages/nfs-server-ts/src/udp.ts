@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
 import { Dispatcher, type Observer, type RpcProgram } from './dispatch.ts';
 import { stderrLog, systemClock, type Clock, type Log } from './environment.ts';
+import { LimitedLog } from './limited-log.ts';
 import { defaultLimits, type ServerLimits } from './limits.ts';
 import { accept_stat, auth_flavor, markBytes, msg_type, reply_stat } from './rpc.ts';
 import { XdrError, XdrReader } from './xdr.ts';
@@ -42,7 +43,8 @@ const callBytesMin = 40;
  */
 export async function listenUdp(options: UdpOptions): Promise<UdpServer> {
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
-  const { programs, clock = systemClock, log = stderrLog, observe = () => undefined } = options;
+  const { programs, clock = systemClock, observe = () => undefined } = options;
+  const log = new LimitedLog(options.log ?? stderrLog, clock, limits);
   const dispatcher = new Dispatcher({ programs, clock, log, observe, limits });
   const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', reuseAddr: false });
   await bound(socket, options);

@@ -143,12 +143,16 @@ const fakePeer = { address: 'fake', port: 0, tls: undefined };
 /** A connection without a network: what was sent is at hand, and the peer takes it when the test says so. */
 class FakeTransport implements Transport {
   readonly peer = fakePeer;
+  readonly tls = 'off';
   readonly sent: Uint8Array[] = [];
   bytesQueued = 0;
   state: 'open' | 'paused' | 'ended' | 'destroyed' = 'open';
   send(parts: readonly Uint8Array[]): void {
     this.sent.push(Buffer.concat(parts));
     this.bytesQueued += Buffer.concat(parts).length;
+  }
+  startTls(): void {
+    assert.fail('TLS is off');
   }
   pause(): void {
     this.state = 'paused';

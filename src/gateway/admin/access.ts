@@ -67,11 +67,12 @@ export interface AdminQuestion {
 }
 
 /**
- * Of a call about a user, a role or a quota (`quota/bucket/photos`); `arn:aws:terrace:::*` of any other, which stands for no
+ * Of a call about a user, a role, an export or a quota (`quota/bucket/photos`); `arn:aws:terrace:::*` of any other, which stands for no
  * resource in particular.
  */
 export const resourceOf = (params: unknown): string => {
-  const given = (params ?? {}) as { readonly [Name in 'name' | 'role' | '*']?: string };
+  const given = (params ?? {}) as { readonly [Name in 'name' | 'role' | 'export' | '*']?: string };
+  if (given.export !== undefined) return `arn:aws:terrace:::export/${given.export}`;
   const { name, role, '*': quota } = given;
   const owner = role === undefined ? name && `user/${name}` : `role/${role}`;
   const about = quota === undefined ? owner : `quota/${quota}`;

@@ -4,10 +4,13 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import type { Roles } from '../../accounts/roles.ts';
 import type { Sessions } from '../../accounts/sessions.ts';
 import type { Time } from '../../environment.ts';
+import type { ExportRules } from '../../exports/export-rules.ts';
 import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
+import type { Locks } from '../../namespace/locks/locks.ts';
 import type { Access } from './access.ts';
+import type { Jobs } from './jobs.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -24,6 +27,9 @@ export interface AdminSources {
   readonly keyring: Keyring;
   readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
   readonly audit: AuditTrail;
+  readonly jobs: Jobs;
+  readonly locks: Pick<Locks, 'list' | 'release'>;
+  readonly exports: ExportRules;
 }
 
 /** What a call says, checked by the schemas of its row. */

@@ -1,6 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { auditRows } from './audit-rows.ts';
+import { jobRows } from './job-rows.ts';
+import { exportRows } from './export-rows.ts';
 import { keyRows } from './key-rows.ts';
+import { lockRows } from './lock-rows.ts';
 import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
@@ -59,6 +62,9 @@ export const adminRows: readonly AdminRow[] = [
   metricsRow,
   getStatus,
   ...auditRows,
+  ...jobRows,
+  ...lockRows,
+  ...exportRows,
   ...keyRows,
   ...userRows,
   ...policyRows,

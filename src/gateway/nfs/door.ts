@@ -6,13 +6,18 @@ import type { Attributes, Caller, Change, Ino } from '../../namespace/namespace.
 import type { FileTree } from '../../namespace/file-tree.ts';
 import { fattr3Of, wccOf } from './attributes.ts';
 import { Refused } from './errors.ts';
-import { callerUnder, type Exports } from './exports.ts';
+import { callerInGroups, callerUnder } from './callers.ts';
+import { requireSecurity, type Exports } from './exports.ts';
+import type { GroupBook } from './groups.ts';
 import type { Handles } from './handle.ts';
+import { idMapOf, type IdMap } from './id-map.ts';
 
 export interface DoorParts {
   readonly files: FileTree;
   readonly handles: Handles;
   readonly exports: Exports;
+  /** `undefined`: the groups that calls name are believed. */
+  readonly groups: GroupBook | undefined;
   /** RFC 1813 §2.5: one for the whole tree. */
   readonly fsid: number;
   /** 8 bytes, new with every start: UNSTABLE data that the last run did not commit is lost (RFC 1813 §3.3.7). */
@@ -39,22 +44,45 @@ export type Rows<Name extends BackendProcedureName> = { readonly [N in Name]: Ro
 export class Door {
   readonly files: FileTree;
   readonly writeVerifier: Uint8Array;
+  /** Of the caller; `undefined`: ids are the same on both sides. */
+  readonly ids: IdMap | undefined;
   readonly #parts: DoorParts;
 
-  constructor(parts: DoorParts) {
+  constructor(parts: DoorParts, ids?: IdMap) {
     this.#parts = parts;
+    this.ids = ids;
     this.files = parts.files;
     this.writeVerifier = parts.writeVerifier;
   }
 
-  /** Faults: a Refused for the handle, 'access-denied' where no export rule lets the caller in. */
+  /** Whether callers may see other ids than are kept here. */
+  get mapsIds(): boolean {
+    return this.#parts.exports.mapsIds;
+  }
+
+  /** The door as a caller with that handle sees it; this one when no ids are mapped for it. */
+  async seenBy(call: CallContext, handle: Uint8Array): Promise<Door> {
+    const handled = this.#parts.handles.open(handle);
+    if (typeof handled === 'string') return this;
+    const rule = await this.#parts.exports.rule(call.peer, handled.bucket);
+    const ids = rule === undefined ? undefined : idMapOf(rule);
+    return ids === undefined ? this : new Door(this.#parts, ids);
+  }
+
+  /**
+   * Export rules are asked on every call. Faults: a Refused for the handle, 'access-denied' where no export rule lets the caller in,
+   * AuthRefused where it would on a safer connection.
+   */
   async enter(call: CallContext, handle: Uint8Array): Promise<Entered> {
     const handled = this.#parts.handles.open(handle);
     if (handled === 'bad') throw new Refused('NFS3ERR_BADHANDLE');
     if (handled === 'stale') throw new Refused('NFS3ERR_STALE');
-    const rule = await this.#parts.exports.rule(call.client, handled.bucket);
+    const { exports, groups } = this.#parts;
+    const rule = await exports.rule(call.peer, handled.bucket);
     if (rule === undefined) throw new Fault('access-denied', 'request', `no export rule for ${call.client}`);
-    return { ino: handled.ino, caller: callerUnder(rule, call), isReadOnly: rule.access === 'ro' };
+    requireSecurity(rule, call.peer);
+    const caller = groups === undefined ? callerUnder(rule, call) : await callerInGroups(rule, call, groups);
+    return { ino: handled.ino, caller, isReadOnly: rule.access === 'ro' };
   }
 
   /** `enter` for a change. Faults also 'read-only'. */
@@ -69,10 +97,17 @@ export class Door {
   }
 
   fattr3(attributes: Attributes): Fattr3 {
-    return fattr3Of(attributes, this.#parts.fsid);
+    return fattr3Of(this.#shown(attributes), this.#parts.fsid);
   }
 
   wcc(change: Change): WccData {
-    return wccOf(change, this.#parts.fsid);
+    const { before, after } = change;
+    return wccOf({ before, after: this.#shown(after) }, this.#parts.fsid);
+  }
+
+  #shown(attributes: Attributes): Attributes {
+    if (this.ids === undefined) return attributes;
+    const { uid, gid } = this.ids;
+    return { ...attributes, uid: uid.toClient(attributes.uid), gid: gid.toClient(attributes.gid) };
   }
 }

@@ -100,8 +100,6 @@ const legal: Readonly<Record<BackendProcedureName, readonly ShortStatus[]>> = {
 /** What to say where a status is not on the procedure's list: the first that is. SERVERFAULT when none is. */
 const insteadOf: Partial<Readonly<Record<ShortStatus, readonly ShortStatus[]>>> = {
   PERM: ['ACCES', 'STALE'],
-  // No right to the handle at all: as if the export were gone.
-  ACCES: ['STALE'],
   ROFS: ['ACCES', 'STALE'],
   NOENT: ['STALE'],
   // §3.2: a name that cannot be is ACCES.
@@ -128,6 +126,9 @@ const statusOfFault = ({ code, subject }: Fault): Nfsstat3Failure =>
 export function statusFor(procedure: BackendProcedureName, failure: Fault | Refused): Nfsstat3Failure {
   const wanted = failure instanceof Refused ? failure.status : statusOfFault(failure);
   const short = wanted.slice('NFS3ERR_'.length) as ShortStatus;
+  // Not on every list, but what servers answer to every procedure of a caller that the export keeps out. Linux would take the
+  // STALE that is on the lists for the end of the file, and never ask again when the rules let it in once more.
+  if (short === 'ACCES') return 'NFS3ERR_ACCES';
   const allowed: readonly ShortStatus[] = [...always, ...legal[procedure]];
   const candidates = [short, ...(insteadOf[short] ?? [])];
   return `NFS3ERR_${candidates.find((candidate) => allowed.includes(candidate)) ?? 'SERVERFAULT'}`;

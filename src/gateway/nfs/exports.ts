@@ -1,46 +1,109 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
-import type { ExportRule } from '../../config.ts';
-import { parseNetwork } from '../../config/address.ts';
-import { NFS_BUCKET_NAMES_CACHED_MAX, NFS_CLIENTS_CACHED_MAX } from '../../limits.ts';
-import type { Caller, Ino, ObjectStore } from '../../namespace/namespace.ts';
-import type { CallContext } from 'nfs-server-ts/rpc';
+import { AuthRefused } from 'nfs-server-ts/rpc';
+import type { Peer } from 'nfs-server-ts/peer';
+import type { ExportRule } from '../../config/export-rule.ts';
+import type { ExportRules, NamedRule } from '../../exports/export-rules.ts';
+import { Fault } from '../../fault.ts';
+import {
+  NFS_BUCKET_NAMES_CACHED_MAX,
+  NFS_HOST_NAMES_FRESH_MS,
+  NFS_PRIVILEGED_PORT_MAX,
+} from '../../limits.ts';
+import type { Clock } from '../../environment.ts';
+import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
+import { ClientMatch, hasCertificate } from './client-match.ts';
+import { idMapOf } from './id-map.ts';
+import { NameBook, type HostNames } from './host-names.ts';
 
 const ROOT_BUCKET = 0;
 const MAPPED_PREFIX = '::ffff:';
 
+export interface ExportsParts {
+  readonly rules: Pick<ExportRules, 'list'>;
+  readonly buckets: Pick<ObjectStore, 'buckets'>;
+  readonly names: HostNames;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** A rule with its clients ready to be asked. */
+interface Prepared {
+  readonly rule: ExportRule;
+  readonly clients: ClientMatch;
+}
+
+/** What was found of a client. */
+interface Client {
+  /** Made from this list: another one is a change of rules. */
+  readonly from: readonly NamedRule[];
+  /** On the monotonic clock: names of hosts may have changed then. */
+  readonly until: number;
+  /** The rules that fit but perhaps for their certificates, the most specific one of each bucket first. */
+  readonly rules: readonly ExportRule[];
+  readonly byBucket: Map<Ino, Verdict>;
+}
+
+/** What rules say of a bucket to one client; 'too-weak': a certificate that it has not shown might help. */
+type Verdict = ExportRule | 'too-weak' | undefined;
+
 /**
- * Who may do what in which bucket. Of the rules that fit client and bucket the first holds; if none fits, nothing is allowed.
- * `*` is every bucket, and the root that lists them. What fits a client is found once and kept.
+ * Who may do what in which bucket. A rule fits when its bucket, its clients and its certificates do; of those that fit, the most
+ * specific one holds: one that names the bucket before `*`, then one that names certificates, then the one that names
+ * the client most closely (exports(5)); among equals one made at run time before the config, then the earlier one. If none fits,
+ * nothing is allowed; nor by a rule for `*` where one that names the bucket would fit but for its certificates. What was found of a
+ * client is kept until rules change, or for as long as names of hosts are.
  */
 export class Exports {
-  readonly #rules: readonly { readonly rule: ExportRule; readonly clients: BlockList }[];
-  readonly #byClient = new Map<string, readonly ExportRule[]>();
-  readonly #buckets: Pick<ObjectStore, 'buckets'>;
-  readonly #names = new Map<Ino, string>();
-  readonly #namesBuckets: boolean;
+  readonly #parts: ExportsParts;
+  readonly #nameBook: NameBook;
+  readonly #bucketNames = new Map<Ino, string>();
+  /** A peer is one connection: what was found goes with it. */
+  readonly #clients = new WeakMap<Peer, Client>();
+  #prepared: readonly Prepared[] = [];
+  #preparedFrom: readonly NamedRule[] | undefined;
+  #asksForNames = false;
+  #mapsIds = false;
 
-  /** Faults: UsageError when a client is neither address nor network. */
-  constructor(rules: readonly ExportRule[], buckets: Pick<ObjectStore, 'buckets'>) {
-    this.#rules = rules.map((rule) => ({ rule, clients: clientList(rule.clients) }));
-    this.#buckets = buckets;
-    this.#namesBuckets = rules.some(({ bucket }) => bucket !== '*');
+  /** Faults: UsageError when a rule names a client that is none. */
+  constructor(parts: ExportsParts) {
+    this.#parts = parts;
+    this.#nameBook = new NameBook(parts.names, parts.clock);
+    this.#prepare();
   }
 
-  /** The rule for a bucket by inode number, 0 being the root; `undefined`: no access. */
-  async rule(client: string, bucket: Ino): Promise<ExportRule | undefined> {
-    const rules = this.#fitting(client);
-    if (!this.#namesBuckets || bucket === ROOT_BUCKET) return rules.find((rule) => rule.bucket === '*');
-    const name = await this.#nameOf(bucket);
-    return name === undefined ? undefined : this.ruleByName(client, name);
+  /** Whether any rule maps ids. */
+  get mapsIds(): boolean {
+    this.#prepare();
+    return this.#mapsIds;
   }
 
-  ruleByName(client: string, bucket: string): ExportRule | undefined {
-    return this.#fitting(client).find((rule) => rule.bucket === '*' || rule.bucket === bucket);
+  /**
+   * The rule for a bucket by inode number, 0 being the root; `undefined`: no access. Faults: AuthRefused('AUTH_TOOWEAK') where a
+   * certificate might give some.
+   */
+  async rule(peer: Peer, bucket: Ino): Promise<ExportRule | undefined> {
+    const client = this.#known(peer) ?? (await this.#find(peer));
+    const known = client.byBucket.get(bucket);
+    const verdict = known === undefined ? await this.#judge(peer, client, bucket) : known;
+    if (verdict === 'too-weak') throw new AuthRefused('AUTH_TOOWEAK');
+    return verdict;
+  }
+
+  /**
+   * The rule that MNT of a bucket goes by; `undefined` as the name is the root. Clients mount in clear text before they have a reason
+   * to begin TLS, so certificates do not count here; the handle that MNT gives away is worth nothing without them.
+   */
+  async mountRule(
+    { address }: Pick<Peer, 'address'>,
+    bucket: string | undefined,
+  ): Promise<ExportRule | undefined> {
+    const fitting = await this.#fitting(address);
+    const decides = ({ access, certificates }: ExportRule): boolean =>
+      access !== 'none' || certificates.length === 0;
+    return effective(fitting.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
   }
 
   /** Who may mount what, for EXPORT: the root first when any rule covers it, then each bucket that anyone may mount. */
   async list(): Promise<readonly { readonly path: string; readonly clients: readonly string[] }[]> {
-    const rows = (await this.#buckets.buckets()).map(({ name }) => ({
+    const rows = (await this.#parts.buckets.buckets()).map(({ name }) => ({
       path: `/${name}`,
       clients: this.#clientsOf(name),
     }));
@@ -50,33 +113,118 @@ export class Exports {
   }
 
   #clientsOf(bucket: string): readonly string[] {
-    const fitting = this.#rules.filter(({ rule }) => rule.bucket === '*' || rule.bucket === bucket);
+    const fitting = this.#parts.rules
+      .list()
+      .filter(({ rule }) => isFor(rule, bucket) && rule.access !== 'none');
     return [...new Set(fitting.flatMap(({ rule }) => rule.clients))];
   }
 
-  #fitting(client: string): readonly ExportRule[] {
-    const known = this.#byClient.get(client);
-    if (known !== undefined) return known;
-    const address = client.startsWith(MAPPED_PREFIX) ? client.slice(MAPPED_PREFIX.length) : client;
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const fitting = this.#rules.filter(
-      ({ clients }) => isIP(address) !== 0 && clients.check(address, family),
+  #prepare(): readonly Prepared[] {
+    const list = this.#parts.rules.list();
+    if (list === this.#preparedFrom) return this.#prepared;
+    this.#prepared = list.map(({ rule }) => ({ rule, clients: new ClientMatch(rule.clients) }));
+    this.#preparedFrom = list;
+    this.#mapsIds = list.some(({ rule }) => idMapOf(rule) !== undefined);
+    this.#asksForNames = this.#prepared.some(({ clients }) => clients.asksForNames);
+    return this.#prepared;
+  }
+
+  #known(peer: Peer): Client | undefined {
+    const known = this.#clients.get(peer);
+    if (known?.from !== this.#parts.rules.list()) return undefined;
+    return !this.#asksForNames || this.#parts.clock.monotonic() < known.until ? known : undefined;
+  }
+
+  async #find(peer: Peer): Promise<Client> {
+    const from = this.#parts.rules.list();
+    const rules = await this.#fitting(peer.address);
+    const until = this.#parts.clock.monotonic() + NFS_HOST_NAMES_FRESH_MS;
+    const client = { from, until, rules, byBucket: new Map<Ino, Verdict>() };
+    this.#clients.set(peer, client);
+    return client;
+  }
+
+  async #judge(peer: Peer, { rules, byBucket }: Client, bucket: Ino): Promise<Verdict> {
+    const name = bucket === ROOT_BUCKET ? '*' : await this.#nameOf(bucket);
+    if (name === undefined) return undefined;
+    const verdict = verdictOf(
+      rules.filter((rule) => isFor(rule, name)),
+      peer,
     );
-    const rules = fitting.map(({ rule }) => rule);
-    remember(this.#byClient, { key: client, value: rules, entriesMax: NFS_CLIENTS_CACHED_MAX });
-    return rules;
+    remember(byBucket, { key: bucket, value: verdict, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
+    return verdict;
+  }
+
+  async #fitting(address: string): Promise<readonly ExportRule[]> {
+    const plain = plainAddress(address);
+    const ranked: { readonly rule: ExportRule; readonly rank: readonly number[] }[] = [];
+    for (const [index, { rule, clients }] of this.#prepare().entries()) {
+      if (plain === '') continue;
+      const closeness = await clients.rank(plain, this.#nameBook);
+      if (closeness === undefined) continue;
+      const rank = [Number(rule.bucket !== '*'), Number(rule.certificates.length > 0), closeness, -index];
+      ranked.push({ rule, rank });
+    }
+    return ranked.sort((one, other) => compare(other.rank, one.rank)).map(({ rule }) => rule);
   }
 
   /** Buckets keep their names, and inode numbers are not reused: what was found once stays right. */
   async #nameOf(bucket: Ino): Promise<string | undefined> {
-    const known = this.#names.get(bucket);
+    const known = this.#bucketNames.get(bucket);
     if (known !== undefined) return known;
-    const name = (await this.#buckets.buckets()).find(({ ino }) => ino === bucket)?.name;
+    const name = (await this.#parts.buckets.buckets()).find(({ ino }) => ino === bucket)?.name;
     if (name === undefined) return undefined;
-    remember(this.#names, { key: bucket, value: name, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
+    remember(this.#bucketNames, { key: bucket, value: name, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
     return name;
   }
 }
+
+const isFor = ({ bucket }: ExportRule, name: string): boolean => bucket === '*' || bucket === name;
+const effective = (rule: ExportRule | undefined): ExportRule | undefined =>
+  rule?.access === 'none' ? undefined : rule;
+
+/** `rules` are for one bucket, the most specific one first. */
+function verdictOf(rules: readonly ExportRule[], peer: Peer): Verdict {
+  const rule = rules.find((it) => isShown(it, peer));
+  const hidden = rules.find((it) => it.access !== 'none' && !isShown(it, peer));
+  const isAbove =
+    hidden !== undefined && (rule === undefined || (rule.bucket === '*' && hidden.bucket !== '*'));
+  return isAbove ? 'too-weak' : effective(rule);
+}
+
+const isShown = ({ certificates }: ExportRule, { tls }: Peer): boolean =>
+  certificates.length === 0 || hasCertificate(certificates, tls?.certificate);
+
+/** Without a zone and without the prefix of mapped addresses. */
+function plainAddress(address: string): string {
+  const [plain = ''] = address.split('%');
+  return plain.startsWith(MAPPED_PREFIX) ? plain.slice(MAPPED_PREFIX.length) : plain;
+}
+
+function compare(one: readonly number[], other: readonly number[]): number {
+  const index = one.findIndex((value, at) => value !== other[at]);
+  return index < 0 ? 0 : one[index]! - other[index]!;
+}
+
+/** Faults: 'access-denied' for a port that any user could have, AuthRefused('AUTH_TOOWEAK') for too little security. */
+export function requireSecurity(rule: ExportRule, peer: Peer): void {
+  const { address, port, tls } = peer;
+  if (!mayUsePort(rule, peer))
+    throw new Fault(
+      'access-denied',
+      'request',
+      `${address} calls from port ${port}, which any user may have`,
+    );
+  const { sec } = rule;
+  if (
+    tls === undefined ? sec.includes('sys') : sec.includes('tls') || (tls.certificate && sec.includes('mtls'))
+  )
+    return;
+  throw new AuthRefused('AUTH_TOOWEAK');
+}
+
+export const mayUsePort = ({ secure }: ExportRule, { port }: Pick<Peer, 'port'>): boolean =>
+  !secure || port <= NFS_PRIVILEGED_PORT_MAX;
 
 /** Adds to a cache whose oldest entry goes when it is full. */
 function remember<Key, Value>(
@@ -87,33 +235,4 @@ function remember<Key, Value>(
   if (cache.size <= entriesMax) return;
   const oldest = cache.keys().next();
   if (oldest.done !== true) cache.delete(oldest.value);
-}
-
-function clientList(clients: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const client of clients) {
-    const [address = '', bits] = parseNetwork(client).split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
-}
-
-/** Who the caller is under a rule. */
-export function callerUnder(rule: ExportRule, call: CallContext): Caller {
-  const { anonUid, anonGid } = rule;
-  const { uid, gid, groups } = call;
-  const client = { address: call.client, uid };
-  if (rule.squash === 'all' || call.flavor === 'AUTH_NONE') {
-    return { uid: anonUid, gid: anonGid, groups: [], bypassesModes: false, client };
-  }
-  if (rule.squash === 'none') return { uid, gid, groups, bypassesModes: false, client };
-  return {
-    uid: uid === 0 ? anonUid : uid,
-    gid: gid === 0 ? anonGid : gid,
-    groups: groups.includes(0) ? groups.filter((group) => group !== 0) : groups,
-    bypassesModes: false,
-    client,
-  };
 }

@@ -1,4 +1,6 @@
 import { ClientPrograms } from 'nfs-server-ts/client-programs';
+import { LimitedLog } from 'nfs-server-ts/limited-log';
+import { defaultLimits } from 'nfs-server-ts/limits';
 import { lockCallbacks, type LockCallbacks } from 'nfs-server-ts/nlm4-callbacks';
 import { outgoingCalls } from 'nfs-server-ts/rpc-call';
 import type { Environment } from '../../environment.ts';
@@ -23,8 +25,13 @@ export interface LockNetwork {
 }
 
 /** Calls clients over the network; so many at a time, others wait. */
-export function openLockPeers({ clock, log }: Environment, options: LockPeersOptions): LockNetwork {
+export function openLockPeers(
+  { clock, log: everything }: Environment,
+  options: LockPeersOptions,
+): LockNetwork {
   const { serverName, localAddress, portmapPort } = options;
+  // Clients that are gone must not fill the log.
+  const log = new LimitedLog(everything, clock, defaultLimits);
   const call = outgoingCalls({
     clock,
     machine: serverName,

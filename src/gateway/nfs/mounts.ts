@@ -1,16 +1,18 @@
 import type { Mounts, MountResult, MountResultOf } from 'nfs-server-ts/mount3';
 import { auth_flavor, type CallContext } from 'nfs-server-ts/rpc';
+import type { Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Attributes, Caller } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
 import { mountStatusFor } from './errors.ts';
-import type { Exports } from './exports.ts';
+import { mayUsePort, type Exports } from './exports.ts';
 import type { Handles } from './handle.ts';
 
 export interface MountParts {
   readonly files: FileTree;
   readonly handles: Handles;
   readonly exports: Exports;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 const AUTH_FLAVORS = [auth_flavor.AUTH_SYS, auth_flavor.AUTH_NONE];
@@ -39,18 +41,24 @@ export function nfsMounts(parts: MountParts): Mounts {
 }
 
 async function mount(
-  { files, handles, exports }: MountParts,
+  { files, handles, exports, log }: MountParts,
   call: CallContext,
   path: Uint8Array,
 ): Promise<MountResult> {
   const names = namesOf(path);
   const [bucket, ...below] = names;
   // The rule comes first: who may not mount a bucket is not told what is in it.
-  const rule =
-    bucket === undefined
-      ? await exports.rule(call.client, (await files.attributes(files.root())).bucket)
-      : exports.ruleByName(call.client, bucket.toString());
-  if (rule === undefined) return { status: 'MNT3ERR_ACCES' };
+  const rule = await exports.mountRule(call.peer, bucket?.toString());
+  if (rule === undefined || !mayUsePort(rule, call.peer)) {
+    const { client, peer } = call;
+    log.warn('nfs.mount-refused', {
+      client,
+      port: peer.port,
+      bucket: bucket?.toString() ?? '/',
+      reason: rule === undefined ? 'no export rule lets it in' : 'the rule takes only ports below 1024',
+    });
+    return { status: 'MNT3ERR_ACCES' };
+  }
   let found = await files.attributes(files.root());
   for (const name of bucket === undefined ? [] : [bucket, ...below]) found = await step(files, found, name);
   if (found.kind !== 'directory') return { status: 'MNT3ERR_NOTDIR' };

@@ -7,6 +7,7 @@ import { contentRows } from './content-rows.ts';
 import { directoryRows } from './directory-rows.ts';
 import { Door, type DoorParts, type Rows } from './door.ts';
 import { Refused, statusFor } from './errors.ts';
+import { argumentsHere } from './id-map.ts';
 import { Gate } from './gate.ts';
 import { inodeRows } from './inode-rows.ts';
 import { makingRows, nameRows } from './name-rows.ts';
@@ -46,11 +47,14 @@ async function answer(
   { name, row }: { name: BackendProcedureName; row: AnyRow },
   { call, args }: { call: CallContext; args: unknown },
 ): Promise<Reply<unknown, unknown>> {
+  const view = door.mapsIds ? await door.seenBy(call, row.subject(args)) : door;
   try {
-    return { status: 'NFS3_OK', ok: await row.run(door, call, args) };
+    const { ids } = view;
+    const argsHere = ids === undefined ? args : argumentsHere(name, args, ids);
+    return { status: 'NFS3_OK', ok: await row.run(view, call, argsHere) };
   } catch (failure) {
     if (!(failure instanceof Fault) && !(failure instanceof Refused)) throw failure;
-    const after = await attributesIfEntered(door, call, row.subject(args));
+    const after = await attributesIfEntered(view, call, row.subject(args));
     return { status: statusFor(name, failure), fail: row.fail(after) };
   }
 }

@@ -1,14 +1,17 @@
 import { listen } from 'nfs-server-ts/tcp';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import type { Observer } from 'nfs-server-ts/dispatch';
-import type { ExportRule } from '../../config.ts';
 import type { Address } from '../../config/address.ts';
 import type { Environment } from '../../environment.ts';
+import type { ExportRules } from '../../exports/export-rules.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
 import { opening, type Closable } from '../../scope.ts';
 import { Door } from './door.ts';
 import { Exports } from './exports.ts';
+import { GroupBook, type GroupSource } from './groups.ts';
 import { fileSystemIdOf, fsidOf, Handles } from './handle.ts';
+import type { HostNames } from './host-names.ts';
 import { lockPrograms, servePortmap, type LockParts } from './lock-programs.ts';
 import { nfsMounts } from './mounts.ts';
 import { nfsProgram } from './program.ts';
@@ -19,6 +22,12 @@ export interface NfsParts extends LockParts {
   readonly files: FileTree;
   readonly objects: Pick<ObjectStore, 'buckets'>;
   readonly environment: Environment;
+  readonly rules: Pick<ExportRules, 'list'>;
+  readonly names: HostNames;
+  /** `undefined`: the groups that calls name are believed. */
+  readonly groups: GroupSource | undefined;
+  /** `undefined`: calls come in clear text only. */
+  readonly tls: TlsOptions | undefined;
   /** Told of every answered call. */
   readonly observe: Observer;
 }
@@ -29,7 +38,8 @@ export interface NfsOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly rules: readonly ExportRule[];
+  /** How long a change of groups may take to be seen. */
+  readonly groupsFreshMs: number;
   /** Where a port mapper is served; `undefined`: nowhere. */
   readonly portmap: Address | undefined;
 }
@@ -47,18 +57,20 @@ export interface NfsDoor extends Closable {
  * flight. Rejects when an address cannot be had. Faults: UsageError when a rule names a client that is no network.
  */
 export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
-  const { files, objects, environment, observe } = parts;
-  const exports = new Exports(options.rules, objects);
+  const { files, environment, observe, tls } = parts;
+  const { clock, log } = environment;
+  const exports = new Exports({ ...parts, buckets: parts.objects, clock });
+  const groups = parts.groups && new GroupBook(parts.groups, { clock, freshMs: options.groupsFreshMs });
   const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
   const fsid = fsidOf(fileSystemIdOf(options.secret));
-  const doorParts = { files, handles, exports, fsid, writeVerifier };
-  const backend = { nfs: nfsProgram(doorParts), mounts: nfsMounts({ files, handles, exports }) };
+  const doorParts = { files, handles, exports, groups, fsid, writeVerifier };
+  const backend = { nfs: nfsProgram(doorParts), mounts: nfsMounts({ files, handles, exports, log }) };
   const programs = lockPrograms(new Door(doorParts), parts, environment);
-  const { clock, log } = environment;
   return opening(async (scope) => {
     const { host, port } = options;
-    const server = scope.own(await listen(backend, { host, port, clock, log, observe, programs }));
+    const given = { host, port, clock, log, observe, programs, ...(tls !== undefined && { tls }) };
+    const server = scope.own(await listen(backend, given));
     const nfs = { host: server.address.address, port: server.address.port };
     const portmap =
       options.portmap &&

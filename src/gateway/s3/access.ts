@@ -105,6 +105,16 @@ export class Access {
     return isRoot || (this.isOwn(bucket) && isEnforced(this.#parts, bucket));
   }
 
+  /** The opposite, known as cheaply: the bucket is another account's, and neither its policy nor its ACL says anything. */
+  isShutOut(bucket: Bucket | undefined): boolean {
+    if (bucket === undefined || this.#asker.principal.isRoot || this.isOwn(bucket)) return false;
+    const { configurations } = bucket;
+    return (
+      !configurations.includes('policy') &&
+      (isEnforced(this.#parts, bucket) || !configurations.includes('acl'))
+    );
+  }
+
   async may(wish: Wish): Promise<boolean> {
     if (this.isUndisputed(wish.bucket)) return true;
     const { principal } = this.#asker;

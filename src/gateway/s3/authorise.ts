@@ -30,7 +30,12 @@ export async function authorise(
       bucket === undefined ? principal.account.id : parts.accounts.account(bucket.owner).id,
       expected,
     );
-  if (askedByHandler.has(operation.name) || access.isUndisputed(bucket)) return;
+  if (access.isUndisputed(bucket)) return;
+  if (askedByHandler.has(operation.name)) {
+    // Before a body is read that nothing in it can help.
+    if (access.isShutOut(bucket)) throw new S3Error('AccessDenied');
+    return;
+  }
   for (const needed of actionsOf(operation, request)) {
     const { bucket: bucketName, key, query } = request;
     if (await access.may({ ...needed, bucket, bucketName, key, versionId: query['versionId'] })) continue;

@@ -85,7 +85,7 @@ const values: Readonly<Record<string, Value>> = {
   'aws:userid': ({ principal }) => identityOfPrincipal(principal)?.userId ?? 'anonymous',
   'aws:username': ({ principal }) =>
     principalType(principal) === 'User' ? principal.account.displayName : undefined,
-  's3:authtype': ({ request }) => signingOf(request)?.type,
+  's3:authtype': (circumstances) => signingOf(circumstances)?.type,
   's3:delimiter': listing('delimiter'),
   's3:if-match': header('if-match'),
   's3:if-none-match': header('if-none-match'),
@@ -98,7 +98,7 @@ const values: Readonly<Record<string, Value>> = {
   's3:requestobjecttagkeys': ({ requestTags }) => requestTags.map(({ key }) => key),
   's3:resourceaccount': ({ resourceAccount }) => resourceAccount,
   's3:signatureage': signatureAge,
-  's3:signatureversion': ({ request }) => signingOf(request)?.version,
+  's3:signatureversion': (circumstances) => signingOf(circumstances)?.version,
   's3:versionid': ({ versionId }) => versionId,
   's3:x-amz-copy-source': copySource,
   ...Object.fromEntries(headerKeys.map((name) => [`s3:${name}`, header(name)])),
@@ -186,8 +186,10 @@ interface Signing {
   readonly date: string | undefined;
 }
 
-/** How the request is signed; it has been proven by now. `undefined`: it is not. */
-function signingOf({ headers, query: parameters }: S3Request): Signing | undefined {
+/** How the request is signed; it has been proven by now. `undefined`: it is not, whatever its parameters look like. */
+function signingOf({ principal, request }: Circumstances): Signing | undefined {
+  if (principal.isAnonymous) return undefined;
+  const { headers, query: parameters } = request;
   const authorization = headers['authorization'];
   if (authorization !== undefined) {
     const version = authorization.startsWith('AWS4-') ? 'AWS4-HMAC-SHA256' : 'AWS';
@@ -201,8 +203,9 @@ function signingOf({ headers, query: parameters }: S3Request): Signing | undefin
 }
 
 /** In milliseconds since a URL was presigned. */
-function signatureAge({ request, now }: Circumstances): string | undefined {
-  const signing = signingOf(request);
+function signatureAge(circumstances: Circumstances): string | undefined {
+  const { now } = circumstances;
+  const signing = signingOf(circumstances);
   if (signing?.date === undefined || signing.type !== 'REST-QUERY-STRING') return undefined;
   const signedAt = secondsOfTimestamp(signing.date);
   return Number.isNaN(signedAt) ? undefined : String(Math.max(0, now.seconds - signedAt) * 1000);

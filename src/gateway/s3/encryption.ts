@@ -183,7 +183,7 @@ export function unlocked(
     missing:
       'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
   });
-  return encryption && matching(() => keyring.open(encryption, customerKey));
+  return encryption && matching(() => keyring.open(encryption, customerKey), wrongKey);
 }
 
 /** Whether the request could read the object, without the use of a key of the ring: HEAD works when that is disabled. */
@@ -205,7 +205,7 @@ export function partContentKey(
     missing:
       'The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.',
   });
-  return encryption && matching(() => keyring.open(encryption, customerKey));
+  return encryption && matching(() => keyring.open(encryption, customerKey), otherParameters);
 }
 
 function checkApplies(
@@ -221,18 +221,26 @@ function checkApplies(
   }
 }
 
-function matching(open: () => ContentKey): ContentKey {
+/** The content key, or what AWS says of a customer's key that does not open it. */
+function matching(open: () => ContentKey, refusal: () => S3Error): ContentKey {
   try {
     return open();
   } catch (failure) {
     if (!(failure instanceof Fault) || failure.code !== 'access-denied') throw failure;
-    throw invalidArgument(
-      'The provided encryption parameters did not match the ones used originally.',
-      algorithmHeader,
-      'null',
-    );
+    throw refusal();
   }
 }
+
+const wrongKey = (): S3Error =>
+  new S3Error('AccessDenied', {
+    message:
+      'Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.',
+  });
+
+const otherParameters = (): S3Error =>
+  new S3Error('InvalidRequest', {
+    message: 'The provided encryption parameters did not match the ones used originally.',
+  });
 
 /** AWS, "Object": the ETag of content under SSE-KMS or SSE-C is not its MD5. */
 export const hasMd5Etag = (encryption: Encryption | undefined): boolean =>

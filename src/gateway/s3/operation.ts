@@ -94,6 +94,8 @@ export interface S3Parts {
   };
   /** Of new buckets, and of those that never set any. */
   readonly objectOwnership: ObjectOwnership;
+  /** Whether new buckets begin with a public access block. */
+  readonly publicAccessBlock: boolean;
   readonly lifecycle: LifecycleHook;
 }
 

@@ -20,6 +20,14 @@ const open: PublicAccessBlock = {
   RestrictPublicBuckets: false,
 };
 
+/** What buckets begin with on AWS since April 2023. */
+export const closed: PublicAccessBlock = {
+  BlockPublicAcls: true,
+  IgnorePublicAcls: true,
+  BlockPublicPolicy: true,
+  RestrictPublicBuckets: true,
+};
+
 /** As it was put; `undefined` when it never was, which costs no read. */
 export const storedPublicAccessBlock = (
   objects: ObjectStore,

@@ -5,11 +5,11 @@ import { realClock } from '../../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
-import { emptyTrail } from '../../audit/empty-trail.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { openWorld, put, s3, silent, type World } from '../../namespace/world.ts';
 import { signedCall } from './signed-call.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const alice = { accessKey: 'ALICE-KEY', secretKey: 'the secret of alice' };
 
@@ -26,16 +26,14 @@ suite('quotas over the admin address', () => {
     await accounts.create({ name: 'alice', key: alice, uid: 1001, gid: 1001 });
     await accounts.create({ name: 'bob' });
     door = await openAdmin({
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...identities,
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
       namespace: world.namespace,
-      audit: emptyTrail,
     });
   });
   after(() => door.close());

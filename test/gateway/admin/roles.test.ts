@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { emptyTrail } from '../../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import type { KeyPair } from '../../../src/accounts/accounts.ts';
 import { realClock } from '../../../src/environment-real.ts';
@@ -8,8 +7,9 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { openWorld, silent } from '../../namespace/world.ts';
+import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const trust = {
   Version: '2012-10-17',
@@ -29,16 +29,13 @@ suite('roles over the admin address', () => {
     identities = await openMemoryIdentities(new MemoryEngine(), { clock });
     await identities.accounts.create({ name: 'alice', key: alice });
     door = await openAdmin({
-      audit: emptyTrail,
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock, log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...identities,
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

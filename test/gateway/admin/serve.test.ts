@@ -1,7 +1,5 @@
-import { openWorld } from '../../namespace/world.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import assert from 'node:assert/strict';
-import { emptyTrail } from '../../audit/empty-trail.ts';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../../src/environment-real.ts';
@@ -13,6 +11,7 @@ import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities } from '../../accounts/memory-accounts.ts';
 import { signedCall } from './signed-call.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const address = { host: '127.0.0.1', port: 9000 };
 const status: Status = {
@@ -36,12 +35,10 @@ suite('the admin address', () => {
   const logged: string[] = [];
   before(async () => {
     door = await openAdmin({
-      audit: emptyTrail,
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       ...(await openMemoryIdentities(new MemoryEngine(), { root: { ...keys, uid: 0, gid: 0 } })),
-      bucketsOf: async () => [],
       keyring: await memoryKeyring(),
-      namespace: (await openWorld()).namespace,
       environment: {
         clock: realClock(),
         log: { info: () => undefined, warn: () => undefined, error: (event) => void logged.push(event) },

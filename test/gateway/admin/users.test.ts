@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { emptyTrail } from '../../audit/empty-trail.ts';
 import { after, before, suite, test } from 'node:test';
 import { Ajv } from 'ajv';
 import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
@@ -12,8 +11,9 @@ import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { openWorld, silent } from '../../namespace/world.ts';
+import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
 const declared = { name: 'dora', accessKey: 'DORA-KEY', secretKey: 'the secret of dora', uid: 7, gid: 8 };
@@ -26,16 +26,14 @@ suite('users over the admin address', () => {
     const identities = await openMemoryIdentities(new MemoryEngine(), { declared: [declared] });
     accounts = identities.accounts;
     door = await openAdmin({
-      audit: emptyTrail,
+      ...(await quietSources()),
       address: { host: '127.0.0.1', port: 0 },
       environment: { clock: realClock(), log: silent },
       metrics: new Metrics(),
       status: () => assert.fail(),
-      unready: async () => [],
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
       keyring: await memoryKeyring(),
-      namespace: (await openWorld()).namespace,
     });
   });
   after(() => door.close());

@@ -9,7 +9,7 @@ const cases: readonly { code: FaultCode; of: BackendProcedureName; want: string 
   { code: 'not-found', of: 'GETATTR', want: 'NFS3ERR_STALE' },
   { code: 'stale-handle', of: 'FSINFO', want: 'NFS3ERR_STALE' },
   { code: 'access-denied', of: 'READ', want: 'NFS3ERR_ACCES' },
-  { code: 'access-denied', of: 'GETATTR', want: 'NFS3ERR_STALE' },
+  { code: 'access-denied', of: 'GETATTR', want: 'NFS3ERR_ACCES' },
   { code: 'not-permitted', of: 'SETATTR', want: 'NFS3ERR_PERM' },
   { code: 'not-permitted', of: 'REMOVE', want: 'NFS3ERR_ACCES' },
   { code: 'is-directory', of: 'REMOVE', want: 'NFS3ERR_ISDIR' },

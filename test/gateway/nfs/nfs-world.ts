@@ -1,48 +1,74 @@
 import type { TestContext } from 'node:test';
+import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import { NfsClient } from 'nfs-server-ts/test/support/client';
-import type { ExportRule } from '../../../src/config.ts';
+import type { ExportRule } from '../../../src/config/export-rule.ts';
 import { realClock } from '../../../src/environment-real.ts';
+import type { ExportRules } from '../../../src/exports/export-rules.ts';
+import type { GroupSource } from '../../../src/gateway/nfs/groups.ts';
+import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { openLockWorld } from './lock-world.ts';
+import { openLockWorld, type LockWorldOptions } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
+import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
 export interface NfsWorld {
   readonly namespace: Namespace;
   readonly door: NfsDoor;
   readonly client: NfsClient;
   readonly bucket: Ino;
+  readonly rules: ExportRules;
   /** Handles of `/` and `/bucket`. */
   readonly root: Uint8Array;
   readonly top: Uint8Array;
   /** Another start of the door over the same tree; a client of it. */
-  readonly restarted: (secret?: Uint8Array) => Promise<NfsClient>;
+  readonly restarted: (secret?: Uint8Array, engine?: MemoryEngine) => Promise<NfsClient>;
+  /** Upkeep of the locks of the last start. */
+  readonly steps: () => Promise<unknown>;
 }
 
-const loopback: ExportRule = {
-  ...{ bucket: '*', clients: ['127.0.0.0/8'], access: 'rw', squash: 'none' },
-  ...{ anonUid: 65_534, anonGid: 65_534 },
-};
-export const exportRule = (given: Partial<ExportRule>): ExportRule => ({ ...loopback, ...given });
+/** For this machine, from any port, with root as it is, unless told otherwise. */
+export const exportRule = (given: Partial<ExportRule>): ExportRule =>
+  ruleWith({ squash: 'none', secure: false, ...given });
+const loopback = exportRule({});
+/** Nobody has a name. */
+export const nameless: HostNames = { addressesOf: async () => [], namesOf: async () => [] };
 const secretOfTest = Buffer.from('0123456789abcdef');
 
 /** A namespace in memory with one bucket behind a real NFS door; all is closed when the test ends. */
 export async function openNfs(
   context: TestContext,
-  rules: readonly ExportRule[] = [loopback],
+  declared: readonly ExportRule[] = [loopback],
+  options: LockWorldOptions & {
+    readonly portmap?: true;
+    readonly groups?: GroupSource;
+    readonly tls?: TlsOptions;
+  } = {},
 ): Promise<NfsWorld> {
+  const rules = await memoryExports(declared);
   const { namespace } = await openWorld();
   const { ino: bucket } = await namespace.objects.createBucket(s3, 'bucket');
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
   const { files, objects } = namespace;
-  const open = async (secret: Uint8Array): Promise<{ door: NfsDoor; client: NfsClient }> => {
-    const locks = await openLockWorld(environment, namespace);
-    const parts = { files, objects, environment, observe: () => undefined, ...locks };
+  const { groups, tls } = options;
+  let steps: () => Promise<unknown> = () => Promise.resolve();
+  const open = async (
+    secret: Uint8Array,
+    engine = options.engine ?? new MemoryEngine(),
+  ): Promise<{ door: NfsDoor; client: NfsClient }> => {
+    const locks = await openLockWorld(environment, namespace, { ...options, engine });
+    steps = () => locks.locks.step();
+    const parts = {
+      ...{ files, objects, environment, rules, groups, tls, names: nameless },
+      observe: () => undefined,
+      ...locks,
+    };
     const door = await serveNfs(parts, {
-      ...{ host: '127.0.0.1', port: 0, rules, secret },
-      portmap: undefined,
+      ...{ host: '127.0.0.1', port: 0, groupsFreshMs: 1000, secret },
+      portmap: options.portmap && { host: '127.0.0.1', port: 0 },
     });
     const client = await NfsClient.connect(door.port);
     context.after(async () => {
@@ -54,16 +80,18 @@ export async function openNfs(
   const { door, client } = await open(secretOfTest);
   const handleOf = async (path: string): Promise<Uint8Array> =>
     client.root(path).catch(() => new Uint8Array(0));
-  const restarted = async (secret: Uint8Array = secretOfTest): Promise<NfsClient> =>
-    (await open(secret)).client;
+  const restarted = async (secret: Uint8Array = secretOfTest, engine?: MemoryEngine): Promise<NfsClient> =>
+    (await open(secret, engine)).client;
   return {
     namespace,
     door,
     client,
     bucket,
+    rules,
     root: await handleOf('/'),
     top: await handleOf('/bucket'),
     restarted,
+    steps: () => steps(),
   };
 }
 

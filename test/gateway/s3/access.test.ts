@@ -157,6 +157,18 @@ const cases: readonly Case[] = [
     asked: [[request('GET', 'k'), 200]],
   },
   {
+    name: 'has signed nothing, whatever its parameters look like',
+    statements: [
+      { Condition: { StringEquals: { 's3:authType': 'REST-QUERY-STRING' } } },
+      { Condition: { StringEquals: { 's3:signatureversion': 'AWS4-HMAC-SHA256' } } },
+      { Condition: { NumericLessThan: { 's3:signatureAge': '600000' } } },
+    ],
+    asked: [
+      [{ ...request('GET', 'k'), query: { 'X-Amz-Signature': 'x', 'X-Amz-Date': '29990101T000000Z' } }, 403],
+      [request('GET', 'k'), 403],
+    ],
+  },
+  {
     name: 'reads before a date',
     statements: [
       {

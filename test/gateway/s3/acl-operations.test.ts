@@ -226,6 +226,24 @@ test('making a bucket again gives it the ACL that it would be made with', async 
   await alice.s3.send(new DeleteBucketCommand(again));
 });
 
+test('making a bucket again leaves its ACL to who may put one', async () => {
+  const carol = await personOf(door, 'carol', 1003);
+  const again = { Bucket: 'carols' };
+  await carol.s3.send(new CreateBucketCommand({ ...again, ACL: 'public-read' }));
+  const grants = async (): Promise<number | undefined> =>
+    (await carol.s3.send(new GetBucketAclCommand(again))).Grants?.length;
+  const text = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Allow', Action: ['s3:CreateBucket', 's3:GetBucketAcl'], Resource: '*' },
+  });
+  await door.accounts.putPolicy('carol', { name: 'makes-buckets', text });
+  await carol.s3.send(new CreateBucketCommand(again));
+  assert.equal(await grants(), 2);
+  await door.accounts.removePolicy('carol', 'makes-buckets');
+  await carol.s3.send(new CreateBucketCommand(again));
+  assert.equal(await grants(), 1);
+});
+
 test('each version has an ACL of its own', async () => {
   const at = { Bucket: 'versioned', Key };
   await alice.s3.send(new CreateBucketCommand({ Bucket: at.Bucket }));

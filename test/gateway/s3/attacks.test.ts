@@ -170,7 +170,7 @@ test('attributes of content under a customer’s key need that key', async (cont
   const ask = (given: object) =>
     alice.s3.send(new GetObjectAttributesCommand({ ...at, ObjectAttributes: ['ObjectSize'], ...given }));
   await assert.rejects(ask({}), { name: 'InvalidRequest' });
-  await assert.rejects(ask(customer(2)), { name: 'InvalidArgument' });
+  await assert.rejects(ask(customer(2)), { name: 'AccessDenied' });
   assert.equal((await ask(customer(1))).ObjectSize, 6);
   await alice.s3.send(new GetObjectTaggingCommand(at));
 });
@@ -226,7 +226,19 @@ test('nobody holds up the door with a document of many attributes', async (conte
   const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
   const startedAt = performance.now();
   const query = { delete: '' };
-  const answer = await place.anyone({ method: 'POST', bucket: 'alice-bucket', query, headers, body });
+  const answer = await place.alice.send({ method: 'POST', bucket: 'alice-bucket', query, headers, body });
   assert.equal(codeOf(answer), 'MalformedXML');
   assert.ok(performance.now() - startedAt < 1_000);
+});
+
+test('nobody whom a bucket says nothing of has a document read, and whom its policy names has', async (context) => {
+  const place = await town(context);
+  const body = '<Delete><Object>';
+  const headers = { 'content-md5': createHash('md5').update(body).digest('base64') };
+  const request = { method: 'POST', bucket: 'alice-bucket', query: { delete: '' }, headers, body };
+  assert.equal(codeOf(await place.anyone(request)), 'AccessDenied');
+  assert.equal(codeOf(await place.bob.send(request)), 'AccessDenied');
+  const Policy = policyOf({ Action: 's3:DeleteObject', Principal: { AWS: place.bob.arn } });
+  await place.alice.s3.send(new PutBucketPolicyCommand({ Bucket: 'alice-bucket', Policy }));
+  assert.equal(codeOf(await place.bob.send(request)), 'MalformedXML');
 });

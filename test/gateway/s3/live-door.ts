@@ -51,6 +51,8 @@ export interface LiveDoorOptions {
   readonly region?: string;
   readonly domains?: readonly string[];
   readonly objectOwnership?: ObjectOwnership;
+  /** Of new buckets; off unless given: most tests are about what it would keep them from. */
+  readonly publicAccessBlock?: boolean;
   readonly signatureV2?: boolean;
   readonly websiteDomains?: readonly string[];
   readonly http?: Partial<Omit<ServeOptions, 'host' | 'port' | 'handler' | 'clock'>>;
@@ -111,6 +113,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
         changed: () => void (lifecycleChanges.count += 1),
       },
       objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
+      publicAccessBlock: options.publicAccessBlock ?? false,
       keyring: world.keyring,
       encryption: {
         default: options.defaultEncryption,

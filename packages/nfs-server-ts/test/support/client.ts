@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import {
   accept_stat,
   auth_flavor,
@@ -76,6 +78,29 @@ export class RpcClient {
     return new RpcClient(socket);
   }
 
+  /** In TLS from the first record on, as RFC 9289 §4.1 has it: a NULL call that asks for it, `STARTTLS`, and the handshake. */
+  static async connectTls(port: number, options: ConnectionOptions, host = '127.0.0.1'): Promise<RpcClient> {
+    const plain = await RpcClient.connect(port, host);
+    const { socket } = plain;
+    if ((await plain.askForTls()) !== 'STARTTLS') throw new RpcFailure('no STARTTLS');
+    socket.removeAllListeners('data');
+    const secured = connectTls({ ...tlsOptions, ...options, socket });
+    const failed = once(secured, 'close').then(() => Promise.reject(new RpcFailure('closed')));
+    await Promise.race([once(secured, 'secureConnect'), failed]);
+    failed.catch(() => undefined);
+    return new RpcClient(secured);
+  }
+
+  /** The verifier of the reply to a call that asks for TLS. */
+  async askForTls(): Promise<string> {
+    const xid = this.nextXid();
+    const asked = this.reply(xid);
+    this.send(framed(tlsProbe(xid)));
+    const reply = await asked;
+    if (reply.u32() !== msg_type.REPLY || reply.u32() !== reply_stat.MSG_ACCEPTED) return '';
+    return reply.u32() === auth_flavor.AUTH_NONE ? Buffer.from(reply.opaque(400)).toString() : '';
+  }
+
   nextXid(): number {
     this.#xid = (this.#xid + 1) >>> 0;
     return this.#xid;
@@ -115,6 +140,23 @@ export class RpcClient {
       this.#waiting.delete(xid);
     }
   }
+}
+
+/** What RFC 9289 §5 asks of a client. */
+const tlsOptions: ConnectionOptions = {
+  ALPNProtocols: ['sunrpc'],
+  minVersion: 'TLSv1.3',
+  servername: 'server.lab.example',
+};
+
+/** NULL of NFSv3 with AUTH_TLS, without record mark. */
+export function tlsProbe(xid: number): Uint8Array {
+  const writer = new XdrWriter();
+  writer.begin();
+  for (const word of [xid, msg_type.CALL, 2, NFS_PROGRAM, NFS_V3, 0, auth_flavor.AUTH_TLS, 0, 0, 0]) {
+    writer.u32(word);
+  }
+  return Buffer.concat(writer.take());
 }
 
 /** Reads the reply's header; RFC 5531 §9. */

@@ -6,7 +6,7 @@ import { NSM_PROGRAM, NSM_V1, nsmProgram, type StatChge } from '../../src/nsm.ts
 import { portmapPrograms, type Registration } from '../../src/portmap.ts';
 import { listenPrograms } from '../../src/tcp.ts';
 import { listenUdp } from '../../src/udp.ts';
-import { encodeCall, framed, rootCredential, RpcClient } from './client.ts';
+import { encodeCall, framed, rootCredential, RpcClient, type Credential } from './client.ts';
 
 /** Calls that a lock server made to this client. */
 export interface Heard {
@@ -126,6 +126,7 @@ export async function nlmCall<Name extends NlmProcedureName>(
   rpc: RpcClient,
   name: Name,
   args: NlmArgsOf<Name>,
+  credential: Credential = rootCredential,
 ): Promise<NlmResultOf<Name>> {
   const row = nlmProcedures[name] as unknown as {
     readonly number: number;
@@ -133,7 +134,7 @@ export async function nlmCall<Name extends NlmProcedureName>(
     readonly result: Codec<NlmResultOf<Name>>;
   };
   const xid = rpc.nextXid();
-  const header = { program: NLM_PROGRAM, version: NLM_V4, procedure: row.number, credential: rootCredential };
+  const header = { program: NLM_PROGRAM, version: NLM_V4, procedure: row.number, credential };
   const call = encodeCall({ xid, ...header }, (writer) => row.args.write(writer, args));
   return row.result.read(await rpc.exchange(xid, framed(call)));
 }

@@ -29,7 +29,7 @@ import {
   isObjectOwnership,
   putBucketAclDocument,
 } from '../ownership.ts';
-import { publicAccessBlock } from '../public-access-block.ts';
+import { closed, publicAccessBlock } from '../public-access-block.ts';
 import { bucketTags, tagging } from '../tags.ts';
 import { xmlDate } from '../timestamp.ts';
 import { xmlElement, xmlHead, xmlNamespace, xmlOptional } from '../xml.ts';
@@ -122,6 +122,9 @@ export const createBucket = operation({
     const { bucket } = input;
     const objectOwnership = wantedOwnership(parts, input);
     const acl = wantedAcl(parts, { owner: principal.account.id, objectOwnership, headers: input });
+    // A bucket that is there has a public access block of its own, or none.
+    if (parts.publicAccessBlock && isPublicAcl(acl) && (await parts.objects.bucket(bucket)) === undefined)
+      throw new S3Error('InvalidBucketAclWithBlockPublicAccessError');
     checkConfiguration(input.configuration ?? {}, parts.region);
     const owner = principal.account.id;
     const rules = isTrue(input.objectLockEnabled) ? { rules: withObjectLock } : {};
@@ -129,6 +132,7 @@ export const createBucket = operation({
     const documents = new Map<BucketConfigurationName, Uint8Array>();
     if (!isPrivateAcl(acl)) documents.set('acl', bucketAclBytes(acl));
     if (tags.length > 0) documents.set('tagging', documentBytes(tags));
+    if (parts.publicAccessBlock) documents.set('public-access-block', documentBytes(closed));
     try {
       await parts.objects.createBucket(principal.caller, bucket, {
         ...{ owner, objectOwnership, documents, by: actorOf(context, 'CreateBucket') },
@@ -141,7 +145,8 @@ export const createBucket = operation({
         throw new S3Error('BucketAlreadyExists', { members: { BucketName: bucket } });
       // AWS: in us-east-1 creating one's own bucket again is a success, elsewhere a conflict.
       if (parts.region !== 'us-east-1') throw failure;
-      if (!isEnforced(parts, there)) await resetAcl(parts, there, acl);
+      const mayResetAcl = await context.access.may({ action: 's3:PutBucketAcl', bucket: there });
+      if (!isEnforced(parts, there) && mayResetAcl) await resetAcl(parts, there, acl);
     }
     return { headers: ['Location', `/${bucket}`] };
   },

@@ -1,0 +1,22 @@
+import type { AdminSources } from '../../../src/gateway/admin/row.ts';
+import { emptyTrail } from '../../audit/empty-trail.ts';
+import { memoryExports } from '../../exports/memory-exports.ts';
+import { noLocks } from '../../namespace/locks/no-locks.ts';
+import { openWorld } from '../../namespace/world.ts';
+import { noJobs } from './no-jobs.ts';
+
+/** Sources of an admin API in which nothing is the matter: a test gives those that it is about in their place. */
+export async function quietSources(): Promise<
+  Pick<AdminSources, 'audit' | 'exports' | 'jobs' | 'locks' | 'namespace' | 'unready' | 'bucketsOf'>
+> {
+  const { namespace } = await openWorld();
+  return {
+    audit: emptyTrail,
+    exports: await memoryExports(),
+    jobs: noJobs,
+    locks: noLocks,
+    namespace,
+    unready: async () => [],
+    bucketsOf: async () => [],
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * One call of one client, as it was seen from outside. Times are places in the order of all events of the history: no two
+ * are the same.
+ */
+export interface Call<Model> {
+  readonly client: number;
+  readonly name: string;
+  readonly invokedAt: number;
+  /** Infinity: it was never answered, and may have taken effect or not. */
+  readonly returnedAt: number;
+  /** What it came to, a fault as `!code`; `undefined`: it was never answered. */
+  readonly outcome: string | undefined;
+  /**
+   * Carries the call out on a model, which it changes, and answers what that comes to. `seen` is what the real one came
+   * to: it tells what the model leaves open, such as numbers of inodes.
+   */
+  apply(model: Model, seen: string | undefined): string;
+  /** It changes nothing, whatever it comes to. */
+  readonly isPure?: boolean;
+}
+
+/** What one call tells of several things, each of which may have been looked at in a moment of its own. */
+export type Parts<Model> = readonly Pick<Call<Model>, 'name' | 'outcome' | 'apply'>[];
+
+/** Calls in the order in which they are made and answered. */
+export class History<Model> {
+  readonly calls: Call<Model>[] = [];
+  #events = 0;
+
+  /**
+   * Runs a call and keeps it with its outcome; one that throws something unexpected is not kept. `partsOf` an outcome, where
+   * it has any, are kept as calls without effect at the same time, in the place of the call itself.
+   */
+  async record(
+    call: Pick<Call<Model>, 'client' | 'name' | 'apply' | 'isPure'>,
+    run: () => Promise<string>,
+    partsOf: (outcome: string) => Parts<Model> | undefined = () => undefined,
+  ): Promise<string> {
+    const invokedAt = this.#events++;
+    const outcome = await run();
+    const returnedAt = this.#events++;
+    const parts = partsOf(outcome) ?? [{ ...call, outcome }];
+    for (const part of parts)
+      this.calls.push({ client: call.client, invokedAt, returnedAt, isPure: true, ...part });
+    return outcome;
+  }
+}
+
+/** One line for each call, by the time of its invocation: what a failing test prints. */
+export const historyText = (calls: readonly Call<never>[]): string =>
+  calls
+    .toSorted((one, other) => one.invokedAt - other.invokedAt)
+    .map(
+      ({ client, name, invokedAt, returnedAt, outcome }) =>
+        `  client ${client}  ${String(invokedAt).padStart(3)}..${String(returnedAt).padStart(3)}  ${name} -> ${outcome}`,
+    )
+    .join('\n');
