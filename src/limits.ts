@@ -23,6 +23,8 @@ export const RETENTION_YEARS_MAX = 100;
 export const VERSION_QUIET_SECONDS = 10;
 /** How often an operation starts again because others were faster, until whoever asked is told to come back. */
 export const CHANGE_ATTEMPTS_MAX = 64;
+/** Keys below a directory that has moved which one step of the background ends with a delete marker. */
+export const MOVED_KEYS_PER_STEP_MAX = 128;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */

@@ -19,6 +19,7 @@ import {
   rememberedRange,
   uploadOfFinishedKey,
 } from './keys.ts';
+import { markMoved } from './moved-keys.ts';
 import type { Parts } from './parts.ts';
 import { decodeExtent, decodeFinished } from './records.ts';
 import { encodeOrphan } from './unlink.ts';
@@ -28,7 +29,8 @@ import { writeOut } from './write-out.ts';
 /** One bounded unit of background work; true when there was some. */
 export async function step(parts: Parts): Promise<boolean> {
   let isBusy = await writeOutOverdue(parts);
-  for (const work of [collectOrphan, collectUploads, forgetUploads]) isBusy = (await work(parts)) || isBusy;
+  for (const work of [collectOrphan, collectUploads, forgetUploads, markMoved])
+    isBusy = (await work(parts)) || isBusy;
   isBusy = (await parts.quotas.step()) || isBusy;
   return (await parts.blobs.collect()) || isBusy;
 }

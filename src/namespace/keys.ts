@@ -24,6 +24,7 @@ const table = {
   nullVersion: 0x25,
   usage: 0x26,
   quota: 0x27,
+  moved: 0x2c,
 } as const;
 
 const SLASH = 0x2f;
@@ -226,3 +227,7 @@ export function placeOfQuotaKey(key: Uint8Array): QuotaPlace {
   assert(kind !== undefined, 'quota row of an unknown kind');
   return { kind, bucket: decodeU64(key, 1) as Ino | 0, id: decodeU64(key, NAME_OFFSET + INO_BYTES) };
 }
+
+/** Prefixes of keys whose directory has moved, oldest first. */
+export const movedKey = (sequence: number): Uint8Array => tupleKey(table.moved, [sequence]);
+export const movedRange = (): KeyRange => prefixRange(tupleKey(table.moved, []));

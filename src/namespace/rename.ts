@@ -17,6 +17,7 @@ import { dentryRange, entryOfDentryKey, inodeKey } from './keys.ts';
 import { LockRefusal } from './lock.ts';
 import type { Caller, Change, Ino, Name } from './namespace.ts';
 import type { Place } from './file-tree.ts';
+import { noteMoved } from './moved-keys.ts';
 import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
@@ -99,7 +100,9 @@ async function move(change: KeyChange, request: Move): Promise<void> {
   const ctime = nextCtime(parts, inode, edit.now);
   const left = { ...inode, names: withoutName(inode, { parent: source.ino, name: moving.name }) };
   const names = withName(left, { parent: target.ino, name });
-  const version = isDirectory ? {} : await leaveKey(change, inode, { parent: source.ino, name: moving.name });
+  const entry = { parent: source.ino, name: moving.name };
+  const version = isDirectory ? {} : await leaveKey(change, inode, entry);
+  if (isDirectory) await noteMoved(change, inode.bucket, entry);
   edit.tx.put(inodeKey(inode.ino), encodeInode({ ...left, ...version, names, ctime }));
   if (source.ino !== target.ino) await keepDirectory(parts, edit, source.ino);
 }

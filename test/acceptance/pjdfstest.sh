@@ -53,10 +53,12 @@ for ((index = 0; index < jobs; index++)); do
 done
 for part in "${parts[@]}"; do wait "$part" || fail 'a mount ended early'; done
 
-# A file says how many tests it has, then one line for each. A test that is not there has failed.
+# A file says how many tests it has, then one line for each. A test that is not there has failed; one that the suite marks TODO
+# on Linux may fail, as prove has it.
 cat "$work"/tap.* | awk '
   $2 ~ /^1\.\.[0-9]+$/ { split($2, plan, /\.\./); count[$1] = plan[2] }
   $2 == "ok" { passed[$1 " " $3 + 0] }
+  $2 == "not" && / # TODO / { passed[$1 " " $4 + 0] }
   END { for (file in count) for (number = 1; number <= count[file]; number++) {
     total++
     if (!((file " " number) in passed)) print file, number
@@ -68,7 +70,7 @@ unplanned=$(comm -23 <(sort <<< "$files") <(awk '$2 ~ /^1\.\./ { print $1 }' "$w
 step "$((total - $(wc -l < "$work/failed"))) of $total tests passed"
 awk 'NR == FNR { why[$1 " " $2] = substr($0, length($1 " " $2) + 2); next }
   { print; reason = why[$0]; print "    " (reason == "" ? "UNEXPECTED" : reason) }' "$impossible" "$work/failed"
-grep -h 'not ok' "$work"/tap.* || true
+grep -h 'not ok' "$work"/tap.* | grep -v ' # TODO ' || true
 unexpected=$(grep -vxF -f <(cut -d' ' -f1,2 "$impossible") "$work/failed" || true)
 [ -z "$unexpected" ] || fail "$(wc -l <<< "$unexpected") tests failed that should not"
 

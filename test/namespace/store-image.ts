@@ -40,6 +40,7 @@ const table = {
   remembered: 0x23,
   version: 0x24,
   nullVersion: 0x25,
+  moved: 0x2c,
   usage: 0x26,
   quota: 0x27,
 } as const;

@@ -1,15 +1,16 @@
 import type { Fattr3, WccData } from 'nfs-server-ts/attributes';
 import type { ArgsOf, BackendProcedureName, FailOf, OkOf } from 'nfs-server-ts/nfs3';
 import type { CallContext } from 'nfs-server-ts/rpc';
+import type { ExportRule } from '../../config/export-rule.ts';
 import { Fault } from '../../fault.ts';
 import type { Attributes, Caller, Change, Ino } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
 import { fattr3Of, wccOf } from './attributes.ts';
 import { Refused } from './errors.ts';
 import { callerInGroups, callerUnder } from './callers.ts';
-import { requireSecurity, type Exports } from './exports.ts';
+import { requirePort, requireSecurity, type Exports } from './exports.ts';
 import type { GroupBook } from './groups.ts';
-import type { Handles } from './handle.ts';
+import type { Handled, Handles } from './handle.ts';
 import { idMapOf, type IdMap } from './id-map.ts';
 
 export interface DoorParts {
@@ -74,15 +75,20 @@ export class Door {
    * AuthRefused where it would on a safer connection.
    */
   async enter(call: CallContext, handle: Uint8Array): Promise<Entered> {
-    const handled = this.#parts.handles.open(handle);
-    if (handled === 'bad') throw new Refused('NFS3ERR_BADHANDLE');
-    if (handled === 'stale') throw new Refused('NFS3ERR_STALE');
-    const { exports, groups } = this.#parts;
-    const rule = await exports.rule(call.peer, handled.bucket);
-    if (rule === undefined) throw new Fault('access-denied', 'request', `no export rule for ${call.client}`);
+    const { ino, bucket } = this.#handled(handle);
+    const rule = await this.#parts.exports.rule(call.peer, bucket);
+    if (rule === undefined) throw noRule(call);
     requireSecurity(rule, call.peer);
-    const caller = groups === undefined ? callerUnder(rule, call) : await callerInGroups(rule, call, groups);
-    return { ino: handled.ino, caller, isReadOnly: rule.access === 'ro' };
+    return { ino, caller: await this.#caller(call, rule), isReadOnly: rule.access === 'ro' };
+  }
+
+  /** `enter` for a lock or a share, which come without TLS. */
+  async enterToLock(call: CallContext, handle: Uint8Array): Promise<Entered> {
+    const { ino, bucket } = this.#handled(handle);
+    const rule = await this.#parts.exports.lockRule(call.peer, bucket);
+    if (rule === undefined) throw noRule(call);
+    requirePort(rule, call.peer);
+    return { ino, caller: await this.#caller(call, rule), isReadOnly: rule.access === 'ro' };
   }
 
   /** `enter` for a change. Faults also 'read-only'. */
@@ -90,6 +96,18 @@ export class Door {
     const entered = await this.enter(call, handle);
     if (entered.isReadOnly) throw new Fault('read-only', 'request', `exported read-only to ${call.client}`);
     return entered;
+  }
+
+  #handled(handle: Uint8Array): Handled {
+    const handled = this.#parts.handles.open(handle);
+    if (handled === 'bad') throw new Refused('NFS3ERR_BADHANDLE');
+    if (handled === 'stale') throw new Refused('NFS3ERR_STALE');
+    return handled;
+  }
+
+  #caller(call: CallContext, rule: ExportRule): Caller | Promise<Caller> {
+    const { groups } = this.#parts;
+    return groups === undefined ? callerUnder(rule, call) : callerInGroups(rule, call, groups);
   }
 
   seal({ ino, bucket }: Attributes): Uint8Array {
@@ -111,3 +129,6 @@ export class Door {
     return { ...attributes, uid: uid.toClient(attributes.uid), gid: gid.toClient(attributes.gid) };
   }
 }
+
+const noRule = ({ client }: CallContext): Fault =>
+  new Fault('access-denied', 'request', `no export rule for ${client}`);

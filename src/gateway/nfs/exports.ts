@@ -88,17 +88,23 @@ export class Exports {
   }
 
   /**
+   * The rule that locks in a bucket go by. Linux locks in clear text also where it reads and writes through TLS, so neither
+   * certificates nor `sec` count; whoever locks has a handle, and gets no byte of content for it.
+   */
+  async lockRule(peer: Peer, bucket: Ino): Promise<ExportRule | undefined> {
+    const name = bucket === ROOT_BUCKET ? '*' : await this.#nameOf(bucket);
+    return name === undefined ? undefined : this.mountRule(peer, name);
+  }
+
+  /**
    * The rule that MNT of a bucket goes by; `undefined` as the name is the root. Clients mount in clear text before they have a reason
    * to begin TLS, so certificates do not count here; the handle that MNT gives away is worth nothing without them.
    */
-  async mountRule(
-    { address }: Pick<Peer, 'address'>,
-    bucket: string | undefined,
-  ): Promise<ExportRule | undefined> {
-    const fitting = await this.#fitting(address);
+  async mountRule(peer: Peer, bucket: string | undefined): Promise<ExportRule | undefined> {
+    const { rules } = this.#known(peer) ?? (await this.#find(peer));
     const decides = ({ access, certificates }: ExportRule): boolean =>
       access !== 'none' || certificates.length === 0;
-    return effective(fitting.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
+    return effective(rules.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
   }
 
   /** Who may mount what, for EXPORT: the root first when any rule covers it, then each bucket that anyone may mount. */
@@ -208,19 +214,21 @@ function compare(one: readonly number[], other: readonly number[]): number {
 
 /** Faults: 'access-denied' for a port that any user could have, AuthRefused('AUTH_TOOWEAK') for too little security. */
 export function requireSecurity(rule: ExportRule, peer: Peer): void {
-  const { address, port, tls } = peer;
-  if (!mayUsePort(rule, peer))
-    throw new Fault(
-      'access-denied',
-      'request',
-      `${address} calls from port ${port}, which any user may have`,
-    );
+  requirePort(rule, peer);
   const { sec } = rule;
+  const { tls } = peer;
   if (
     tls === undefined ? sec.includes('sys') : sec.includes('tls') || (tls.certificate && sec.includes('mtls'))
   )
     return;
   throw new AuthRefused('AUTH_TOOWEAK');
+}
+
+/** Faults: 'access-denied'. */
+export function requirePort(rule: ExportRule, { address, port }: Pick<Peer, 'address' | 'port'>): void {
+  if (mayUsePort(rule, { port })) return;
+  const detail = `${address} calls from port ${port}, which any user may have`;
+  throw new Fault('access-denied', 'request', detail);
 }
 
 export const mayUsePort = ({ secure }: ExportRule, { port }: Pick<Peer, 'port'>): boolean =>

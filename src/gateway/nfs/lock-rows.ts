@@ -55,7 +55,8 @@ const ownerOf = (call: CallContext, { caller_name, oh }: Lockable, processId: nu
 
 /** NLMv4 over the locks of the gateway: translation, export rules, and who may lock what. */
 export function nfsLocks(door: Door, locks: Locks): Nlm4Locks {
-  const enter = async (call: CallContext, fh: Uint8Array): Promise<Ino> => (await door.enter(call, fh)).ino;
+  const enter = async (call: CallContext, fh: Uint8Array): Promise<Ino> =>
+    (await door.enterToLock(call, fh)).ino;
   const rangeOf = async (call: CallContext, alock: Nlm4Lock): Promise<LockRange & { owner: LockOwner }> => ({
     ino: await enter(call, alock.fh),
     owner: ownerOf(call, alock, alock.svid),
@@ -115,7 +116,7 @@ async function share(
   const { fh, mode, access, ...given } = args.share;
   const wanted = accessBits[access];
   await requireLockable(door, call, { fh, isChange: wanted.write });
-  const { ino } = await door.enter(call, fh);
+  const { ino } = await door.enterToLock(call, fh);
   const owner = ownerOf(call, given, SHARE_PROCESS);
   return locks.share({ ino, owner, access: wanted, denies: denyBits[mode], isReclaim: args.reclaim });
 }
@@ -135,7 +136,8 @@ async function requireLockable(
   call: CallContext,
   { fh, isChange }: { fh: Uint8Array; isChange: boolean },
 ): Promise<void> {
-  const { ino, caller } = isChange ? await door.enterToChange(call, fh) : await door.enter(call, fh);
+  const { ino, caller, isReadOnly } = await door.enterToLock(call, fh);
+  if (isChange && isReadOnly) throw new Fault('read-only', 'request', `exported read-only to ${call.client}`);
   const { granted, attributes } = await door.files.access(caller, ino, ANY_ACCESS);
   if (attributes.kind !== 'file') throw new Fault('invalid-argument', 'inode', `locks a ${attributes.kind}`);
   if (granted === 0 && attributes.uid !== caller.uid)

@@ -271,6 +271,20 @@ test('MNT comes before TLS: who could have a certificate may mount, who is kept 
   assert.equal(await mayMount('10.0.0.2', 'logs'), true);
 });
 
+test('locks, which Linux sends in clear text always, go by the rule but not by its certificates', async () => {
+  const needing = ruleWith({
+    bucket: 'photos',
+    clients: ['10.0.0.0/8'],
+    certificates: ['a.example'],
+    access: 'ro',
+  });
+  const exports = await exportsOf([needing, ruleWith({ bucket: 'logs', clients: ['*'], access: 'none' })]);
+  assert.equal((await exports.lockRule(peerAt('10.0.0.1'), photos))?.access, 'ro');
+  assert.equal(await exports.lockRule(peerAt('192.0.2.1'), photos), undefined);
+  assert.equal(await exports.lockRule(peerAt('10.0.0.1'), logs), undefined);
+  assert.equal(await exports.lockRule(peerAt('10.0.0.1'), 12 as Ino), undefined);
+});
+
 const secured = [
   { name: 'a privileged port', rule: {}, peer: peerAt('10.0.0.1', undefined, 1023), want: 'in' },
   { name: 'any other port', rule: {}, peer: peerAt('10.0.0.1', undefined, 1024), want: 'access-denied' },
