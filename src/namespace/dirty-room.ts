@@ -58,7 +58,8 @@ async function makeRoom(parts: Parts, wish: Wish): Promise<void> {
       await Promise.race([writeOut(parts, victim.ino), files.whenLess()]);
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault;
-      if (fault.code === 'stale-handle') continue;
+      // A file that is gone is forgotten, and in nobody's way.
+      if (fault.code === 'stale-handle' && files.get(victim.ino) !== victim) continue;
       if (victim.ino === wish.ino) throw fault;
       stuck.add(victim);
     }

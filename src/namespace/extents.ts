@@ -158,6 +158,12 @@ export async function replaceRanges(
   place: ContentPlace,
   replacements: readonly Replacement[],
 ): Promise<ContentPlace> {
+  for (const { start, end, fresh } of replacements)
+    for (const [index, extent] of fresh.entries())
+      assert(
+        extent.offset >= (index === 0 ? start : endOf(fresh[index - 1] as Extent)) && endOf(extent) <= end,
+        'fresh extents lie within their range, one behind the other',
+      );
   const old = await extentsAround(tx, place, replacements);
   const { kept, released, retained } = cut(old, replacements);
   for (const blob of retained) await blobs.retain(tx, blob);

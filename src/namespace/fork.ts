@@ -1,7 +1,7 @@
 import type { Time } from '../environment.ts';
 import type { KvReader } from '../kv/kv.ts';
 import { attempting } from './attempts.ts';
-import { loadInode } from './attributes.ts';
+import { loadNamed } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { inodeKey } from './keys.ts';
@@ -37,7 +37,7 @@ export async function inOpenVersion<Result>(
  */
 export async function fork(parts: Parts, ino: Ino): Promise<void> {
   await transactCopying(parts, async (tx, copy) => {
-    const inode = await loadInode(tx, ino);
+    const inode = await loadNamed(tx, ino);
     const rules = await rulesOf(tx, inode.bucket);
     const edit = editOf(parts, tx);
     if (!needsFork(inode, rules, edit.now)) return;

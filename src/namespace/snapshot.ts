@@ -1,4 +1,5 @@
 import { Fault } from '../fault.ts';
+import type { KvReader } from '../kv/kv.ts';
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobGuard } from '../tiering/blobs.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
@@ -162,15 +163,19 @@ export class FileSnapshot implements OpenObject {
   async #extentsWithin(start: number, end: number): Promise<readonly Extent[]> {
     const { inode, extents } = this.#layers;
     const place = { extents, contentId: inode.contentId };
-    const found = await extentsWithin(this.#parts.kv, place, { start, end });
-    if (extents === undefined) await this.#checkUnchanged();
-    return found;
+    const { kv } = this.#parts;
+    if (extents !== undefined) return extentsWithin(kv, place, { start, end });
+    // In one moment: what is merged meanwhile would show twice.
+    return kv.transact('buffered', async (tx) => {
+      await this.#checkUnchanged(tx);
+      return extentsWithin(tx, place, { start, end });
+    });
   }
 
   /** A content that lost its file keeps its extent rows while it is pinned; one that was written to may have lost some. */
-  async #checkUnchanged(): Promise<void> {
+  async #checkUnchanged(reader: KvReader): Promise<void> {
     const { inode } = this.#layers;
-    const rows = await this.#parts.kv.getMany([inodeKey(inode.ino), orphanKey(inode.contentId)]);
+    const rows = await reader.getMany([inodeKey(inode.ino), orphanKey(inode.contentId)]);
     const [now, orphan] = rows;
     const owner = now === undefined ? undefined : decodeInode(inode.ino, now);
     const isOwned = owner?.contentId === inode.contentId;

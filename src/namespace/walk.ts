@@ -1,4 +1,4 @@
-import { PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
+import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
@@ -144,11 +144,30 @@ async function* descend(parts: Parts, bucket: Ino, options: Descent): AsyncItera
   const baseLength = prefix.lastIndexOf(SLASH) + 1;
   const base = prefix.subarray(0, baseLength);
   const leaf = prefix.subarray(baseLength);
-  const directory = await directoryAt(parts, bucket, base);
-  if (directory === undefined) return;
   const lower = lowerBound(base, after);
   if (lower === 'nothing') return;
-  yield* level(parts, { directory, path: base, leaf, lower, options });
+  const at = { path: base, leaf, lower, options };
+  yield* inDirectory(parts, at, () => directoryAt(parts, bucket, base));
+}
+
+/** What lies in the directory that `find` finds. Where that is nothing, another may have taken its name: then in that one. */
+async function* inDirectory(
+  parts: Parts,
+  at: Omit<Level, 'directory'>,
+  find: () => Promise<Ino | undefined>,
+): AsyncIterable<Step> {
+  let last: Ino | undefined;
+  for (let attempt = 0; attempt < OVERTAKEN_ATTEMPTS_MAX; attempt += 1) {
+    const directory = await find();
+    if (directory === undefined || directory === last) return;
+    let isEmpty = true;
+    for await (const step of level(parts, { ...at, directory })) {
+      isEmpty = false;
+      yield step;
+    }
+    if (!isEmpty) return;
+    last = directory;
+  }
 }
 
 /** What `after` means below `path`: nothing is left, all of it is, or what sorts after the rest of it. */
@@ -195,9 +214,10 @@ async function* level(parts: Parts, at: Level): AsyncIterable<Step> {
       else {
         const below =
           lower !== undefined && startsWith(lower, entry) ? lower.subarray(entry.length) : undefined;
-        const child = { directory: ino, path: fullKey, leaf: NOTHING, lower: below, options };
-        if (options.staysOut !== true) yield* level(parts, child);
-        else if (below === undefined || (await hasMore(parts, child)))
+        const child = { path: fullKey, leaf: NOTHING, lower: below, options };
+        const find = findChild(parts, key, ino);
+        if (options.staysOut !== true) yield* inDirectory(parts, child, find);
+        else if (below === undefined || (await hasMore(parts, child, find)))
           yield { key: fullKey, ino, isDirectory: true };
       }
     }
@@ -213,8 +233,24 @@ function firstEntry(leaf: Uint8Array, lower: Uint8Array | undefined): Uint8Array
   return Buffer.compare(first, leaf) < 0 ? leaf : first;
 }
 
-async function hasMore(parts: Parts, child: Level): Promise<boolean> {
+/** Where the entry of a directory leads: at first to what it was read with, from then on to what stands there. */
+function findChild({ kv }: Parts, key: Uint8Array, ino: Ino): () => Promise<Ino | undefined> {
+  let known: Ino | undefined = ino;
+  return async () => {
+    const first = known;
+    known = undefined;
+    if (first !== undefined) return first;
+    const row = await kv.get(key);
+    return row && decodeDentry(row).ino;
+  };
+}
+
+async function hasMore(
+  parts: Parts,
+  child: Omit<Level, 'directory'>,
+  find: () => Promise<Ino | undefined>,
+): Promise<boolean> {
   const options = { ...child.options, staysOut: false, pageEntries: 1 };
-  for await (const _step of level(parts, { ...child, options })) return true;
+  for await (const _step of inDirectory(parts, { ...child, options }, find)) return true;
   return false;
 }

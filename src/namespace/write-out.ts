@@ -1,3 +1,4 @@
+import { Fault } from '../fault.ts';
 import { BLOB_INLINE_BYTES_MAX, GATHER_BYTES_MAX } from '../limits.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { staleHandle } from './attributes.ts';
@@ -71,7 +72,10 @@ async function writeTaken(parts: Parts, file: OpenFile, { ranges, attributes }: 
     });
   } catch (fault) {
     for (const { blobs } of staged) for (const blob of blobs) parts.blobs.discard(blob);
-    takeBack(parts, file, ranges);
+    // Of a file that no name leads to any more nothing can ever be written out.
+    const isGone = fault instanceof Fault && fault.code === 'stale-handle';
+    if (!isGone) takeBack(parts, file, ranges);
+    else if (parts.files.get(file.ino) === file) parts.files.forget(file);
     throw fault;
   } finally {
     guard.release();
@@ -110,7 +114,10 @@ async function stageRuns(
   const inode = decodeInode(ino, bytes);
   const content = contentOf(parts, inode.encryption);
   const runs = runsOf(taken.all());
-  const around = await extentsAround(kv, inode, runs.map(withNeighbours));
+  // In one moment: extents that are merged meanwhile would show twice, as what they were and as what they are now.
+  const around =
+    inode.extents ??
+    (await kv.transact('buffered', (tx) => extentsAround(tx, inode, runs.map(withNeighbours))));
   const staged: (Staged & Range)[] = [];
   try {
     for (const run of gathered(runs, around, size)) {

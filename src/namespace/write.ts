@@ -7,7 +7,7 @@ import {
 } from '../limits.ts';
 import { withRoom } from './dirty-room.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
-import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
+import { attributes, attributesOf, loadNamed, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
 import type { Caller, Change, Ino } from './namespace.ts';
@@ -15,7 +15,7 @@ import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
 import { Reservation } from './quota/reservation.ts';
-import { decodeInode, encodeInode, type Inode } from './records.ts';
+import { encodeInode, type Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
 
@@ -75,7 +75,7 @@ async function keep(
   file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
   const dirtyBefore = file.dirty.weight();
-  file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : data);
+  file.dirty.write(offset, isWorthACopy(data) ? Buffer.from(data) : data);
   files.account(file, file.dirty.weight() - dirtyBefore);
   if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
@@ -87,6 +87,10 @@ async function keep(
   };
   return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
 }
+
+/** A short piece must not keep the long buffer it came in. */
+const isWorthACopy = (data: Uint8Array): boolean =>
+  data.length < COPY_BYTES_MAX || data.length < data.buffer.byteLength / 2;
 
 const openFile = ({ environment, quotas }: Parts, caller: Caller, inode: Inode): OpenFile =>
   new OpenFile(inode, {
@@ -100,9 +104,7 @@ async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promis
   const isSet = (inode.mode & SET_UID) !== 0 || (inode.mode & (SET_GID | 0o010)) === (SET_GID | 0o010);
   if (!isSet || isSuperuser(caller) || inode.kind !== 'file') return inode;
   return kv.transact('durable', async (tx) => {
-    const bytes = await tx.get(inodeKey(inode.ino));
-    if (bytes === undefined) throw staleHandle(inode.ino);
-    const now = decodeInode(inode.ino, bytes);
+    const now = await loadNamed(tx, inode.ino);
     requireContentAccess(caller, now, WRITE);
     const bare = { ...now, mode: now.mode & ~(SET_UID | SET_GID) };
     tx.put(inodeKey(inode.ino), encodeInode(bare));
@@ -112,7 +114,10 @@ async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promis
 
 /** See FileTree.commit. */
 export async function commit(parts: Parts, ino: Ino): Promise<Change> {
+  // What was written to a file that has lost its name is gone: that must not be called durable.
+  await loadNamed(parts.kv, ino);
   const before = await attributes(parts, ino);
   await writeOut(parts, ino);
+  await loadNamed(parts.kv, ino);
   return { before, after: await attributes(parts, ino) };
 }

@@ -27,6 +27,20 @@ export function linearization<Model>(
   return search.from(specification.initial) ? search.order : undefined;
 }
 
+/** Of a history without an order: its effects, and only those of its reads that contradict them. */
+export function contradiction<Model>(
+  calls: readonly Call<Model>[],
+  specification: Specification<Model>,
+): readonly Call<Model>[] {
+  let needed = calls;
+  for (const call of calls) {
+    if (call.isPure !== true) continue;
+    const fewer = needed.filter((other) => other !== call);
+    if (linearization(fewer, specification) === undefined) needed = fewer;
+  }
+  return needed;
+}
+
 class Search<Model> {
   readonly order: Call<Model>[] = [];
   readonly #calls: readonly Call<Model>[];

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { root } from '../namespace/world.ts';
 import type { ModelDirectory } from '../namespace/model/tree.ts';
 import { underSchedules } from '../simulation/simulation.ts';
-import { linearization, type Specification } from './check.ts';
+import { contradiction, linearization, type Specification } from './check.ts';
 import { History, historyText, type Call } from './history.ts';
 import { anyOperation, type Maker } from './operations.ts';
 import { outcomeOf, outcomeOfRun, treeSpecification } from './tree-specification.ts';
@@ -89,8 +89,10 @@ suite('one history for both doors', () => {
           }
         };
         await Promise.all(Array.from({ length: CLIENTS }, (_, index) => client(index + 1)));
-        const order = linearization(history.calls, treeSpecification(bucket.ino));
-        assert(order !== undefined, `not linearizable:\n${historyText(history.calls)}`);
+        const specification = treeSpecification(bucket.ino);
+        if (linearization(history.calls, specification) !== undefined) return;
+        assert.fail(`not linearizable:
+${historyText(contradiction(history.calls, specification))}`);
       },
       { slowReads: true },
     ));

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -129,6 +130,8 @@ export class RpcTls {
       // Whoever shows none may go on; whoever shows a bad one is turned away in `certificateOf`.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
+      // A certificate is looked at on every connection.
+      secureOptions: constants.SSL_OP_NO_TICKET,
       ALPNProtocols: [ALPN],
       handshakeTimeout: this.#handshakeMsMax,
       sessionIdContext: ALPN,

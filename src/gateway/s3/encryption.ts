@@ -183,7 +183,7 @@ export function unlocked(
     missing:
       'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
   });
-  return encryption && matching(() => keyring.open(encryption, customerKey), wrongKey);
+  return encryption && matching(() => keyring.open(encryption, customerKey), otherParameters);
 }
 
 /** Whether the request could read the object, without the use of a key of the ring: HEAD works when that is disabled. */
@@ -230,12 +230,6 @@ function matching(open: () => ContentKey, refusal: () => S3Error): ContentKey {
     throw refusal();
   }
 }
-
-const wrongKey = (): S3Error =>
-  new S3Error('AccessDenied', {
-    message:
-      'Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.',
-  });
 
 const otherParameters = (): S3Error =>
   new S3Error('InvalidRequest', {

@@ -229,7 +229,10 @@ class Front {
     const isStream = typeof answer.body === 'object' && 'pieces' in answer.body;
     if (isStream) await sendPieces(exchange, answer.body);
     if (isReusable) {
-      response.end(isStream ? undefined : answer.body);
+      // Until it is taken the exchange goes on: what comes next on the connection waits for it.
+      if (!isStream && answer.body !== undefined && !response.write(answer.body))
+        await writable(response, response.req.socket);
+      response.end();
       if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
       // What comes next on this connection would be the rest of a body that never came.
       if (body.hasFailed()) response.req.socket.destroySoon();
