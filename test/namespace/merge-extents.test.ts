@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Kv } from '../../src/kv/kv.ts';
+import { MemoryEngine } from '../../src/kv/memory.ts';
 import { CONTENT_BLOB_BYTES_MAX, EXTENTS_MERGED_MIN, MERGE_QUIET_MS } from '../../src/limits.ts';
 import { endOf, extentsWithin } from '../../src/namespace/extents.ts';
 import { inodeKey } from '../../src/namespace/keys.ts';
@@ -10,7 +12,19 @@ import { decodeInode, type Extent } from '../../src/namespace/records.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { checkSettledStore } from './check-store.ts';
-import { bytes, get, openWorld, root, s3, settle, type World } from './world.ts';
+import {
+  bytes,
+  get,
+  memoryDevice,
+  openStack,
+  openWorld,
+  root,
+  s3,
+  settle,
+  silent,
+  TestClock,
+  type World,
+} from './world.ts';
 
 const KIB = 1024;
 
@@ -126,3 +140,44 @@ test('runs that are merged touch, are many, and are no longer than a blob', () =
       },
     ),
   ));
+
+test('merging between two pages of extents does not tear a write-out', async () => {
+  let overtake: (() => Promise<void>) | undefined;
+  const around = (kv: Kv): Kv => ({
+    ...{ get: (key) => kv.get(key), getMany: (keys) => kv.getMany(keys), sync: () => kv.sync() },
+    async *scan(range, options) {
+      for await (const page of kv.scan(range, options)) {
+        yield page;
+        await overtake?.();
+      }
+    },
+    transact: (durability, body) => kv.transact(durability, body),
+    hasStopped: false,
+    close: () => kv.close(),
+  });
+  const clock = new TestClock();
+  const environment = { clock, random: seededRandom(1), log: silent };
+  const stack = await openStack({ engine: new MemoryEngine(), device: memoryDevice(), environment, around });
+  const { files, objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  const place = { directory: bucket.ino, name: bytes('f') };
+  const { ino } = (await files.create(root, place, { mode: { how: 'guarded' }, wish: {} })).attributes;
+  const plain = Buffer.alloc(CONTENT_BLOB_BYTES_MAX, 'old');
+  const put = async (offset: number, data: Buffer): Promise<void> => {
+    plain.set(data, offset);
+    await files.write(root, ino, { offset, data: Buffer.from(data), stable: false });
+    if (data.length < 64 * KIB) await files.commit(root, ino);
+  };
+  await put(0, Buffer.from(plain));
+  await files.commit(root, ino);
+  for (let index = 0; index < 26; index += 1) await put(index * 40 * KIB, Buffer.alloc(4 * KIB, `${index}`));
+  clock.ms += MERGE_QUIET_MS;
+  await put(256 * KIB, Buffer.alloc(512 * KIB, 'new'));
+  overtake = async () => {
+    overtake = undefined;
+    await settle(stack);
+  };
+  await files.commit(root, ino);
+  overtake = undefined;
+  assert.ok(plain.equals((await get(stack, bucket, 'f')) ?? Buffer.of()));
+});
