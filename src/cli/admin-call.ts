@@ -16,6 +16,25 @@ export const adminFlag: Flag = {
   description: `Admin address of the gateway; also TERRACE_ADMIN. Default: http://${adminDefault}`,
 };
 
+export const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
+
+/** Notes of commands for root alone, and of those that policies may allow to others. */
+export const rootKeysNote =
+  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
+export const userKeysNote =
+  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.';
+
+/** Prints an answer: with `--json` as it is, else as lines for people. The exit code of a command that is done. */
+export function printAnswer(
+  cli: Cli,
+  flags: ReadonlyMap<string, string>,
+  answer: unknown,
+  lines: Iterable<string>,
+): number {
+  for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
+  return 0;
+}
+
 export interface AdminRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;

@@ -2,7 +2,7 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { auditPageSchema, type AuditAnswer, type AuditEventAnswer } from '../gateway/admin/audit.ts';
 import { AUDIT_BYTES_MAX, AUDIT_PAGE_ROWS_DEFAULT, AUDIT_PAGE_ROWS_MAX } from '../limits.ts';
-import { adminFlag, askAdmin } from './admin-call.ts';
+import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
 import type { Cli, Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
@@ -23,17 +23,14 @@ export const audit: Command = {
       description: `How many events at most. Default: ${AUDIT_PAGE_ROWS_DEFAULT}`,
     },
     { name: '--page', placeholder: 'P', description: 'Goes on where an earlier call has ended' },
-    { name: '--json', description: 'Prints the answer as one JSON object' },
+    jsonFlag,
     adminFlag,
   ],
-  notes: [
-    'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.',
-  ],
+  notes: [userKeysNote],
   async run(cli, flags) {
     const limit = limitOf(flags.get('--limit'));
     const answer = await gathered(cli, flags, limit);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : rendered(answer)) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, rendered(answer));
   },
 };
 

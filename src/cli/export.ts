@@ -3,13 +3,11 @@ import { UsageError } from '../config/usage-error.ts';
 import type { ExportRule, IdRange } from '../config/export-rule.ts';
 import { exportListSchema, exportSchema, type ExportAnswer } from '../gateway/admin/exports.ts';
 import { EXPORTS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
-import type { Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, rootKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const keysNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 const bytesMax = EXPORTS_BYTES_MAX;
 
 const set: Command = {
@@ -43,13 +41,12 @@ const set: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [keysNote, 'Of the rules that fit a caller the most specific one holds; see docs/nfs.md.'],
+  notes: [rootKeysNote, 'Of the rules that fit a caller the most specific one holds; see docs/nfs.md.'],
   async run(cli, flags, [name = '']) {
     const body = ruleOf(flags);
     const path = `/v1/exports/${encodeURIComponent(name)}`;
     const answer = await askAdmin(cli, flags, exportSchema, { method: 'PUT', path, body, bytesMax });
-    cli.out(flags.has('--json') ? JSON.stringify(answer) : `Export ${name}: ${sentenceOf(answer.rule)}.`);
-    return 0;
+    return printAnswer(cli, flags, answer, [`Export ${name}: ${sentenceOf(answer.rule)}.`]);
   },
 };
 
@@ -57,13 +54,12 @@ const list: Command = {
   name: 'export list',
   summary: 'Lists the rules of who may use which bucket over NFS.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote],
+  notes: [rootKeysNote],
   async run(cli, flags) {
     const request = { method: 'GET', path: '/v1/exports', bytesMax } as const;
     const answer = await askAdmin(cli, flags, exportListSchema, request);
     const lines = columns([['name', 'bucket', 'clients', 'options'], ...answer.exports.map(rowOf)]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -72,7 +68,7 @@ const remove: Command = {
   operands: ['NAME'],
   summary: 'Removes such a rule; it counts at once, for mounted clients as well.',
   flags: [adminFlag],
-  notes: [keysNote],
+  notes: [rootKeysNote],
   async run(cli, flags, [name = '']) {
     const path = `/v1/exports/${encodeURIComponent(name)}`;
     await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });

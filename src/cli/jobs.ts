@@ -1,13 +1,10 @@
 import { columns } from '../config/render.ts';
 import { jobListSchema } from '../gateway/admin/jobs.ts';
 import { STATUS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
-import type { Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const notes = [
-  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.',
-];
+const notes = [userKeysNote];
 const bytesMax = STATUS_BYTES_MAX;
 
 const list: Command = {
@@ -21,8 +18,7 @@ const list: Command = {
       ...[name, state, String(unitsDone), canPause ? 'yes' : 'no', failure ?? '-'],
     ]);
     const lines = columns([['job', 'state', 'units done', 'can pause', 'last failure'], ...rows]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -36,8 +32,7 @@ const change = (verb: 'pause' | 'resume' | 'run', summary: string, done: string)
   async run(cli, flags, [name = '']) {
     const path = `/v1/jobs/${encodeURIComponent(name)}/${verb}`;
     await callAdmin(cli, flags, { method: 'POST', path, bytesMax });
-    cli.out(flags.has('--json') ? JSON.stringify({ name }) : `The job ${name} ${done}.`);
-    return 0;
+    return printAnswer(cli, flags, { name }, [`The job ${name} ${done}.`]);
   },
 });
 

@@ -3,13 +3,11 @@ import { columns } from '../config/render.ts';
 import { Fault } from '../fault.ts';
 import { keyListSchema, keySchema, type KeyAnswer } from '../gateway/admin/keys.ts';
 import { KEY_POLL_MS, RING_KEYS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, type AdminRequest } from './admin-call.ts';
-import type { Cli, Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, jsonFlag, printAnswer, rootKeysNote, type AdminRequest } from './admin-call.ts';
+import type { Cli, Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const rootNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 const nameNote = 'KEY is an id or an alias, as terrace key list shows them.';
 
 const create: Command = {
@@ -20,7 +18,7 @@ const create: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [rootNote],
+  notes: [rootKeysNote],
   async run(cli, flags) {
     const alias = flags.get('--alias');
     const body = alias === undefined ? {} : { alias };
@@ -33,7 +31,7 @@ const list: Command = {
   name: 'key list',
   summary: 'Lists the encryption keys and what is left to seal anew after a rotation.',
   flags: [jsonFlag, adminFlag],
-  notes: [rootNote],
+  notes: [rootKeysNote],
   async run(cli, flags) {
     const answer = await ask(cli, flags, keyListSchema, { method: 'GET', path: '/v1/keys' });
     const rows = answer.keys.map((key) => [
@@ -42,8 +40,7 @@ const list: Command = {
       progressOf(key),
     ]);
     const lines = columns([['id', 'alias', 'state', 'version', 'old versions', 'progress'], ...rows]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -57,7 +54,7 @@ const rotate: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [rootNote, nameNote],
+  notes: [rootKeysNote, nameNote],
   async run(cli, flags, [name = '']) {
     let key = await ask(cli, flags, keySchema, { method: 'POST', path: pathOf(name, '/rotate') });
     if (flags.has('--wait')) {
@@ -82,7 +79,7 @@ const change = (
   ...command,
   operands: ['KEY'],
   flags: [jsonFlag, adminFlag],
-  notes: [rootNote, nameNote],
+  notes: [rootKeysNote, nameNote],
   async run(cli, flags, [name = '']) {
     const { method, path } = request;
     const key = await ask(cli, flags, keySchema, { method, path: pathOf(name, path) });
@@ -113,8 +110,7 @@ export const keyCommands: readonly Command[] = [create, list, rotate, disable, e
 const pathOf = (name: string, rest: string): string => `/v1/keys/${encodeURIComponent(name)}${rest}`;
 
 function show(cli: Cli, flags: Flags, key: KeyAnswer, lines: readonly string[]): number {
-  for (const line of flags.has('--json') ? [JSON.stringify(key)] : lines) cli.out(line);
-  return 0;
+  return printAnswer(cli, flags, key, lines);
 }
 
 function progressOf({ progress }: KeyAnswer): string {

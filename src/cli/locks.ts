@@ -1,23 +1,18 @@
 import { columns } from '../config/render.ts';
 import { lockListSchema, releasedSchema, type LockListAnswer } from '../gateway/admin/locks.ts';
 import { LOCKS_BYTES_MAX } from '../limits/nfs.ts';
-import { adminFlag, askAdmin } from './admin-call.ts';
-import type { Command, Flag } from './command.ts';
-
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const keysNote =
-  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.';
+import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
 
 const list: Command = {
   name: 'locks list',
   summary: 'Lists the locks that NFS clients have, and who waits for one.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote],
+  notes: [userKeysNote],
   async run(cli, flags) {
     const request = { method: 'GET', path: '/v1/locks', bytesMax: LOCKS_BYTES_MAX } as const;
     const answer = await askAdmin(cli, flags, lockListSchema, request);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : rendered(answer)) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, rendered(answer));
   },
 };
 
@@ -27,7 +22,7 @@ const release: Command = {
   summary: 'Gives back all locks of a client that is gone for good, as terrace locks list names it.',
   flags: [jsonFlag, adminFlag],
   notes: [
-    keysNote,
+    userKeysNote,
     'A client that still lives believes that it has its locks: release only those of dead ones.',
   ],
   async run(cli, flags, [address = '', name = '']) {
@@ -37,8 +32,7 @@ const release: Command = {
     const { released } = answer;
     const what = released === 0 ? 'Nothing was' : released === 1 ? '1 lock was' : `${released} locks were`;
     const text = `${what} held by ${name} at ${address}.`;
-    cli.out(flags.has('--json') ? JSON.stringify(answer) : text);
-    return 0;
+    return printAnswer(cli, flags, answer, [text]);
   },
 };
 

@@ -3,14 +3,11 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { quotaListSchema, quotaSchema, type QuotaAnswer, type UsageAnswer } from '../gateway/admin/quotas.ts';
 import { QUOTAS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
-import type { Cli, Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import type { Cli, Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const keysNote =
-  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.';
 const subjectNotes = [
   'SUBJECT is bucket/NAME, user/UID, user/NAME (a user of the gateway with an id of its own) or group/GID: all that a bucket',
   'holds, or what an id owns in all buckets. bucket/NAME/user/UID and bucket/NAME/group/GID count one bucket only.',
@@ -33,7 +30,7 @@ const set: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [keysNote, ...subjectNotes],
+  notes: [userKeysNote, ...subjectNotes],
   async run(cli, flags, [subject = '']) {
     const grace = flags.get('--grace');
     const body = {
@@ -62,7 +59,7 @@ const get: Command = {
   operands: ['SUBJECT'],
   summary: 'Shows what a bucket, user or group uses, and its limits if it has any.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote, ...subjectNotes],
+  notes: [userKeysNote, ...subjectNotes],
   async run(cli, flags, [subject = '']) {
     const request = { method: 'GET', path: pathOf(subject), bytesMax } as const;
     return show(cli, flags, await askAdmin(cli, flags, quotaSchema, request));
@@ -73,7 +70,7 @@ const list: Command = {
   name: 'quota list',
   summary: 'Lists all quotas with what is used, and until when soft limits may be exceeded.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote],
+  notes: [userKeysNote],
   async run(cli, flags) {
     const request = { method: 'GET', path: '/v1/quotas', bytesMax } as const;
     const answer = await askAdmin(cli, flags, quotaListSchema, request);
@@ -81,8 +78,7 @@ const list: Command = {
       ['subject', 'bytes', 'soft', 'hard', 'inodes', 'soft', 'hard', 'state'],
       ...answer.quotas.map(rowOf),
     ]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -91,11 +87,10 @@ const remove: Command = {
   operands: ['SUBJECT'],
   summary: 'Takes all limits away from a bucket, user or group.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote, ...subjectNotes],
+  notes: [userKeysNote, ...subjectNotes],
   async run(cli, flags, [subject = '']) {
     await callAdmin(cli, flags, { method: 'DELETE', path: pathOf(subject), bytesMax });
-    cli.out(flags.has('--json') ? JSON.stringify({ subject }) : `${subject} has no quota any more.`);
-    return 0;
+    return printAnswer(cli, flags, { subject }, [`${subject} has no quota any more.`]);
   },
 };
 

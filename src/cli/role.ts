@@ -2,12 +2,9 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { roleListSchema, roleSchema } from '../gateway/admin/roles.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
-import type { Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, rootKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
 import { policyDocumentOf } from './policy-document.ts';
-
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const keysNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 
 const create: Command = {
   name: 'role create',
@@ -20,7 +17,7 @@ const create: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [keysNote, 'In the place of a FILE the JSON itself may stand.'],
+  notes: [rootKeysNote, 'In the place of a FILE the JSON itself may stand.'],
   async run(cli, flags, [name]) {
     const trust = flags.get('--trust');
     if (trust === undefined)
@@ -35,8 +32,7 @@ const create: Command = {
     };
     const request = { method: 'POST', path: '/v1/roles', body, bytesMax: USERS_BYTES_MAX } as const;
     const role = await askAdmin(cli, flags, roleSchema, request);
-    cli.out(flags.has('--json') ? JSON.stringify(role) : `Role ${role.name}: ${role.arn}`);
-    return 0;
+    return printAnswer(cli, flags, role, [`Role ${role.name}: ${role.arn}`]);
   },
 };
 
@@ -44,7 +40,7 @@ const list: Command = {
   name: 'role list',
   summary: 'Lists the roles with their accounts and ARNs.',
   flags: [jsonFlag, adminFlag],
-  notes: [keysNote],
+  notes: [rootKeysNote],
   async run(cli, flags) {
     const request = { method: 'GET', path: '/v1/roles', bytesMax: USERS_BYTES_MAX } as const;
     const answer = await askAdmin(cli, flags, roleListSchema, request);
@@ -54,8 +50,7 @@ const list: Command = {
       `${arn}${declared ? ' (config)' : ''}`,
     ]);
     const lines = columns([['name', 'user', 'arn'], ...rows]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -64,7 +59,7 @@ const remove: Command = {
   operands: ['NAME'],
   summary: 'Deletes a role; temporary keys of it end.',
   flags: [adminFlag],
-  notes: [keysNote],
+  notes: [rootKeysNote],
   async run(cli, flags, [name = '']) {
     const path = `/v1/roles/${encodeURIComponent(name)}`;
     await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax: USERS_BYTES_MAX });

@@ -3,13 +3,13 @@ import { formatQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { statusSchema, type Status } from '../gateway/admin/status.ts';
 import { STATUS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin } from './admin-call.ts';
+import { adminFlag, askAdmin, jsonFlag, printAnswer } from './admin-call.ts';
 import type { Command } from './command.ts';
 
 export const status: Command = {
   name: 'status',
   summary: 'Shows how a running gateway is: addresses, space, background work, health.',
-  flags: [{ name: '--json', description: 'Prints the answer as one JSON object' }, adminFlag],
+  flags: [jsonFlag, adminFlag],
   notes: [
     'From another machine the root keys are needed: set TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY,',
     'or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
@@ -19,7 +19,7 @@ export const status: Command = {
     const path = '/v1/status';
     const request = { method: 'GET', path, bytesMax: STATUS_BYTES_MAX } as const;
     const answer = await askAdmin(cli, flags, statusSchema, request);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : renderStatus(answer)) cli.out(line);
+    printAnswer(cli, flags, answer, renderStatus(answer));
     return answer.health.state === 'critical' ? 1 : 0;
   },
 };

@@ -1,14 +1,11 @@
 import { columns } from '../config/render.ts';
 import { policyListSchema, policySchema } from '../gateway/admin/users.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
-import type { Command, Flag } from './command.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
 import { policyDocumentOf } from './policy-document.ts';
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
-const notes = [
-  'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys or to those of a user who may do this.',
-];
+const notes = [userKeysNote];
 const bytesMax = USERS_BYTES_MAX;
 
 const pathOf = (user: string, policy: string): string =>
@@ -41,8 +38,7 @@ const list: Command = {
     const answer = await askAdmin(cli, flags, policyListSchema, { method: 'GET', path, bytesMax });
     const rows = answer.policies.map((policy) => [policy.name, policy.declared ? 'config' : 'store']);
     const lines = columns([['policy', 'from'], ...rows]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -70,8 +66,7 @@ const remove: Command = {
   async run(cli, flags, [name = '', policy = '']) {
     await callAdmin(cli, flags, { method: 'DELETE', path: pathOf(name, policy), bytesMax });
     const sentence = `The policy ${policy} of ${name} is deleted.`;
-    cli.out(flags.has('--json') ? JSON.stringify({ name: policy }) : sentence);
-    return 0;
+    return printAnswer(cli, flags, { name: policy }, [sentence]);
   },
 };
 

@@ -3,18 +3,16 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { createdUserSchema, keyPairSchema, userListSchema } from '../gateway/admin/users.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin } from './admin-call.ts';
+import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, rootKeysNote } from './admin-call.ts';
 import type { Command, Flag } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
-const jsonFlag: Flag = { name: '--json', description: 'Prints the answer as one JSON object' };
 const keyFlags: readonly Flag[] = [
   { name: '--access-key', placeholder: 'K', description: 'Access key; absent: both keys are made at random' },
   { name: '--secret-key', placeholder: 'S', description: 'Secret key; goes with --access-key' },
 ];
 const bytesMax = USERS_BYTES_MAX;
-const rootNote = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or TERRACE_ROOT_…) to the root keys.';
 
 const create: Command = {
   name: 'user create',
@@ -27,7 +25,7 @@ const create: Command = {
     jsonFlag,
     adminFlag,
   ],
-  notes: [rootNote, 'The secret key is shown now and never again.'],
+  notes: [rootKeysNote, 'The secret key is shown now and never again.'],
   async run(cli, flags, [name]) {
     const body = { name, ...keysOf(flags), ...idOf(flags, 'uid'), ...idOf(flags, 'gid') };
     const user = await askAdmin(cli, flags, createdUserSchema, {
@@ -47,7 +45,7 @@ const list: Command = {
   name: 'user list',
   summary: 'Lists the users with their accounts and access keys.',
   flags: [jsonFlag, adminFlag],
-  notes: [rootNote],
+  notes: [rootKeysNote],
   async run(cli, flags) {
     const answer = await askAdmin(cli, flags, userListSchema, { method: 'GET', path: '/v1/users', bytesMax });
     const rows = answer.users.map(({ name, accountId, uid, gid, accessKeys }) => {
@@ -55,8 +53,7 @@ const list: Command = {
       return [name, accountId, `${uid}:${gid}`, keys.join(', ')];
     });
     const lines = columns([['name', 'account', 'uid:gid', 'access keys'], ...rows]);
-    for (const line of flags.has('--json') ? [JSON.stringify(answer)] : lines) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, answer, lines);
   },
 };
 
@@ -65,7 +62,7 @@ const remove: Command = {
   operands: ['NAME'],
   summary: 'Deletes a user that owns no buckets, with its keys.',
   flags: [adminFlag],
-  notes: [rootNote],
+  notes: [rootKeysNote],
   async run(cli, flags, [name = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}`;
     await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
@@ -79,7 +76,7 @@ const createKey: Command = {
   operands: ['NAME'],
   summary: 'Gives a user a further access key.',
   flags: [...keyFlags, jsonFlag, adminFlag],
-  notes: [rootNote, 'The secret key is shown now and never again.'],
+  notes: [rootKeysNote, 'The secret key is shown now and never again.'],
   async run(cli, flags, [name = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}/keys`;
     const pair = await askAdmin(cli, flags, keyPairSchema, {
@@ -88,8 +85,7 @@ const createKey: Command = {
       body: keysOf(flags),
       bytesMax,
     });
-    for (const line of flags.has('--json') ? [JSON.stringify(pair)] : keyLines(pair)) cli.out(line);
-    return 0;
+    return printAnswer(cli, flags, pair, keyLines(pair));
   },
 };
 
@@ -98,7 +94,7 @@ const removeKey: Command = {
   operands: ['NAME', 'ACCESSKEY'],
   summary: 'Takes an access key from a user.',
   flags: [adminFlag],
-  notes: [rootNote],
+  notes: [rootKeysNote],
   async run(cli, flags, [name = '', accessKey = '']) {
     const path = `/v1/users/${encodeURIComponent(name)}/keys/${encodeURIComponent(accessKey)}`;
     await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
