@@ -1,8 +1,9 @@
 import { array, enumeration, list, nothing, opaque, struct, u32 } from './codec.ts';
 import type { Codec, Decoded } from './codec.ts';
-import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
+import type { RpcProcedure, RpcProgram } from './dispatch.ts';
 import { nfs_fh3 } from './attributes.ts';
 import type { ServerLimits } from './limits.ts';
+import { codedProcedure, procedure, type CodedProcedure } from './procedure.ts';
 import type { CallContext } from './rpc.ts';
 import { opaqueBytes } from './xdr.ts';
 
@@ -32,13 +33,6 @@ export const mountres3_ok = struct({ fhandle: nfs_fh3, auth_flavors: array(u32, 
 const mountlist = list(struct({ ml_hostname: name, ml_directory: dirpath }));
 const exports = list(struct({ ex_dir: dirpath, ex_groups: list(name) }));
 const directory = struct({ dirpath });
-
-interface MountProcedure<Args, Result> {
-  readonly number: number;
-  readonly args: Codec<Args>;
-  readonly result: Codec<Result>;
-}
-const procedure = <Args, Result>(row: MountProcedure<Args, Result>): MountProcedure<Args, Result> => row;
 
 export type MountResult =
   | { readonly status: 'MNT3_OK'; readonly ok: Decoded<typeof mountres3_ok> }
@@ -164,23 +158,10 @@ export function mount3Program(mounts: Mounts, limits: Pick<ServerLimits, 'mountE
 
 /** All of MOUNT may run twice: it changes nothing but the list of mounts, which is a set. */
 function row<Name extends MountProcedureName>(
-  procedureName: Name,
+  name: Name,
   handle: (call: CallContext, args: MountArgsOf<Name>) => Promise<MountResultOf<Name>>,
-  replyBytes: () => number = () => 0,
+  replyBytes = (): number => 0,
 ): RpcProcedure {
-  const { args: argsCodec, result: resultCodec } = mountProcedures[
-    procedureName
-  ] as unknown as MountProcedure<MountArgsOf<Name>, MountResultOf<Name>>;
-  return {
-    name: procedureName,
-    isIdempotent: true,
-    prepare(reader) {
-      const args = argsCodec.read(reader);
-      const run = async (call: CallContext): Promise<Outcome> => {
-        const result = await handle(call, args);
-        return { status: 'SUCCESS', isFinal: true, encode: (writer) => resultCodec.write(writer, result) };
-      };
-      return { replyBytesAsked: replyBytes(), run };
-    },
-  };
+  const codecs = mountProcedures[name] as unknown as CodedProcedure<MountArgsOf<Name>, MountResultOf<Name>>;
+  return codedProcedure(codecs, { name, isIdempotent: true, handle, replyBytes });
 }

@@ -1,8 +1,9 @@
 import type { Log } from './environment.ts';
-import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
+import type { RpcProcedure, RpcProgram } from './dispatch.ts';
 import { NLM_PROGRAM, NLM_V4, nlmProcedures } from './nlm4.ts';
-import type { Nlm4Locks, NlmArgsOf, NlmProcedure, NlmProcedureName, NlmResultOf } from './nlm4.ts';
+import type { Nlm4Locks, NlmArgsOf, NlmProcedureName, NlmResultOf } from './nlm4.ts';
 import type { LockCallbacks, ResultName } from './nlm4-callbacks.ts';
+import { codedProcedure, type CodedProcedure } from './procedure.ts';
 import type { CallContext } from './rpc.ts';
 
 export interface Nlm4Parts {
@@ -84,26 +85,8 @@ const isIdempotent = (name: NlmProcedureName): boolean =>
   !/^(LOCK|NM_LOCK|CANCEL|UNLOCK|SHARE|UNSHARE|FREE_ALL)(_MSG)?$/.test(name);
 
 function row<Name extends NlmProcedureName>(name: Name, handle: Handler<Name>): RpcProcedure {
-  const { args: argsCodec, result: resultCodec } = nlmProcedures[name] as unknown as NlmProcedure<
-    NlmArgsOf<Name>,
-    NlmResultOf<Name>
-  >;
-  return {
-    name,
-    isIdempotent: isIdempotent(name),
-    prepare(reader) {
-      const args = argsCodec.read(reader);
-      const run = async (call: CallContext): Promise<Outcome> => {
-        const result = await handle(call, args);
-        return {
-          status: statusOf(result),
-          isFinal: true,
-          encode: (writer) => resultCodec.write(writer, result),
-        };
-      };
-      return { replyBytesAsked: 0, run };
-    },
-  };
+  const codecs = nlmProcedures[name] as unknown as CodedProcedure<NlmArgsOf<Name>, NlmResultOf<Name>>;
+  return codedProcedure(codecs, { name, isIdempotent: isIdempotent(name), handle, statusOf });
 }
 
 function statusOf(result: object): string {

@@ -1,6 +1,7 @@
 import { bool, enumeration, nothing, opaque, struct, u32, u64 } from './codec.ts';
 import type { Codec, Decoded } from './codec.ts';
 import { nfs_fh3 } from './attributes.ts';
+import { procedure } from './procedure.ts';
 import type { CallContext } from './rpc.ts';
 
 /** RFC 1813, appendix II, with the names of the X/Open NLM protocol that it extends. */
@@ -116,13 +117,6 @@ export type Nlm4Cancargs = Decoded<typeof nlm4_cancargs>;
 export type Nlm4Unlockargs = Decoded<typeof nlm4_unlockargs>;
 export type Nlm4Shareargs = Decoded<typeof nlm4_shareargs>;
 export type Nlm4Notify = Decoded<typeof nlm4_notify>;
-
-export interface NlmProcedure<Args, Result> {
-  readonly number: number;
-  readonly args: Codec<Args>;
-  readonly result: Codec<Result>;
-}
-const procedure = <Args, Result>(row: NlmProcedure<Args, Result>): NlmProcedure<Args, Result> => row;
 
 /**
  * Every procedure. Of the asynchronous family a `…_MSG` carries the arguments and a `…_RES`, which is a call in the other

@@ -1,6 +1,7 @@
 import { enumeration, fixed, nothing, opaque, struct, u32 } from './codec.ts';
-import type { Codec, Decoded } from './codec.ts';
-import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
+import type { Decoded } from './codec.ts';
+import type { RpcProcedure, RpcProgram } from './dispatch.ts';
+import { codedProcedure, procedure, type CodedProcedure } from './procedure.ts';
 import type { CallContext } from './rpc.ts';
 
 /** The Network Status Monitor, X/Open CAE "Protocols for Interworking: XNFS", chapter 11. */
@@ -17,13 +18,6 @@ const sm_stat = struct({ state: u32 });
 /** `state`: odd while that machine is up, and greater with every start. */
 export const stat_chge = struct({ mon_name: name, state: u32 });
 export type StatChge = Decoded<typeof stat_chge>;
-
-export interface NsmProcedure<Args, Result> {
-  readonly number: number;
-  readonly args: Codec<Args>;
-  readonly result: Codec<Result>;
-}
-const procedure = <Args, Result>(row: NsmProcedure<Args, Result>): NsmProcedure<Args, Result> => row;
 
 export const nsmProcedures = {
   NULL: procedure({ number: 0, args: nothing, result: nothing }),
@@ -72,23 +66,9 @@ export function nsmProgram(monitor: StatusMonitor): RpcProgram {
 
 /** All of it may run twice: a second NOTIFY finds nothing left to release, or comes before the client locks again. */
 function row<Name extends NsmProcedureName>(
-  procedureName: Name,
+  name: Name,
   handle: (call: CallContext, args: NsmArgsOf<Name>) => Promise<NsmResultOf<Name>>,
 ): RpcProcedure {
-  const { args: argsCodec, result: resultCodec } = nsmProcedures[procedureName] as unknown as NsmProcedure<
-    NsmArgsOf<Name>,
-    NsmResultOf<Name>
-  >;
-  return {
-    name: procedureName,
-    isIdempotent: true,
-    prepare(reader) {
-      const args = argsCodec.read(reader);
-      const run = async (call: CallContext): Promise<Outcome> => {
-        const result = await handle(call, args);
-        return { status: 'SUCCESS', isFinal: true, encode: (writer) => resultCodec.write(writer, result) };
-      };
-      return { replyBytesAsked: 0, run };
-    },
-  };
+  const codecs = nsmProcedures[name] as unknown as CodedProcedure<NsmArgsOf<Name>, NsmResultOf<Name>>;
+  return codedProcedure(codecs, { name, isIdempotent: true, handle });
 }

@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { bool, enumeration, list, nothing, opaque, struct, u32 } from './codec.ts';
 import type { Codec } from './codec.ts';
 import type { Clock } from './environment.ts';
-import type { Outcome, RpcProcedure, RpcProgram } from './dispatch.ts';
+import type { RpcProcedure, RpcProgram } from './dispatch.ts';
+import { codedProcedure, procedure, type CodedProcedure } from './procedure.ts';
 
 /** RFC 1833: the port mapper (version 2) and rpcbind (versions 3 and 4). */
 export const PMAP_PROGRAM = 100000;
@@ -59,13 +60,6 @@ export const bare = <T>(codec: Codec<T>): Codec<{ readonly value: T }> => ({
   read: (reader) => ({ value: codec.read(reader) }),
   write: (writer, { value }) => codec.write(writer, value),
 });
-
-interface PortmapProcedure<Args, Result> {
-  readonly number: number;
-  readonly args: Codec<Args>;
-  readonly result: Codec<Result>;
-}
-const procedure = <Args, Result>(row: PortmapProcedure<Args, Result>): PortmapProcedure<Args, Result> => row;
 
 /** RFC 1833 §3.2, without CALLIT, which would make calls for others. */
 export const pmapProcedures = {
@@ -242,18 +236,11 @@ const entriesOf = (registration: Registration): RpcbEntry[] =>
   }));
 
 /** All of it may run twice: nothing changes anything. */
-function row<Args, Result>(
+const row = <Args, Result>(
   name: string,
-  { number, args: argsCodec, result: resultCodec }: PortmapProcedure<Args, Result>,
+  codecs: CodedProcedure<Args, Result>,
   handle: (args: Args) => Result,
-): readonly [number, RpcProcedure] {
-  const prepare: RpcProcedure['prepare'] = (reader) => {
-    const args = argsCodec.read(reader);
-    const run = async (): Promise<Outcome> => {
-      const result = handle(args);
-      return { status: 'SUCCESS', isFinal: true, encode: (writer) => resultCodec.write(writer, result) };
-    };
-    return { replyBytesAsked: 0, run };
-  };
-  return [number, { name, isIdempotent: true, prepare }];
-}
+): readonly [number, RpcProcedure] => [
+  codecs.number,
+  codedProcedure(codecs, { name, isIdempotent: true, handle: (_call, args) => handle(args) }),
+];
