@@ -9,19 +9,19 @@ export interface DirtyRange {
 
 const endOf = (range: DirtyRange): number => range.offset + range.bytes.length;
 
-/** What is left of a range must not keep all the memory that the range had. */
-const kept = (bytes: Uint8Array): Uint8Array =>
+/** What is left of a long buffer must not keep all its memory. */
+export const withoutRest = (bytes: Uint8Array): Uint8Array =>
   bytes.length < bytes.buffer.byteLength / 2 ? Uint8Array.prototype.slice.call(bytes) : bytes;
 
 /** What of `range` lies outside [start, end): none, one or two pieces. */
 function outside(range: DirtyRange, start: number, end: number): readonly DirtyRange[] {
   const pieces: DirtyRange[] = [];
   if (range.offset < start) {
-    pieces.push({ offset: range.offset, bytes: kept(range.bytes.subarray(0, start - range.offset)) });
+    pieces.push({ offset: range.offset, bytes: withoutRest(range.bytes.subarray(0, start - range.offset)) });
   }
   if (endOf(range) > end) {
     const skipped = Math.max(0, end - range.offset);
-    pieces.push({ offset: range.offset + skipped, bytes: kept(range.bytes.subarray(skipped)) });
+    pieces.push({ offset: range.offset + skipped, bytes: withoutRest(range.bytes.subarray(skipped)) });
   }
   return pieces;
 }

@@ -149,6 +149,15 @@ export interface Replacement extends Range {
   readonly fresh: readonly Extent[];
 }
 
+function assertWithin({ start, end, fresh }: Replacement): void {
+  let at = start;
+  for (const extent of fresh) {
+    const isRight = extent.offset >= at && endOf(extent) <= end;
+    assert(isRight, 'fresh extents lie within their range, one behind the other');
+    at = endOf(extent);
+  }
+}
+
 /**
  * Makes each `fresh` the content of its range, releasing what was there. Ranges are ascending and apart. The result
  * goes into the inode's record.
@@ -158,12 +167,7 @@ export async function replaceRanges(
   place: ContentPlace,
   replacements: readonly Replacement[],
 ): Promise<ContentPlace> {
-  for (const { start, end, fresh } of replacements)
-    for (const [index, extent] of fresh.entries())
-      assert(
-        extent.offset >= (index === 0 ? start : endOf(fresh[index - 1] as Extent)) && endOf(extent) <= end,
-        'fresh extents lie within their range, one behind the other',
-      );
+  for (const replacement of replacements) assertWithin(replacement);
   const old = await extentsAround(tx, place, replacements);
   const { kept, released, retained } = cut(old, replacements);
   for (const blob of retained) await blobs.retain(tx, blob);

@@ -7,10 +7,11 @@ import {
 } from '../limits.ts';
 import { withRoom } from './dirty-room.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
-import { attributes, attributesOf, loadNamed, withDirty } from './attributes.ts';
+import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
 import { inodeKey } from './keys.ts';
-import type { Caller, Change, Ino } from './namespace.ts';
+import { withoutRest } from './dirty.ts';
+import type { Attributes, Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
@@ -75,7 +76,7 @@ async function keep(
   file.reservation.grow(size - before.size);
   if (known === undefined) files.add(file);
   const dirtyBefore = file.dirty.weight();
-  file.dirty.write(offset, isWorthACopy(data) ? Buffer.from(data) : data);
+  file.dirty.write(offset, data.length < COPY_BYTES_MAX ? Buffer.from(data) : withoutRest(data));
   files.account(file, file.dirty.weight() - dirtyBefore);
   if (dirtyBefore === 0) file.dirtySince = environment.clock.monotonic();
   const changedAt = advance(before.ctime, environment.clock.wall());
@@ -87,10 +88,6 @@ async function keep(
   };
   return { before: attributesOf(before), after: attributesOf(withDirty(inode, file.attributes)) };
 }
-
-/** A short piece must not keep the long buffer it came in. */
-const isWorthACopy = (data: Uint8Array): boolean =>
-  data.length < COPY_BYTES_MAX || data.length < data.buffer.byteLength / 2;
 
 const openFile = ({ environment, quotas }: Parts, caller: Caller, inode: Inode): OpenFile =>
   new OpenFile(inode, {
@@ -114,10 +111,14 @@ async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promis
 
 /** See FileTree.commit. */
 export async function commit(parts: Parts, ino: Ino): Promise<Change> {
-  // What was written to a file that has lost its name is gone: that must not be called durable.
-  await loadNamed(parts.kv, ino);
-  const before = await attributes(parts, ino);
+  const before = await namedAttributes(parts, ino);
   await writeOut(parts, ino);
-  await loadNamed(parts.kv, ino);
-  return { before, after: await attributes(parts, ino) };
+  return { before, after: await namedAttributes(parts, ino) };
+}
+
+/** What was written to a file that has lost its name is gone: that must not be called durable. */
+async function namedAttributes(parts: Parts, ino: Ino): Promise<Attributes> {
+  const found = await attributes(parts, ino);
+  if (found.linkCount === 0) throw staleHandle(ino);
+  return found;
 }
