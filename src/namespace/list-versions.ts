@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import type { KvReader } from '../kv/kv.ts';
 import { PAGE_ENTRIES_MAX, VERSIONS_PER_READ_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
+import { behindPrefix } from './behind-prefix.ts';
 import { inodeAt } from './head.ts';
 import { keyOfVersionKey, versionRange } from './keys.ts';
 import type { Ino, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { decodeVersion, newestRow, rowOf, type VersionRow } from './version-rows.ts';
 import { NULL_VERSION, type VersionEntry, type VersionsOptions } from './version.ts';
-import { behindPrefix, currentKeys, startsWith } from './walk.ts';
+import { currentKeys, startsWith } from './walk.ts';
 
 /** A key's current inode, or a row of an old version or delete marker of it; or keys that are rolled up. */
 type Step =

@@ -1,6 +1,7 @@
 import type { KvReader } from '../kv/kv.ts';
-import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
+import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
+import { behindPrefix } from './behind-prefix.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
 import { unlessOvertaken } from './overtaken.ts';
@@ -9,12 +10,6 @@ import { decodeDentry, type Inode } from './records.ts';
 
 const SLASH = 0x2f;
 const NOTHING = new Uint8Array(0);
-/** No UTF-8 text has this byte, and a name of NFS, which may be any bytes, is not long enough to have so many of them. */
-const BEHIND_ALL = new Uint8Array(POSIX_NAME_BYTES_MAX + 1).fill(0xff);
-
-/** A position that sorts after every key with the prefix, and before every other key that the prefix itself sorts before. */
-export const behindPrefix = (prefix: Uint8Array): Uint8Array => Buffer.concat([prefix, BEHIND_ALL]);
-
 /** What the descent comes by, in key order: files, and directories it was told not to enter. */
 interface Step {
   readonly key: Uint8Array;
