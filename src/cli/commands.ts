@@ -13,6 +13,8 @@ import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { storagePolicyCommands } from './storage-policy.ts';
+import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 
@@ -51,6 +53,8 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
+  ...tierCommands,
+  ...storagePolicyCommands,
   help,
   version,
 ];

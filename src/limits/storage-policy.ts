@@ -24,3 +24,5 @@ export const PLAN_ENTRIES_MAX = 1_000;
 /** For Prometheus to answer, and what its answer may be long. */
 export const PROMETHEUS_MS_MAX = 5_000;
 export const PROMETHEUS_BYTES_MAX = 1 << 20;
+/** An answer about tiers, plans and policies: a thousand entries with keys of 1 KiB. */
+export const TIERS_BYTES_MAX = 8 << 20;

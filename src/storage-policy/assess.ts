@@ -77,5 +77,9 @@ export class Assessor {
 /** A warmer copy of what lies in its tier is one that reads have brought there: the cache of reads sees to that. */
 function isMisplaced({ tiers }: PlacedBlob, wanted: Tier): boolean {
   const [warmest] = tiers;
-  return warmest !== undefined && !tiers.includes(wanted) && (isWarmer(warmest, wanted) || isWarmer(wanted, warmest));
+  return (
+    warmest !== undefined &&
+    !tiers.includes(wanted) &&
+    (isWarmer(warmest, wanted) || isWarmer(wanted, warmest))
+  );
 }

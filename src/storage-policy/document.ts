@@ -4,9 +4,7 @@ import { presetNames, type PresetName } from './presets.ts';
 
 /** A quantity or a duration as people write it: config/quantity.ts. */
 const quantity = (description: string) =>
-  Type.Optional(
-    Type.Union([Type.Integer({ minimum: 0 }), Type.String({ maxLength: 32 })], { description }),
-  );
+  Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.String({ maxLength: 32 })], { description }));
 const rate = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }));
 const price = Type.Optional(Type.Number({ minimum: 0 }));
 
@@ -30,7 +28,9 @@ export const storagePolicyDocument = Type.Object(
     hotAboveIops: rate('An object with more reads and writes a second than this belongs on the hot tier.'),
     coldAtOrBelowIops: rate('With as many or fewer on the cold one, and between the two on the warm one.'),
     cooldown: quantity('How long an object stays after it was written or moved, as 30m, 1h or 7d.'),
-    ecBytesMin: quantity('Objects from this size on fill stripes of their own; smaller ones share them, as 1Mi.'),
+    ecBytesMin: quantity(
+      'Objects from this size on fill stripes of their own; smaller ones share them, as 1Mi.',
+    ),
     pools: Type.Optional(
       Type.Array(Type.Unsafe<(typeof tiers)[number]>({ type: 'string', enum: tiers }), {
         minItems: 1,
@@ -42,7 +42,10 @@ export const storagePolicyDocument = Type.Object(
     prices: Type.Optional(
       Type.Object(
         { hot: price, warm: price, cold: price },
-        { additionalProperties: false, description: 'For a GiB and month, in any currency: for the estimate.' },
+        {
+          additionalProperties: false,
+          description: 'For a GiB and month, in any currency: for the estimate.',
+        },
       ),
     ),
     heat: Type.Optional(

@@ -7,7 +7,7 @@ import type { StoragePolicy } from './policy.ts';
 import type { TierShare } from './report.ts';
 import type { Scores } from './scores.ts';
 import { survey, type Slice, type SurveyParts } from './survey.ts';
-import type { Target } from './target.ts';
+import { isWithin, type Target } from './target.ts';
 
 export interface ExplainParts extends SurveyParts {
   readonly policies: StoragePolicies;
@@ -54,20 +54,14 @@ export interface Plan {
   readonly isWhole: boolean;
 }
 
-/** What the policies would move below a target if they ran now. */
-export async function plan(parts: ExplainParts, target: Target): Promise<Plan> {
+/** What the policies would move if they ran now: below a target, or all that they are about. */
+export async function plan(parts: ExplainParts, target?: Target): Promise<Plan> {
   const moves: Assessment[] = [];
   const to = emptyShares();
-  const asked = new Set<string>();
   let seen = 0;
-  for await (const slice of survey(parts, target)) {
+  for await (const assessment of assessments(parts, target)) {
     if (seen >= SURVEY_ANSWER_SLICES_MAX) return { moves, to, isWhole: false };
     seen += 1;
-    const policy = parts.policies.about(slice.bucket, slice.key);
-    if (policy === undefined) continue;
-    if (!asked.has(policy.name)) await parts.scores.refresh(policy);
-    asked.add(policy.name);
-    const assessment = parts.assessor.assess(policy, slice);
     if (assessment.due.length === 0) continue;
     if (moves.length < PLAN_ENTRIES_MAX) moves.push(assessment);
     const share = to[assessment.placement.tier];
@@ -75,6 +69,28 @@ export async function plan(parts: ExplainParts, target: Target): Promise<Plan> {
     share.bytes += assessment.due.reduce((sum, { length }) => sum + length, 0);
   }
   return { moves, to, isWhole: true };
+}
+
+/** Each slice that a policy is about, once. */
+async function* assessments(
+  parts: ExplainParts,
+  target: Target | undefined,
+): AsyncGenerator<Assessment, void> {
+  const { policies, scores, assessor } = parts;
+  for (const { policy } of policies.list()) {
+    const within = target === undefined ? policy.target : overlap(policy.target, target);
+    if (within === undefined) continue;
+    await scores.refresh(policy);
+    for await (const slice of survey(parts, within))
+      if (policies.about(slice.bucket, slice.key)?.name === policy.name) yield assessor.assess(policy, slice);
+  }
+}
+
+/** Prefixes lie within one another or apart. */
+function overlap(one: Target, other: Target): Target | undefined {
+  if (one.bucket !== other.bucket) return undefined;
+  if (isWithin(one, other.prefix)) return other;
+  return isWithin(other, one.prefix) ? one : undefined;
 }
 
 export interface Census {
@@ -85,10 +101,7 @@ export interface Census {
 }
 
 /** Counts all objects, old versions included, and what they hold, by tier. */
-export async function census(
-  parts: SurveyParts,
-  buckets: readonly string[],
-): Promise<Census> {
+export async function census(parts: SurveyParts, buckets: readonly string[]): Promise<Census> {
   const tiers = emptyShares();
   let seen = 0;
   for (const bucket of buckets)

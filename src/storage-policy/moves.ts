@@ -150,4 +150,3 @@ export class Moves {
 
 export const isOver = ({ state }: Pick<MoveStatus, 'state'>): boolean =>
   state === 'completed' || state === 'failed';
-

@@ -17,7 +17,8 @@ export interface StorageControl {
   readonly moves: Moves;
   readonly scores: Scores;
   explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
-  plan(target: Target): Promise<Plan>;
+  /** Of everything that policies are about, without a target. */
+  plan(target?: Target): Promise<Plan>;
   census(): Promise<Census>;
 }
 
@@ -46,6 +47,10 @@ export async function openStorageControl(parts: StorageControlParts): Promise<St
     scores,
     explain: (bucket, key) => explain(all, bucket, key),
     plan: (target) => plan(all, target),
-    census: async () => census(all, (await parts.objects.buckets()).map(({ name }) => name)),
+    census: async () =>
+      census(
+        all,
+        (await parts.objects.buckets()).map(({ name }) => name),
+      ),
   };
 }

@@ -31,7 +31,8 @@ export class Orders {
   async add(blobs: readonly PlacedBlob[], isAlone = false): Promise<void> {
     if (isAlone) await this.flush();
     for (const { id, length } of blobs) {
-      if (this.#gathered.length >= ORDER_BLOBS_MAX || this.#bytes + length > ORDER_BYTES_MAX) await this.flush();
+      if (this.#gathered.length >= ORDER_BLOBS_MAX || this.#bytes + length > ORDER_BYTES_MAX)
+        await this.flush();
       this.#gathered.push(id);
       this.#bytes += length;
     }

@@ -60,11 +60,7 @@ function wanted(
 }
 
 /** The wanted tier, or the next warmer one that there is and that may be used, or the next colder one. */
-function nearest(
-  { pools }: Pick<StoragePolicy, 'pools'>,
-  present: readonly Tier[],
-  tier: Tier,
-): Tier {
+function nearest({ pools }: Pick<StoragePolicy, 'pools'>, present: readonly Tier[], tier: Tier): Tier {
   const usable = present.filter((it) => pools.includes(it));
   const warmer = usable.filter((it) => order[it] <= order[tier]);
   return warmer.at(-1) ?? usable[0] ?? 'hot';

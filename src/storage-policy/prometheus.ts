@@ -41,7 +41,8 @@ async function boundedText(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += (chunk as Uint8Array).length;
-    if (length > PROMETHEUS_BYTES_MAX) throw new RangeError(`an answer of more than ${PROMETHEUS_BYTES_MAX} bytes`);
+    if (length > PROMETHEUS_BYTES_MAX)
+      throw new RangeError(`an answer of more than ${PROMETHEUS_BYTES_MAX} bytes`);
     chunks.push(chunk as Uint8Array);
   }
   return Buffer.concat(chunks).toString('utf8');

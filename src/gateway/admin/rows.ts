@@ -9,6 +9,8 @@ import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
+import { storagePolicyRows } from './storage-policy-rows.ts';
+import { tierRows } from './tier-rows.ts';
 import { userRows } from './user-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
@@ -70,4 +72,6 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
+  ...storagePolicyRows,
+  ...tierRows,
 ];
