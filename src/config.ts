@@ -276,6 +276,18 @@ export const configSchema = group({
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
   }),
+  heat: group({
+    prometheus: Type.Optional(
+      text({
+        placeholder: 'URL',
+        pattern: '^https?://[^ ]+$',
+        example: 'http://127.0.0.1:9090',
+        maxLength: 2048,
+        defaultText: 'none',
+        description: 'The Prometheus that storage policies may ask how busy their objects are.',
+      }),
+    ),
+  }),
   lifecycle: group({
     secondsPerDay: Type.Integer({
       minimum: 1,

@@ -126,11 +126,11 @@ suite('storage policies', () => {
   });
 
   test('a Prometheus that does not answer means no score and no migration', async () => {
-    let answer: number | undefined;
+    const answers: number[] = [];
     const asked: string[] = [];
     const bench = await openBench(new MemoryTiers(), async (query) => {
       asked.push(query);
-      return answer;
+      return answers.at(0);
     });
     const blob = await bench.put('photos', 'a');
     await bench.control.policies.put('p', { target: 'photos', heat: { prometheus: 'iops' } });
@@ -141,7 +141,7 @@ suite('storage policies', () => {
     assert.deepEqual(bench.control.scores.unanswered(), ['p']);
     const [why] = await bench.control.explain('photos', bytes('a'));
     assert.equal(why?.assessment?.placement.reason, 'score-unknown');
-    answer = 100;
+    answers.push(100);
     await pass(bench);
     assert.deepEqual(bench.control.scores.unanswered(), []);
     assert.deepEqual(bench.tiers.places.get(blob), ['cold']);
