@@ -42,3 +42,8 @@ export const AUDIT_CHUNKS_MAX = 262_144;
 export const SCRUB_CHUNKS = 64;
 /** Damaged segments that one round of scrubbing remembers; of more it looks at every chunk. */
 export const SCRUB_DAMAGED_MAX = 65_536;
+
+// Cold store.
+
+/** Segments that one page of a listing names; AWS: keys of one ListObjectsV2 page. */
+export const SEGMENTS_LISTED_MAX = 1_000;
