@@ -34,7 +34,7 @@ export const DEAD_CHUNKS_MAX = 65_536;
 export const SEGMENT_LEADS_MAX = 16_384;
 /** How long after a round over all tables, and all segments of the store, the next one begins. */
 export const COLLECT_ROUND_MS = 86_400_000;
-/** So many segments that are less than half full are made one. */
+/** So many segments that have room in one are made one. */
 export const SMALL_SEGMENTS_MIN = 8;
 /** Chunks whose references one pass over all recipes counts: 100 bytes each. */
 export const AUDIT_CHUNKS_MAX = 262_144;

@@ -23,8 +23,8 @@ type RoundStep = () => Promise<boolean>;
 export class Collector {
   readonly #parts: ChunkParts;
   readonly #audit: Audit;
-  /** Less than half full for their kind, so that several make one. */
-  readonly #small = new Map<SegmentId, number>();
+  /** So small that several make one. */
+  readonly #small = new Set<SegmentId>();
   readonly #sparse = new Set<SegmentId>();
   readonly #old = new Set<SegmentId>();
   #round: readonly RoundStep[] = [];
@@ -92,19 +92,20 @@ export class Collector {
     else this.#note(id, state);
   }
 
-  #note(id: SegmentId, { bytesLive, imageBytes, madeAt, isDense }: SegmentState): void {
+  /** Sparse is what has lost frames, whatever else an image has in it: so no segment is sparse when it is made. */
+  #note(id: SegmentId, { bytesLive, imageBytes, frameBytes, madeAt, isDense }: SegmentState): void {
     const { settings, segments, environment } = this.#parts;
     const { access, imageBytesMax } = segments.traits;
     // To read from a staged store costs time and money: there only empty segments go.
     if (access === 'staged') return;
-    if (bytesLive < imageBytes * settings.sparseShare) this.#sparse.add(id);
-    else if (imageBytes < imageBytesMax / 2) this.#small.set(id, bytesLive);
+    if (bytesLive < frameBytes * settings.sparseShare) this.#sparse.add(id);
+    else if (imageBytes <= imageBytesMax / SMALL_SEGMENTS_MIN) this.#small.add(id);
     else if (settings.background !== undefined && !isDense) {
       const age = environment.clock.wall().seconds - madeAt;
       if (age >= settings.background.afterSeconds) this.#old.add(id);
     }
     for (const waiting of [this.#sparse, this.#small, this.#old]) {
-      const [oldest] = waiting.keys();
+      const [oldest] = waiting;
       if (waiting.size > SEGMENT_LEADS_MAX && oldest !== undefined) waiting.delete(oldest);
     }
   }
@@ -131,7 +132,7 @@ export class Collector {
   /** Segments to make one of: sparse ones, with small ones to fill it; or many small ones. */
   #sources(): readonly SegmentId[] {
     if (this.#sparse.size === 0 && this.#small.size < SMALL_SEGMENTS_MIN) return [];
-    return [...this.#sparse, ...this.#small.keys()].slice(0, 2 * SMALL_SEGMENTS_MIN);
+    return [...this.#sparse, ...this.#small].slice(0, 2 * SMALL_SEGMENTS_MIN);
   }
 
   /** A segment that cannot be read stays as it is until the next round: its chunks are lost or will be healed. */

@@ -51,6 +51,8 @@ export const segmentStates = ['writing', 'sealed', 'dropped'] as const;
 export interface SegmentRow {
   readonly state: (typeof segmentStates)[number];
   readonly imageBytes: number;
+  /** Of all frames that were packed: as much is live at the most. */
+  readonly frameBytes: number;
   /** Seconds since 1970: only for choosing what is worth another compression. */
   readonly madeAt: number;
   /** Its frames were compressed in the background, as well as they ever will be. */
@@ -104,10 +106,11 @@ export function decodeChunk(row: Value): ChunkRow {
   return { segment, start, length, plainBytes, keyId: key === 0 ? undefined : key - 1, isLost };
 }
 
-export function encodeSegment({ state, imageBytes, madeAt, isDense }: SegmentRow): Value {
+export function encodeSegment({ state, imageBytes, frameBytes, madeAt, isDense }: SegmentRow): Value {
   const writer = new RecordWriter().number(VERSION).number(segmentStates.indexOf(state));
   return writer
     .number(imageBytes)
+    .number(frameBytes)
     .number(madeAt)
     .number(isDense ? 1 : 0)
     .finish();
@@ -117,10 +120,10 @@ export function decodeSegment(row: Value): SegmentRow {
   const reader = versioned(row);
   const state = segmentStates[reader.number()];
   assert(state !== undefined, 'a segment in no state');
-  const [imageBytes, madeAt] = [reader.number(), reader.number()];
+  const [imageBytes, frameBytes, madeAt] = [reader.number(), reader.number(), reader.number()];
   const isDense = reader.number() === 1;
   reader.end();
-  return { state, imageBytes, madeAt, isDense };
+  return { state, imageBytes, frameBytes, madeAt, isDense };
 }
 
 export const isSamePlace = (one: ChunkPlace, other: ChunkPlace): boolean =>

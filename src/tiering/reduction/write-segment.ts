@@ -28,6 +28,7 @@ export async function packSegment(
   const row: SegmentRow = {
     state: 'writing',
     imageBytes: packed.shardBytes * shape.data,
+    frameBytes: packed.placed.reduce((sum, { length }) => sum + length, 0),
     madeAt: environment.clock.wall().seconds,
     isDense: compression.codec === 'zstd',
   };
