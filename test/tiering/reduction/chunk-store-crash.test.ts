@@ -232,7 +232,7 @@ test('clients at once never disturb each other, and what nobody names is gone af
       await life.run(4, 14);
       await life.verify();
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   ));
 
 test('with a store that fails, forgets its answers and reads wrong bytes, nothing wrong is read and nothing leaks', () =>
@@ -244,7 +244,7 @@ test('with a store that fails, forgets its answers and reads wrong bytes, nothin
       life.calm();
       await life.verify();
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   ));
 
 test('after a crash at any moment every blob that was committed reads back, and no segment leaks', () =>
@@ -257,7 +257,7 @@ test('after a crash at any moment every blob that was committed reads back, and 
       if (seed % 2 === 0) await life.run(2, 5);
       await life.verify();
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   ));
 
 test('crash after crash, over a store that fails as well', () =>
@@ -272,5 +272,5 @@ test('crash after crash, over a store that fails as well', () =>
       life.calm();
       await life.verify();
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   ));
