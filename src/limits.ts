@@ -70,8 +70,6 @@ export const DRAFT_WRITES_MAX = 3;
 export const PAGE_ENTRIES_MAX = 1_000;
 /** Versions that a listing reads in one moment, unless one key has more. */
 export const VERSIONS_PER_READ_MAX = 256;
-/** Looks at a name that changes under each of them; then the caller is told to come again. */
-export const OVERTAKEN_ATTEMPTS_MAX = 64;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */
 export const XATTR_BYTES_MAX = 64 << 10;
 /** Linux: XATTR_NAME_MAX. */
