@@ -6,10 +6,10 @@ import type { KeyRange } from '../kv/kv.ts';
 import { auditKinds, type Actor, type AuditRow, type LockFacts } from './event.ts';
 
 /**
- * Table prefixes: behind those of the key ring. Refusals, changes and bypasses have tables of their own, so that no flood of the
+ * Table prefixes: before and behind those of the key ring. Refusals, changes and bypasses have tables of their own, so that no flood of the
  * one pushes out the other.
  */
-export const auditTables = { bypasses: 0x3b, refusals: 0x3c, changes: 0x3d, state: 0x3e } as const;
+export const auditTables = { bypasses: 0x37, refusals: 0x3c, changes: 0x3d, state: 0x3e } as const;
 export type AuditTable = 'refusals' | 'changes' | 'bypasses';
 export const rowTables: readonly AuditTable[] = ['refusals', 'changes', 'bypasses'];
 
