@@ -117,8 +117,9 @@ export function lockCallbacks({ programs, clock, log, answerMsMax }: LockCallbac
 const awaitedKey = (client: string, cookie: Uint8Array): string =>
   `${client} ${Buffer.from(cookie).toString('hex')}`;
 
-/** A client that is itself still starting cannot say yet. */
+/** A client that is itself still starting has taken nothing yet. */
 function outcomeOf(stat: Nlm4Stats | undefined): GrantOutcome {
-  if (stat === undefined || stat === 'NLM4_DENIED_GRACE_PERIOD') return 'unanswered';
+  if (stat === undefined) return 'unanswered';
+  if (stat === 'NLM4_DENIED_GRACE_PERIOD') return 'unreachable';
   return stat === 'NLM4_GRANTED' ? 'granted' : 'refused';
 }

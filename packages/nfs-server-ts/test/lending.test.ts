@@ -60,7 +60,7 @@ for (const { name, offset, count } of reads) {
           NfsClient.prototype.encode.call(
             client,
             'READ',
-            { file: Buffer.of(1), offset, count } as never,
+            { file: Buffer.of(1), offset, count },
             xid,
           ),
         );

@@ -70,10 +70,11 @@ export class LockUsage {
 
 const countsOf = ({
   held,
+  untold,
   waiters,
   shares,
 }: FileLocks): { readonly held: number; readonly waiting: number; readonly shares: number } => ({
-  held: held.length,
+  held: held.length + untold.size,
   waiting: waiters.length,
   shares: shares.length,
 });

@@ -35,11 +35,19 @@ export interface LockWorld {
   readonly restart: () => Promise<LockWorld>;
 }
 
+interface LockWorldOptions {
+  readonly engine?: MemoryEngine;
+  readonly clock?: ManualClock;
+  /** In the place of clients that say what `outcomes` says. */
+  readonly peers?: Partial<LockPeers>;
+}
+
 /** The locks of one gateway over a store in memory; time stands still. */
-export async function openLockWorld(
+export async function openLockWorld({
   engine = new MemoryEngine(),
   clock = new ManualClock(),
-): Promise<LockWorld> {
+  peers: given = {},
+}: LockWorldOptions = {}): Promise<LockWorld> {
   const told: string[] = [];
   const notified: string[] = [];
   const outcomes: TellOutcome[] = [];
@@ -54,6 +62,7 @@ export async function openLockWorld(
       notified.push(`${name} ${state}`);
       return !deaf.has(name);
     },
+    ...given,
   };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment: Environment = { clock: clock as unknown as Clock, random: seededRandom(1), log };
@@ -62,7 +71,7 @@ export async function openLockWorld(
   const locks = await openLocks({ kv, environment, peers, graceMs: GRACE_MS, exists });
   const restart = async (): Promise<LockWorld> => {
     await locks.close();
-    return openLockWorld(engine.crash(seededRandom(2)), clock);
+    return openLockWorld({ engine: engine.crash(seededRandom(2)), clock, peers: given });
   };
   return { clock, locks, told, notified, outcomes, deaf, removed, restart };
 }
