@@ -37,7 +37,7 @@ async function open(
   const programs = new ClientPrograms({ call, clock: systemClock, portmapPort: peer.portmapPort });
   const callbacks = lockCallbacks({ programs, clock: systemClock, log, answerMsMax });
   const locks = new MemoryLocks(() => callbacks);
-  const nlm = nlm4Program({ locks, callbacks, log, messagesMax: 2 });
+  const nlm = nlm4Program({ locks, callbacks, log, messagesMax: 3, messagesPerAddressMax: 2 });
   const nsm = nsmProgram({ state: () => 3, notified: () => Promise.resolve() });
   const { client, port, logged } = await serve(context, memoryBackend(), { programs: [nlm, nsm] });
   peer.respondTo(port);

@@ -1,3 +1,4 @@
+import { plainAddress } from 'nfs-server-ts/peer-address';
 import { AuthRefused } from 'nfs-server-ts/rpc';
 import type { Peer } from 'nfs-server-ts/peer';
 import type { ExportRule } from '../../config/export-rule.ts';
@@ -15,7 +16,6 @@ import { idMapOf } from './id-map.ts';
 import { NameBook, type HostNames } from './host-names.ts';
 
 const ROOT_BUCKET = 0;
-const MAPPED_PREFIX = '::ffff:';
 
 export interface ExportsParts {
   readonly rules: Pick<ExportRules, 'list'>;
@@ -107,6 +107,16 @@ export class Exports {
     return effective(rules.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
   }
 
+  /**
+   * Whether what a peer says of its whole machine counts, and not of files in a bucket: from a port that any user may have only where
+   * all rules that fit its address take such ports. Without a rule, too: the locks that it had shall not outlive the rule.
+   */
+  async mayRelease(peer: Peer): Promise<boolean> {
+    const { rules } = this.#known(peer) ?? (await this.#find(peer));
+    const letting = rules.filter(({ access }) => access !== 'none');
+    return mayUsePort({ secure: letting.length === 0 || letting.some(({ secure }) => secure) }, peer);
+  }
+
   /** Who may mount what, for EXPORT: the root first when any rule covers it, then each bucket that anyone may mount. */
   async list(): Promise<readonly { readonly path: string; readonly clients: readonly string[] }[]> {
     const rows = (await this.#parts.buckets.buckets()).map(({ name }) => ({
@@ -162,7 +172,7 @@ export class Exports {
   }
 
   async #fitting(address: string): Promise<readonly ExportRule[]> {
-    const plain = plainAddress(address);
+    const plain = matchedAddress(address);
     const ranked: { readonly rule: ExportRule; readonly rank: readonly number[] }[] = [];
     for (const [index, { rule, clients }] of this.#prepare().entries()) {
       if (plain === '') continue;
@@ -202,9 +212,9 @@ const isShown = ({ certificates }: ExportRule, { tls }: Peer): boolean =>
   certificates.length === 0 || hasCertificate(certificates, tls?.certificate);
 
 /** Without a zone and without the prefix of mapped addresses. */
-function plainAddress(address: string): string {
-  const [plain = ''] = address.split('%');
-  return plain.startsWith(MAPPED_PREFIX) ? plain.slice(MAPPED_PREFIX.length) : plain;
+function matchedAddress(address: string): string {
+  const [withoutZone = ''] = address.split('%');
+  return plainAddress(withoutZone);
 }
 
 function compare(one: readonly number[], other: readonly number[]): number {
@@ -231,7 +241,7 @@ export function requirePort(rule: ExportRule, { address, port }: Pick<Peer, 'add
   throw new Fault('access-denied', 'request', detail);
 }
 
-export const mayUsePort = ({ secure }: ExportRule, { port }: Pick<Peer, 'port'>): boolean =>
+export const mayUsePort = ({ secure }: Pick<ExportRule, 'secure'>, { port }: Pick<Peer, 'port'>): boolean =>
   !secure || port <= NFS_PRIVILEGED_PORT_MAX;
 
 /** Adds to a cache whose oldest entry goes when it is full. */

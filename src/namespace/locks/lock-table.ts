@@ -32,6 +32,8 @@ export interface LocksParts {
   readonly kv: Kv;
   readonly environment: Environment;
   readonly peers: LockPeers;
+  /** What of an address counts as one for bounds: all addresses of a site that has many are one. */
+  readonly groupOf: (address: string) => string;
   /** How long after a start only former locks are taken, in milliseconds. */
   readonly graceMs: number;
   /** Whether the file is there. */
@@ -51,7 +53,7 @@ class LockTable implements Locks {
   readonly #parts: LocksParts;
   readonly #clients: LockClients;
   readonly #notices: LockNotices;
-  readonly #usage = new LockUsage();
+  readonly #usage: LockUsage;
   readonly #files = new Map<Ino, FileLocks>();
   readonly #stop = new AbortController();
   readonly #telling = new Set<Promise<void>>();
@@ -65,7 +67,9 @@ class LockTable implements Locks {
     const now = environment.clock.monotonic();
     this.#parts = parts;
     this.#clients = clients;
-    this.#notices = new LockNotices({ environment, peers, state: clients.state }, clients.former.values());
+    this.#usage = new LockUsage(parts.groupOf);
+    const addresses = new Set([...clients.former.values()].map(({ address }) => address));
+    this.#notices = new LockNotices({ environment, peers, state: clients.state }, addresses);
     this.#grace = clients.former.size === 0 ? undefined : { until: now + graceMs, ending: undefined };
     this.#sweepAt = now + LOCK_SWEEP_MS;
   }
@@ -184,14 +188,14 @@ class LockTable implements Locks {
 
   async step(): Promise<'busy' | 'idle'> {
     await this.#isInGrace();
-    if ((await this.#notices.step()) === 'busy') return 'busy';
+    this.#notices.step();
     await this.#forgetIdle();
     return this.#sweep();
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#telling);
+    await Promise.all([...this.#telling, this.#notices.close()]);
   }
 
   #lockNow(wish: LockWish): LockAnswer {
@@ -206,7 +210,8 @@ class LockTable implements Locks {
       return answer;
     }
     if (wait === undefined) return this.#refuse(ino, file, 'denied');
-    if (!file.isWaiting(wanted) && !this.#usage.hasRoomToWait(file)) return this.#refuse(ino, file, 'full');
+    if (!file.isWaiting(wanted) && !this.#usage.hasRoomToWait(file, owner.client))
+      return this.#refuse(ino, file, 'full');
     this.#usage.counting(file, owner.client, () => file.enqueue({ ...wanted, wait }));
     return 'blocked';
   }

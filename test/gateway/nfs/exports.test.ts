@@ -285,6 +285,35 @@ test('locks, which Linux sends in clear text always, go by the rule but not by i
   assert.equal(await exports.lockRule(peerAt('10.0.0.1'), 12 as Ino), undefined);
 });
 
+const releases: readonly { name: string; rules: readonly ExportRule[]; want: boolean }[] = [
+  { name: 'no rule', rules: [], want: false },
+  { name: 'a rule that wants a privileged port', rules: [ruleWith({ clients: ['*'] })], want: false },
+  {
+    name: 'rules of which one wants a privileged port',
+    rules: [
+      ruleWith({ bucket: 'logs', clients: ['*'], secure: false }),
+      ruleWith({ bucket: 'photos', clients: ['*'] }),
+    ],
+    want: false,
+  },
+  {
+    name: 'a rule that takes any port, beside those that let nobody in or others',
+    rules: [
+      ruleWith({ clients: ['*'], secure: false }),
+      ruleWith({ bucket: 'logs', clients: ['*'], access: 'none' }),
+      ruleWith({ bucket: 'photos', clients: ['192.0.2.0/24'] }),
+    ],
+    want: true,
+  },
+];
+for (const { name, rules: declared, want } of releases) {
+  test(`under ${name} a machine that starts anew ${want ? 'may say so from any port' : 'says so from a privileged port'}`, async () => {
+    const exports = await exportsOf(declared);
+    assert.equal(await exports.mayRelease(peerAt('10.0.0.1', undefined, 1024)), want);
+    assert.equal(await exports.mayRelease(peerAt('10.0.0.1', undefined, 1023)), true);
+  });
+}
+
 const secured = [
   { name: 'a privileged port', rule: {}, peer: peerAt('10.0.0.1', undefined, 1023), want: 'in' },
   { name: 'any other port', rule: {}, peer: peerAt('10.0.0.1', undefined, 1024), want: 'access-denied' },
