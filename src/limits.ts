@@ -68,6 +68,8 @@ export const READ_AHEAD_FILES_MAX = 1_024;
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */
 export const PAGE_ENTRIES_MAX = 1_000;
+/** Versions that a listing reads in one moment, unless one key has more. */
+export const VERSIONS_PER_READ_MAX = 256;
 /** Looks at a name that changes under each of them; then the caller is told to come again. */
 export const OVERTAKEN_ATTEMPTS_MAX = 64;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */

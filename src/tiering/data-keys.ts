@@ -1,0 +1,18 @@
+/** A secret that seals content below the namespace. */
+export interface DataKey {
+  /** Written beside what it seals; below 2^53, never reused. */
+  readonly keyId: number;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+/**
+ * Secrets of the tiers, made by the key ring and sealed by it where they lie. A rotation of the ring seals them anew and adds
+ * one that seals from then on; old ones stay as long as content is sealed with them.
+ */
+export interface DataKeys {
+  /** What seals now. */
+  current(): DataKey;
+  /** Fault('corrupt', 'key') for one that there is not. */
+  secretOf(keyId: number): Uint8Array;
+}
