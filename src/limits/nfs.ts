@@ -16,6 +16,8 @@ export const NFS_HOST_NAMES_CACHED_MAX = 4_096;
 /** How long a changed name of a host takes to be seen, and how long the last answer is good when nobody answers. */
 export const NFS_HOST_NAMES_FRESH_MS = 60_000;
 export const NFS_HOST_NAMES_STALE_MS = 3_600_000;
+/** When nobody answered, this passes before the same is asked again. */
+export const NFS_HOST_NAMES_RETRY_MS = 5_000;
 /** For one look-up of a name or of groups to be answered. */
 export const LOOKUP_MS_MAX = 5_000;
 /** Look-ups of the system at a time: a name service that hangs must not take all threads that files need. */
