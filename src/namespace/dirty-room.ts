@@ -90,7 +90,8 @@ function tooMuch(
   if (ownBytes > 0 && ownBytes + bytes > 2 * times * DIRTY_FILE_BYTES_MAX) {
     return own !== undefined && own.weight() > 0 ? own : 'unknown';
   }
-  if (files.weight + files.reserved + bytes > times * DIRTY_BYTES_MAX) return files.heaviest(stuck) ?? 'unknown';
+  if (files.weight + files.reserved + bytes > times * DIRTY_BYTES_MAX)
+    return files.heaviest(stuck) ?? 'unknown';
   if (own === undefined && files.count >= DIRTY_FILES_MAX) return files.heaviest(stuck) ?? 'unknown';
   if (stable || files.weightOf(client) + bytes <= DIRTY_CLIENT_BYTES_MAX) return undefined;
   return files.heaviestOf(client, stuck) ?? 'unknown';

@@ -20,7 +20,10 @@ test('the heaviest that is found holds at least half as much as any', () =>
           classes.move(file, weights.get(file) ?? 0, weight);
           weights.set(file, weight);
         }
-        const most = Math.max(0, ...files.filter((file) => !except.has(file)).map((file) => weights.get(file) ?? 0));
+        const most = Math.max(
+          0,
+          ...files.filter((file) => !except.has(file)).map((file) => weights.get(file) ?? 0),
+        );
         const found = classes.heaviest(except);
         assert.equal(found === undefined, most === 0);
         assert(found === undefined || ((weights.get(found) ?? 0) >= most / 2 && !except.has(found)));

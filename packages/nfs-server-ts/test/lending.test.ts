@@ -57,12 +57,7 @@ for (const { name, offset, count } of reads) {
     for (const connection of connections)
       for (let xid = 0; xid < 50; xid++)
         connection.received(
-          NfsClient.prototype.encode.call(
-            client,
-            'READ',
-            { file: Buffer.of(1), offset, count },
-            xid,
-          ),
+          NfsClient.prototype.encode.call(client, 'READ', { file: Buffer.of(1), offset, count }, xid),
         );
     await new Promise((resolve) => setImmediate(resolve));
     assert(transports.some(({ sent }) => sent.length > 0));
