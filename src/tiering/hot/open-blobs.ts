@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
-import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
+import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
-import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from '../blobs.ts';
+import type { BlobGuard, BlobId, BlobUsage, StagedBlob } from '../blobs.ts';
 import { BlobGarbage } from './blob-garbage.ts';
 import { BlobGuards } from './blob-guards.ts';
 import {
@@ -20,6 +20,9 @@ import { BlobRows } from './blob-rows.ts';
 import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import type { Allocator, Device } from './device.ts';
+import type { AlsoRelease, HotBlobs, HotCopy, HotDraft } from './hot-blobs.ts';
+import { HotCopies } from './hot-copies.ts';
+import { ReadsUnderWay } from './reads-under-way.ts';
 
 export interface BlobsOptions {
   readonly kv: Kv;
@@ -35,15 +38,17 @@ export interface BlobsOptions {
   readonly inlineBytesMax?: number;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
+  /** Releases copies of blobs that are elsewhere. */
+  readonly alsoRelease?: AlsoRelease;
 }
 
 /** Blobs on one hot device, small ones in their rows. Reads the table of blobs to learn which space is free. */
-export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
-  const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
+export async function openBlobs(options: BlobsOptions): Promise<HotBlobs> {
+  const { kv, device, allocator, environment, tables = BLOB_TABLES, alsoRelease } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
-  await rebuildSpace({ kv, tables, allocator, environment });
-  const blobs = new HotBlobs(options);
+  await rebuildSpace({ kv, tables, allocator, environment, alsoRelease });
+  const blobs = new DeviceBlobs(options);
   await blobs.refresh();
   return blobs;
 }
@@ -61,7 +66,7 @@ interface WantedBytes {
   readonly room?: Uint8Array | undefined;
 }
 
-class HotBlobs implements Blobs {
+class DeviceBlobs implements HotBlobs {
   readonly #kv: Kv;
   readonly #log: Log;
   readonly #device: Device;
@@ -72,6 +77,8 @@ class HotBlobs implements Blobs {
   readonly #rows: BlobRows;
   readonly #garbage: BlobGarbage;
   readonly #space: BlobSpace;
+  readonly #reads = new ReadsUnderWay();
+  readonly #copies: HotCopies;
   readonly #staged = new Map<BlobId, Staged>();
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -89,6 +96,7 @@ class HotBlobs implements Blobs {
       kv,
       tables,
       guards: this.#guards,
+      alsoRelease: options.alsoRelease ?? (() => Promise.resolve()),
       forget: (id, extents, epoch) => {
         this.#rows.forget(id);
         this.#guards.depart(id, { epoch, forget: () => this.#space.release(extents) });
@@ -99,6 +107,15 @@ class HotBlobs implements Blobs {
       allocator: options.allocator,
       growth: options.growth,
       collect: () => this.#garbage.collect(),
+    });
+    this.#copies = new HotCopies({
+      kv,
+      tables,
+      device: options.device,
+      space: this.#space,
+      rows: this.#rows,
+      reads: this.#reads,
+      inlineBytesMax: this.#inlineBytesMax,
     });
   }
 
@@ -171,6 +188,7 @@ class HotBlobs implements Blobs {
     return this.#run(async () => {
       const { offset } = wanted;
       this.#guards.pin(id);
+      this.#reads.begin(id);
       try {
         return await this.#read(id, wanted);
       } catch (failure) {
@@ -179,9 +197,43 @@ class HotBlobs implements Blobs {
         if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, failure });
         throw failure;
       } finally {
+        this.#reads.end(id);
         this.#guards.unpin(id);
       }
     });
+  }
+
+  copiesOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (HotCopy | undefined)[]> {
+    return this.#copies.of(reader, ids);
+  }
+
+  copiesAfter(after: BlobId, countMax: number): Promise<readonly HotCopy[]> {
+    return this.#copies.after(after, countMax);
+  }
+
+  areGarbage(reader: KvReader, ids: readonly BlobId[]): Promise<readonly boolean[]> {
+    return this.#garbage.areGarbage(reader, ids);
+  }
+
+  drop(tx: KvTransaction, copy: HotCopy): void {
+    this.#copies.drop(tx, copy);
+  }
+
+  draft(id: BlobId, bytes: Uint8Array): Promise<HotDraft> {
+    return this.#run(() => this.#copies.draft(id, bytes));
+  }
+
+  attachDraft(tx: KvTransaction, draft: HotDraft, replaced: HotCopy | undefined): void {
+    this.#copies.attachDraft(tx, draft, replaced);
+  }
+
+  discardDraft(draft: HotDraft): void {
+    this.#copies.discardDraft(draft);
+  }
+
+  keep(id: BlobId): () => void {
+    this.#guards.pin(id);
+    return () => this.#guards.unpin(id);
   }
 
   collect(): Promise<boolean> {
