@@ -72,11 +72,12 @@ async function readElsewhere(
   tier: Tier,
 ): Promise<Uint8Array | undefined> {
   const { id, length } = blob;
-  let passing: unknown;
+  let passing: Fault | undefined;
   const attempt = async (read: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> => {
     try {
       return await read();
     } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause;
       if (!isDamage(cause)) passing ??= cause;
       return undefined;
     }

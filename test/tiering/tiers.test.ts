@@ -78,13 +78,13 @@ test('a guard keeps the copy of a blob that has left the hot tier', async () => 
 });
 
 test('the space of a hot copy that was dropped is free when the reads under way have ended', async () => {
-  let gate: Promise<void> | undefined;
+  const gates: Promise<void>[] = [];
   const bed = await TierBed.open({
     around: (device) => ({
       bytes: () => device.bytes(),
       write: (offset, parts) => device.write(offset, parts),
       read: async (offset, checksums) => {
-        await gate;
+        await gates[0];
         return device.read(offset, checksums);
       },
       flush: () => device.flush(),
@@ -96,14 +96,13 @@ test('the space of a hot copy that was dropped is free when the reads under way 
   await bed.move('warm', id);
   await bed.move('hot', id);
   let open = (): void => undefined;
-  gate = new Promise((resolve) => (open = resolve));
+  gates.push(new Promise((resolve) => (open = resolve)));
   const reading = bed.check(id, { length: 9000, seed: 1 });
   await turns(20);
   await bed.move('warm', id);
   assert.equal(await bed.tiersOf(id), 'warm');
   assert.equal(bed.used(), 3 * BLOCK_BYTES);
-  const after = bed.check(id, { length: 9000, seed: 1 });
-  await after;
+  await bed.check(id, { length: 9000, seed: 1 });
   open();
   await reading;
   assert.equal(bed.used(), 0);
