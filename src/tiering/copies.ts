@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { Kv, KvReader } from '../kv/kv.ts';
 import { MOVES_OVERTAKEN_MAX } from '../limits/tiering.ts';
+import { FRAME_BYTES } from '../workers/cipher.ts';
 import type { BlobId } from './blobs.ts';
 import type { HotBlobs, HotCopy } from './hot/hot-blobs.ts';
 import { isDamage, type LowerCopies } from './lower-copies.ts';
@@ -79,6 +80,29 @@ export class Copies {
     } catch (failure) {
       if (!isDamage(failure)) throw failure;
       return this.#readLower(id, range, failure);
+    }
+  }
+
+  /** See Blobs.readFrames. */
+  async readFrames(
+    id: BlobId,
+    first: number,
+    targets: readonly Uint8Array[],
+  ): Promise<{ readonly length: number; readonly from: Tier }> {
+    try {
+      return { length: await this.hot.readFrames(id, first, targets), from: 'hot' };
+    } catch (failure) {
+      if (!isDamage(failure)) throw failure;
+      const range = {
+        offset: first * FRAME_BYTES,
+        length: targets.length * FRAME_BYTES,
+        extent: 'upTo',
+      } as const;
+      const { bytes, from } = await this.#readLower(id, range, failure);
+      for (const [index, target] of targets.entries()) {
+        target.set(bytes.subarray(index * FRAME_BYTES, (index + 1) * FRAME_BYTES));
+      }
+      return { length: bytes.length, from };
     }
   }
 

@@ -1,4 +1,5 @@
 import type { KvTransaction } from '../kv/kv.ts';
+import { FRAME_BYTES, sealedBytes } from '../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from './blobs.ts';
 import type { BlobRange, Copies } from './copies.ts';
 import type { Tier } from './tier.ts';
@@ -34,13 +35,12 @@ export class TieredBlobs implements Blobs {
     this.#parts = parts;
   }
 
-  async stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    const { copies, traffic, admit, inlineBytesMax } = this.#parts;
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const write = (): Promise<StagedBlob> => copies.hot.stage(parts);
-    const staged = await (length <= inlineBytesMax ? write() : admit(length, write));
-    traffic.staged(staged.id);
-    return staged;
+  stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+    return this.#stage(parts, () => this.#parts.copies.hot.stage(parts));
+  }
+
+  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+    return this.#stage(parts, () => this.#parts.copies.hot.stageSealed(parts));
   }
 
   discard(staged: StagedBlob): void {
@@ -75,6 +75,13 @@ export class TieredBlobs implements Blobs {
     return this.#read(id, { offset, length: lengthMax, extent: 'upTo', room });
   }
 
+  async readFrames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number> {
+    const { copies, traffic } = this.#parts;
+    const { length, from } = await copies.readFrames(id, first, targets);
+    traffic.read(id, from, { offset: first * FRAME_BYTES, length });
+    return length;
+  }
+
   collect(): Promise<boolean> {
     return this.#parts.copies.hot.collect();
   }
@@ -86,6 +93,14 @@ export class TieredBlobs implements Blobs {
 
   close(): Promise<void> {
     return this.#parts.copies.hot.close();
+  }
+
+  async #stage(parts: readonly Uint8Array[], write: () => Promise<StagedBlob>): Promise<StagedBlob> {
+    const { traffic, admit, inlineBytesMax } = this.#parts;
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const staged = await (length <= inlineBytesMax ? write() : admit(sealedBytes(length), write));
+    traffic.staged(staged.id);
+    return staged;
   }
 
   async #read(id: BlobId, range: BlobRange): Promise<Uint8Array> {

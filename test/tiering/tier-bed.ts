@@ -5,7 +5,7 @@ import type { Durability, Kv } from '../../src/kv/kv.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
-import { decodeDeviceBlob, BLOB_TABLES, blobKey } from '../../src/tiering/hot/blob-records.ts';
+import { decodeDeviceBlob, BLOB_TABLES, blobKey, tableRange } from '../../src/tiering/hot/blob-records.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
@@ -20,9 +20,12 @@ import {
   encodeKnown,
   INLINE_BYTES_MAX,
   ledgerKey,
+  SEALED_SEED,
   turns,
   type Known,
 } from './hot/blob-bed.ts';
+import { MemoryDataKeys } from './memory-data-keys.ts';
+import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { ChunkMedia, MemoryChunkStore } from './memory-chunk-store.ts';
 
 export interface TierBedOptions {
@@ -41,6 +44,7 @@ export interface TierBedOptions {
 export class TierBed {
   readonly random: Random;
   readonly clock = new TestClock();
+  readonly dataKeys = new MemoryDataKeys();
   readonly device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   readonly media: Readonly<Record<LowerTier, ChunkMedia>> = {
     warm: new ChunkMedia(),
@@ -85,6 +89,7 @@ export class TierBed {
     this.stores = Object.fromEntries(stores.map((store) => [store.tier, store]));
     this.tiering = await openTiering({
       hot: {
+        ...{ cipher: referenceCipher(), dataKeys: this.dataKeys },
         ...{ kv: this.kv, device: around?.(this.device) ?? this.device, environment },
         allocator: openAllocator(this.device.bytes()),
         nextId: () => ++this.#lastId,
@@ -115,7 +120,8 @@ export class TierBed {
   async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
     const { blobs } = this.tiering;
     const bytes = content(length, seed);
-    const staged = await blobs.stage([bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)]);
+    const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
+    const staged = await (seed >= SEALED_SEED ? blobs.stageSealed(parts) : blobs.stage(parts));
     await blobs.flush([staged]);
     await this.kv.transact(durability, async (tx) => {
       blobs.attach(tx, staged);
@@ -184,6 +190,19 @@ export class TierBed {
   used(): number {
     const { bytesTotal, bytesFree } = this.tiering.tiers.usage().hot;
     return bytesTotal - bytesFree;
+  }
+
+  /** What the rows of hot copies say that they take. */
+  async bytesOfRows(): Promise<number> {
+    let bytes = 0;
+    for await (const page of this.kv.scan(tableRange(BLOB_TABLES.device, 0 as BlobId), {
+      pageEntries: 100,
+    })) {
+      for (const { value } of page) {
+        for (const { length } of decodeDeviceBlob(value).extents) bytes += length;
+      }
+    }
+    return bytes;
   }
 
   /** Contents that a lower tier keeps. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
-import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
+import { readDeviceBlob, writeDeviceBlob, type BlobRun } from './blob-bytes.ts';
 import {
   blobIdOf,
   blobKey,
+  bytesStored,
   decodeDeviceBlob,
   decodeInlineBlob,
   encodeDeviceBlob,
@@ -15,6 +16,7 @@ import {
 } from './blob-records.ts';
 import type { BlobRows } from './blob-rows.ts';
 import type { BlobSpace } from './blob-space.ts';
+import type { BlobText } from './blob-text.ts';
 import type { Device, DeviceExtent } from './device.ts';
 import type { HotCopy, HotDraft } from './hot-blobs.ts';
 import type { ReadsUnderWay } from './reads-under-way.ts';
@@ -26,6 +28,7 @@ interface Parts {
   readonly space: BlobSpace;
   readonly rows: BlobRows;
   readonly reads: ReadsUnderWay;
+  readonly text: BlobText;
   readonly inlineBytesMax: number;
 }
 
@@ -76,16 +79,25 @@ export class HotCopies {
     });
   }
 
-  async draft(id: BlobId, bytes: Uint8Array): Promise<HotDraft> {
-    const { device, space, inlineBytesMax } = this.#parts;
+  /** Sealed, whatever the blob was before: a lower copy does not say, and must not be the way to plain text. */
+  draft(id: BlobId, bytes: Uint8Array): Promise<HotDraft> {
+    const { text, inlineBytesMax } = this.#parts;
     const { length } = bytes;
-    if (length <= inlineBytesMax)
-      return this.#keep({ id, length, row: encodeInlineBlob([bytes]) }, undefined);
-    const extents = await space.allocate(length);
+    return text.seal(id, [bytes], async (sealed, keyId) => {
+      if (length > inlineBytesMax) return this.#draftOnDevice(id, { length, keyId, parts: [sealed] });
+      return this.#keep({ id, length, row: encodeInlineBlob([sealed], keyId) }, undefined);
+    });
+  }
+
+  async #draftOnDevice(id: BlobId, run: BlobRun): Promise<HotDraft> {
+    const { device, space } = this.#parts;
+    const { length, keyId } = run;
+    const bytes = bytesStored({ length, keyId });
+    const extents = await space.allocate(bytes);
     try {
-      const placed = await writeDeviceBlob(device, extents, [bytes]);
+      const placed = await writeDeviceBlob(device, extents, run);
       await device.flush();
-      await readDeviceBlob(device, placed, { offset: 0, length });
+      await readDeviceBlob(device, placed, { offset: 0, length: bytes });
       return this.#keep({ id, length, row: encodeDeviceBlob(placed) }, placed);
     } catch (cause) {
       space.release(extents);
@@ -96,7 +108,7 @@ export class HotCopies {
   attachDraft(tx: KvTransaction, draft: HotDraft, replaced: HotCopy | undefined): void {
     const { tables, rows } = this.#parts;
     const found = this.#found(draft);
-    assert(replaced === undefined || replaced.bytesTaken === found.bytesTaken, 'a copy of another length');
+    assert(replaced === undefined || replaced.length === found.length, 'a copy of another length');
     if (replaced !== undefined) this.drop(tx, replaced);
     tx.put(blobKey(found.device === undefined ? tables.inline : tables.device, found.id), found.row);
     tx.whenCommitted(() => {
