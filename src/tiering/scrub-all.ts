@@ -21,6 +21,9 @@ export interface ScrubbedUnit extends ScrubReport {
 
 const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
 
+/** Of the store that is being looked at: damage of segments that are not whole, and blobs that are not mended. */
+const FRESH = { unhealed: 0, lost: 0 };
+
 /**
  * One round over everything: the hot blobs of the device in the order of their ids, then each lower tier. A unit is a few blobs
  * or one segment; `undefined` at the end of the round.
@@ -30,6 +33,7 @@ export class ScrubRound {
   #hotCursor: BlobId | undefined = 0 as BlobId;
   readonly #stores: ChunkStore[];
   #soFar = NOTHING;
+  #store = FRESH;
 
   constructor(parts: ScrubParts) {
     this.#parts = parts;
@@ -82,24 +86,28 @@ export class ScrubRound {
       const health = await store.scrub();
       if (health !== undefined) return this.#segment(store, health);
       this.#stores.shift();
+      const { unhealed, lost } = this.#store;
+      this.#store = FRESH;
+      // What is gone in a segment is not gone when every blob that needed it could be stored again from another copy.
+      if (unhealed > 0 && lost === 0) return { ...NOTHING, healed: unhealed, bytes: 0 };
     }
     return undefined;
   }
 
-  /** What is gone in a segment is not gone when every blob that needs it could be stored again from another copy. */
+  /** Which blobs have lost something may come in later steps than the segments that they were in. */
   async #segment(
-    store: ChunkStore,
-    { checked, corrupt, healed, lost }: SegmentHealth & { readonly lost: readonly BlobId[] },
+    { tier }: ChunkStore,
+    { checked, corrupt, healed, isWhole, lost }: SegmentHealth & { readonly lost: readonly BlobId[] },
   ): Promise<ScrubbedUnit> {
-    let unrecoverable = 0;
-    let waiting = 0;
-    for (const id of lost) {
-      const outcome = await this.#heal(id, store.tier);
-      if (outcome === 'lost') unrecoverable += 1;
-      if (outcome === 'later') waiting += 1;
-    }
-    const isMended = lost.length > 0 && unrecoverable + waiting === 0;
-    return { checked, corrupt, healed: isMended ? corrupt : healed, unrecoverable, bytes: SEGMENT_BYTES };
+    const outcomes: (Healed | 'later')[] = [];
+    for (const id of lost) outcomes.push(await this.#heal(id, tier));
+    const unrecoverable = outcomes.filter((outcome) => outcome === 'lost').length;
+    const left = outcomes.filter((outcome) => outcome === 'lost' || outcome === 'later').length;
+    this.#store = {
+      unhealed: this.#store.unhealed + (isWhole ? 0 : corrupt - healed),
+      lost: this.#store.lost + left,
+    };
+    return { checked, corrupt, healed, unrecoverable, bytes: checked === 0 ? 0 : SEGMENT_BYTES };
   }
 
   /** `later`: the copy that could heal it does not answer now. */

@@ -49,6 +49,7 @@ export class Scrubber {
 
   /** The round of the background is given up: it looks at the same from the beginning afterwards. */
   async #run(progress: (soFar: ScrubReport) => void): Promise<ScrubReport> {
+    for (const store of this.#parts.copies.lower.stores) await store.restartScrub();
     const round = new ScrubRound(this.#parts);
     for (let unit = await round.next(); unit !== undefined; unit = await round.next()) progress(round.soFar);
     this.#background = round;

@@ -130,6 +130,11 @@ export class MemoryChunkStore implements ChunkStore {
     return { checked: 1, corrupt: isDamaged ? 1 : 0, healed: 0, isWhole: !isDamaged, lost };
   }
 
+  async restartScrub(): Promise<void> {
+    this.#scrubbed = undefined;
+    await Promise.resolve();
+  }
+
   usage(): ChunkStoreUsage {
     const { contents } = this.#options.media;
     const bytes = [...contents.values()].reduce((sum, each) => sum + each.length, 0);
