@@ -2,6 +2,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { FRAME_BYTES, sealedBytes } from '../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from './blobs.ts';
 import type { BlobRange, Copies } from './copies.ts';
+import { BLOCK_BYTES } from './hot/device.ts';
 import type { Tier } from './tier.ts';
 
 /** What the tiers want to know of what the namespace does. */
@@ -36,11 +37,15 @@ export class TieredBlobs implements Blobs {
   }
 
   stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    return this.#stage(parts, () => this.#parts.copies.hot.stage(parts));
+    const length = lengthOf(parts);
+    return this.#stage({ length, bytes: length }, () => this.#parts.copies.hot.stage(parts));
   }
 
   stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    return this.#stage(parts, () => this.#parts.copies.hot.stageSealed(parts));
+    const length = lengthOf(parts);
+    return this.#stage({ length, bytes: sealedBytes(length) }, () =>
+      this.#parts.copies.hot.stageSealed(parts),
+    );
   }
 
   discard(staged: StagedBlob): void {
@@ -95,10 +100,14 @@ export class TieredBlobs implements Blobs {
     return this.#parts.copies.hot.close();
   }
 
-  async #stage(parts: readonly Uint8Array[], write: () => Promise<StagedBlob>): Promise<StagedBlob> {
+  /** `bytes` as they will lie. */
+  async #stage(
+    { length, bytes }: { readonly length: number; readonly bytes: number },
+    write: () => Promise<StagedBlob>,
+  ): Promise<StagedBlob> {
     const { traffic, admit, inlineBytesMax } = this.#parts;
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const staged = await (length <= inlineBytesMax ? write() : admit(sealedBytes(length), write));
+    const bytesTaken = Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+    const staged = await (length <= inlineBytesMax ? write() : admit(bytesTaken, write));
     traffic.staged(staged.id);
     return staged;
   }
@@ -110,3 +119,5 @@ export class TieredBlobs implements Blobs {
     return bytes;
   }
 }
+
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
