@@ -70,6 +70,9 @@ export const SCRUB_REST_MS = 86_400_000;
 export const CHUNK_LENGTH_MIN = 32_768;
 export const CHUNK_LENGTH_AVERAGE = 65_536;
 export const CHUNK_LENGTH_MAX = 524_288;
+/** Of an image, as the config may choose it: a chunk of the greatest length has room; what decoders take. */
+export const SEGMENT_BYTES_MIN = 1 << 20;
+export const SEGMENT_BYTES_MAX = 64 << 20;
 /** Of all blobs of one call that stores some; they are in memory already. One blob of the greatest size has room. */
 export const STORE_BATCH_BYTES_MAX = 128 << 20;
 /** Of such a call: blobs that are being cut; segments that are being put, beside the one that is being packed. */
@@ -83,6 +86,8 @@ export const CHUNK_ROWS_MAX = 1_024;
 /** Recipes and chunk rows in memory: some 150 and 300 bytes for each chunk. */
 export const RECIPE_CACHE_CHUNKS_MAX = 65_536;
 export const CHUNK_CACHE_ROWS_MAX = 65_536;
+/** Segments of which it is known when they were read last. */
+export const SEGMENT_READS_MAX = 65_536;
 /** One read of a segment; frames with no more than the gap between them are read at once; reads of one call under way. */
 export const READ_RUN_BYTES_MAX = 4 << 20;
 export const READ_GAP_BYTES_MAX = 16 << 10;
