@@ -9,6 +9,7 @@ import {
   choice,
   count,
   duration,
+  erasureCode,
   group,
   seconds,
   text,
@@ -25,6 +26,7 @@ import {
   USERS_DECLARED_MAX,
 } from './limits.ts';
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
+import { WARM_DEVICES_MAX, WARM_PATH_CHARS_MAX } from './limits/tiering.ts';
 import { BODY_MEMORY_BYTES_MIN } from './limits/s3.ts';
 
 const noId = 4_294_967_295;
@@ -276,6 +278,21 @@ export const configSchema = group({
       default: 'auto',
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
     }),
   }),
   lifecycle: group({
