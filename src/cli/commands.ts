@@ -11,6 +11,7 @@ import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
+import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { userPolicyCommands } from './user-policy.ts';
@@ -51,6 +52,7 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
+  scrub,
   help,
   version,
 ];

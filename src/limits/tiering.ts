@@ -167,3 +167,5 @@ export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
 export const WARM_PATH_CHARS_MAX = 4_096;
 /** Of an answer that `terrace warm` reads: all devices. */
 export const WARM_ANSWER_BYTES_MAX = 8 << 20;
+/** Of an answer that `terrace scrub` reads. */
+export const SCRUB_ANSWER_BYTES_MAX = 65_536;

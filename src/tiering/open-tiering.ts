@@ -22,7 +22,7 @@ import { Scrubber } from './scrubber.ts';
 import type { SegmentStore } from './segment-store.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
-import type { BlobPlaces, Tiers } from './tiers.ts';
+import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
 
 /** One tier below the hot one. */
 export interface LowerTierParts {
@@ -55,6 +55,8 @@ export interface Tiering {
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
   /** What it has done since the start. */
   readonly counts: () => TieringCounts;
+  /** What the last round of scrubbing that has ended has found. */
+  readonly lastScrub: () => ScrubReport | undefined;
 }
 
 export interface TieringCounts {
@@ -170,6 +172,7 @@ class OpenTiering {
         scrub: () => this.#scrubber.step(),
       },
       counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      lastScrub: () => this.#scrubber.last,
     };
   }
 

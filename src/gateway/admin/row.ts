@@ -11,6 +11,7 @@ import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
+import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -30,6 +31,7 @@ export interface AdminSources {
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
+  readonly scrub: ScrubRuns;
 }
 
 /** What a call says, checked by the schemas of its row. */

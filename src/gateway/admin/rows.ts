@@ -8,6 +8,7 @@ import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
+import { scrubRows } from './scrub-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
 
@@ -70,4 +71,5 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
+  ...scrubRows,
 ];

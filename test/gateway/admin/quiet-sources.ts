@@ -1,13 +1,17 @@
 import type { AdminSources } from '../../../src/gateway/admin/row.ts';
+import type { ScrubAnswer, ScrubRuns } from '../../../src/gateway/admin/scrub.ts';
 import { emptyTrail } from '../../audit/empty-trail.ts';
 import { memoryExports } from '../../exports/memory-exports.ts';
 import { noLocks } from '../../namespace/locks/no-locks.ts';
 import { openWorld } from '../../namespace/world.ts';
 import { noJobs } from './no-jobs.ts';
 
+const neverScrubbed: ScrubAnswer = { state: 'none', checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
+const noScrubs: ScrubRuns = { start: () => neverScrubbed, state: () => neverScrubbed };
+
 /** Sources of an admin API in which nothing is the matter: a test gives those that it is about in their place. */
 export async function quietSources(): Promise<
-  Pick<AdminSources, 'audit' | 'exports' | 'jobs' | 'locks' | 'namespace' | 'unready' | 'bucketsOf'>
+  Pick<AdminSources, 'audit' | 'exports' | 'jobs' | 'locks' | 'namespace' | 'scrub' | 'unready' | 'bucketsOf'>
 > {
   const { namespace } = await openWorld();
   return {
@@ -16,6 +20,7 @@ export async function quietSources(): Promise<
     jobs: noJobs,
     locks: noLocks,
     namespace,
+    scrub: noScrubs,
     unready: async () => [],
     bucketsOf: async () => [],
   };
