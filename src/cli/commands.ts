@@ -11,6 +11,7 @@ import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
+import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { storagePolicyCommands } from './storage-policy.ts';
@@ -55,6 +56,7 @@ export const commands: readonly Command[] = [
   ...quotaCommands,
   ...tierCommands,
   ...storagePolicyCommands,
+  scrub,
   help,
   version,
 ];

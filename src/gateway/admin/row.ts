@@ -13,6 +13,7 @@ import type { StorageControl } from '../../storage-policy/open-storage-policies.
 import type { Tiers } from '../../tiering/tiers.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
+import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -34,6 +35,7 @@ export interface AdminSources {
   readonly exports: ExportRules;
   readonly storage: StorageControl;
   readonly tiers: Tiers;
+  readonly scrub: ScrubRuns;
 }
 
 /** What a call says, checked by the schemas of its row. */

@@ -8,6 +8,7 @@ import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
+import { scrubRows } from './scrub-rows.ts';
 import { statusSchema } from './status.ts';
 import { storagePolicyRows } from './storage-policy-rows.ts';
 import { tierRows } from './tier-rows.ts';
@@ -74,4 +75,5 @@ export const adminRows: readonly AdminRow[] = [
   ...quotaRows,
   ...storagePolicyRows,
   ...tierRows,
+  ...scrubRows,
 ];

@@ -147,7 +147,8 @@ function explained({ slice, policy, assessment }: Explanation): WhyAnswer['slice
     copies,
   };
   if (policy === undefined || assessment === undefined) {
-    const explanation = 'No storage policy is about it: it stays hot until space there is short.';
+    const explanation =
+      'No storage policy is about it: it goes down when the hot tier is short of space, and up when it is read often.';
     return { ...where, explanation };
   }
   const { facts, placement } = assessment;
