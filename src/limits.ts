@@ -202,7 +202,7 @@ export const AUDIT_CALLER_ROWS_PER_SECOND = 1;
 /** The same of all callers together; more of their refusals share a row for each door. */
 export const AUDIT_BURST_MAX = 4_096;
 export const AUDIT_ROWS_PER_SECOND = 4;
-/** Beyond that, what a caller is refused first still has rows of its own: so many for each caller, and for all that are new. */
+/** Beyond that, what a caller is refused first still has rows of its own: so many for each user, role or uid in a network, and for all that are new. */
 export const AUDIT_FIRST_ROWS_MAX = 16;
 export const AUDIT_FIRST_BURST_MAX = 1_024;
 export const AUDIT_FIRST_ROWS_PER_SECOND = 1;

@@ -30,7 +30,7 @@ import {
   type AuditTable,
   type TrailState,
 } from './records.ts';
-import { Refusals, type Recent } from './refusals.ts';
+import { Refusals, type GroupOf, type Recent } from './refusals.ts';
 
 /** What people who answer for the data may look into: what object lock has refused, and who has changed or passed a lock. */
 export interface AuditTrail {
@@ -44,6 +44,7 @@ export interface TrailParts {
   readonly kv: Kv;
   readonly sequence: Pick<Sequence, 'next'>;
   readonly environment: Environment;
+  readonly groupOf: GroupOf;
   /** Rows kept; the bounds of limits.ts if absent. */
   readonly rowsMax?: RowsMax;
 }
@@ -77,7 +78,7 @@ export class Trail implements AuditTrail, Closable {
   private constructor(parts: TrailParts) {
     this.#parts = parts;
     const now = parts.environment.clock.monotonic();
-    this.#refusals = new Refusals(now);
+    this.#refusals = new Refusals(now, parts.groupOf);
     this.#flushedAt = now;
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Actor, AuditEvent, AuditRow } from '../../src/audit/event.ts';
 import { decodeRow, encodeRow } from '../../src/audit/records.ts';
 import { Trail, type RowsMax } from '../../src/audit/trail.ts';
@@ -49,7 +50,7 @@ class Scene {
     const { kv, clock } = scene;
     const sequence = await openSequence(kv, Buffer.from('sequence'), stopped);
     const environment = { clock, random: seededRandom(1), log: silent };
-    scene.trail = await Trail.open({ kv, sequence, environment, rowsMax });
+    scene.trail = await Trail.open({ kv, sequence, environment, rowsMax, groupOf: peerGroup });
     return scene;
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { realClock } from '../../src/environment-real.ts';
 import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
@@ -28,7 +29,7 @@ suite('terrace audit', () => {
     const kv = openOptimistic(new MemoryEngine(), { merge: () => undefined, stopped });
     const sequence = await openSequence(kv, Buffer.from('sequence'), stopped);
     const environment = { clock: realClock(), random: seededRandom(1), log: silent };
-    const trail = await Trail.open({ kv, sequence, environment });
+    const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
     const until = { seconds: 1_900_000_000, nanoseconds: 0 };
     for (let index = 0; index < 5; index += 1)
       await trail.refused({

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
 import { counting } from '../../src/namespace/quota/counting.ts';
@@ -61,7 +62,7 @@ async function open(): Promise<Flooded> {
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  const trail = await Trail.open({ kv, sequence, environment });
+  const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
   const parts = partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
