@@ -5,6 +5,7 @@ import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { countingOf } from './quota/counting.ts';
 import { withoutName } from './names.ts';
 import { encodeInode, type EntryName, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
@@ -48,6 +49,8 @@ export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): 
 
 /** What NFS has written to the inode and not committed goes with its last name. */
 export function forgetWhenCommitted({ files }: Pick<Parts, 'files'>, tx: KvTransaction, ino: Ino): void {
+  const reservation = files.get(ino)?.reservation;
+  if (reservation !== undefined) countingOf(tx).takeOver(reservation.owned());
   tx.whenCommitted(() => {
     const file = files.get(ino);
     if (file !== undefined) files.forget(file);
