@@ -15,6 +15,7 @@ import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
+import { warmCommands } from './warm.ts';
 
 const help: Command = {
   name: 'help',
@@ -51,6 +52,7 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
+  ...warmCommands,
   help,
   version,
 ];

@@ -12,6 +12,7 @@ import type { Locks } from '../../namespace/locks/locks.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
 import type { Status } from './status.ts';
+import type { WarmControl } from './warm-rows.ts';
 
 /** What the rows of the admin API read. */
 export interface AdminSources {
@@ -30,6 +31,8 @@ export interface AdminSources {
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
+  /** Absent: there is no warm pool. */
+  readonly warm?: WarmControl | undefined;
 }
 
 /** What a call says, checked by the schemas of its row. */

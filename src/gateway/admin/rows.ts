@@ -10,6 +10,7 @@ import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
+import { warmRows } from './warm-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
 
@@ -70,4 +71,5 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
+  ...warmRows,
 ];
