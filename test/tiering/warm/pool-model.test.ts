@@ -75,7 +75,13 @@ class Model {
       case 'restart':
         this.bed.pool = await openPool(this.bed);
         return;
-      default:
+      case 'lose':
+      case 'unplug':
+      case 'plug':
+      case 'fail':
+      case 'hang':
+      case 'work':
+      case 'slow':
         return this.#device(event.kind, `/d${event.device + 1}`);
     }
   }
