@@ -65,8 +65,8 @@ export const WARM_IMAGE_BYTES_MAX = 2 << 20;
 export const WARM_STRIPES_CACHED_MAX = 4_096;
 /** Rows of one page of a scan, and shards that one page of a device names. */
 export const WARM_PAGE_ENTRIES_MAX = 512;
-/** Calls of one device under way: each may hold a thread of the process for as long as the device hangs. */
-export const WARM_DEVICE_CALLS_MAX = 2;
+/** Calls of one device under way: while it hangs, each holds one of the few threads that files and metadata share. */
+export const WARM_DEVICE_CALLS_MAX = 1;
 /** Calls that wait for one device; more are refused. */
 export const WARM_DEVICE_WAITING_MAX = 1_024;
 /** A device that has not answered for this long hangs: nobody asks it anything until it has. */

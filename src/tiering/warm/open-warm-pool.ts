@@ -50,6 +50,12 @@ export async function openWarmPool(given: WarmPoolGiven): Promise<WarmPool> {
   return pool;
 }
 
+/** Whether rows name a device: then there is a pool to open, whatever the config says. */
+export async function hasWarmPool(kv: Kv): Promise<boolean> {
+  const records = await DeviceRows.recordsOf(kv);
+  return records.some(({ state }) => state !== 'removed');
+}
+
 class OpenPool implements WarmPool {
   readonly steps: readonly WarmStep[];
   readonly #environment: Environment;

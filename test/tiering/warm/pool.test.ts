@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Fault, type FaultCode } from '../../../src/fault.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
+import { openOptimistic } from '../../../src/kv/optimistic.ts';
+import { hasWarmPool } from '../../../src/tiering/warm/open-warm-pool.ts';
 import { SHARD_HEADER_BYTES } from '../../../src/workers/segment.ts';
 import {
   checkImage,
@@ -281,6 +284,15 @@ suite('devices of a warm pool', () => {
     assert.deepEqual(bed.pool.alerts(), []);
     assert.deepEqual(bed.pool.traits.shape, shape42);
     await checkImage(bed, fresh);
+  });
+
+  test('a pool is known by its rows, also when the config names no device any more', async () => {
+    const { bed, all } = await filled(6, 1);
+    const kv = openOptimistic(bed.engine, { merge: () => undefined });
+    assert.equal(await bed.clock.run(hasWarmPool(kv)), true);
+    assert.equal(await hasWarmPool(openOptimistic(new MemoryEngine(), { merge: () => undefined })), false);
+    bed.pool = await openPool({ ...bed, paths: [] });
+    await checkImage(bed, all[0]!);
   });
 
   test('what a device missed while it was away is swept and made anew', async () => {
