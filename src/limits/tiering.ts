@@ -86,6 +86,8 @@ export const WARM_MISSING_MS_MAX = 600_000;
 export const WARM_REPAIRS_WAITING_MAX = 4_096;
 /** How long one of them rests that could not be repaired. */
 export const WARM_REPAIR_REST_MS = 60_000;
+/** Segments that are repaired at a time: each is in memory as a whole. */
+export const WARM_REPAIRS_PARALLEL_MAX = 3;
 /** Segments that one step of repair or balance looks at. */
 export const WARM_SEGMENTS_PER_STEP = 32;
 /** How much fuller, as a share, the fullest device may be than the emptiest before shards move. */

@@ -144,14 +144,34 @@ suite('warm pool', () => {
     const [{ id, packed, image }] = all as [(typeof all)[0]];
     await settle(bed);
     const { path } = shardsOf(bed, id).find(({ index }) => index === 1)!;
-    placeOf(bed, path).remove({ id, generation: 1, index: 1 });
-    const bytes = await bed.clock.run(bed.pool.read(id, packed.shardBytes, 10));
-    assert.deepEqual(
-      Buffer.from(bytes),
-      Buffer.from(image.subarray(packed.shardBytes, packed.shardBytes + 10)),
-    );
+    const name = { id, generation: 1, index: 1 };
+    for (const harm of [
+      () => placeOf(bed, path).remove(name),
+      () => placeOf(bed, path).corrupt(name, 4_100, 1),
+    ]) {
+      harm();
+      const bytes = await bed.clock.run(bed.pool.read(id, packed.shardBytes, 10));
+      const wanted = image.subarray(packed.shardBytes, packed.shardBytes + 10);
+      assert.deepEqual(Buffer.from(bytes), Buffer.from(wanted));
+      await settle(bed);
+      assert.deepEqual(placeOf(bed, path).shard(name), Uint8Array.from(packed.shards[1]!));
+    }
+  });
+
+  test('sectors that cannot be read cost one shard, which is written anew', async () => {
+    const { bed, all } = await filled(6, 2);
+    const { id } = all[0]!;
+    const { path } = shardsOf(bed, id).find(({ index }) => index === 2)!;
+    let isBad = true;
+    placeOf(bed, path).failure = (operation, name) => {
+      if (name?.id !== id) return undefined;
+      if (operation === 'put') isBad = false;
+      return isBad ? 'EIO' : undefined;
+    };
+    for (const segment of all) await checkImage(bed, segment);
     await settle(bed);
-    assert.equal(shardsOf(bed, id).length, 6);
+    assert.equal(isBad, false);
+    assert.equal((await bed.clock.run(bed.pool.scrub(id))).corrupt, 0);
   });
 
   for (const { devices, shape, severity } of [
