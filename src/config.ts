@@ -283,20 +283,17 @@ export const configSchema = group({
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
   }),
-  warm: group({
-    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
-      default: [],
-      maxItems: WARM_DEVICES_MAX,
-      flag: 'warm',
-      placeholder: 'DIR',
-      description:
-        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
-    }),
-    ec: erasureCode({
-      default: '4+2',
-      description:
-        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
-    }),
+  heat: group({
+    prometheus: Type.Optional(
+      text({
+        placeholder: 'URL',
+        pattern: '^https?://[^ ]+$',
+        example: 'http://127.0.0.1:9090',
+        maxLength: 2048,
+        defaultText: 'none',
+        description: 'The Prometheus that storage policies may ask how busy their objects are.',
+      }),
+    ),
   }),
   reduction: group({
     codec: choice(['lz4', 'zstd', 'none'], {
@@ -328,6 +325,32 @@ export const configSchema = group({
       default: 50,
       placeholder: 'PERCENT',
       description: 'A segment is compacted when less than this share of its content is still used.',
+    }),
+  }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
+    }),
+  }),
+  tiering: group({
+    migrationRate: bytes({
+      default: '0',
+      description:
+        'Bytes a second that orders and policies move between tiers at most; 0: as fast as it goes. What makes room is not held up.',
+    }),
+    scrubRate: bytes({
+      default: '8Mi',
+      description: 'Bytes a second that are read in the background to find damage; 0: only on demand.',
     }),
   }),
   lifecycle: group({
