@@ -51,7 +51,7 @@ read_back() { # WHAT: through both doors
   rm -rf "$work/back"
   s3 sync --only-show-errors s3://bucket/ "$work/back"
   sums "$work/back" | cmp - "$work/want" || fail "S3 reads something else $1"
-  on_mount /bucket 'find . -type f -print0 | sort -z | xargs -0 sha256sum > "$1"' "$work/got"
+  on_mount /bucket 'find . -type f -print0 | sort -z | xargs -0 sha256sum' > "$work/got"
   cmp "$work/got" "$work/want" || fail "NFS reads something else $1"
   echo "$(wc -l < "$work/want") files have equal checksums through both doors $1"
 }
