@@ -4,6 +4,7 @@ import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
 import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
 import { sentenceOf } from './complaint.ts';
+import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
@@ -134,7 +135,10 @@ function complete(config: Config): Config {
   return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin }: Config): void {
+function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction }: Config): void {
+  const { segmentBytes } = reduction;
+  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
+    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
