@@ -283,6 +283,21 @@ export const configSchema = group({
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
   }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
+    }),
+  }),
   reduction: group({
     codec: choice(['lz4', 'zstd', 'none'], {
       default: 'lz4',
@@ -313,21 +328,6 @@ export const configSchema = group({
       default: 50,
       placeholder: 'PERCENT',
       description: 'A segment is compacted when less than this share of its content is still used.',
-    }),
-  }),
-  warm: group({
-    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
-      default: [],
-      maxItems: WARM_DEVICES_MAX,
-      flag: 'warm',
-      placeholder: 'DIR',
-      description:
-        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
-    }),
-    ec: erasureCode({
-      default: '4+2',
-      description:
-        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
     }),
   }),
   tiering: group({

@@ -16,6 +16,7 @@ import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
+import { warmCommands } from './warm.ts';
 
 const help: Command = {
   name: 'help',
@@ -53,6 +54,7 @@ export const commands: readonly Command[] = [
   ...roleCommands,
   ...quotaCommands,
   scrub,
+  ...warmCommands,
   help,
   version,
 ];

@@ -110,7 +110,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
     const scrub = scrubRuns(environment, layers.tiering.tiers);
-    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub };
+    const { warm } = layers.lowerTiers;
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, warm };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {

@@ -13,6 +13,7 @@ import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
+import type { WarmControl } from './warm-rows.ts';
 
 /** What the rows of the admin API read. */
 export interface AdminSources {
@@ -32,6 +33,8 @@ export interface AdminSources {
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
   readonly scrub: ScrubRuns;
+  /** Absent: there is no warm pool. */
+  readonly warm?: WarmControl | undefined;
 }
 
 /** What a call says, checked by the schemas of its row. */

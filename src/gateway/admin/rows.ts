@@ -11,6 +11,7 @@ import { policyRows } from './policy-rows.ts';
 import { scrubRows } from './scrub-rows.ts';
 import { statusSchema } from './status.ts';
 import { userRows } from './user-rows.ts';
+import { warmRows } from './warm-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
 
@@ -72,4 +73,5 @@ export const adminRows: readonly AdminRow[] = [
   ...roleRows,
   ...quotaRows,
   ...scrubRows,
+  ...warmRows,
 ];

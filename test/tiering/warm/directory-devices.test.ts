@@ -105,7 +105,10 @@ suite('directories as warm devices', () => {
     },
     {
       what: 'a device of this pool under another path',
-      prepare: (it: string) => devices.make(it, { ...identity, device: other.device }),
+      prepare: async (it: string) => {
+        const device = await devices.make(it, { ...identity, device: other.device });
+        await device.put(name(1), noise(4096, 1));
+      },
       detail: /under another path/,
     },
     {
