@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { coldUrl } from './config/cold-url.ts';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
 import { exportRule } from './config/export-rule.ts';
 import {
@@ -14,6 +15,7 @@ import {
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
+import { stripe } from './config/stripe.ts';
 import {
   BASE_DOMAINS_MAX,
   EXPORT_RULES_MAX,
@@ -24,6 +26,7 @@ import {
   USERS_DECLARED_MAX,
 } from './limits.ts';
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
+import { COLD_RECALL_DAYS_MAX } from './limits/tiering.ts';
 
 const noId = 4_294_967_295;
 const ownerId = (description: string) =>
@@ -274,6 +277,60 @@ export const configSchema = group({
       default: 'auto',
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
+    }),
+  }),
+  cold: group({
+    url: Type.Optional(
+      coldUrl({
+        flag: 'cold',
+        defaultText: 'none',
+        description:
+          'Bucket of any S3 store for what is read least, below a prefix of its own; without an endpoint, AWS.',
+      }),
+    ),
+    accessKeyId: Type.Optional(
+      accessKey({
+        flag: false,
+        defaultText: 'the usual chain of AWS programs',
+        description: 'Access key for that store; set both keys or none.',
+      }),
+    ),
+    secretAccessKey: Type.Optional(
+      secretKey({ flag: false, secret: true, defaultText: 'as above', description: 'Its secret key.' }),
+    ),
+    storageClass: choice(
+      [
+        'STANDARD',
+        'STANDARD_IA',
+        'ONEZONE_IA',
+        'INTELLIGENT_TIERING',
+        'GLACIER_IR',
+        'GLACIER',
+        'DEEP_ARCHIVE',
+      ],
+      {
+        default: 'STANDARD',
+        description:
+          'Storage class of its objects. From GLACIER and DEEP_ARCHIVE content must be recalled before it is read.',
+      },
+    ),
+    ec: stripe({
+      default: '16+2',
+      description:
+        'Parity within each object, which heals damage there; none: damage is found and told, not healed.',
+    }),
+    segmentSize: bytes({ default: '2Mi', description: 'Size of its objects at most, without their parity.' }),
+    requests: count({ default: '32', description: 'Requests to that store at a time.' }),
+    recallDays: Type.Integer({
+      minimum: 1,
+      maximum: COLD_RECALL_DAYS_MAX,
+      default: 7,
+      placeholder: 'DAYS',
+      description: 'How long what was recalled from an archive class can be read.',
+    }),
+    recallSpeed: choice(['Expedited', 'Standard', 'Bulk'], {
+      default: 'Standard',
+      description: 'How fast, and how dear, a recall from an archive class is.',
     }),
   }),
   lifecycle: group({

@@ -3,6 +3,12 @@ import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
 import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
+import {
+  COLD_REQUESTS_MAX,
+  COLD_SEGMENT_BYTES_MAX,
+  COLD_SEGMENT_BYTES_MIN,
+  COLD_SHARD_BYTES_MIN,
+} from '../limits/tiering.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
@@ -134,12 +140,40 @@ function complete(config: Config): Config {
   return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin }: Config): void {
+function refuseHalfCold({
+  url,
+  accessKeyId,
+  secretAccessKey,
+  ec,
+  segmentSize,
+  requests,
+}: Config['cold']): void {
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    throw new UsageError(
+      'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
+    );
+  }
+  if (accessKeyId !== undefined && url === undefined) {
+    throw new UsageError('TERRACE_COLD_ACCESS_KEY_ID is set without a cold store: add --cold');
+  }
+  const smallest = Math.max(COLD_SEGMENT_BYTES_MIN, ec.data * COLD_SHARD_BYTES_MIN);
+  if (segmentSize < smallest || segmentSize > COLD_SEGMENT_BYTES_MAX) {
+    throw new UsageError(
+      `cold.segmentSize: ${segmentSize} bytes are out of range: write ${smallest >> 10}Ki to ${COLD_SEGMENT_BYTES_MAX >> 20}Mi`,
+    );
+  }
+  if (requests > COLD_REQUESTS_MAX) {
+    throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
+  }
+}
+
+function refuseContradictions({ root, users, roles, s3, nfs, admin, cold }: Config): void {
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
     );
   }
+  refuseHalfCold(cold);
   const doors = Object.entries({ '--s3': s3.address, '--nfs': nfs.address, '--admin': admin.address });
   for (const [index, [flag, { host, port }]] of doors.entries()) {
     const twin = doors.slice(0, index).find(([, it]) => port !== 0 && it.port === port && it.host === host);
