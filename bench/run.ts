@@ -6,13 +6,20 @@ import { parseArgs } from 'node:util';
 import { startGanesha } from './ganesha.ts';
 import { benchCases, type BenchCase } from './cases.ts';
 import { kernelBenches, renderKernels, type KernelOptions } from './kernels.ts';
-import { runDriver, startGateway, startRoofline, type DriverResult, type Server } from './programs.ts';
+import {
+  longDriverMsMax,
+  runDriver,
+  startGateway,
+  startRoofline,
+  type DriverResult,
+  type Server,
+} from './programs.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
 const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--ganesha PROGRAM] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
-least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare. --ganesha runs the
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare, half an hour at the most. --ganesha runs the
 NFS cases against NFS-Ganesha in turn as well and takes it as their base. --json prints rows as JSON.
 
        npm run bench -- --only erasure|reduction [--isal PREFIX] [--seconds N] [--json]
@@ -83,7 +90,11 @@ async function measure(
 ): Promise<BenchRow> {
   const program = path.join(options.drivers, bench.driver);
   const of = (server: Server): Promise<DriverResult> =>
-    runDriver(program, argumentsOf(bench, server, options.seconds));
+    runDriver(
+      program,
+      argumentsOf(bench, server, options.seconds),
+      bench.isLong === true ? longDriverMsMax : undefined,
+    );
   const results: DriverResult[] = [];
   const baselines: DriverResult[] = [];
   try {

@@ -5,6 +5,7 @@ import { exportRule } from './config/export-rule.ts';
 import {
   address,
   bytes,
+  bytesFrom,
   bytesOrAuto,
   choice,
   count,
@@ -26,6 +27,7 @@ import {
   USERS_DECLARED_MAX,
 } from './limits.ts';
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
+import { BODY_MEMORY_BYTES_MIN } from './limits/s3.ts';
 import { COLD_RECALL_DAYS_MAX } from './limits/tiering.ts';
 
 const noId = 4_294_967_295;
@@ -129,10 +131,10 @@ export const configSchema = group({
       description:
         'The same for one client address (for IPv6 the first 64 bits); raise it where a proxy stands in front.',
     }),
-    bodyMemory: bytes({
+    bodyMemory: bytesFrom(BODY_MEMORY_BYTES_MIN, 'the largest document that a request may carry', {
       default: '768Mi',
       description:
-        'Memory for bodies of requests and answers on their way, half of it at most for one address; when it is used up, bodies go in small pieces.',
+        'Memory for bodies of requests and answers on their way, half of it at most for one address, 64Mi or more; when three quarters are used, content goes in small pieces.',
     }),
     bodyRate: bytes({
       default: '4Ki',

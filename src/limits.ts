@@ -68,6 +68,8 @@ export const READ_AHEAD_FILES_MAX = 1_024;
 export const DRAFT_WRITES_MAX = 3;
 /** Rows a walk or directory listing fetches at a time. */
 export const PAGE_ENTRIES_MAX = 1_000;
+/** Versions that a listing reads in one moment, unless one key has more. */
+export const VERSIONS_PER_READ_MAX = 256;
 /** Looks at a name that changes under each of them; then the caller is told to come again. */
 export const OVERTAKEN_ATTEMPTS_MAX = 64;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */
@@ -267,6 +269,8 @@ export const STS_PARAMETERS_MAX = 128;
 
 /** All keys are held in memory: below 1 KiB each. */
 export const RING_KEYS_MAX = 10_000;
+/** Each rotation of the key of SSE-S3 adds one and seals all anew: at 2 µs each, 10 ms. */
+export const DATA_KEYS_MAX = 4_096;
 /** Versions of one key that still seal something: each waits for one pass over the store. */
 export const RING_KEY_VERSIONS_MAX = 100;
 /** AWS: alias names. */
@@ -370,8 +374,10 @@ export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
 export const ROCKSDB_OPEN_FILES_MAX = 512;
 
 /* Stores of one gateway. */
-/** Of everything below the data directory; a newer one is refused. */
-export const STORE_FORMAT_VERSION = 1;
+/** Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). */
+export const STORE_FORMAT_VERSION = 2;
+/** From this one on, data keys that are not there are lost. */
+export const DATA_KEYS_FORMAT_VERSION = 2;
 /** Key of the MAC of file handles. */
 export const HANDLE_SECRET_BYTES = 16;
 /** A hot device file of automatic size starts with the one and grows by the other. */

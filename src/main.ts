@@ -13,6 +13,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+/** On a terminal only: a log needs the end, not the way to it. */
+function showProgress(line: string | undefined): void {
+  const { stderr } = process;
+  if (stderr.isTTY) stderr.write(`\r\u001b[K${line?.slice(0, stderr.columns - 1) ?? ''}`);
+}
+
 const code = await runCli(
   {
     version: manifest.version,
@@ -20,6 +26,7 @@ const code = await runCli(
     clock: realClock(),
     out: (line) => void process.stdout.write(`${line}\n`),
     error: (line) => void process.stderr.write(`${line}\n`),
+    progress: showProgress,
     onSignal: (listener) => {
       for (const name of ['SIGINT', 'SIGTERM']) process.on(name, listener);
     },

@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   policy: [],
   accounts: ['kv', 'policy'],
   exports: ['kv', 'config'],
-  keyring: ['kv', 'workers'],
+  keyring: ['kv', 'tiering', 'workers'],
   workers: [],
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'keyring', 'kv', 'workers', 'audit'],

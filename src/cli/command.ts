@@ -11,6 +11,8 @@ export interface Cli {
   out(line: string): void;
   /** One line on standard error. */
   error(line: string): void;
+  /** Shows how far long work is, in one line that the next one replaces; nothing where nobody looks. `undefined`: it is over. */
+  progress(line: string | undefined): void;
   /** Calls `listener` at each SIGINT and SIGTERM from now on. */
   onSignal(listener: (name: string) => void): void;
   /** Ends the process at once. */

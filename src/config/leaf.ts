@@ -1,7 +1,7 @@
 import { Type, type StaticDecode, type TSchema, type TString, type TTransform } from '@sinclair/typebox';
 import { SLEEP_MS_MAX } from '../limits.ts';
 import { parseAddress, type Address } from './address.ts';
-import { parseDuration, parseQuantity } from './quantity.ts';
+import { formatQuantity, parseDuration, parseQuantity } from './quantity.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What a setting says of itself beside its JSON schema. */
@@ -66,6 +66,20 @@ export const count = (options: LeafOptions): TTransform<TString, number> =>
 /** Decodes to bytes. */
 export const bytes = (options: LeafOptions): TTransform<TString, number> =>
   parsed({ placeholder: 'BYTES', ...options }, parseQuantity);
+
+/** Decodes to `bytesMin` or more; `reason`: what has no room in less. */
+export const bytesFrom = (
+  bytesMin: number,
+  reason: string,
+  options: LeafOptions,
+): TTransform<TString, number> =>
+  parsed({ placeholder: 'BYTES', ...options }, (written) => {
+    const given = parseQuantity(written);
+    if (given >= bytesMin) return given;
+    throw new UsageError(
+      `"${written}" is too little for ${reason}: write ${formatQuantity(bytesMin)} or more`,
+    );
+  });
 
 /** Decodes to bytes, or stays `auto`. */
 export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 'auto'> =>

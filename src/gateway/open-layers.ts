@@ -12,6 +12,7 @@ import { openOptimistic } from '../kv/optimistic.ts';
 import { openRocksdb } from '../kv/rocksdb.ts';
 import { openSequence } from '../kv/sequence.ts';
 import {
+  DATA_KEYS_FORMAT_VERSION,
   FREE_BYTES_MIN,
   FREE_SHARE_MIN,
   HANDLE_SECRET_BYTES,
@@ -64,7 +65,7 @@ export async function openLayers(
     explainInUse(`The data directory ${config.data}`, '--data DIR'),
   );
   const kv = scope.own(openOptimistic(engine, { merge: mergeNamespace, stopped }));
-  await requireFormat(kv);
+  const format = await requireFormat(kv);
   const secret = await openSecret(kv, environment);
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));
   const device = await openHotDevice(scope, config, { kv, environment });
@@ -72,20 +73,26 @@ export async function openLayers(
     (await isFile(config.hot.path)) && config.hot.size === 'auto'
       ? await growthOf(config.hot.path)
       : undefined;
+  const cipher = nativeCipher(loadNative());
+  const account = rootAccount.id;
+  const { region } = config;
+  const expectsDataKeys = format >= DATA_KEYS_FORMAT_VERSION;
+  const keyring = await openKeyring({
+    ...{ kv, environment, cipher, secretsKey, region, account, expectsDataKeys },
+  });
+  if (format !== STORE_FORMAT_VERSION) await settleFormat(kv);
   const blobs = scope.own(
     await openBlobs({
       kv,
       device: stoppingOnFailedFlush(device, stopped),
       allocator: openAllocator(device.bytes()),
       environment,
+      cipher,
+      dataKeys: keyring.dataKeys,
       nextId: () => sequence.next(),
       ...(growth !== undefined && { growth }),
     }),
   );
-  const cipher = nativeCipher(loadNative());
-  const account = rootAccount.id;
-  const { region } = config;
-  const keyring = await openKeyring({ kv, environment, cipher, secretsKey, region, account });
   const { defaultEncryption: algorithm } = config.s3;
   const defaultEncryption: BucketEncryption | undefined =
     algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
@@ -95,17 +102,17 @@ export async function openLayers(
   return { kv, keyring, defaultEncryption, namespace, blobs, device, secret };
 }
 
-/** A store of a newer program is refused before anything is written to it. */
-async function requireFormat(kv: Kv): Promise<void> {
-  await kv.transact('durable', async (tx) => {
-    const row = await tx.get(FORMAT_KEY);
-    const version = row?.[0];
-    if (version === undefined) tx.put(FORMAT_KEY, Uint8Array.of(STORE_FORMAT_VERSION));
-    else if (version > STORE_FORMAT_VERSION) {
-      const detail = `The data directory has format ${version}, this program knows up to ${STORE_FORMAT_VERSION}: start the newer program.`;
-      throw new Fault('not-supported', 'store', detail);
-    }
-  });
+/** The format of the store, 0 for a new one. One of a newer program is refused before anything is written to it. */
+async function requireFormat(kv: Kv): Promise<number> {
+  const version = (await kv.get(FORMAT_KEY))?.[0] ?? 0;
+  if (version <= STORE_FORMAT_VERSION) return version;
+  const detail = `The data directory has format ${version}, this program knows up to ${STORE_FORMAT_VERSION}: start the newer program.`;
+  throw new Fault('not-supported', 'store', detail);
+}
+
+/** From now on older programs refuse the store. To be called once that has what the format promises. */
+async function settleFormat(kv: Kv): Promise<void> {
+  await kv.transact('durable', async (tx) => tx.put(FORMAT_KEY, Uint8Array.of(STORE_FORMAT_VERSION)));
 }
 
 async function openSecret(kv: Kv, { random }: Environment): Promise<Uint8Array> {

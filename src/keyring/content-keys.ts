@@ -4,12 +4,21 @@ import type { Random } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { SALT_BYTES, SECRET_BYTES, type Cipher } from '../workers/cipher.ts';
-import type { ContentKey, Encryption, EncryptionWish } from './encryption.ts';
+import { hasOwnKey, type ContentKey, type Encryption, type EncryptionWish } from './encryption.ts';
 import type { ContentKeys } from './keyring.ts';
 import { ringKeyKey } from './records.ts';
 import type { LoadedKey, Ring } from './ring.ts';
 
 const CONTENT_KEY_ID_BYTES = 16;
+
+/** Content that tiering seals. */
+const SEALED_BELOW: ContentKey = {
+  encryption: {
+    ...{ mode: 'AES256', contentKeyId: new Uint8Array(0), keyId: '', keyVersion: 0 },
+    ...{ sealed: new Uint8Array(0), context: '', bucketKey: false },
+  },
+  secret: undefined,
+};
 
 /** What is sealed and how, without the seal. */
 type Unsealed = Omit<Encryption, 'sealed'>;
@@ -31,9 +40,13 @@ export function contentKeys(parts: Parts): ContentKeys {
 }
 
 function make(parts: Parts, wish: EncryptionWish, like: ContentKey | undefined): ContentKey {
+  // Who has a key of its own from earlier passes it on, so that copies of old content move nothing either.
+  const isLikeOld = like?.secret !== undefined && like.encryption.mode === 'AES256';
+  if (wish.mode === 'AES256' && !isLikeOld) return SEALED_BELOW;
   const fresh = parts.random.bytes(CONTENT_KEY_ID_BYTES + SECRET_BYTES);
-  const contentKeyId = like?.encryption.contentKeyId ?? fresh.subarray(0, CONTENT_KEY_ID_BYTES);
   const secret = like?.secret ?? fresh.subarray(CONTENT_KEY_ID_BYTES);
+  const contentKeyId =
+    like?.secret === undefined ? fresh.subarray(0, CONTENT_KEY_ID_BYTES) : like.encryption.contentKeyId;
   if (wish.mode === 'customer') {
     const unsealed = {
       mode: wish.mode,
@@ -60,6 +73,7 @@ function keyNamed({ ring }: Parts, name: string | undefined): LoadedKey {
 }
 
 function open(parts: Parts, encryption: Encryption, customerKey: Uint8Array | undefined): ContentKey {
+  if (!hasOwnKey(encryption)) return { encryption, secret: undefined };
   if (encryption.mode === 'customer') {
     const secret = customerKey?.length === SECRET_BYTES ? opened(parts, customerKey, encryption) : undefined;
     if (secret === undefined) throw new Fault('access-denied', 'key', 'not the key of the customer');
@@ -73,7 +87,7 @@ function open(parts: Parts, encryption: Encryption, customerKey: Uint8Array | un
 /** The row is read in the transaction: a change of the key and this commit cannot pass each other by. */
 async function settle(parts: Parts, tx: KvTransaction, encryption: Encryption): Promise<Encryption> {
   const { mode, keyId } = encryption;
-  if (mode === 'customer') return encryption;
+  if (mode === 'customer' || !hasOwnKey(encryption)) return encryption;
   const bytes = await tx.get(ringKeyKey(keyId));
   if (bytes === undefined)
     throw new Fault('not-found', 'key', `Key '${parts.ring.arnOf(keyId)}' does not exist`);

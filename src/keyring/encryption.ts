@@ -13,12 +13,18 @@ export type EncryptionMode = 'AES256' | 'aws:kms' | 'aws:kms:dsse' | 'customer';
  */
 export interface Encryption {
   readonly mode: EncryptionMode;
-  /** 16 random bytes that name the content key: what has the same one can share blobs. */
+  /**
+   * 16 random bytes that name the content key: what has the same one can share blobs. Empty: the content has no key of its
+   * own, for tiering seals it (`AES256` only; before that it was as with the others, and what was made so stays so).
+   */
   readonly contentKeyId: Uint8Array;
-  /** The key of the ring and its version that seal the content key; empty and 0 for a customer's. */
+  /** The key of the ring and its version that seal the content key; empty and 0 for a customer's, and where there is none. */
   readonly keyId: string;
   readonly keyVersion: number;
-  /** One frame of workers/cipher.ts, with mode, `contentKeyId` and `context` authenticated. Empty: only for show. */
+  /**
+   * One frame of workers/cipher.ts, with mode, `contentKeyId` and `context` authenticated. Empty: there is no content key, or
+   * the record is only for show.
+   */
   readonly sealed: Uint8Array;
   /** SSE-KMS: the encryption context as the client gave it, base64 of JSON; empty: none. */
   readonly context: string;
@@ -38,11 +44,15 @@ export type EncryptionWish =
     }
   | { readonly mode: 'customer'; readonly key: Uint8Array };
 
-/** A content key in the open. Never stored, never logged. */
+/** How a content is encrypted, with its key in the open. Never stored, never logged. */
 export interface ContentKey {
   readonly encryption: Encryption;
-  readonly secret: Uint8Array;
+  /** `undefined`: it has no key of its own. */
+  readonly secret: Uint8Array | undefined;
 }
+
+/** Whether the content is encrypted above the blobs; else tiering does it. */
+export const hasOwnKey = ({ contentKeyId }: Encryption): boolean => contentKeyId.length > 0;
 
 const modes: readonly EncryptionMode[] = ['AES256', 'aws:kms', 'aws:kms:dsse', 'customer'];
 
@@ -66,7 +76,7 @@ export function readEncryption(reader: RecordReader): Encryption {
   };
 }
 
-/** Whether two contents have the same key, so that blobs of one can be read with the key of the other. */
+/** Whether two contents have the same key, or none where tiering seals both: the blobs of one can be blobs of the other. */
 export const hasSameKey = (one: Encryption | undefined, other: Encryption | undefined): boolean =>
   one === undefined || other === undefined
     ? one === other

@@ -1,8 +1,9 @@
 import type { Time } from '../environment.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import type { DataKeys } from '../tiering/data-keys.ts';
 import type { ContentKey, Encryption, EncryptionWish } from './encryption.ts';
 
-/** `s3` seals the content keys of SSE-S3, `default` those of SSE-KMS without a key: both are there from the start. */
+/** `s3` seals the data keys of the tiers, `default` those of SSE-KMS without a key: both are there from the start. */
 export type KeyPurpose = 's3' | 'default' | 'named';
 
 /** A disabled key neither seals nor opens; a deleting one goes when nothing is sealed by it. */
@@ -39,7 +40,7 @@ export interface RingKey {
 /** Content keys: made, sealed and opened with what the ring has in memory. Faults have the subject 'key'. */
 export interface ContentKeys {
   /**
-   * A key for a new content, the one of `like` when that is given: its content is shared then, not read.
+   * A key for a new content; the one of `like` where both may have the same: its content is shared then, not read.
    * Fault('not-found') for a key that there is not, Fault('not-permitted') for one that is not enabled.
    */
   make(wish: EncryptionWish, like?: ContentKey): ContentKey;
@@ -81,6 +82,7 @@ export interface PassProgress {
  * are durable when they resolve and count from then on. Keys are named by id, ARN, alias or ARN of an alias.
  */
 export interface Keyring extends ContentKeys, Rewrapping {
+  readonly dataKeys: DataKeys;
   list(): readonly RingKey[];
   /** Fault('not-found'). Also of one that is disabled. */
   find(name: string): RingKey;

@@ -4,6 +4,7 @@ import type { Kv, KvTransaction } from '../kv/kv.ts';
 import { PAGE_ENTRIES_MAX, RING_KEYS_MAX, RING_KEY_VERSIONS_MAX } from '../limits.ts';
 import { SALT_BYTES, SECRET_BYTES } from '../workers/cipher.ts';
 import { contentKeys, rewrapped } from './content-keys.ts';
+import { openDataKeys, type RotatingDataKeys } from './open-data-keys.ts';
 import type { Keyring, KeyPurpose, KeyState, PassProgress, RewrapGoal, RingKey } from './keyring.ts';
 import {
   aliasKey,
@@ -19,6 +20,8 @@ import { Ring, type LoadedKey, type RingOptions } from './ring.ts';
 export interface KeyringOptions extends RingOptions {
   readonly kv: Kv;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
+  /** See DataKeysOptions. */
+  readonly expectsDataKeys: boolean;
 }
 
 /** All keys of the store; makes the two that are always there in a new one. */
@@ -30,13 +33,15 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   }
   const store = new Store(options, ring);
   if (ring.size === 0) await store.makeFirst();
+  const dataKeys = await openDataKeys({ ...options, ring });
   const parts = { ring, cipher, random: environment.random };
   return {
     ...contentKeys(parts),
+    dataKeys,
     list: () => ring.all().map((key) => ring.describe(key)),
     find: (name) => ring.describe(ring.byName(name)),
     create: (alias) => store.create(alias),
-    rotate: (name) => store.rotate(name),
+    rotate: (name) => store.rotate(name, dataKeys),
     setState: (name, state) => store.setState(name, state),
     remove: (name) => store.remove(name),
     goal: () => goalOf(ring),
@@ -104,13 +109,15 @@ class Store {
     return this.#described(id);
   }
 
-  rotate(name: string): Promise<RingKey> {
-    return this.#edit(name, (id, row) => {
+  rotate(name: string, dataKeys: RotatingDataKeys): Promise<RingKey> {
+    return this.#edit(name, async (id, row, tx) => {
       if (row.state !== 'enabled') throw notPermitted(`The key ${id} is ${row.state}: enable it first.`);
       if (row.versions.length >= RING_KEY_VERSIONS_MAX)
         throw new Fault('quota-exceeded', 'key', `The key ${id} waits for the rewrap of its old versions.`);
       const number = (row.versions.at(-1)?.number ?? 0) + 1;
-      return { ...row, versions: [...row.versions, this.#newVersion(id, number)] };
+      const rotated = { ...row, versions: [...row.versions, this.#newVersion(id, number)] };
+      if (row.purpose === 's3') await dataKeys.rotate(tx, this.#ring.load(id, encodeRingKey(rotated)));
+      return rotated;
     });
   }
 
@@ -147,12 +154,15 @@ class Store {
     note(this.#ring, goal, { progress, isRunning: false });
   }
 
-  async #edit(name: string, change: (id: string, row: RingKeyRow) => RingKeyRow): Promise<RingKey> {
+  async #edit(
+    name: string,
+    change: (id: string, row: RingKeyRow, tx: KvTransaction) => RingKeyRow | Promise<RingKeyRow>,
+  ): Promise<RingKey> {
     const { id } = this.#ring.byName(name);
     await this.#change(async (tx) => {
       const bytes = await tx.get(ringKeyKey(id));
       if (bytes === undefined) throw new Fault('not-found', 'key', `There is no key ${name}.`);
-      this.#put(tx, id, change(id, this.#ring.load(id, bytes).row));
+      this.#put(tx, id, await change(id, this.#ring.load(id, bytes).row, tx));
     });
     return this.#described(id);
   }

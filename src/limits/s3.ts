@@ -12,6 +12,10 @@ export const BODY_GATHER_BYTES = 1024 * 1024;
 export const BODY_NARROW_BYTES = 128 * 1024;
 /** A full batch, the one before it that is being hashed and written, and what waits for a blob to be full; or a read and the one ahead. */
 export const BODY_WIDE_BYTES = 3 * BODY_GATHER_BYTES;
+/** How much of the memory for bodies content may fill: the rest is for documents, which cannot do with less. */
+export const BODY_CONTENT_SHARE_MAX = 3 / 4;
+/** Content that gave way to others goes on in small pieces for so long, before it asks again. */
+export const BODY_GIVEN_WAY_BYTES = 16 * 1024 * 1024;
 /** What becomes of a document when it is parsed, in times its length: an estimate. */
 export const DOCUMENT_PARSED_FACTOR = 4;
 /** A connection that has waited so long for its next request gives way where there are too many. */
@@ -44,6 +48,8 @@ export const LIST_BUCKETS_MAX = 10_000;
 export const PARTS_PAGE_MAX = 1000;
 /** XML that clients send: 10,000 parts with checksums are about 4 MiB, 1,000 escaped keys about 6 MiB. */
 export const XML_BYTES_MAX = 8 * 1024 * 1024;
+/** The least memory for bodies: half of it is for one address, and the largest document must have room in that. */
+export const BODY_MEMORY_BYTES_MIN = 2 * DOCUMENT_PARSED_FACTOR * XML_BYTES_MAX;
 export const XML_DEPTH_MAX = 16;
 export const XML_ELEMENTS_MAX = 100_000;
 /** Of one element: S3 has one at most, besides declarations of namespaces. */

@@ -108,7 +108,7 @@ export function directoryAttributes(inode: Inode, row: DirectoryRow): Attributes
 
 /** The inodes as both doors see them now: committed state under what is written and not yet committed. */
 export async function currentInodes(
-  { kv, files }: Pick<Parts, 'kv' | 'files'>,
+  { kv, files }: Pick<Parts, 'files'> & { readonly kv: KvReader },
   inos: readonly Ino[],
 ): Promise<readonly (Inode | undefined)[]> {
   // Looked up before the read as well: a write-out that ends in between takes its file off the list.

@@ -1,25 +1,33 @@
 import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts';
 import { Fault } from '../fault.ts';
-import type { Encryption } from '../keyring/encryption.ts';
+import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { plainFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
+import { blobFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
 import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
 import { configurationKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 
-/** Content as its key makes it: every read and write of bytes of a file goes through this. */
-export const contentUnder = (
-  { blobs, cipher, environment, rooms }: Parts,
-  secret: Uint8Array | undefined,
-): BlobContent => (secret === undefined ? blobs : sealedBlobs({ blobs, cipher, environment, rooms }, secret));
+/**
+ * Content as its key makes it: every read and write of bytes of a file goes through this. Without a key of its own it may
+ * be plain or sealed below, which only who writes must know.
+ */
+export function contentUnder(parts: Parts, key: ContentKey | undefined): BlobContent {
+  const { blobs, cipher, environment, rooms } = parts;
+  if (key === undefined) return blobs;
+  if (key.secret !== undefined) return sealedBlobs({ blobs, cipher, environment, rooms }, key.secret);
+  return {
+    stage: (pieces) => blobs.stageSealed(pieces),
+    read: (id, offset, length) => blobs.read(id, offset, length),
+  };
+}
 
 /** The content of a file that needs no key, or one that the ring has. Fault('access-denied', 'key') for a customer's. */
 export const contentOf = (
   parts: Parts,
   encryption: Encryption | undefined,
   customerKey?: Uint8Array,
-): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey).secret);
+): BlobContent => contentUnder(parts, encryption && parts.keyring.open(encryption, customerKey));
 
 /** Whether somebody without a customer's key can get at the content at all: the key is the ring's, and enabled. */
 export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encryption | undefined): boolean {
@@ -35,8 +43,8 @@ export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encr
 /** Where memory takes the content of a file from. Fault('access-denied', 'key') for a customer's, which memory must not keep. */
 export function framesOf(parts: Parts, encryption: Encryption | undefined): FrameSource {
   const { blobs, cipher, environment, rooms } = parts;
-  if (encryption === undefined) return plainFrames(blobs, rooms);
-  const { secret } = parts.keyring.open(encryption);
+  const secret = encryption && parts.keyring.open(encryption).secret;
+  if (secret === undefined) return blobFrames(blobs);
   return sealedFrames({ blobs, cipher, environment, rooms }, secret);
 }
 

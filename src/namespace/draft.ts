@@ -8,7 +8,7 @@ import {
   FILE_BYTES_MAX,
 } from '../limits.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { hasSameKey, type ContentKey, type Encryption } from '../keyring/encryption.ts';
+import { hasOwnKey, hasSameKey, type ContentKey, type Encryption } from '../keyring/encryption.ts';
 import type { BlobGuard, StagedBlob } from '../tiering/blobs.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { blobsOf, extentsOfRange } from './content.ts';
@@ -50,15 +50,12 @@ export class FileDraft implements Draft {
   #failure: Error | undefined;
   #isOpen = true;
 
-  /** Without a secret, nothing but what has the same key can be spliced into an encrypted draft. */
-  constructor(
-    parts: Parts,
-    key?: { readonly encryption: Encryption; readonly secret: ContentKey['secret'] | undefined },
-  ) {
+  /** Without the secret that its content has, nothing but what has the same key can be spliced into a draft. */
+  constructor(parts: Parts, key?: ContentKey) {
     this.#parts = parts;
     this.encryption = key?.encryption;
-    const isClosed = key !== undefined && key.secret === undefined;
-    this.#content = isClosed ? unwritable : contentUnder(parts, key?.secret);
+    const isClosed = key !== undefined && key.secret === undefined && hasOwnKey(key.encryption);
+    this.#content = isClosed ? unwritable : contentUnder(parts, key);
   }
 
   length(): number {

@@ -1,8 +1,11 @@
 import type { Merge } from '../kv/kv.ts';
+import { isCountsKey, mergeCounts } from '../tiering/counts.ts';
 import { mergeDirectory } from './directory-row.ts';
 import { isUsageKey } from './keys.ts';
 import { mergeUsage } from './quota/usage.ts';
 
-/** The merge function of the namespace's store: rows of directories and of usage are merged, no others. */
-export const mergeNamespace: Merge = (key, existing, operand) =>
-  isUsageKey(key) ? mergeUsage(key, existing, operand) : mergeDirectory(key, existing, operand);
+/** The merge function of the store: rows of directories and of usage are merged, and counts of tiering; no others. */
+export const mergeNamespace: Merge = (key, existing, operand) => {
+  if (isUsageKey(key)) return mergeUsage(key, existing, operand);
+  return isCountsKey(key) ? mergeCounts(key, existing, operand) : mergeDirectory(key, existing, operand);
+};

@@ -1,5 +1,7 @@
-import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX, POSIX_NAME_BYTES_MAX } from '../limits.ts';
+import type { KvReader } from '../kv/kv.ts';
+import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import { currentInodes, foundOf } from './attributes.ts';
+import { behindPrefix } from './behind-prefix.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
 import { unlessOvertaken } from './overtaken.ts';
@@ -8,12 +10,6 @@ import { decodeDentry, type Inode } from './records.ts';
 
 const SLASH = 0x2f;
 const NOTHING = new Uint8Array(0);
-/**
- * Behind a prefix it sorts after every key with that prefix: no UTF-8 text has this byte, and a name of NFS, which may be
- * any bytes, is not long enough to have so many of them.
- */
-export const BEHIND_ALL = new Uint8Array(POSIX_NAME_BYTES_MAX + 1).fill(0xff);
-
 /** What the descent comes by, in key order: files, and directories it was told not to enter. */
 interface Step {
   readonly key: Uint8Array;
@@ -67,7 +63,7 @@ async function walkRolledUp(
       else {
         const key = step.key.subarray(0, at + delimiter.length);
         steps.push({ key, ino: step.ino, isDirectory: true });
-        after = Buffer.concat([key, BEHIND_ALL]);
+        after = behindPrefix(key);
         continue search;
       }
       if (steps.length > options.entriesMax) break search;
@@ -101,7 +97,7 @@ async function pageOf(
   }
   const last = taken.at(-1);
   if (steps.length <= entriesMax || last === undefined) return { entries, next: undefined };
-  return { entries, next: last.isDirectory ? Buffer.concat([last.key, BEHIND_ALL]) : last.key };
+  return { entries, next: last.isDirectory ? behindPrefix(last.key) : last.key };
 }
 
 /** What a key leads to now: another object has taken it over since the walk came by, or it is gone. */
@@ -120,11 +116,16 @@ async function inodeAt(parts: Parts, bucket: Ino, key: Uint8Array): Promise<Inod
 
 /** The keys of a bucket that lead to an object now, in byte order. */
 export async function* currentKeys(
-  parts: Parts,
+  parts: Reading,
   bucket: Ino,
   options: Pick<Descent, 'prefix' | 'after' | 'pageEntries'>,
 ): AsyncIterable<{ readonly key: Uint8Array; readonly ino: Ino }> {
   for await (const { key, ino } of descend(parts, bucket, options)) yield { key, ino };
+}
+
+/** The latest state, or one moment. */
+interface Reading {
+  readonly kv: KvReader;
 }
 
 interface Descent {
@@ -135,11 +136,11 @@ interface Descent {
   readonly pageEntries: number;
 }
 
-const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
+export const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
   bytes.length >= prefix.length && Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0;
 
 /** Keys with the prefix, strictly after `after`, in order. */
-async function* descend(parts: Parts, bucket: Ino, options: Descent): AsyncIterable<Step> {
+async function* descend(parts: Reading, bucket: Ino, options: Descent): AsyncIterable<Step> {
   const { prefix, after } = options;
   const baseLength = prefix.lastIndexOf(SLASH) + 1;
   const base = prefix.subarray(0, baseLength);
@@ -152,7 +153,7 @@ async function* descend(parts: Parts, bucket: Ino, options: Descent): AsyncItera
 
 /** What lies in the directory that `find` finds. Where that is nothing, another may have taken its name: then in that one. */
 async function* inDirectory(
-  parts: Parts,
+  parts: Reading,
   at: Omit<Level, 'directory'>,
   find: () => Promise<Ino | undefined>,
 ): AsyncIterable<Step> {
@@ -177,7 +178,7 @@ function lowerBound(path: Uint8Array, after: Uint8Array): Uint8Array | undefined
   return Buffer.compare(after, path) < 0 ? undefined : 'nothing';
 }
 
-async function directoryAt({ kv }: Parts, bucket: Ino, path: Uint8Array): Promise<Ino | undefined> {
+async function directoryAt({ kv }: Reading, bucket: Ino, path: Uint8Array): Promise<Ino | undefined> {
   let at = bucket;
   let start = 0;
   for (let slash = path.indexOf(SLASH); slash >= 0; slash = path.indexOf(SLASH, start)) {
@@ -200,7 +201,7 @@ interface Level {
   readonly options: Descent;
 }
 
-async function* level(parts: Parts, at: Level): AsyncIterable<Step> {
+async function* level(parts: Reading, at: Level): AsyncIterable<Step> {
   const { directory, path, leaf, lower, options } = at;
   const pageEntries = Math.min(options.pageEntries, PAGE_ENTRIES_MAX);
   const range = dentryRange(directory, leaf, firstEntry(leaf, lower));
@@ -234,7 +235,7 @@ function firstEntry(leaf: Uint8Array, lower: Uint8Array | undefined): Uint8Array
 }
 
 /** Where the entry of a directory leads: at first to what it was read with, from then on to what stands there. */
-function findChild({ kv }: Parts, key: Uint8Array, ino: Ino): () => Promise<Ino | undefined> {
+function findChild({ kv }: Reading, key: Uint8Array, ino: Ino): () => Promise<Ino | undefined> {
   let known: Ino | undefined = ino;
   return async () => {
     const first = known;
@@ -246,7 +247,7 @@ function findChild({ kv }: Parts, key: Uint8Array, ino: Ino): () => Promise<Ino 
 }
 
 async function hasMore(
-  parts: Parts,
+  parts: Reading,
   child: Omit<Level, 'directory'>,
   find: () => Promise<Ino | undefined>,
 ): Promise<boolean> {

@@ -28,6 +28,11 @@ export interface Blobs extends Closable {
    * The caller must not change `parts` until it resolves. Fault('no-space', 'blob') when no tier has room.
    */
   stage(parts: readonly Uint8Array[]): Promise<StagedBlob>;
+  /**
+   * As `stage`, for content that must not lie anywhere in plain text: every tier that gets a copy seals it with a data key,
+   * for as long as the blob lives. Lengths and offsets are those of the plain bytes all the same.
+   */
+  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob>;
   /** Forgets a staged blob that will not be attached. */
   discard(staged: StagedBlob): void;
   /** Resolves when the bytes of `staged` are durable. Call it before the transaction that attaches them commits. */
@@ -40,13 +45,21 @@ export interface Blobs extends Closable {
   release(tx: KvTransaction, id: BlobId): Promise<void>;
   /** Every blob that exists now stays readable until the guard narrows or releases. */
   guard(): BlobGuard;
-  /** Exactly `length` bytes from `offset`; also of staged blobs. The bytes belong to the caller. */
+  /**
+   * Exactly `length` bytes from `offset`; also of staged blobs. The bytes belong to the caller. This and the two below fault
+   * with 'corrupt' for bytes that are not what was staged.
+   */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
   /**
    * Like `read`, but only as far as the blob goes: at most `lengthMax` bytes. They may be put into `room`, which is the
    * caller's again when it settles; what it resolves to says where they are.
    */
   readUpTo(id: BlobId, offset: number, lengthMax: number, room?: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Puts the bytes of a blob from `first * FRAME_BYTES` on (workers/cipher.ts) into `targets`, each of `FRAME_BYTES`, and
+   * resolves to how many those were: the blob may end in them. Nothing touches `targets` any more when it settles.
+   */
+  readFrames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number>;
   /** One bounded unit of garbage collection; false when there was nothing to do. */
   collect(): Promise<boolean>;
   usage(): BlobUsage;

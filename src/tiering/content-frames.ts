@@ -1,29 +1,16 @@
 import { FRAME_BYTES, plainBytes, SEALED_FRAME_BYTES } from '../workers/cipher.ts';
 import type { BlobId, Blobs } from './blobs.ts';
-import type { Rooms } from './rooms.ts';
 import { damaged, NO_CONTEXT, type SealedParts } from './sealed-blobs.ts';
 
 /** Where the frames of blobs come from when memory does not have them. A frame is `FRAME_BYTES` of a blob, the last one fewer. */
 export interface FrameSource {
-  /**
-   * Puts the frames of a blob from number `first` on into `targets`, each of `FRAME_BYTES`, and resolves to how many
-   * bytes that were: the blob may end in them. Nothing touches `targets` any more when it settles.
-   */
+  /** As Blobs.readFrames. */
   frames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number>;
 }
 
-/** Frames of blobs that are as they were given. */
-export const plainFrames = (blobs: Pick<Blobs, 'readUpTo'>, rooms: Rooms): FrameSource => ({
-  frames: (id, first, targets) => {
-    const wanted = targets.length * FRAME_BYTES;
-    return rooms.lend(wanted, async (room) => {
-      const bytes = await blobs.readUpTo(id, first * FRAME_BYTES, wanted, room);
-      for (const [index, target] of targets.entries()) {
-        target.set(bytes.subarray(index * FRAME_BYTES, (index + 1) * FRAME_BYTES));
-      }
-      return bytes.length;
-    });
-  },
+/** Frames of blobs as who staged them gave them. */
+export const blobFrames = (blobs: Pick<Blobs, 'readFrames'>): FrameSource => ({
+  frames: (id, first, targets) => blobs.readFrames(id, first, targets),
 });
 
 /** Frames of blobs that are encrypted with `secret`. Fault('corrupt', 'blob') where they do not open. */

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly code: number;
   readonly out: readonly string[];
   readonly errors: readonly string[];
+  /** Lines of progress, and an empty one when it was over. */
+  readonly progress: readonly string[];
   readonly events: readonly string[];
   readonly exits: readonly number[];
 }
@@ -26,6 +28,7 @@ export interface Outcome {
 export async function run(args: readonly string[], given: Given = {}): Promise<Outcome> {
   const out: string[] = [];
   const errors: string[] = [];
+  const progress: string[] = [];
   const events: string[] = [];
   const exits: number[] = [];
   const listeners: ((name: string) => void)[] = [];
@@ -44,6 +47,7 @@ export async function run(args: readonly string[], given: Given = {}): Promise<O
       if (line.startsWith('ready ')) given.onReady?.(signal);
     },
     error: (line: string): void => void errors.push(line),
+    progress: (line: string | undefined): void => void progress.push(line ?? ''),
     onSignal(listener: (name: string) => void): void {
       listeners.push(listener);
       given.onListening?.(signal);
@@ -52,7 +56,7 @@ export async function run(args: readonly string[], given: Given = {}): Promise<O
     environment: () => ({ clock, random: realRandom, log: { info: note, warn: note, error: note } }),
     openGateway: given.openGateway ?? (() => Promise.reject(new Error('not expected to open'))),
   };
-  return { code: await runCli(cli, args), out, errors, events, exits };
+  return { code: await runCli(cli, args), out, errors, progress, events, exits };
 }
 
 /** A gateway whose three doors only listen. */

@@ -135,6 +135,10 @@ suite('mistakes in settings are one sentence each', () => {
       given: { flags: { '--region': 'Non sense!' } },
       want: '--region: write lower-case letters, digits and dashes, for example us-east-1',
     },
+    {
+      given: { yaml: 's3:\n  bodyMemory: 1Mi' },
+      want: 's3.bodyMemory in terrace.yaml: "1Mi" is too little for the largest document that a request may carry: write 64Mi or more',
+    },
     { given: { yaml: 's33: x' }, want: 'terrace.yaml: there is no setting "s33"; did you mean "s3"?' },
     {
       given: { yaml: 's3:\n  adress: x' },

@@ -17,6 +17,7 @@ export const openTestKeyring = (
     secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 7),
     region: 'us-east-1',
     account: '000000000000',
+    expectsDataKeys: false,
   });
 
 /** One with a store of its own. */

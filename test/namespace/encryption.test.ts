@@ -129,7 +129,7 @@ test('the plain text of encrypted content is nowhere, not even while NFS edits i
   await namespace.files.write(root, ino, { offset: 10, data: bytes(secretText(100)), stable: true });
   const all = await found(stack);
   assert.equal(all.includes(marker.slice(0, 16)), false);
-  assert.equal(all.includes(Buffer.from(under.secret)), false);
+  assert.equal(all.includes(Buffer.from(keyring.dataKeys.current().secret)), false);
   for (const name of ['small-name', 'large-name', 'customers-name', 'file-name'])
     assert.ok(all.includes(name));
   await put(stack, bucket, 'plain', { body: secretText(5000) });
@@ -214,33 +214,47 @@ test('content under a customer’s key is listed, renamed and removed over NFS, 
   await checkSettledStore(stack);
 });
 
-/** Modes of a source and of what is spliced from it, and whether blobs are shared. */
+/** As SSE-S3 was before tiering sealed it: a content key of its own. */
+const ofEarlier = ({ keyring }: Stack): ContentKey => {
+  const secret = Buffer.alloc(32, 9);
+  const { encryption } = keyring.make({ mode: 'AES256' });
+  const like = { encryption: { ...encryption, contentKeyId: Buffer.alloc(16, 9) }, secret };
+  return keyring.make({ mode: 'AES256' }, like);
+};
+
+const aes256: EncryptionWish = { mode: 'AES256' };
+const kms: EncryptionWish = { mode: 'aws:kms', key: undefined, context: '', bucketKey: false };
+
+/** Modes of a source and of what is copied from it, and whether blobs are shared. */
 const splices: readonly [
   name: string,
-  from: EncryptionWish | undefined,
-  to: EncryptionWish | 'like',
+  from: EncryptionWish | 'earlier' | undefined,
+  to: EncryptionWish | undefined,
   shares: boolean,
 ][] = [
-  ['ring to ring with the same key', { mode: 'AES256' }, 'like', true],
-  ['ring to ring with another key', { mode: 'AES256' }, { mode: 'AES256' }, false],
-  ['plain to ring', undefined, { mode: 'AES256' }, false],
-  ['customer to ring', { mode: 'customer', key: Buffer.alloc(32, 4) }, { mode: 'AES256' }, false],
+  ['SSE-S3 to SSE-S3', aes256, aes256, true],
+  ['SSE-S3 of an earlier build to SSE-S3', 'earlier', aes256, true],
+  ['SSE-S3 of an earlier build to SSE-KMS', 'earlier', kms, true],
+  ['SSE-KMS to SSE-KMS', kms, { ...kms, mode: 'aws:kms:dsse' }, true],
+  ['SSE-S3 to SSE-KMS', aes256, kms, false],
+  ['SSE-KMS to SSE-S3', kms, aes256, false],
+  ['plain to plain', undefined, undefined, true],
+  ['plain to SSE-S3', undefined, aes256, false],
+  ['SSE-S3 to plain', aes256, undefined, false],
+  ['a customer’s to SSE-S3', { mode: 'customer', key: Buffer.alloc(32, 4) }, aes256, false],
 ];
 for (const [name, from, to, shares] of splices) {
   test(`splicing ${name} ${shares ? 'moves no byte' : 'seals the bytes anew'}`, async () => {
     const stack = await open();
     const { bucket, keyring, namespace, blobs } = stack;
-    const under = from && keyring.make(from);
+    const under = from === 'earlier' ? ofEarlier(stack) : from && keyring.make(from);
     const body = secretText(150_000);
     await put(stack, bucket, 'from', { body, ...(under !== undefined && { under }) });
     const free = blobs.usage().bytesFree;
-    const customerKey = from?.mode === 'customer' ? from.key : undefined;
+    const customerKey = typeof from === 'object' && from.mode === 'customer' ? from.key : undefined;
     const source = await namespace.objects.open({ bucket: bucket.ino, key: bytes('from') }, customerKey);
     assert.ok(source !== undefined);
-    const target =
-      to === 'like'
-        ? keyring.make({ mode: 'aws:kms', key: undefined, context: '', bucketKey: false }, under)
-        : keyring.make(to);
+    const target = to && keyring.make(to, customerKey === undefined ? under : undefined);
     const draft = await namespace.objects.draft(s3, target);
     await draft.splice(source, 0, body.length);
     await source.close();

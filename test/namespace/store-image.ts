@@ -20,7 +20,12 @@ import {
 } from '../../src/namespace/records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
-import { BLOB_TABLES, decodeDeviceBlob, decodeReferences } from '../../src/tiering/hot/blob-records.ts';
+import {
+  BLOB_TABLES,
+  decodeDeviceBlob,
+  decodeInlineBlob,
+  decodeReferences,
+} from '../../src/tiering/hot/blob-records.ts';
 
 /** One table's prefix byte; the same numbers as in keys.ts and blob-records.ts, written down once more on purpose. */
 const table = {
@@ -187,7 +192,7 @@ function blobRows(device: readonly Row[], inline: readonly Row[]): ReadonlyMap<n
   for (const [key, value] of inline) {
     const id = decodeU64(key, 1);
     // In both tables: no length fits, so every extent of it is reported.
-    blobs.set(id, { length: blobs.has(id) ? -1 : value.length - 1, places: [] });
+    blobs.set(id, { length: blobs.has(id) ? -1 : decodeInlineBlob(value).length, places: [] });
   }
   return blobs;
 }

@@ -102,9 +102,12 @@ export async function openStack(given: {
   const allocator = openAllocator(device.bytes());
   const small = inlineBytesMax === undefined ? {} : { inlineBytesMax };
   const nextId = (): number => sequence.next();
-  const blobs = await openBlobs({ kv, device, allocator, environment, nextId, ...small });
   const cipher = referenceCipher();
   const keyring = await openTestKeyring({ kv, environment, cipher });
+  const { dataKeys } = keyring;
+  const blobs = await openBlobs({
+    ...{ kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
+  });
   const namespace = await openNamespace({
     ...{ kv, blobs, sequence, environment, cipher, keyring },
     defaultEncryption,

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Fault } from '../../src/fault.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { ContentCache, type Lent } from '../../src/tiering/content-cache.ts';
-import { plainFrames, sealedFrames, type FrameSource } from '../../src/tiering/content-frames.ts';
+import { blobFrames, sealedFrames, type FrameSource } from '../../src/tiering/content-frames.ts';
 import { Rooms } from '../../src/tiering/rooms.ts';
 import { sealedBlobs } from '../../src/tiering/sealed-blobs.ts';
 import { FRAME_BYTES } from '../../src/workers/cipher.ts';
@@ -35,7 +35,7 @@ async function blob(length: number): Promise<{
   const bare = await blobs.stage([plain]);
   const sealed = await sealedBlobs(parts, secret).stage([plain]);
   const sources = [
-    { id: bare.id, source: plainFrames(blobs, rooms) },
+    { id: bare.id, source: blobFrames(blobs) },
     { id: sealed.id, source: sealedFrames(parts, secret) },
   ];
   return { blobs, plain, sources };

@@ -1,3 +1,4 @@
+import { FRAME_BYTES } from '../../src/workers/cipher.ts';
 import type { BlobId, StagedBlob } from '../../src/tiering/blobs.ts';
 
 /** Blobs that are kept as they come, and what of them was read. */
@@ -19,5 +20,12 @@ export class KeptBlobs {
     if (room === undefined || room.length < bytes.length) return Buffer.from(bytes);
     room.set(bytes);
     return room.subarray(0, bytes.length);
+  }
+
+  async readFrames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number> {
+    const bytes = await this.readUpTo(id, first * FRAME_BYTES, targets.length * FRAME_BYTES);
+    for (const [index, target] of targets.entries())
+      target.set(bytes.subarray(index * FRAME_BYTES, (index + 1) * FRAME_BYTES));
+    return bytes.length;
   }
 }

@@ -1,49 +1,66 @@
+import assert from 'node:assert/strict';
 import { BODY_WIDE_BYTES } from '../../limits/s3.ts';
-import type { BodyBudget, Hold } from './body-budget.ts';
+import type { BodyBudget, BodyClaim } from './body-budget.ts';
 
-/** What one request may hold of the common budget. */
+/** What one request holds of the common budget. */
 export class Allowance {
   readonly #budget: BodyBudget;
-  readonly #peer: string;
-  #wide: Hold | undefined;
-  readonly #kept: Hold[] = [];
+  readonly #content: BodyClaim;
+  readonly #document: BodyClaim;
+  #contentBytes = 0;
+  /** Of the budget, when this one became wide. */
+  #refusalsBefore = 0;
+  #documentBytes = 0;
+  #isOver = false;
 
   constructor(budget: BodyBudget, peer: string) {
     this.#budget = budget;
-    this.#peer = peer;
+    this.#content = { peer, purpose: 'content' };
+    this.#document = { peer, purpose: 'document' };
   }
 
   /** Whether content may be held in batches of the full size. */
   get isWide(): boolean {
-    return this.#wide !== undefined;
+    return this.#contentBytes > 0;
   }
 
-  /** Whether it now may. */
-  widen(): boolean {
-    this.#wide ??= this.#budget.take(this.#peer, BODY_WIDE_BYTES);
-    return this.isWide;
+  /** Whether it now may, where `contentBytes` are still to come or to go: more than those it never holds. */
+  widen(contentBytes: number): boolean {
+    if (this.isWide) return true;
+    const bytes = Math.min(contentBytes, BODY_WIDE_BYTES);
+    if (this.#isOver || !this.#budget.take(this.#content, bytes)) return false;
+    this.#contentBytes = bytes;
+    this.#refusalsBefore = this.#budget.refusals;
+    return true;
   }
 
-  narrow(): void {
-    this.#wide?.release();
-    this.#wide = undefined;
+  /** Content holds no more than so much from now on. */
+  narrow(bytesMax: number): void {
+    const spare = this.#contentBytes - bytesMax;
+    if (spare <= 0) return;
+    this.#contentBytes = bytesMax;
+    this.#budget.giveBack(this.#content.peer, spare);
   }
 
-  /** Whether others would find nothing left. */
+  /** Whether others have found no room since this one is wide, and would find none now. */
   get isWanted(): boolean {
-    return this.#budget.isShort(this.#peer, BODY_WIDE_BYTES);
+    if (this.#budget.refusals === this.#refusalsBefore) return false;
+    return this.#budget.isShort(this.#content, BODY_WIDE_BYTES);
   }
 
   /** Whether so many bytes more may be held until the request is over. */
   keep(bytes: number): boolean {
-    const hold = this.#budget.take(this.#peer, bytes);
-    if (hold !== undefined) this.#kept.push(hold);
-    return hold !== undefined;
+    assert(!this.#isOver, 'a request that is over keeps nothing');
+    const isTaken = this.#budget.take(this.#document, bytes);
+    if (isTaken) this.#documentBytes += bytes;
+    return isTaken;
   }
 
-  /** The request is over. */
+  /** The request is over. What its client still sends is nobody’s: it takes no room any more. */
   release(): void {
-    this.narrow();
-    for (const hold of this.#kept.splice(0)) hold.release();
+    this.#isOver = true;
+    this.narrow(0);
+    this.#budget.giveBack(this.#document.peer, this.#documentBytes);
+    this.#documentBytes = 0;
   }
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { Fault } from '../../fault.ts';
 import { decodeBucketEncryption, wishOf, type BucketEncryption } from '../../keyring/bucket-encryption.ts';
@@ -245,5 +246,6 @@ const etagBytes = 16;
 /** The ETag of content with that MD5: the MD5 itself, or what only the content key makes of it. */
 export function etagOf(key: ContentKey | undefined, md5: Uint8Array): string {
   if (key === undefined || hasMd5Etag(key.encryption)) return Buffer.from(md5).toString('hex');
+  assert(key.secret !== undefined, 'content under a key that clients name has a key of its own');
   return createHmac('sha256', key.secret).update(md5).digest().subarray(0, etagBytes).toString('hex');
 }

@@ -19,7 +19,10 @@ export interface RequestBody {
    * `100 Continue` when the client waits for it. The caller owns the pieces. Throws BodyBroken.
    */
   next(): Promise<readonly Uint8Array[] | undefined>;
-  /** Whether so many bytes may be held in memory until the answer; else the request is one too many now. */
+  /**
+   * Whether so many bytes more may be held in memory until the answer; else the request is one too many now. Batches are small
+   * from then on, so that whoever keeps what comes can ask as it comes.
+   */
   keep(bytes: number): boolean;
 }
 
@@ -38,8 +41,8 @@ export class BodyBroken extends Error {
 export interface AnswerStream {
   /** Bytes of all pieces together. */
   readonly length: number;
-  /** Reads ahead by about `aheadBytesMax` at most. */
-  pieces(aheadBytesMax: number): AsyncIterable<Uint8Array>;
+  /** Reads ahead by about `aheadBytesMax()` at most, which is asked before each piece. */
+  pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
-import { KEY_BYTES_MAX } from '../../limits.ts';
 import { LIST_ENTRIES_MAX } from '../../limits/s3.ts';
-import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry } from '../../namespace/namespace.ts';
+import { behindPrefix } from '../../namespace/behind-prefix.ts';
+import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry, WalkPage } from '../../namespace/namespace.ts';
 import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
-import { keyText, ownerElement, ownerOf } from './members.ts';
+import { positionOfMarker, type Position } from './continuation.ts';
+import { keyBytes, keyText, ownerElement, ownerOf } from './members.ts';
 import type { S3Context } from './operation.ts';
 import { objectOwner } from './ownership.ts';
 import { xmlDate } from './timestamp.ts';
@@ -26,39 +27,51 @@ export interface ListPage {
 
 /** One page. One entry more is read than is shown: only then is it certain that a page is not the last one. */
 export async function listPage(objects: ObjectStore, bucket: Ino, query: ListQuery): Promise<ListPage> {
-  if (query.entriesMax === 0) return { entries: [], isTruncated: false };
-  const { entries } = await objects.walk(bucket, { ...query, entriesMax: query.entriesMax + 1 });
-  const isTruncated = entries.length > query.entriesMax;
-  return { entries: isTruncated ? entries.slice(0, query.entriesMax) : entries, isTruncated };
+  const { entriesMax } = query;
+  if (entriesMax === 0) return { entries: [], isTruncated: false };
+  const entries: WalkEntry[] = [];
+  // A page of the namespace lacks what goes away while it is read: the listing ends where it says so, not where it is short.
+  for (
+    let after: Uint8Array | undefined = query.after;
+    after !== undefined && entries.length <= entriesMax;
+  ) {
+    const page: WalkPage = await objects.walk(bucket, {
+      ...{ ...query, after },
+      entriesMax: entriesMax + 1 - entries.length,
+    });
+    entries.push(...page.entries);
+    after = page.next;
+  }
+  const isTruncated = entries.length > entriesMax;
+  return { entries: isTruncated ? entries.slice(0, entriesMax) : entries, isTruncated };
 }
 
 export const pageSize = (maxKeys: number | undefined): number =>
   Math.min(maxKeys ?? LIST_ENTRIES_MAX, LIST_ENTRIES_MAX);
 
-/** A position behind every key that starts with `prefix`: UTF-8 has no byte 0xff, and keys are bounded. */
-export function behind(prefix: Uint8Array): Uint8Array {
-  const position = new Uint8Array(Math.max(KEY_BYTES_MAX, prefix.length) + 1).fill(0xff);
-  position.set(prefix);
-  return position;
-}
+/** Where to go on. */
+export const afterPosition = ({ kind, bytes }: Position): Uint8Array =>
+  kind === 'prefix' ? behindPrefix(bytes) : bytes;
 
 /**
- * Where to go on after a marker that a client chose. A marker that is itself a common prefix (as NextMarker is) stands
- * for all the keys below it.
+ * Where to go on after a marker, a listing's own or one that a client chose. A marker that is itself a common prefix (as
+ * NextMarker is) stands for all the keys below it.
  */
 export function afterMarker(
   marker: string,
   { prefix, delimiter }: { readonly prefix: string; readonly delimiter: string | undefined },
 ): Uint8Array {
-  const bytes = Buffer.from(marker, 'utf8');
+  const position = positionOfMarker(marker);
+  if (position !== undefined) return afterPosition(position);
+  const bytes = keyBytes(marker);
   if (delimiter === undefined || !marker.startsWith(prefix)) return bytes;
   const found = marker.indexOf(delimiter, prefix.length);
-  return found >= 0 && found + delimiter.length === marker.length ? behind(bytes) : bytes;
+  return found >= 0 && found + delimiter.length === marker.length ? behindPrefix(bytes) : bytes;
 }
 
-/** The bytes of an entry that a marker is made of. */
-export const entryBytes = (entry: WalkEntry): Uint8Array =>
-  entry.kind === 'object' ? entry.key : entry.prefix;
+/** Where a page ends that ends with this entry. */
+export const positionOfEntry = (entry: WalkEntry | VersionEntry): Position =>
+  entry.kind === 'prefix' ? { kind: 'prefix', bytes: entry.prefix } : { kind: 'key', bytes: entry.key };
 
 export type Encode = (text: string) => string;
 

@@ -116,7 +116,7 @@ class CountedStream implements AnswerStream {
     return this.#stream.length;
   }
 
-  async *pieces(aheadBytesMax: number): AsyncIterable<Uint8Array> {
+  async *pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array> {
     for await (const piece of this.#stream.pieces(aheadBytesMax)) {
       this.#bytes += piece.length;
       yield piece;

@@ -29,6 +29,8 @@ export class NodeBody implements RequestBody {
   #bytes = 0;
   /** A narrow batch is on its way, behind which whoever held a wide one has let go of it. */
   #isNarrowing = false;
+  /** Nothing of it is content that is written while it comes. */
+  #staysNarrow = false;
   #failure: BodyBroken | undefined;
   #wake: (() => void) | undefined;
 
@@ -44,7 +46,7 @@ export class NodeBody implements RequestBody {
 
   async next(): Promise<readonly Uint8Array[] | undefined> {
     if (!this.#isOpen) this.#open();
-    if (this.#isNarrowing) this.#allowance.narrow();
+    if (this.#isNarrowing) this.#allowance.narrow(0);
     this.#isNarrowing = this.#allowance.isWide && this.#allowance.isWanted;
     while (this.#takesMore() && this.#left > 0 && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
@@ -61,6 +63,7 @@ export class NodeBody implements RequestBody {
   }
 
   keep(bytes: number): boolean {
+    this.#staysNarrow = true;
     return this.#allowance.keep(bytes);
   }
 
@@ -91,6 +94,7 @@ export class NodeBody implements RequestBody {
   /** Reads on without keeping anything, until the end, `bytesMax`, or a failure. */
   async discard(bytesMax: number): Promise<void> {
     let bytes = 0;
+    this.#staysNarrow = true;
     while (bytes < bytesMax && this.#failure === undefined && !this.#request.destroyed) {
       const parts = await this.next().catch(() => undefined);
       if (parts === undefined) return;
@@ -101,8 +105,8 @@ export class NodeBody implements RequestBody {
   /** Whether the batch may grow: beyond the narrow one by asking for a wide allowance, which only a body does that goes on. */
   #takesMore(): boolean {
     if (this.#bytes < BODY_NARROW_BYTES) return true;
-    if (this.#bytes >= BODY_GATHER_BYTES || this.#isNarrowing) return false;
-    return this.#left > 0 && this.#allowance.widen();
+    if (this.#bytes >= BODY_GATHER_BYTES || this.#isNarrowing || this.#staysNarrow) return false;
+    return this.#left > 0 && this.#allowance.widen(this.#bytes + this.#left);
   }
 
   #open(): void {
@@ -120,6 +124,8 @@ export class NodeBody implements RequestBody {
       if (this.#left > 0) this.fail('gone');
     });
     request.on('error', () => this.fail('gone'));
+    // What ended before anybody listened says so no more.
+    if (request.destroyed) this.fail('gone');
   }
 
   #take(piece: Uint8Array): void {

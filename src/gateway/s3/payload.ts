@@ -1,6 +1,7 @@
 import type { ContentKey } from '../../keyring/encryption.ts';
 import {
   BODY_GATHER_BYTES,
+  BODY_NARROW_BYTES,
   BODY_SMALL_BYTES_MAX,
   DOCUMENT_PARSED_FACTOR,
   PUT_BYTES_MAX,
@@ -180,19 +181,40 @@ async function readAll(
 ): Promise<{ parts: Uint8Array[]; length: number }> {
   const promised = payload.promised.length ?? 0;
   if (promised > lengthMax) throw new S3Error('MaxMessageLengthExceeded');
-  const isLarge = promised > BODY_SMALL_BYTES_MAX;
-  if (isLarge && !payload.body.keep(promised * DOCUMENT_PARSED_FACTOR)) throw new S3Error('SlowDown');
   const parts: Uint8Array[] = [];
   let length = 0;
   if (payload.promised.length === undefined) return { parts, length };
-  for (let batch = await payload.body.next(); batch !== undefined; batch = await payload.body.next()) {
+  const room = new DocumentRoom(payload.body, promised);
+  for (;;) {
+    room.require(length + BODY_NARROW_BYTES);
+    const batch = await payload.body.next();
+    if (batch === undefined) return { parts, length };
     for (const part of batch) {
       parts.push(part);
       length += part.length;
     }
     if (length > promised) throw new S3Error('IncompleteBody');
   }
-  return { parts, length };
+}
+
+/** What a document holds of the common memory: what has come and the next batch, as it will be when it is parsed. */
+class DocumentRoom {
+  readonly #body: RequestBody;
+  readonly #lengthMax: number;
+  #length = 0;
+
+  constructor(body: RequestBody, lengthMax: number) {
+    this.#body = body;
+    this.#lengthMax = lengthMax;
+  }
+
+  /** Room for so much of it. Small ones need none. */
+  require(length: number): void {
+    if (this.#lengthMax <= BODY_SMALL_BYTES_MAX) return;
+    const wanted = Math.min(length, this.#lengthMax);
+    if (!this.#body.keep((wanted - this.#length) * DOCUMENT_PARSED_FACTOR)) throw new S3Error('SlowDown');
+    this.#length = wanted;
+  }
 }
 
 function algorithmsFor(

@@ -4,7 +4,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Log } from '../../environment.ts';
 import {
   BODY_DRAIN_BYTES_MAX,
-  BODY_NARROW_BYTES,
   BODY_WIDE_BYTES,
   CONNECTION_TOLD_MS_MAX,
   CONNECTIONS_TOLD_MAX,
@@ -15,6 +14,7 @@ import {
 } from '../../limits/s3.ts';
 import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
+import { AnswerWidth } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
 import type { AnswerStream, BodyBroken, HttpAnswer, HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
@@ -321,11 +321,11 @@ async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<voi
   const { response, allowance, pace } = exchange;
   const { socket } = response.req;
   let left = stream.length;
-  const isWide = left > BODY_NARROW_BYTES && allowance.widen();
-  for await (const piece of stream.pieces(isWide ? Infinity : BODY_NARROW_BYTES)) {
+  const width = new AnswerWidth(allowance);
+  for await (const piece of stream.pieces(() => width.aheadBytesMax(left))) {
     if (socket.destroyed) return;
-    left -= piece.length;
     if (!response.write(piece)) await writable(response, socket);
+    left -= piece.length;
     pace.leaving.moved(piece.length);
   }
   assert.equal(left, 0, 'content is as long as the headers say');

@@ -91,4 +91,6 @@ reference; this page says what there is, and where the gateway decides otherwise
 - A copy of an object that NFS has written, or that was uploaded in parts, gets an MD5 as its ETag: the gateway reads the
   bytes once for it. The content itself is shared, never copied.
 - The ETag of an object that NFS has written is opaque and ends in \`-0\`; it changes with every change of content.
+- Names that NFS made of bytes that are no UTF-8 are listed with replacement characters, and S3 cannot read them. A page of ListObjects
+  that ends at such a name has NextMarker also without a delimiter: only it, not the last key, says where the next page begins.
 `;

@@ -1,7 +1,8 @@
 import { LIST_ENTRIES_MAX } from '../../limits/s3.ts';
+import { behindPrefix } from '../../namespace/behind-prefix.ts';
 import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { UploadSummary } from '../../namespace/upload.ts';
-import { afterMarker, behind } from './listing.ts';
+import { afterMarker } from './listing.ts';
 import { keyBytes, keyText } from './members.ts';
 
 export interface UploadQuery {
@@ -63,7 +64,7 @@ async function take(
     const prefix = rolledUp(keyText(upload.key), query);
     if (prefix !== undefined) {
       entries.push({ kind: 'prefix', prefix });
-      return { afterKey: behind(keyBytes(prefix)), afterUploadId: '' };
+      return { afterKey: behindPrefix(keyBytes(prefix)), afterUploadId: '' };
     }
     entries.push({ kind: 'upload', upload });
   }

@@ -9,7 +9,6 @@ import { coldObject } from './cold-object.ts';
 import { keyBelow, type ColdPlace } from './cold-place.ts';
 import { checkObject, type Checked, type Checking } from './heal-object.ts';
 import type { ObjectRestore, ObjectStore, ObjectUpload } from './object-store.ts';
-import { RangeGathering } from './range-gathering.ts';
 import { isArchive, type ColdStorageClass } from './storage-class.ts';
 import { isSame, uploadVerified, type Content } from './verified-upload.ts';
 
@@ -34,7 +33,6 @@ export class ColdStore implements SegmentStore {
   readonly traits: StoreTraits;
   readonly #parts: ColdStoreParts;
   readonly #objects: ObjectStore;
-  readonly #ranges: RangeGathering;
   readonly #recalls = new Map<SegmentId, Recall>();
   /** Of calls: they end by themselves, or with the store (`closing`). */
   readonly #signal = new AbortController().signal;
@@ -45,9 +43,6 @@ export class ColdStore implements SegmentStore {
     this.traits = { tier: 'cold', shape, access, imageBytesMax };
     this.#parts = parts;
     this.#objects = parts.objects;
-    this.#ranges = new RangeGathering(
-      async (key, range) => (await this.#objects.get(key, range, this.#signal)).bytes,
-    );
   }
 
   put(id: SegmentId, packed: Packed): Promise<void> {
@@ -63,7 +58,9 @@ export class ColdStore implements SegmentStore {
   read(id: SegmentId, offset: number, length: number): Promise<Uint8Array> {
     assert(offset >= 0 && length >= 0, `range ${offset}+${length}`);
     if (length === 0) return Promise.resolve(new Uint8Array(0));
-    return asSegmentFault(() => this.#ranges.read(this.#keyOf(id), { offset, length }));
+    return asSegmentFault(
+      async () => (await this.#objects.get(this.#keyOf(id), { offset, length }, this.#signal)).bytes,
+    );
   }
 
   delete(id: SegmentId): Promise<void> {

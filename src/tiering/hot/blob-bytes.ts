@@ -1,4 +1,4 @@
-import type { DeviceBlob } from './blob-records.ts';
+import type { DeviceBlob, KeyId } from './blob-records.ts';
 import { BLOCK_BYTES, type Device, type DeviceExtent } from './device.ts';
 
 /** Some bytes of a blob. */
@@ -7,13 +7,21 @@ interface Range {
   readonly length: number;
 }
 
-/** Writes `parts` into `extents`, which hold just the blocks they need. Nothing is under way when it resolves or rejects. */
+/** Bytes of a blob on their way to a place. */
+export interface BlobRun {
+  /** Of the plain bytes. */
+  readonly length: number;
+  readonly keyId: KeyId;
+  /** As they shall lie: sealed when there is a key. */
+  readonly parts: readonly Uint8Array[];
+}
+
+/** Writes a run into `extents`, which hold just the blocks it needs. Nothing is under way when it resolves or rejects. */
 export async function writeDeviceBlob(
   device: Device,
   extents: readonly DeviceExtent[],
-  parts: readonly Uint8Array[],
+  { length, keyId, parts }: BlobRun,
 ): Promise<DeviceBlob> {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
   const writes: Promise<Uint32Array>[] = [];
   let at = 0;
   for (const extent of extents) {
@@ -24,12 +32,13 @@ export async function writeDeviceBlob(
   const [only] = checksums;
   return {
     length,
+    keyId,
     extents,
     checksums: checksums.length === 1 && only !== undefined ? only : joined(checksums),
   };
 }
 
-/** Reads only the blocks that hold the range; into `room` as far as they fit. Nothing is under way when it settles. */
+/** Bytes as they lie. Reads only the blocks that hold the range; into `room` as far as they fit. Nothing is under way when it settles. */
 export async function readDeviceBlob(
   device: Device,
   blob: DeviceBlob,

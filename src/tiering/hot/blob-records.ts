@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { Fault } from '../../fault.ts';
 import { BLOB_BYTES_MAX, BLOB_EXTENTS_MAX } from '../../limits.ts';
 import type { Key, KeyRange, Value } from '../../kv/kv.ts';
+import { decodeU64, putU64 } from '../../kv/tuple.ts';
+import { plainBytes, sealedBytes } from '../../workers/cipher.ts';
 import type { BlobId } from '../blobs.ts';
 import { BLOCK_BYTES, type DeviceExtent } from './device.ts';
 
@@ -26,16 +29,33 @@ export const BLOB_TABLES: BlobTables = {
   identity: 0x44,
 };
 
-/** Where a blob lies that is not inline: its bytes fill `extents` in order; one CRC32C for each block. */
+/** Which data key has sealed a blob where it lies; `undefined`: it lies there as it was given. */
+export type KeyId = number | undefined;
+
+/** Where a blob lies that is not inline: its bytes, sealed or not, fill `extents` in order; one CRC32C for each block. */
 export interface DeviceBlob {
+  /** Of the plain bytes. */
   readonly length: number;
+  readonly keyId: KeyId;
   readonly extents: readonly DeviceExtent[];
   readonly checksums: Uint32Array;
 }
 
+/** A blob that lies in its row. */
+export interface InlineBlob {
+  /** Of the plain bytes. */
+  readonly length: number;
+  readonly keyId: KeyId;
+  /** As they lie: a view of the row. */
+  readonly stored: Uint8Array;
+}
+
 const VERSION = 1;
-/** version, length, count of extents */
-const HEADER_BYTES = 1 + 4 + 4;
+/** Of rows of blobs that are sealed: the id of the key stands behind the version. */
+const SEALED_VERSION = 2;
+const KEY_ID_BYTES = 8;
+/** length, count of extents; behind the version, and the id of the key */
+const COUNTS_BYTES = 4 + 4;
 /** first block as u48, count of blocks as u32 */
 const EXTENT_BYTES = 6 + 4;
 const CHECKSUM_BYTES = 4;
@@ -63,17 +83,20 @@ export function tableRange(table: number, first: BlobId): KeyRange {
   return { start: blobKey(table, first), end: Uint8Array.of(table + 1) };
 }
 
+/** Bytes that a blob takes where it lies. */
+export const bytesStored = ({ length, keyId }: Pick<DeviceBlob, 'length' | 'keyId'>): number =>
+  keyId === undefined ? length : sealedBytes(length);
+
 export function encodeDeviceBlob(blob: DeviceBlob): Value {
   assertDeviceBlob(blob);
-  const { length, extents, checksums } = blob;
-  const value = new Uint8Array(
-    HEADER_BYTES + extents.length * EXTENT_BYTES + checksums.length * CHECKSUM_BYTES,
-  );
+  const { length, keyId, extents, checksums } = blob;
+  const tailBytes = COUNTS_BYTES + extents.length * EXTENT_BYTES + checksums.length * CHECKSUM_BYTES;
+  const value = headed(keyId, tailBytes);
   const view = viewOf(value);
-  view.setUint8(0, VERSION);
-  view.setUint32(1, length);
-  view.setUint32(5, extents.length);
-  let at = HEADER_BYTES;
+  let at = value.length - tailBytes;
+  view.setUint32(at, length);
+  view.setUint32(at + 4, extents.length);
+  at += COUNTS_BYTES;
   for (const extent of extents) {
     const block = extent.offset / BLOCK_BYTES;
     view.setUint16(at, Math.floor(block / 2 ** 32));
@@ -89,36 +112,36 @@ export function encodeDeviceBlob(blob: DeviceBlob): Value {
 }
 
 export function decodeDeviceBlob(value: Value): DeviceBlob {
+  const { keyId, headBytes } = headOf(value);
+  assert(value.length >= headBytes + COUNTS_BYTES, 'a blob row is too short');
   const view = viewOf(value);
-  assert(value.length >= HEADER_BYTES, 'a blob row is too short');
-  assert(view.getUint8(0) === VERSION, `a blob row of unknown version ${view.getUint8(0)}`);
-  const length = view.getUint32(1);
-  const extentCount = view.getUint32(5);
-  const checksumCount = Math.ceil(length / BLOCK_BYTES);
-  const bytesExpected = HEADER_BYTES + extentCount * EXTENT_BYTES + checksumCount * CHECKSUM_BYTES;
-  assert(value.length === bytesExpected, 'a blob row of the wrong length');
+  const length = view.getUint32(headBytes);
+  const extentCount = view.getUint32(headBytes + 4);
+  const extentsAt = headBytes + COUNTS_BYTES;
+  const checksumsAt = extentsAt + extentCount * EXTENT_BYTES;
+  const checksumCount = Math.ceil(bytesStored({ length, keyId }) / BLOCK_BYTES);
+  assert(value.length === checksumsAt + checksumCount * CHECKSUM_BYTES, 'a blob row of the wrong length');
   const extents = Array.from({ length: extentCount }, (_, index) => {
-    const at = HEADER_BYTES + index * EXTENT_BYTES;
+    const at = extentsAt + index * EXTENT_BYTES;
     return {
       offset: (view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)) * BLOCK_BYTES,
       length: view.getUint32(at + 6) * BLOCK_BYTES,
     };
   });
   const checksums = new Uint32Array(checksumCount);
-  const checksumsAt = HEADER_BYTES + extentCount * EXTENT_BYTES;
   for (let index = 0; index < checksumCount; index++) {
     checksums[index] = view.getUint32(checksumsAt + index * CHECKSUM_BYTES);
   }
-  const blob = { length, extents, checksums };
+  const blob = { length, keyId, extents, checksums };
   assertDeviceBlob(blob);
   return blob;
 }
 
-/** One copy of the parts, behind the version byte. */
-export function encodeInlineBlob(parts: readonly Uint8Array[]): Value {
-  const value = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
-  value[0] = VERSION;
-  let at = 1;
+/** One copy of the parts, which are sealed when there is a key. */
+export function encodeInlineBlob(parts: readonly Uint8Array[], keyId: KeyId): Value {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const value = headed(keyId, bytes);
+  let at = value.length - bytes;
   for (const part of parts) {
     value.set(part, at);
     at += part.length;
@@ -126,10 +149,27 @@ export function encodeInlineBlob(parts: readonly Uint8Array[]): Value {
   return value;
 }
 
-/** The content, as a view of the row. */
-export function decodeInlineBlob(value: Value): Uint8Array {
-  assert(value[0] === VERSION, `an inline blob row of unknown version ${value[0]}`);
-  return value.subarray(1);
+export function decodeInlineBlob(value: Value): InlineBlob {
+  const { keyId, headBytes } = headOf(value);
+  const stored = value.subarray(headBytes);
+  const length = keyId === undefined ? stored.length : plainBytes(stored.length);
+  if (length === undefined) throw new Fault('corrupt', 'blob', 'a sealed row of no length of frames');
+  return { length, keyId, stored };
+}
+
+/** A row of `bytes` behind what says how it is sealed. */
+function headed(keyId: KeyId, bytes: number): Value {
+  const headBytes = keyId === undefined ? 1 : 1 + KEY_ID_BYTES;
+  const value = new Uint8Array(headBytes + bytes);
+  value[0] = keyId === undefined ? VERSION : SEALED_VERSION;
+  if (keyId !== undefined) putU64(value, 1, keyId);
+  return value;
+}
+
+function headOf(value: Value): { readonly keyId: KeyId; readonly headBytes: number } {
+  if (value[0] === VERSION) return { keyId: undefined, headBytes: 1 };
+  assert(value[0] === SEALED_VERSION, `a blob row of unknown version ${value[0]}`);
+  return { keyId: decodeU64(value, 1), headBytes: 1 + KEY_ID_BYTES };
 }
 
 export function encodeReferences(count: number): Value {
@@ -176,10 +216,11 @@ export function isSameGarbage(a: Value, b: Value | undefined): boolean {
   return b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-function assertDeviceBlob({ length, extents, checksums }: DeviceBlob): void {
-  assert(length > 0 && length <= BLOB_BYTES_MAX, `a blob of ${length} bytes`);
+function assertDeviceBlob({ length, keyId, extents, checksums }: DeviceBlob): void {
+  const bytes = bytesStored({ length, keyId });
+  assert(length > 0 && bytes <= BLOB_BYTES_MAX, `a blob of ${length} bytes`);
   assert(extents.length > 0 && extents.length <= BLOB_EXTENTS_MAX, `a blob of ${extents.length} extents`);
-  assert(checksums.length === Math.ceil(length / BLOCK_BYTES), 'one checksum a block');
+  assert(checksums.length === Math.ceil(bytes / BLOCK_BYTES), 'one checksum a block');
   let blocks = 0;
   for (const extent of extents) {
     assert(extent.offset % BLOCK_BYTES === 0 && extent.length % BLOCK_BYTES === 0, 'extents are aligned');

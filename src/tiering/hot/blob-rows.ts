@@ -9,10 +9,11 @@ import {
   decodeInlineBlob,
   type BlobTables,
   type DeviceBlob,
+  type InlineBlob,
 } from './blob-records.ts';
 
 /** A blob as its row describes it. The bytes of an inline one belong to the store. */
-export type BlobRow = { readonly inline: Uint8Array } | { readonly device: DeviceBlob };
+export type BlobRow = { readonly inline: InlineBlob } | { readonly device: DeviceBlob };
 
 /** What a decoded row takes beside its extents and checksums; an estimate. */
 const ROW_OVERHEAD_BYTES = 200;

@@ -3,7 +3,9 @@ import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
+import { FRAME_BYTES, type Cipher } from '../../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from '../blobs.ts';
+import type { DataKeys } from '../data-keys.ts';
 import { BlobGarbage } from './blob-garbage.ts';
 import { BlobGuards } from './blob-guards.ts';
 import {
@@ -15,10 +17,11 @@ import {
   type BlobTables,
   type DeviceBlob,
 } from './blob-records.ts';
-import { readDeviceBlob, writeDeviceBlob } from './blob-bytes.ts';
+import { readDeviceBlob, writeDeviceBlob, type BlobRun } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
 import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
+import { BlobText, type StoredBlob } from './blob-text.ts';
 import type { Allocator, Device } from './device.ts';
 
 export interface BlobsOptions {
@@ -28,6 +31,9 @@ export interface BlobsOptions {
   /** Fresh, of the size of the device. */
   readonly allocator: Allocator;
   readonly environment: Environment;
+  readonly cipher: Cipher;
+  /** What sealed blobs are sealed with. */
+  readonly dataKeys: DataKeys;
   /** Greater with each call, also across restarts. */
   readonly nextId: () => number;
   readonly tables?: BlobTables;
@@ -70,6 +76,7 @@ class HotBlobs implements Blobs {
   readonly #nextId: () => number;
   readonly #guards = new BlobGuards();
   readonly #rows: BlobRows;
+  readonly #text: BlobText;
   readonly #garbage: BlobGarbage;
   readonly #space: BlobSpace;
   readonly #staged = new Map<BlobId, Staged>();
@@ -85,6 +92,8 @@ class HotBlobs implements Blobs {
     this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
     this.#nextId = options.nextId;
     this.#rows = new BlobRows(kv, tables);
+    const { cipher, dataKeys, environment } = options;
+    this.#text = new BlobText({ cipher, dataKeys, random: environment.random });
     this.#garbage = new BlobGarbage({
       kv,
       tables,
@@ -107,7 +116,17 @@ class HotBlobs implements Blobs {
   }
 
   stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    return this.#run(() => this.#stage(parts));
+    return this.#run(() => this.#stage(this.#newId(), { length: lengthOf(parts), keyId: undefined, parts }));
+  }
+
+  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+    return this.#run(() => {
+      const id = this.#newId();
+      const length = lengthOf(parts);
+      return this.#text.seal(id, parts, (sealed, keyId) =>
+        this.#stage(id, { length, keyId, parts: [sealed] }),
+      );
+    });
   }
 
   discard(staged: StagedBlob): void {
@@ -159,20 +178,29 @@ class HotBlobs implements Blobs {
       assert(length >= 0 && offset + length <= blobLength, `range ${offset}+${length} of ${blobLength}`);
       return length;
     };
-    return this.#readGuarded(id, { offset, lengthOf });
+    return this.#guarded(id, offset, () => this.#read(id, { offset, lengthOf }));
   }
 
   readUpTo(id: BlobId, offset: number, lengthMax: number, room?: Uint8Array): Promise<Uint8Array> {
     const lengthOf = (blobLength: number): number => Math.min(lengthMax, blobLength - offset);
-    return this.#readGuarded(id, { offset, lengthOf, room });
+    return this.#guarded(id, offset, () => this.#read(id, { offset, lengthOf, room }));
   }
 
-  #readGuarded(id: BlobId, wanted: WantedBytes): Promise<Uint8Array> {
+  readFrames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number> {
+    const offset = first * FRAME_BYTES;
+    return this.#guarded(id, offset, async () => {
+      const blob = await this.#find(id);
+      assertWithin(blob, offset);
+      return this.#text.readFrames(blob, first, targets);
+    });
+  }
+
+  /** The blob stays where it is while `read` runs. */
+  #guarded<Result>(id: BlobId, offset: number, read: () => Promise<Result>): Promise<Result> {
     return this.#run(async () => {
-      const { offset } = wanted;
       this.#guards.pin(id);
       try {
-        return await this.#read(id, wanted);
+        return await read();
       } catch (failure) {
         // A door may be in the middle of an answer, where all it can do is to break off.
         const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
@@ -213,21 +241,27 @@ class HotBlobs implements Blobs {
     }
   }
 
-  async #stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    assert(length <= BLOB_BYTES_MAX, `a blob of ${length} bytes`);
-    const staged =
-      length <= this.#inlineBytesMax ? stageInline(parts) : await this.#stageOnDevice(parts, length);
-    const id = this.#nextId() as BlobId;
+  #newId(): BlobId {
+    return this.#nextId() as BlobId;
+  }
+
+  async #stage(id: BlobId, run: BlobRun): Promise<StagedBlob> {
+    const { length, keyId, parts } = run;
+    const bytes = lengthOf(parts);
+    assert(bytes <= BLOB_BYTES_MAX, `a blob of ${bytes} bytes`);
+    const isInline = length <= this.#inlineBytesMax;
+    const staged = isInline
+      ? { row: encodeInlineBlob(parts, keyId), device: undefined }
+      : await this.#stageOnDevice(run, bytes);
     assert(!this.#staged.has(id), `blob id ${id} is given out twice`);
     this.#staged.set(id, staged);
     return { id, length };
   }
 
-  async #stageOnDevice(parts: readonly Uint8Array[], length: number): Promise<Staged> {
-    const extents = await this.#space.allocate(length);
+  async #stageOnDevice(run: BlobRun, bytes: number): Promise<Staged> {
+    const extents = await this.#space.allocate(bytes);
     try {
-      const device = await writeDeviceBlob(this.#device, extents, parts);
+      const device = await writeDeviceBlob(this.#device, extents, run);
       return { row: encodeDeviceBlob(device), device };
     } catch (cause) {
       this.#space.release(extents);
@@ -236,6 +270,15 @@ class HotBlobs implements Blobs {
   }
 
   async #read(id: BlobId, { offset, lengthOf, room }: WantedBytes): Promise<Uint8Array> {
+    const blob = await this.#find(id);
+    assertWithin(blob, offset);
+    const range = { offset, length: lengthOf(blob.length) };
+    if (blob.keyId !== undefined) return this.#text.read(blob, blob.keyId, range);
+    const bytes = await blob.fetch(range, room);
+    return blob.isInline ? bytes.slice() : bytes;
+  }
+
+  async #find(id: BlobId): Promise<StoredBlob> {
     const staged = this.#staged.get(id);
     const row =
       staged === undefined
@@ -243,14 +286,21 @@ class HotBlobs implements Blobs {
         : staged.device === undefined
           ? { inline: decodeInlineBlob(staged.row) }
           : { device: staged.device };
-    const blobLength = 'inline' in row ? row.inline.length : row.device.length;
-    assert(offset >= 0 && offset <= blobLength, `offset ${offset} of ${blobLength}`);
-    const length = lengthOf(blobLength);
-    if ('inline' in row) return row.inline.slice(offset, offset + length);
-    return readDeviceBlob(this.#device, row.device, { offset, length, room });
+    if ('device' in row) {
+      const { length, keyId } = row.device;
+      const fetch: StoredBlob['fetch'] = (range, room) =>
+        readDeviceBlob(this.#device, row.device, { ...range, room });
+      return { id, length, keyId, isInline: false, fetch };
+    }
+    const { length, keyId, stored } = row.inline;
+    const fetch: StoredBlob['fetch'] = async (range) =>
+      stored.subarray(range.offset, range.offset + range.length);
+    return { id, length, keyId, isInline: true, fetch };
   }
 }
 
-function stageInline(parts: readonly Uint8Array[]): Staged {
-  return { row: encodeInlineBlob(parts), device: undefined };
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+
+function assertWithin({ id, length }: StoredBlob, offset: number): void {
+  assert(offset >= 0 && offset <= length, `offset ${offset} of ${length} of blob ${id}`);
 }

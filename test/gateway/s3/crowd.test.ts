@@ -13,15 +13,17 @@ import { exchangeRaw, liveDoor } from './live-door.ts';
 import { sendSigned } from './signed-request.ts';
 
 const MiB = 1024 ** 2;
+/** What content takes of 12 MiB: three quarters. */
+const CONTENT_BYTES_MAX = 9 * MiB;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Reads whatever is sent and says how much it was; gives as many bytes as the path says. */
 const echo: HttpHandler = async ({ method, target, body }) => {
   if (method === 'GET') {
     const length = Number(target.slice(1));
-    async function* pieces(aheadBytesMax: number): AsyncGenerator<Uint8Array> {
+    async function* pieces(aheadBytesMax: () => number): AsyncGenerator<Uint8Array> {
       for (let left = length; left > 0;) {
-        const piece = Buffer.alloc(Math.min(left, aheadBytesMax, MiB), 'x');
+        const piece = Buffer.alloc(Math.min(left, aheadBytesMax(), MiB), 'x');
         left -= piece.length;
         yield await Promise.resolve(piece);
       }
@@ -120,11 +122,11 @@ async function areGone({ serving, clock }: Field, seconds: number): Promise<void
   assert.equal(serving.bodyBytesHeld(), 0);
 }
 
-test('300 uploads that stop after a part use up the budget and no more; others go on in small pieces', async (context) => {
+test('300 uploads that stop after a part use up their share of the budget and no more; others go on in small pieces', async (context) => {
   const world = await field(context);
   const start = Buffer.concat([Buffer.from(put(8 * MiB)), Buffer.alloc(MiB / 2)]);
   for (let index = 0; index < 300; index++) await world.attack(2 + (index % 3), start);
-  await eventually(() => world.serving.bodyBytesHeld() === 12 * MiB);
+  await eventually(() => world.serving.bodyBytesHeld() === CONTENT_BYTES_MAX);
   await world.bystander();
   assert.equal(world.serving.connectionCount(), 300);
   await areGone(world, 120);
@@ -143,11 +145,11 @@ test('200 uploads of a byte now and then are given up, all at once, when their t
   await areGone(world, 10);
 });
 
-test('100 downloads that nobody reads hold no more than the budget, and are given up in the end', async (context) => {
+test('100 downloads that nobody reads hold no more than their share of the budget, and are given up in the end', async (context) => {
   const world = await field(context);
   const get = `GET /${64 * MiB} HTTP/1.1\r\nhost: x\r\n\r\n`;
   for (let index = 0; index < 100; index++) await world.attack(2 + (index % 3), get, { reads: false });
-  await eventually(() => world.serving.bodyBytesHeld() === 12 * MiB);
+  await eventually(() => world.serving.bodyBytesHeld() === CONTENT_BYTES_MAX);
   await world.bystander();
   await areGone(world, 2_000);
 });
@@ -197,6 +199,28 @@ test('1,000 uploads at a time from one address are all taken', async (context) =
     socket.on('data', (data: Buffer) => (answered += data.includes('200 OK') ? 1 : 0));
   for (const socket of sockets) socket.write(Buffer.alloc(length));
   await eventually(() => answered === 1_000);
+});
+
+test('a body whose connection was cut before anybody reads it ends at once', async (context) => {
+  let isSeen = false;
+  let proceed = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (proceed = resolve));
+  let ended = false;
+  const handler: HttpHandler = async (given) => {
+    isSeen = true;
+    await gate;
+    const answer = await echo(given);
+    ended = true;
+    return answer;
+  };
+  const world = await field(context, { handler });
+  await world.attack(2, put(8 * MiB));
+  await eventually(() => isSeen);
+  const closed = world.serving.close();
+  await world.clock.advance(1_000);
+  await closed;
+  proceed();
+  await eventually(() => ended);
 });
 
 test('content is whole when memory is short, and a document too many is SlowDown', async (context) => {

@@ -35,6 +35,8 @@ export interface LiveDoor {
   readonly roles: Roles;
   readonly sessions: Sessions;
   readonly port: number;
+  /** Of bodies, drawn on the common budget. */
+  readonly bodyBytesHeld: () => number;
   readonly s3: S3Client;
   readonly accessLog: AccessLog;
   readonly lostRecords: { readonly count: number };
@@ -154,6 +156,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
     roles,
     sessions,
     port: serving.port,
+    bodyBytesHeld: () => serving.bodyBytesHeld(),
     s3: client({}),
     accessLog,
     lostRecords,

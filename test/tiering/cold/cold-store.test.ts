@@ -217,24 +217,6 @@ test('a lost answer while an object is archived is no harm', () =>
     { storageClass: 'GLACIER' },
   ));
 
-test('reads of one turn that lie next to one another are one request', () =>
-  within(coldWorld(), async (store, { bucket }) => {
-    const packed = await packedSegment(1);
-    await store.put(one, packed);
-    let gets = 0;
-    bucket.failWhen((operation) => {
-      if (operation === 'get') gets += 1;
-      return undefined;
-    });
-    const image = Buffer.concat(packedImage(packed).data);
-    const offsets = [900, 0, 300, 2_000];
-    const read = await Promise.all(offsets.map((offset) => store.read(one, offset, 350)));
-    for (const [index, offset] of offsets.entries()) {
-      assert.deepEqual(Buffer.from(read[index] ?? []), image.subarray(offset, offset + 350));
-    }
-    assert.equal(gets, 1);
-  }));
-
 test('listing goes on over pages and passes over what others put there', () =>
   within(coldWorld(), async (store, { bucket }) => {
     const { signal } = new AbortController();

@@ -3,13 +3,16 @@ import type { Environment, MonotonicMs, Random } from '../../../src/environment.
 import type { Durability, Key, Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
-import type { BlobId, Blobs } from '../../../src/tiering/blobs.ts';
+import type { BlobId, Blobs, StagedBlob } from '../../../src/tiering/blobs.ts';
 import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
 import type { DeviceGrowth } from '../../../src/tiering/hot/blob-space.ts';
 import { BLOCK_BYTES } from '../../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../../src/tiering/hot/memory-device.ts';
 import { openBlobs } from '../../../src/tiering/hot/open-blobs.ts';
+import { sealedBytes } from '../../../src/workers/cipher.ts';
+import { referenceCipher } from '../../../src/workers/reference-cipher.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
+import { MemoryDataKeys } from '../memory-data-keys.ts';
 
 /** Small, so that most blobs of a test lie on the device. */
 export const INLINE_BYTES_MAX = 100;
@@ -42,8 +45,13 @@ export function content(length: number, seed: number): Uint8Array {
   return bytes;
 }
 
-export function deviceBytesOf(length: number): number {
-  return length <= INLINE_BYTES_MAX ? 0 : Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES;
+/** Blobs with this seed or a greater one are sealed. */
+export const SEALED_SEED = 50;
+const isSealed = (seed: number): boolean => seed >= SEALED_SEED;
+
+export function deviceBytesOf({ length, seed }: Pick<Known, 'length' | 'seed'>): number {
+  const bytes = isSealed(seed) ? sealedBytes(length) : length;
+  return length <= INLINE_BYTES_MAX ? 0 : Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }
 
 export function ledgerKey(id: BlobId): Key {
@@ -65,6 +73,7 @@ export function decodeKnown(value: Uint8Array | undefined): Known | undefined {
 export class BlobBed {
   readonly device: MemoryDevice;
   readonly random: Random;
+  readonly dataKeys = new MemoryDataKeys();
   /** Events that were logged as errors. */
   readonly errors: string[] = [];
   readonly #growth: DeviceGrowth | undefined;
@@ -99,6 +108,8 @@ export class BlobBed {
       device: this.device,
       allocator: openAllocator(this.device.bytes()),
       environment: { ...environment, log },
+      cipher: referenceCipher(),
+      dataKeys: this.dataKeys,
       nextId: () => ++this.#lastId,
       inlineBytesMax: INLINE_BYTES_MAX,
       ...(this.#growth === undefined ? {} : { growth: this.#growth }),
@@ -111,9 +122,14 @@ export class BlobBed {
     this.device.crash(this.random);
   }
 
-  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+  stage(length: number, seed: number): Promise<StagedBlob> {
     const bytes = content(length, seed);
-    const staged = await this.blobs.stage([bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)]);
+    const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
+    return isSealed(seed) ? this.blobs.stageSealed(parts) : this.blobs.stage(parts);
+  }
+
+  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+    const staged = await this.stage(length, seed);
     await this.blobs.flush([staged]);
     await this.kv.transact(durability, (tx) => {
       this.blobs.attach(tx, staged);

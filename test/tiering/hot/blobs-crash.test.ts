@@ -111,7 +111,7 @@ async function checkAll(bed: BlobBed, acknowledged: ReadonlySet<BlobId>): Promis
   let bytes = 0;
   for (const [id, known] of ledger) {
     await bed.check(id, known);
-    bytes += deviceBytesOf(known.length);
+    bytes += deviceBytesOf(known);
   }
   await bed.collectAll();
   assert.equal(bed.used(), bytes, 'allocated space is that of the living blobs');

@@ -5,7 +5,15 @@ import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { BLOCK_BYTES } from '../../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES } from '../../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { BlobBed, content, deviceBytesOf, encodeKnown, INLINE_BYTES_MAX, ledgerKey } from './blob-bed.ts';
+import {
+  BlobBed,
+  content,
+  deviceBytesOf,
+  encodeKnown,
+  INLINE_BYTES_MAX,
+  ledgerKey,
+  SEALED_SEED,
+} from './blob-bed.ts';
 
 const isFault =
   (code: string) =>
@@ -21,11 +29,18 @@ const lengths = [
   { name: 'blocks and a byte', length: 3 * BLOCK_BYTES + 1 },
 ];
 
-for (const { name, length } of lengths) {
-  test(`${name} is read in any range, staged and attached, and takes just its blocks`, async () => {
+const ways = [
+  { way: 'plain', seed: 5 },
+  { way: 'sealed', seed: SEALED_SEED },
+];
+
+for (const { name, length, way, seed } of lengths.flatMap((row) =>
+  ways.map((each) => ({ ...row, ...each })),
+)) {
+  test(`${name}, ${way}, is read in any range, staged and attached, and takes just its blocks`, async () => {
     const bed = await BlobBed.open();
-    const bytes = content(length, 5);
-    const staged = await bed.blobs.stage([bytes]);
+    const bytes = content(length, seed);
+    const staged = await bed.stage(length, seed);
     const cuts = [0, 1, 100, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, length].filter(
       (cut) => cut <= length,
     );
@@ -41,18 +56,21 @@ for (const { name, length } of lengths) {
     await bed.kv.transact('durable', async (tx) => bed.blobs.attach(tx, staged));
     await checkRanges();
     await bed.reopen();
+    bed.dataKeys.keyIdNow += 1;
     await checkRanges();
-    assert.equal(bed.used(), deviceBytesOf(length));
+    assert.equal(bed.used(), deviceBytesOf({ length, seed }));
     await assert.rejects(bed.blobs.read(staged.id, 0, length + 1), /range/);
   });
 }
 
 test('what is read belongs to the caller: changing it changes nothing', async () => {
   const bed = await BlobBed.open();
-  for (const length of [50, 5000]) {
-    const id = await bed.put(length, 1);
+  for (const { length, seed } of [50, 5000].flatMap((each) =>
+    ways.map((way) => ({ length: each, ...way })),
+  )) {
+    const id = await bed.put(length, seed);
     (await bed.blobs.read(id, 0, length)).fill(0xee);
-    await bed.check(id, { references: 1, length, seed: 1 });
+    await bed.check(id, { references: 1, length, seed });
   }
 });
 

@@ -11,7 +11,9 @@ import type { BlobId, Blobs } from '../../../src/tiering/blobs.ts';
 import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
 import { openNativeDevice, type NativeDevice } from '../../../src/tiering/hot/native-device.ts';
 import { openBlobs } from '../../../src/tiering/hot/open-blobs.ts';
+import { nativeCipher } from '../../../src/workers/native-cipher.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
+import { MemoryDataKeys } from '../memory-data-keys.ts';
 import { content, environmentOf } from './blob-bed.ts';
 
 const MEBIBYTE = 1 << 20;
@@ -33,6 +35,8 @@ function openOn(kv: Kv, device: NativeDevice): Promise<Blobs> {
     device,
     allocator: openAllocator(device.bytes()),
     environment: environmentOf(seededRandom(1)),
+    cipher: nativeCipher(loadNative()),
+    dataKeys: new MemoryDataKeys(),
     nextId: () => ++lastId,
     growth: {
       growBytes: GROW_BYTES,

@@ -59,10 +59,19 @@ class ObjectStream implements AnswerStream {
     return this.#range.length;
   }
 
-  async *pieces(aheadBytesMax: number): AsyncIterable<Uint8Array> {
+  async *pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array> {
     const end = this.#range.offset + this.#range.length;
-    for (let at = this.#range.offset; at < end; at += aheadBytesMax) {
-      yield* this.#object.read(at, Math.min(aheadBytesMax, end - at));
+    for (let at = this.#range.offset; at < end;) {
+      const aheadBytes = aheadBytesMax();
+      const start = at;
+      const stop = Math.min(end, start + aheadBytes);
+      for await (const piece of this.#object.read(start, stop - start)) {
+        at += piece.length;
+        yield piece;
+        // Memory has become short meanwhile: what was read ahead is given up, and read again.
+        if (at < stop && aheadBytesMax() < aheadBytes) break;
+      }
+      assert(at > start, 'content is as long as its file says');
     }
   }
 

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import type { VersionEntry } from '../../../namespace/version.ts';
+import { markerOf, positionOfMarker } from '../continuation.ts';
 import { invalidArgument } from '../errors.ts';
 import {
   afterMarker,
@@ -7,10 +8,11 @@ import {
   encoderOf,
   ownerElements,
   pageSize,
+  positionOfEntry,
   versionIdOf,
   versionsXml,
 } from '../listing.ts';
-import { bucketMembers, bucketOf, count, encodingType, keyBytes, keyText, query, text } from '../members.ts';
+import { bucketMembers, bucketOf, count, encodingType, keyBytes, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
 import { versionOf } from '../version.ts';
 import { versionText } from '../../../namespace/version.ts';
@@ -77,7 +79,8 @@ function afterOf(
       'version-id-marker',
       versionIdMarker,
     );
-  return { key: keyBytes(keyMarker), versionId: versionOf(versionIdMarker, 'version-id-marker') };
+  const key = positionOfMarker(keyMarker)?.bytes ?? keyBytes(keyMarker);
+  return { key, versionId: versionOf(versionIdMarker, 'version-id-marker') };
 }
 
 function headXml(wish: Input, next: VersionEntry | undefined): string {
@@ -87,8 +90,7 @@ function headXml(wish: Input, next: VersionEntry | undefined): string {
   xml += `<Prefix>${encode(wish.prefix ?? '')}</Prefix><KeyMarker>${encode(wish.keyMarker ?? '')}</KeyMarker>`;
   xml += xmlElement('VersionIdMarker', wish.versionIdMarker ?? '');
   if (next !== undefined) {
-    const key = next.kind === 'prefix' ? next.prefix : next.key;
-    xml += `<NextKeyMarker>${encode(keyText(key))}</NextKeyMarker>`;
+    xml += `<NextKeyMarker>${encode(markerOf(positionOfEntry(next)))}</NextKeyMarker>`;
     if (next.kind !== 'prefix') xml += xmlElement('NextVersionIdMarker', versionText(versionIdOf(next)));
   }
   xml += xmlElement('MaxKeys', pageSize(wish.maxKeys));

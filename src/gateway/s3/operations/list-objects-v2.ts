@@ -2,15 +2,15 @@ import { Type, type Static } from '@sinclair/typebox';
 import { continuationToken, positionOf } from '../continuation.ts';
 import {
   afterMarker,
-  behind,
+  afterPosition,
   delimiterOf,
   encoderOf,
   entriesXml,
-  entryBytes,
   listPage,
   noOwner,
   ownerElements,
   pageSize,
+  positionOfEntry,
   type ListPage,
 } from '../listing.ts';
 import { bucketMembers, bucketOf, count, encodingType, keyBytes, query, text } from '../members.ts';
@@ -65,10 +65,8 @@ export const listObjectsV2 = operation({
 
 /** The token says more exactly than start-after where the page before ended. */
 function afterOf(wish: Input, delimiter: string | undefined): Uint8Array {
-  if (wish.continuationToken !== undefined && wish.continuationToken !== '') {
-    const { kind, bytes } = positionOf(wish.continuationToken);
-    return kind === 'prefix' ? behind(bytes) : bytes;
-  }
+  if (wish.continuationToken !== undefined && wish.continuationToken !== '')
+    return afterPosition(positionOf(wish.continuationToken));
   return afterMarker(wish.startAfter ?? '', { prefix: wish.prefix ?? '', delimiter });
 }
 
@@ -80,10 +78,8 @@ function headXml(wish: Input, page: ListPage): string {
   xml += `<Prefix>${encode(wish.prefix ?? '')}</Prefix>`;
   if (wish.startAfter !== undefined) xml += `<StartAfter>${encode(wish.startAfter)}</StartAfter>`;
   xml += xmlOptional('ContinuationToken', wish.continuationToken);
-  if (page.isTruncated && last !== undefined) {
-    const position = { kind: last.kind === 'object' ? 'key' : 'prefix', bytes: entryBytes(last) } as const;
-    xml += xmlElement('NextContinuationToken', continuationToken(position));
-  }
+  if (page.isTruncated && last !== undefined)
+    xml += xmlElement('NextContinuationToken', continuationToken(positionOfEntry(last)));
   xml += xmlElement('KeyCount', page.entries.length) + xmlElement('MaxKeys', pageSize(wish.maxKeys));
   if (delimiter !== undefined) xml += `<Delimiter>${encode(delimiter)}</Delimiter>`;
   xml += xmlOptional('EncodingType', wish.encodingType);

@@ -1,13 +1,14 @@
 import { Type } from '@sinclair/typebox';
+import { markerOf } from '../continuation.ts';
 import {
   afterMarker,
   delimiterOf,
   encoderOf,
   entriesXml,
-  entryBytes,
   listPage,
   ownerElements,
   pageSize,
+  positionOfEntry,
 } from '../listing.ts';
 import { bucketMembers, bucketOf, count, encodingType, keyBytes, keyText, query, text } from '../members.ts';
 import { operation } from '../operation.ts';
@@ -49,9 +50,11 @@ export const listObjects = operation({
     const last = page.entries.at(-1);
     let body = `${xmlHead}<ListBucketResult${xmlNamespace}>${xmlElement('Name', input.bucket)}`;
     body += `<Prefix>${encode(prefix)}</Prefix><Marker>${encode(marker)}</Marker>`;
-    // Without a delimiter the last key says the same, and AWS leaves NextMarker out.
-    if (page.isTruncated && delimiter !== undefined && last !== undefined)
-      body += `<NextMarker>${encode(keyText(entryBytes(last)))}</NextMarker>`;
+    const next = page.isTruncated && last !== undefined ? positionOfEntry(last) : undefined;
+    const nextMarker = next === undefined ? '' : markerOf(next);
+    // Without a delimiter the last key mostly says the same, and AWS leaves NextMarker out.
+    if (next !== undefined && (delimiter !== undefined || nextMarker !== keyText(next.bytes)))
+      body += `<NextMarker>${encode(nextMarker)}</NextMarker>`;
     body += xmlElement('MaxKeys', entriesMax);
     if (delimiter !== undefined) body += `<Delimiter>${encode(delimiter)}</Delimiter>`;
     if (input.encodingType !== undefined) body += xmlElement('EncodingType', input.encodingType);

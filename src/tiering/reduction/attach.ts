@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { Fault } from '../../fault.ts';
+import type { KvTransaction, Value } from '../../kv/kv.ts';
+import type { BlobId } from '../blobs.ts';
+import { encodeCounts } from '../counts.ts';
+import type { SegmentId } from '../segment-store.ts';
+import type { ChunkParts } from './parts.ts';
+import {
+  decodeChunk,
+  decodeRecipe,
+  decodeSegment,
+  distinctOf,
+  encodeChunk,
+  encodeRecipe,
+  encodeSegment,
+  type ChunkPlace,
+  type ChunkRow,
+  type Recipe,
+} from './records.ts';
+import type { Staged } from './store-blobs.ts';
+import type { FingerprintText } from './tables.ts';
+import type { UsageChange } from './usage.ts';
+
+/**
+ * Writes recipe, references and the rows of chunks that are new. Chunk rows are read and counts are merged, so that those
+ * who share a chunk do not conflict, while a chunk that is swept or moved meanwhile runs the transaction again.
+ * Over a recipe that is there already it is a repair: chunks that were lost get the place of the new copy.
+ */
+export async function attachRecipe(
+  parts: ChunkParts,
+  tx: KvTransaction,
+  { id, staged }: { readonly id: BlobId; readonly staged: Staged },
+): Promise<void> {
+  const { tables, usage } = parts;
+  const { recipe } = staged;
+  const fingerprints = [...distinctOf(recipe)];
+  const [before, ...rows] = await tx.getMany([tables.recipe(id), ...fingerprints.map(tables.chunk)]);
+  const placing = new Placing(parts, tx);
+  for (const [index, fingerprint] of fingerprints.entries()) {
+    placing.place(fingerprint, rows[index], staged.places.get(fingerprint));
+  }
+  await placing.finish();
+  const old = before === undefined ? undefined : decodeRecipe(before);
+  changeReferences(parts, tx, { from: old, to: recipe });
+  tx.put(tables.recipe(id), encodeRecipe(recipe));
+  usage.change(tx, {
+    blobs: old === undefined ? 1 : 0,
+    bytesLogical: recipe.length - (old?.length ?? 0),
+  });
+  tx.whenCommitted(() => parts.recipes.forget(id));
+}
+
+/** Takes the recipe of a blob away; false when it has none. */
+export async function releaseRecipe(parts: ChunkParts, tx: KvTransaction, id: BlobId): Promise<boolean> {
+  const key = parts.tables.recipe(id);
+  const row = await tx.get(key);
+  if (row === undefined) return false;
+  const recipe = decodeRecipe(row);
+  tx.delete(key);
+  changeReferences(parts, tx, { from: recipe, to: undefined });
+  parts.usage.change(tx, { blobs: -1, bytesLogical: -recipe.length });
+  tx.whenCommitted(() => parts.recipes.forget(id));
+  return true;
+}
+
+interface RecipeChange {
+  readonly from: Recipe | undefined;
+  readonly to: Recipe | undefined;
+}
+
+function changeReferences(
+  { tables, leads, touched }: ChunkParts,
+  tx: KvTransaction,
+  { from, to }: RecipeChange,
+): void {
+  const [old, next] = [from, to].map((it) =>
+    it === undefined ? new Set<FingerprintText>() : distinctOf(it),
+  );
+  assert(old !== undefined && next !== undefined);
+  for (const fingerprint of next) {
+    if (old.has(fingerprint)) continue;
+    touched.add(fingerprint);
+    tx.merge(tables.references(fingerprint), encodeCounts([1]));
+  }
+  for (const fingerprint of old) {
+    if (next.has(fingerprint)) continue;
+    touched.add(fingerprint);
+    const merged = tx.merge(tables.references(fingerprint), encodeCounts([-1]));
+    tx.whenCommitted(() => {
+      if (merged.after === undefined) leads.chunk(fingerprint);
+    });
+  }
+}
+
+/** Chunk rows of one transaction and what follows from them: live bytes, usage, segments that are sealed. */
+class Placing {
+  readonly #parts: ChunkParts;
+  readonly #tx: KvTransaction;
+  readonly #live = new Map<SegmentId, number>();
+  /** Where chunks were placed. */
+  readonly #entered = new Set<SegmentId>();
+  #change: Required<Pick<UsageChange, 'chunks' | 'bytesUnique' | 'bytesLive'>> = {
+    chunks: 0,
+    bytesUnique: 0,
+    bytesLive: 0,
+  };
+
+  constructor(parts: ChunkParts, tx: KvTransaction) {
+    this.#parts = parts;
+    this.#tx = tx;
+  }
+
+  place(fingerprint: FingerprintText, value: Value | undefined, place: ChunkPlace | undefined): void {
+    const row = value === undefined ? undefined : decodeChunk(value);
+    if (row !== undefined && !row.isLost) return;
+    if (place === undefined) {
+      throw new Fault('conflict', 'blob', 'a chunk that was there has gone: store the blob again');
+    }
+    this.#tx.put(this.#parts.tables.chunk(fingerprint), encodeChunk({ ...place, isLost: false }));
+    this.#tx.whenCommitted(() => this.#parts.chunks.forget(fingerprint));
+    this.#entered.add(place.segment);
+    this.#count(row, place);
+  }
+
+  #count(row: ChunkRow | undefined, place: ChunkPlace): void {
+    const { chunks, bytesUnique, bytesLive } = this.#change;
+    this.#change = {
+      chunks: chunks + (row === undefined ? 1 : 0),
+      bytesUnique: bytesUnique + place.plainBytes - (row?.plainBytes ?? 0),
+      bytesLive: bytesLive + place.length - (row?.length ?? 0),
+    };
+    this.#live.set(place.segment, (this.#live.get(place.segment) ?? 0) + place.length);
+    if (row === undefined) return;
+    this.#live.set(row.segment, (this.#live.get(row.segment) ?? 0) - row.length);
+    this.#tx.whenCommitted(() => this.#parts.leads.segment(row.segment));
+  }
+
+  async finish(): Promise<void> {
+    await sealSegments(this.#parts, this.#tx, [...this.#entered]);
+    for (const [id, bytes] of this.#live) changeLive(this.#parts, this.#tx, { id, bytes });
+    this.#parts.usage.change(this.#tx, this.#change);
+  }
+}
+
+/** Chunks are in these from now on. Fault('conflict', 'blob') when one was given up meanwhile. */
+export async function sealSegments(
+  { tables }: ChunkParts,
+  tx: KvTransaction,
+  ids: readonly SegmentId[],
+): Promise<void> {
+  const rows = await tx.getMany(ids.map(tables.segment));
+  for (const [index, id] of ids.entries()) {
+    const value = rows[index];
+    const row = value === undefined ? undefined : decodeSegment(value);
+    if (row === undefined || row.state === 'dropped') {
+      throw new Fault('conflict', 'blob', `segment ${id} was given up: store the blob again`);
+    }
+    // Only the first one writes it, so that the others do not conflict.
+    if (row.state === 'writing') tx.put(tables.segment(id), encodeSegment({ ...row, state: 'sealed' }));
+  }
+}
+
+export function changeLive(
+  { tables }: ChunkParts,
+  tx: KvTransaction,
+  { id, bytes }: { readonly id: SegmentId; readonly bytes: number },
+): void {
+  if (bytes !== 0) tx.merge(tables.live(id), encodeCounts([bytes]));
+}

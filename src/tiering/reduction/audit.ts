@@ -1,0 +1,152 @@
+import type { Entry } from '../../kv/kv.ts';
+import { AUDIT_CHUNKS_MAX, COLLECT_ROWS } from '../../limits/tiering.ts';
+import type { BlobId } from '../blobs.ts';
+import { decodeCounts, encodeCounts } from '../counts.ts';
+import type { ChunkParts } from './parts.ts';
+import { decodeRecipe, distinctOf } from './records.ts';
+import { blobOfRecipeKey, fingerprintOfReferencesKey, type FingerprintText } from './tables.ts';
+
+/** How many values the first two bytes of a fingerprint have. */
+const prefixes = 65_536;
+
+interface Pass {
+  /** The second pass counts only what the first one found wrong. */
+  readonly isSecond: boolean;
+  /** How many recipes name each chunk, as far as they were read. */
+  readonly counts: Map<FingerprintText, number>;
+  /** Every recipe up to this one was read; all of them once it is `undefined` again. */
+  after: BlobId | undefined;
+  isRead: boolean;
+}
+
+/**
+ * Compares the references of chunks with the recipes that name them: share by share of the fingerprints, so that memory is
+ * bounded, and each share by one pass over all recipes. They agree, since both are written by the same transactions; should a
+ * mistake ever part them, a count is set right when two passes have found the same and nobody has touched it since before
+ * the first: so no chunk loses a reference that a recipe holds.
+ */
+export class Audit {
+  readonly #parts: ChunkParts;
+  #share = 0;
+  #shares = 1;
+  #pass: Pass | undefined;
+
+  constructor(parts: ChunkParts) {
+    this.#parts = parts;
+  }
+
+  /** One page; false at the end of a round. */
+  async step(): Promise<boolean> {
+    const { usage, touched } = this.#parts;
+    if (this.#pass === undefined) {
+      if (this.#share === 0) this.#shares = sharesFor(usage.now().chunks);
+      touched.begin();
+      this.#pass = { isSecond: false, counts: new Map(), after: undefined, isRead: false };
+    }
+    if (!this.#pass.isRead) await this.#count(this.#pass);
+    else if (!(await this.#judge(this.#pass))) return this.#nextShare();
+    return true;
+  }
+
+  #nextShare(): boolean {
+    this.#pass = undefined;
+    this.#parts.touched.end();
+    this.#share = (this.#share + 1) % this.#shares;
+    return this.#share > 0;
+  }
+
+  async #count(pass: Pass): Promise<void> {
+    const { kv, tables } = this.#parts;
+    const page = await firstOf(kv.scan(tables.recipes(pass.after), { pageEntries: COLLECT_ROWS }));
+    const last = page.at(-1);
+    if (last === undefined) {
+      pass.isRead = true;
+      return;
+    }
+    for (const { value } of page) {
+      for (const fingerprint of distinctOf(decodeRecipe(value))) {
+        if (!this.#isCounted(pass, fingerprint)) continue;
+        pass.counts.set(fingerprint, (pass.counts.get(fingerprint) ?? 0) + 1);
+      }
+    }
+    pass.after = blobOfRecipeKey(last.key);
+  }
+
+  /** Of the first two bytes of the fingerprints of this share. */
+  #bounds(): { readonly first: number; readonly end: number } {
+    const width = prefixes / this.#shares;
+    return { first: this.#share * width, end: (this.#share + 1) * width };
+  }
+
+  #isCounted({ isSecond, counts }: Pass, fingerprint: FingerprintText): boolean {
+    if (isSecond) return counts.has(fingerprint);
+    const { first, end } = this.#bounds();
+    const prefix = fingerprint.charCodeAt(0) * 256 + fingerprint.charCodeAt(1);
+    return prefix >= first && prefix < end;
+  }
+
+  /** True when a second pass is needed. */
+  async #judge({ isSecond, counts }: Pass): Promise<boolean> {
+    const wrong = await this.#wrong({ isSecond, counts });
+    if (isSecond) {
+      for (const fingerprint of wrong) await this.#repair(fingerprint, counts.get(fingerprint) ?? 0);
+      return false;
+    }
+    if (wrong.length === 0) return false;
+    const zeros = wrong.map((fingerprint) => [fingerprint, 0] as const);
+    this.#pass = { isSecond: true, counts: new Map(zeros), after: undefined, isRead: false };
+    return true;
+  }
+
+  /** What was counted, and what has references without having been counted. */
+  async #wrong({ isSecond, counts }: Pick<Pass, 'isSecond' | 'counts'>): Promise<FingerprintText[]> {
+    const { kv, tables, touched } = this.#parts;
+    const wrong: FingerprintText[] = [];
+    const compare = async (some: readonly FingerprintText[]): Promise<void> => {
+      const rows = await kv.getMany(some.map(tables.references));
+      const isWrong = (fingerprint: FingerprintText, index: number): boolean =>
+        !touched.has(fingerprint) && decodeCounts(rows[index], 1)[0] !== (counts.get(fingerprint) ?? 0);
+      wrong.push(...some.filter(isWrong));
+    };
+    const counted = [...counts.keys()];
+    for (let at = 0; at < counted.length; at += COLLECT_ROWS) {
+      await compare(counted.slice(at, at + COLLECT_ROWS));
+    }
+    if (isSecond) return wrong;
+    const { first, end } = this.#bounds();
+    const range = tables.referencesWithin(first, end);
+    for await (const page of kv.scan(range, { pageEntries: COLLECT_ROWS })) {
+      const uncounted = page
+        .map(({ key }) => fingerprintOfReferencesKey(key))
+        .filter((fingerprint) => !counts.has(fingerprint));
+      await compare(uncounted);
+    }
+    return wrong;
+  }
+
+  async #repair(fingerprint: FingerprintText, count: number): Promise<void> {
+    const { kv, tables, touched, environment, tier, leads } = this.#parts;
+    const key = tables.references(fingerprint);
+    await kv.transact('buffered', async (tx) => {
+      const [found] = decodeCounts(await tx.get(key), 1);
+      if (touched.has(fingerprint)) return;
+      if (count === 0) tx.delete(key);
+      else tx.put(key, encodeCounts([count]));
+      tx.whenCommitted(() => {
+        environment.log.error('references of a chunk were counted wrong', { tier, found, count });
+        if (count === 0) leads.chunk(fingerprint);
+      });
+    });
+  }
+}
+
+function sharesFor(chunks: number): number {
+  let shares = 1;
+  while (shares < prefixes && chunks / shares > AUDIT_CHUNKS_MAX) shares *= 2;
+  return shares;
+}
+
+async function firstOf(pages: AsyncIterable<readonly Entry[]>): Promise<readonly Entry[]> {
+  for await (const page of pages) return page;
+  return [];
+}

@@ -1,0 +1,203 @@
+import { Fault } from '../../fault.ts';
+import type { KvTransaction } from '../../kv/kv.ts';
+import { FRAME_SALT_BYTES, isIntactFrame } from '../../workers/frame.ts';
+import type { PackItem, Packing } from '../../workers/reduction.ts';
+import { footerBytes, readFooter, TRAILER_BYTES } from '../../workers/segment.ts';
+import type { SegmentId } from '../segment-store.ts';
+import { changeLive, sealSegments } from './attach.ts';
+import { markLost, readChunkRows, type ChunkRows } from './chunk-rows.ts';
+import { openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
+import type { ChunkParts } from './parts.ts';
+import { encodeChunk, isSamePlace, type ChunkPlace, type ChunkRow } from './records.ts';
+import { segmentState } from './sweep.ts';
+import { fingerprintOf, fingerprintText, type FingerprintText } from './tables.ts';
+import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
+
+/** What a chunk moves from and to. */
+interface Move {
+  readonly fingerprint: FingerprintText;
+  readonly from: ChunkRow;
+  readonly to: ChunkPlace;
+}
+
+/** A chunk that will move, as it goes into the new segment. */
+interface Moving {
+  readonly fingerprint: FingerprintText;
+  readonly row: ChunkRow;
+  readonly item: PackItem;
+}
+
+/**
+ * Moves what is live in some segments into one new segment, as much as it has room for. Frames are taken over as they are.
+ * The sources are not deleted here: they become empty. Answers how many chunks have moved.
+ */
+export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<number> {
+  const rows = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
+  const frames = await readFrames(parts, rows);
+  const moving = [...rows].flatMap(([fingerprint, row]): Moving[] => {
+    const bytes = frames.get(fingerprint);
+    return bytes === undefined ? [] : [{ fingerprint, row, item: { kind: 'frame', bytes } }];
+  });
+  await mend(parts, rows, moving);
+  try {
+    return await moveAll(parts, moving, { codec: 'plain', level: 1 });
+  } catch (failure) {
+    if (!(failure instanceof Fault && failure.code === 'corrupt')) throw failure;
+    // Only now is it worth to look at each: the native code has compared all of them already.
+    const sound = moving.filter(({ item }) => item.kind === 'frame' && isIntactFrame(item.bytes));
+    await mend(parts, rows, sound);
+    return moveAll(parts, sound, { codec: 'plain', level: 1 });
+  }
+}
+
+/** Compresses what is live in a segment again, with Zstandard, into a new one. Answers how many chunks have moved. */
+export async function recompressSegment(
+  parts: ChunkParts,
+  source: SegmentId,
+  level: number,
+): Promise<number> {
+  const rows = await liveChunks(parts, [source], Infinity);
+  const frames = await readFrames(parts, rows);
+  const moving: Moving[] = [];
+  for (const [text, row] of rows) {
+    const frame = frames.get(text);
+    const plain = frame === undefined ? undefined : await openFrame(parts, [text, row], frame);
+    const label = frame === undefined ? undefined : labelOf(parts, row, frame);
+    if (plain === undefined || label === undefined) continue;
+    const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
+    const item = { kind: 'chunk', plain, fingerprint: fingerprintOf(text), salts, label } as const;
+    moving.push({ fingerprint: text, row, item });
+  }
+  await mend(parts, rows, moving);
+  return moveAll(parts, moving, { codec: 'zstd', level });
+}
+
+async function moveAll(
+  parts: ChunkParts,
+  moving: readonly Moving[],
+  compression: Packing['compression'],
+): Promise<number> {
+  if (moving.length === 0) return 0;
+  const items = moving.map(({ item }) => item);
+  const segment = await packSegment(parts, items, compression);
+  return moveInto(parts, segment, movesInto(segment, moving));
+}
+
+function labelOf(
+  { reduction, dataKeys }: ChunkParts,
+  { keyId }: ChunkRow,
+  frame: Uint8Array,
+): Uint8Array | undefined {
+  return reduction.openLabel(keyId === undefined ? new Uint8Array() : dataKeys.secretOf(keyId), frame);
+}
+
+/** Rows of the chunks that are in these segments and not lost, up to so many bytes of frames, by the indexes of the segments. */
+async function liveChunks(
+  parts: ChunkParts,
+  ids: readonly SegmentId[],
+  bytesMax: number,
+): Promise<ChunkRows> {
+  const live = new Map<FingerprintText, ChunkRow>();
+  let bytes = 0;
+  for (const id of ids) {
+    const rows = await readChunkRows(parts, await fingerprintsIn(parts, id));
+    for (const [fingerprint, row] of rows) {
+      if (row.segment !== id || row.isLost || bytes + row.length > bytesMax) continue;
+      live.set(fingerprint, row);
+      bytes += row.length;
+    }
+  }
+  return live;
+}
+
+/** What the index at the end of a segment names. Fault('corrupt', 'blob') when it cannot be read. */
+async function fingerprintsIn(parts: ChunkParts, id: SegmentId): Promise<readonly FingerprintText[]> {
+  const state = await segmentState(parts, id);
+  if (state === undefined) return [];
+  const footer = await readEnd(parts, id, state.imageBytes);
+  if (footer === undefined) throw new Fault('corrupt', 'blob', `the index of segment ${id} is damaged`);
+  return footer.entries.map(({ head }) => fingerprintText(head.fingerprint));
+}
+
+async function readEnd(
+  { segments }: ChunkParts,
+  id: SegmentId,
+  imageBytes: number,
+): Promise<ReturnType<typeof readFooter>> {
+  for (const isLast of [false, true]) {
+    const trailer = await segments.read(id, imageBytes - TRAILER_BYTES, TRAILER_BYTES);
+    const length = footerBytes(trailer);
+    if (length !== undefined && length <= imageBytes) {
+      const footer = readFooter(await segments.read(id, imageBytes - length, length));
+      if (footer !== undefined) return footer;
+    }
+    if (!isLast) await segments.scrub(id);
+  }
+  return undefined;
+}
+
+/** Frames that were found broken do not move: their segments are scrubbed, and what stays broken is lost. */
+async function mend(parts: ChunkParts, rows: ChunkRows, sound: readonly Moving[]): Promise<void> {
+  const broken = new Map(rows);
+  for (const { fingerprint } of sound) broken.delete(fingerprint);
+  if (broken.size === 0) return;
+  for (const id of new Set([...broken.values()].map(({ segment }) => segment))) await scrubOnce(parts, id);
+  const opened = await openChunks(parts, broken);
+  const lost = new Map([...broken].filter(([fingerprint]) => opened.get(fingerprint) === undefined));
+  await markLost(parts, lost, true);
+}
+
+function movesInto({ id, packed, seal }: PackedSegment, moving: readonly Moving[]): readonly Move[] {
+  return packed.placed.flatMap(({ start, length }, index) => {
+    const moved = moving[index];
+    if (moved === undefined) return [];
+    const { fingerprint, row: from, item } = moved;
+    const own = seal.cipher === 'none' ? undefined : seal.keyId;
+    const keyId = item.kind === 'frame' ? from.keyId : own;
+    return [{ fingerprint, from, to: { segment: id, start, length, plainBytes: from.plainBytes, keyId } }];
+  });
+}
+
+/** Makes the new segment durable, then switches the rows: one transaction for each segment that chunks come from. */
+async function moveInto(parts: ChunkParts, segment: PackedSegment, moves: readonly Move[]): Promise<number> {
+  const sources = new Set(moves.map(({ from }) => from.segment));
+  let moved = 0;
+  try {
+    await putSegment(parts, segment);
+    for (const source of sources) {
+      const some = moves.filter(({ from }) => from.segment === source);
+      moved += await parts.kv.transact('buffered', (tx) => switchRows(parts, tx, { segment, moves: some }));
+      parts.leads.segment(source);
+    }
+  } finally {
+    parts.open.unpin(segment.id);
+  }
+  return moved;
+}
+
+async function switchRows(
+  parts: ChunkParts,
+  tx: KvTransaction,
+  { segment, moves }: { readonly segment: PackedSegment; readonly moves: readonly Move[] },
+): Promise<number> {
+  const { tables, usage, chunks } = parts;
+  const latest = await readChunkRows(
+    { kv: tx, tables },
+    moves.map(({ fingerprint }) => fingerprint),
+  );
+  const live = new Map<SegmentId, number>();
+  let moved = 0;
+  for (const { fingerprint, from, to } of moves) {
+    const row = latest.get(fingerprint);
+    if (row === undefined || !isSamePlace(row, from)) continue;
+    tx.put(tables.chunk(fingerprint), encodeChunk({ ...to, isLost: false }));
+    tx.whenCommitted(() => chunks.forget(fingerprint));
+    live.set(from.segment, (live.get(from.segment) ?? 0) - from.length);
+    live.set(to.segment, (live.get(to.segment) ?? 0) + to.length);
+    usage.change(tx, { bytesLive: to.length - from.length });
+    moved += 1;
+  }
+  if (moved > 0) await sealSegments(parts, tx, [segment.id]);
+  for (const [id, bytes] of live) changeLive(parts, tx, { id, bytes });
+  return moved;
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { RecordReader, RecordWriter } from '../../codec.ts';
+import type { Value } from '../../kv/kv.ts';
+import type { SegmentId } from '../segment-store.ts';
+import {
+  fingerprintOf,
+  fingerprintText,
+  segmentBytesOf,
+  segmentIdOf,
+  type FingerprintText,
+} from './tables.ts';
+
+const VERSION = 1;
+
+/** A piece of a blob, in the order of the blob. */
+export interface RecipeChunk {
+  readonly fingerprint: FingerprintText;
+  readonly length: number;
+}
+
+/** What a blob is made of. */
+export interface Recipe {
+  readonly length: number;
+  readonly chunks: readonly RecipeChunk[];
+}
+
+/** Where the frame of a chunk is. */
+export interface ChunkPlace {
+  readonly segment: SegmentId;
+  /** In bytes of the image. */
+  readonly start: number;
+  /** Of the frame. */
+  readonly length: number;
+  /** Of the chunk as it is read. */
+  readonly plainBytes: number;
+  /** Of the secret that its frame is sealed with; `undefined` for a frame without a cipher. */
+  readonly keyId: number | undefined;
+}
+
+export interface ChunkRow extends ChunkPlace {
+  /** Its frame could not be read: nothing is deduplicated against it, and who stores the same content heals it. */
+  readonly isLost: boolean;
+}
+
+/**
+ * `writing`: perhaps not in the store yet, and nothing names it. `sealed`: chunks may be in it. `dropped`: nothing names it
+ * any more; it is deleted from the store, then its row.
+ */
+export const segmentStates = ['writing', 'sealed', 'dropped'] as const;
+
+export interface SegmentRow {
+  readonly state: (typeof segmentStates)[number];
+  readonly imageBytes: number;
+  /** Of all frames that were packed: as much is live at the most. */
+  readonly frameBytes: number;
+  /** Seconds since 1970: only for choosing what is worth another compression. */
+  readonly madeAt: number;
+  /** Its frames were compressed in the background, as well as they ever will be. */
+  readonly isDense: boolean;
+}
+
+export function encodeRecipe({ length, chunks }: Recipe): Value {
+  assert.equal(
+    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    length,
+  );
+  const writer = new RecordWriter().number(VERSION).number(length);
+  writer.list(chunks, (chunk) => writer.number(chunk.length).bytes(fingerprintOf(chunk.fingerprint)));
+  return writer.finish();
+}
+
+export function decodeRecipe(row: Value): Recipe {
+  const reader = versioned(row);
+  const length = reader.number();
+  const chunks = reader.list(() => ({
+    length: reader.number(),
+    fingerprint: fingerprintText(reader.bytes()),
+  }));
+  reader.end();
+  assert.equal(
+    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    length,
+    'a recipe of another length',
+  );
+  return { length, chunks };
+}
+
+/** Without looking at the chunks. */
+export const lengthOfRecipe = (row: Value): number => versioned(row).number();
+
+export function encodeChunk(row: ChunkRow): Value {
+  assert(row.length > 0 && row.plainBytes > 0);
+  const writer = new RecordWriter().number(VERSION).number(row.isLost ? 1 : 0);
+  writer.bytes(segmentBytesOf(row.segment)).number(row.start).number(row.length).number(row.plainBytes);
+  // Ids of secrets may begin with 0.
+  return writer.number(row.keyId === undefined ? 0 : row.keyId + 1).finish();
+}
+
+export function decodeChunk(row: Value): ChunkRow {
+  const reader = versioned(row);
+  const isLost = reader.number() === 1;
+  const segment = segmentIdOf(reader.bytes());
+  const [start, length, plainBytes] = [reader.number(), reader.number(), reader.number()];
+  const key = reader.number();
+  reader.end();
+  return { segment, start, length, plainBytes, keyId: key === 0 ? undefined : key - 1, isLost };
+}
+
+export function encodeSegment({ state, imageBytes, frameBytes, madeAt, isDense }: SegmentRow): Value {
+  const writer = new RecordWriter().number(VERSION).number(segmentStates.indexOf(state));
+  return writer
+    .number(imageBytes)
+    .number(frameBytes)
+    .number(madeAt)
+    .number(isDense ? 1 : 0)
+    .finish();
+}
+
+export function decodeSegment(row: Value): SegmentRow {
+  const reader = versioned(row);
+  const state = segmentStates[reader.number()];
+  assert(state !== undefined, 'a segment in no state');
+  const [imageBytes, frameBytes, madeAt] = [reader.number(), reader.number(), reader.number()];
+  const isDense = reader.number() === 1;
+  reader.end();
+  return { state, imageBytes, frameBytes, madeAt, isDense };
+}
+
+export const isSamePlace = (one: ChunkPlace, other: ChunkPlace): boolean =>
+  one.segment === other.segment && one.start === other.start;
+
+/** Each fingerprint of a recipe once. */
+export const distinctOf = ({ chunks }: Recipe): ReadonlySet<FingerprintText> =>
+  new Set(chunks.map(({ fingerprint }) => fingerprint));
+
+function versioned(row: Value): RecordReader {
+  const reader = new RecordReader(row);
+  assert.equal(reader.number(), VERSION, 'a row of another version');
+  return reader;
+}

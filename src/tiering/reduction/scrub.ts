@@ -1,0 +1,130 @@
+import type { Entry, KeyRange } from '../../kv/kv.ts';
+import { COLLECT_ROWS, SCRUB_CHUNKS, SCRUB_DAMAGED_MAX } from '../../limits/tiering.ts';
+import type { BlobId } from '../blobs.ts';
+import type { SegmentHealth, SegmentId } from '../segment-store.ts';
+import { markLost, readChunkRows } from './chunk-rows.ts';
+import { isGone, openChunks } from './open-chunks.ts';
+import type { ChunkParts } from './parts.ts';
+import { decodeChunk, decodeRecipe, decodeSegment, distinctOf, type ChunkRow } from './records.ts';
+import {
+  blobOfRecipeKey,
+  fingerprintOfKey,
+  segmentIdOf,
+  segmentBytesOf,
+  segmentOfKey,
+  type FingerprintText,
+} from './tables.ts';
+
+export type ScrubStep = SegmentHealth & { readonly lost: readonly BlobId[] };
+
+const nothing: ScrubStep = { checked: 0, corrupt: 0, healed: 0, isWhole: true, lost: [] };
+const gone: SegmentHealth = { checked: 1, corrupt: 1, healed: 0, isWhole: false };
+
+/** Where a round over damage is: first every chunk in a damaged segment is tried, then recipes are asked for those that are lost. */
+interface Damage {
+  readonly table: 'chunks' | 'recipes';
+  readonly range: KeyRange;
+}
+
+/**
+ * Goes over all segments in the order of their ids, by a cursor in a row. Where some are not whole, it then finds the chunks that
+ * are lost, and the blobs: one pass over each table for all of them, a page a step.
+ */
+export class Scrubber {
+  readonly #parts: ChunkParts;
+  readonly #damaged = new Set<SegmentId>();
+  #damage: Damage | undefined;
+  #scrubbing: Promise<ScrubStep | undefined> | undefined;
+
+  constructor(parts: ChunkParts) {
+    this.#parts = parts;
+  }
+
+  /** Concurrent calls share a step. */
+  scrub(): Promise<ScrubStep | undefined> {
+    this.#scrubbing ??= this.#scrub().finally(() => (this.#scrubbing = undefined));
+    return this.#scrubbing;
+  }
+
+  async #scrub(): Promise<ScrubStep | undefined> {
+    if (this.#damage !== undefined) return this.#lookAtDamage(this.#damage);
+    const { kv, tables } = this.#parts;
+    const cursor = await kv.get(tables.scrubbed);
+    const after = cursor === undefined ? undefined : segmentIdOf(cursor);
+    const found = await this.#nextSegment(after);
+    if (found !== undefined) return this.#scrubOne(found);
+    await kv.transact('buffered', async (tx) => tx.delete(tables.scrubbed));
+    if (this.#damaged.size === 0) return undefined;
+    this.#damage = { table: 'chunks', range: tables.chunks(undefined) };
+    return this.#lookAtDamage(this.#damage);
+  }
+
+  async #nextSegment(after: SegmentId | undefined): Promise<SegmentId | undefined> {
+    const { kv, tables } = this.#parts;
+    for await (const page of kv.scan(tables.segments(after), { pageEntries: COLLECT_ROWS })) {
+      const sealed = page.find(({ value }) => decodeSegment(value).state === 'sealed');
+      if (sealed !== undefined) return segmentOfKey(sealed.key);
+    }
+    return undefined;
+  }
+
+  async #scrubOne(id: SegmentId): Promise<ScrubStep> {
+    const { kv, tables } = this.#parts;
+    const health = await this.#healthOf(id);
+    if (!health.isWhole && this.#damaged.size < SCRUB_DAMAGED_MAX) this.#damaged.add(id);
+    await kv.transact('buffered', async (tx) => tx.put(tables.scrubbed, segmentBytesOf(id)));
+    return { ...health, lost: [] };
+  }
+
+  async #healthOf(id: SegmentId): Promise<SegmentHealth> {
+    try {
+      return await this.#parts.segments.scrub(id);
+    } catch (failure) {
+      if (!isGone(failure)) throw failure;
+    }
+    const row = await this.#parts.kv.get(this.#parts.tables.segment(id));
+    const isNamed = row !== undefined && decodeSegment(row).state === 'sealed';
+    return isNamed ? gone : nothing;
+  }
+
+  async #lookAtDamage({ table, range }: Damage): Promise<ScrubStep | undefined> {
+    const { kv, tables } = this.#parts;
+    let page: readonly Entry[] = [];
+    for await (page of kv.scan(range, { pageEntries: SCRUB_CHUNKS })) break;
+    const last = page.at(-1);
+    if (last === undefined) {
+      this.#damage = table === 'chunks' ? { table: 'recipes', range: tables.recipes(undefined) } : undefined;
+      if (table === 'chunks') return nothing;
+      this.#damaged.clear();
+      return undefined;
+    }
+    const lost = table === 'chunks' ? await this.#tryChunks(page) : await this.#lostAmong(page);
+    this.#damage = { table, range: { ...range, start: Buffer.concat([last.key, Uint8Array.of(0)]) } };
+    return { ...nothing, isWhole: lost.length === 0, lost };
+  }
+
+  async #tryChunks(page: readonly Entry[]): Promise<readonly BlobId[]> {
+    const isSuspect = ({ segment }: ChunkRow): boolean =>
+      this.#damaged.has(segment) || this.#damaged.size === SCRUB_DAMAGED_MAX;
+    const suspects = new Map<FingerprintText, ChunkRow>();
+    for (const { key, value } of page) {
+      const row = decodeChunk(value);
+      if (isSuspect(row)) suspects.set(fingerprintOfKey(key), row);
+    }
+    if (suspects.size === 0) return [];
+    const opened = await openChunks(this.#parts, suspects);
+    const isLost = ([fingerprint]: readonly [FingerprintText, ChunkRow]): boolean =>
+      opened.get(fingerprint) === undefined;
+    await markLost(this.#parts, new Map([...suspects].filter(isLost)), true);
+    return [];
+  }
+
+  async #lostAmong(page: readonly Entry[]): Promise<readonly BlobId[]> {
+    const lost: BlobId[] = [];
+    for (const { key, value } of page) {
+      const rows = await readChunkRows(this.#parts, [...distinctOf(decodeRecipe(value))]);
+      if ([...rows.values()].some(({ isLost }) => isLost)) lost.push(blobOfRecipeKey(key));
+    }
+    return lost;
+  }
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { keyText } from '../../kv/key-text.ts';
+import type { Key, KeyRange } from '../../kv/kv.ts';
+import { decodeU64, encodeU64, successorOfPrefix } from '../../kv/tuple.ts';
+import { FINGERPRINT_BYTES } from '../../workers/frame.ts';
+import { SEGMENT_ID_BYTES } from '../../workers/segment.ts';
+import type { BlobId } from '../blobs.ts';
+import { COUNTS_TABLE } from '../counts.ts';
+import type { SegmentId } from '../segment-store.ts';
+import type { LowerTier } from '../tier.ts';
+
+/** First byte of keys; the tier follows. */
+const table = { recipe: 0x48, chunk: 0x49, segment: 0x4a, state: 0x4c } as const;
+const tierBytes: Readonly<Record<LowerTier, number>> = { warm: 1, cold: 2 };
+/** Third byte of rows of counts. */
+const counted = { references: 1, live: 2, usage: 3 } as const;
+/** Third byte of rows of which there is one. */
+const state = { secrets: 1, sequence: 2, scrubbed: 3 } as const;
+
+/** The bytes of a fingerprint as a key of maps. */
+export type FingerprintText = string & { readonly brand: 'Fingerprint' };
+export const fingerprintText = (bytes: Uint8Array): FingerprintText => keyText(bytes) as FingerprintText;
+export const fingerprintOf = (text: FingerprintText): Uint8Array => Buffer.from(text, 'latin1');
+
+export const segmentBytesOf = (id: SegmentId): Uint8Array => Buffer.from(id, 'hex');
+export const segmentIdOf = (bytes: Uint8Array): SegmentId => {
+  assert.equal(bytes.length, SEGMENT_ID_BYTES);
+  return Buffer.from(bytes).toString('hex') as SegmentId;
+};
+
+/** Keys of the rows of one chunk store. Ranges begin strictly after what they are given. */
+export interface ChunkTables {
+  readonly recipe: (id: BlobId) => Key;
+  readonly recipes: (after: BlobId | undefined) => KeyRange;
+  readonly chunk: (fingerprint: FingerprintText) => Key;
+  readonly chunks: (after: FingerprintText | undefined) => KeyRange;
+  readonly segment: (id: SegmentId) => Key;
+  readonly segments: (after: SegmentId | undefined) => KeyRange;
+  /** How many recipes name a chunk. Merged, like the next two. */
+  readonly references: (fingerprint: FingerprintText) => Key;
+  /** Of fingerprints by their first two bytes as a number, from `first` to before `end`. */
+  readonly referencesWithin: (first: number, end: number) => KeyRange;
+  /** Bytes of the frames in a segment that chunk rows point to. */
+  readonly live: (id: SegmentId) => Key;
+  readonly usage: Key;
+  readonly secrets: Key;
+  readonly sequence: Key;
+  readonly scrubbed: Key;
+}
+
+export function chunkTables(tier: LowerTier): ChunkTables {
+  const under = (first: number, tail?: Uint8Array, third?: number): Key => {
+    const head = third === undefined ? [first, tierBytes[tier]] : [first, tierBytes[tier], third];
+    return Buffer.concat([Uint8Array.from(head), tail ?? new Uint8Array()]);
+  };
+  const range = (first: number, after: Uint8Array | undefined): KeyRange => ({
+    start: after === undefined ? under(first) : Buffer.concat([under(first, after), Uint8Array.of(0)]),
+    end: successorOfPrefix(under(first)),
+  });
+  const bytes = <Id, Bytes>(id: Id | undefined, of: (id: Id) => Bytes): Bytes | undefined =>
+    id === undefined ? undefined : of(id);
+  return {
+    recipe: (id) => under(table.recipe, encodeU64(id)),
+    recipes: (after) => range(table.recipe, bytes(after, encodeU64)),
+    chunk: (fingerprint) => under(table.chunk, fingerprintOf(fingerprint)),
+    chunks: (after) => range(table.chunk, bytes(after, fingerprintOf)),
+    segment: (id) => under(table.segment, segmentBytesOf(id)),
+    segments: (after) => range(table.segment, bytes(after, segmentBytesOf)),
+    references: (fingerprint) => under(COUNTS_TABLE, fingerprintOf(fingerprint), counted.references),
+    referencesWithin: (first, end) => ({
+      start: under(COUNTS_TABLE, u16(first), counted.references),
+      end:
+        end === 2 ** 16
+          ? successorOfPrefix(under(COUNTS_TABLE, undefined, counted.references))
+          : under(COUNTS_TABLE, u16(end), counted.references),
+    }),
+    live: (id) => under(COUNTS_TABLE, segmentBytesOf(id), counted.live),
+    usage: under(COUNTS_TABLE, undefined, counted.usage),
+    secrets: under(table.state, undefined, state.secrets),
+    sequence: under(table.state, undefined, state.sequence),
+    scrubbed: under(table.state, undefined, state.scrubbed),
+  };
+}
+
+const u16 = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255);
+
+const keyHeadBytes = 2;
+
+export const blobOfRecipeKey = (key: Key): BlobId => decodeU64(key, keyHeadBytes) as BlobId;
+export const segmentOfKey = (key: Key): SegmentId => segmentIdOf(key.subarray(keyHeadBytes));
+export function fingerprintOfKey(key: Key): FingerprintText {
+  assert.equal(key.length, keyHeadBytes + FINGERPRINT_BYTES);
+  return fingerprintText(key.subarray(keyHeadBytes));
+}
+
+export const fingerprintOfReferencesKey = (key: Key): FingerprintText => {
+  assert.equal(key.length, keyHeadBytes + 1 + FINGERPRINT_BYTES);
+  return fingerprintText(key.subarray(keyHeadBytes + 1));
+};

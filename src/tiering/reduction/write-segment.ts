@@ -1,0 +1,51 @@
+import { encodeSegment, type SegmentRow } from './records.ts';
+import { segmentBytesOf } from './tables.ts';
+import type { ChunkParts } from './parts.ts';
+import type { SegmentId } from '../segment-store.ts';
+import type { FrameSeal, Packed, PackItem, Packing } from '../../workers/reduction.ts';
+
+/** A segment that is packed and has a place nowhere yet. */
+export interface PackedSegment {
+  readonly id: SegmentId;
+  readonly packed: Packed;
+  readonly seal: FrameSeal;
+  readonly row: SegmentRow;
+}
+
+/** A segment of as many of the first items as have room. It is pinned: whoever asked for it unpins it. */
+export async function packSegment(
+  parts: ChunkParts,
+  items: readonly PackItem[],
+  compression: Packing['compression'],
+): Promise<PackedSegment> {
+  const { reduction, segments, ids, environment, open } = parts;
+  const { shape, imageBytesMax } = segments.traits;
+  const id = ids.next();
+  const seal = sealOf(parts);
+  const settings = { shape, imageBytesMax, generation: 1, compression, seal };
+  const packed = await reduction.pack({ ...settings, id: segmentBytesOf(id) }, items);
+  open.pin(id);
+  const row: SegmentRow = {
+    state: 'writing',
+    imageBytes: packed.shardBytes * shape.data,
+    frameBytes: packed.placed.reduce((sum, { length }) => sum + length, 0),
+    madeAt: environment.clock.wall().seconds,
+    isDense: compression.codec === 'zstd',
+  };
+  return { id, packed, seal, row };
+}
+
+function sealOf({ settings: { cipher }, dataKeys }: ChunkParts): FrameSeal {
+  if (cipher === 'none') return { cipher, secret: new Uint8Array(), keyId: 0 };
+  return { cipher, ...dataKeys.current() };
+}
+
+/** Puts it into the store, after a durable row that says so: after a crash it is known as one that nobody names. */
+export async function putSegment(parts: ChunkParts, { id, packed, row }: PackedSegment): Promise<void> {
+  const { kv, tables, usage, segments } = parts;
+  await kv.transact('durable', async (tx) => {
+    tx.put(tables.segment(id), encodeSegment(row));
+    usage.change(tx, { segments: 1, bytesStored: row.imageBytes });
+  });
+  await segments.put(id, packed);
+}
