@@ -52,6 +52,9 @@ const policyDocument = (options: { readonly description?: string }) =>
     ...options,
   });
 
+const zstdLevel = (description: string, level: number) =>
+  Type.Integer({ minimum: 1, maximum: 19, default: level, placeholder: 'LEVEL', description });
+
 const hostName = Type.String({
   pattern: '^[a-z0-9.-]+$',
   example: 'a host name in lower case, for example s3.example.org',
@@ -321,7 +324,6 @@ export const configSchema = group({
       description:
         'Parity within each object, which heals damage there; none: damage is found and told, not healed.',
     }),
-    segmentSize: bytes({ default: '2Mi', description: 'Size of its objects at most, without their parity.' }),
     requests: count({ default: '32', description: 'Requests to that store at a time.' }),
     recallDays: Type.Integer({
       minimum: 1,
@@ -333,6 +335,38 @@ export const configSchema = group({
     recallSpeed: choice(['Expedited', 'Standard', 'Bulk'], {
       default: 'Standard',
       description: 'How fast, and how dear, a recall from an archive class is.',
+    }),
+  }),
+  reduction: group({
+    codec: choice(['lz4', 'zstd', 'none'], {
+      default: 'lz4',
+      description: 'How content is compressed when it moves to the warm or cold tier.',
+    }),
+    level: zstdLevel('Level of zstd there.', 3),
+    background: choice(['zstd', 'none'], {
+      default: 'zstd',
+      description: 'Whether old segments that nobody reads are compressed again with zstd.',
+    }),
+    backgroundLevel: zstdLevel('Level of zstd in the background.', 6),
+    backgroundAfter: duration({
+      default: '7d',
+      description: 'How old a segment is, and how long nobody has read it, before that.',
+    }),
+    cipher: choice(['aes-256-gcm', 'chacha20-poly1305', 'none'], {
+      default: 'aes-256-gcm',
+      description:
+        'What content of the warm and cold tier is encrypted with, each chunk with a key of its own.',
+    }),
+    segmentBytes: bytes({
+      default: '2Mi',
+      description: 'Size of the segments that content is packed into, 1Mi to 64Mi.',
+    }),
+    sparsePercent: Type.Integer({
+      minimum: 1,
+      maximum: 90,
+      default: 50,
+      placeholder: 'PERCENT',
+      description: 'A segment is compacted when less than this share of its content is still used.',
     }),
   }),
   lifecycle: group({

@@ -3,12 +3,7 @@ import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
 import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
-import {
-  COLD_REQUESTS_MAX,
-  COLD_SEGMENT_BYTES_MAX,
-  COLD_SEGMENT_BYTES_MIN,
-  COLD_SHARD_BYTES_MIN,
-} from '../limits/tiering.ts';
+import { COLD_REQUESTS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
@@ -140,14 +135,7 @@ function complete(config: Config): Config {
   return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
 }
 
-function refuseHalfCold({
-  url,
-  accessKeyId,
-  secretAccessKey,
-  ec,
-  segmentSize,
-  requests,
-}: Config['cold']): void {
+function refuseHalfCold({ url, accessKeyId, secretAccessKey, requests }: Config['cold']): void {
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UsageError(
       'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
@@ -156,18 +144,15 @@ function refuseHalfCold({
   if (accessKeyId !== undefined && url === undefined) {
     throw new UsageError('TERRACE_COLD_ACCESS_KEY_ID is set without a cold store: add --cold');
   }
-  const smallest = Math.max(COLD_SEGMENT_BYTES_MIN, ec.data * COLD_SHARD_BYTES_MIN);
-  if (segmentSize < smallest || segmentSize > COLD_SEGMENT_BYTES_MAX) {
-    throw new UsageError(
-      `cold.segmentSize: ${segmentSize} bytes are out of range: write ${smallest >> 10}Ki to ${COLD_SEGMENT_BYTES_MAX >> 20}Mi`,
-    );
-  }
   if (requests > COLD_REQUESTS_MAX) {
     throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
   }
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, cold }: Config): void {
+function refuseContradictions({ root, users, roles, s3, nfs, admin, cold, reduction }: Config): void {
+  const { segmentBytes } = reduction;
+  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
+    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',

@@ -101,8 +101,11 @@ export class Collector {
     if (bytesLive < frameBytes * settings.sparseShare) this.#sparse.add(id);
     else if (imageBytes <= imageBytesMax / SMALL_SEGMENTS_MIN) this.#small.add(id);
     else if (settings.background !== undefined && !isDense) {
-      const age = environment.clock.wall().seconds - madeAt;
-      if (age >= settings.background.afterSeconds) this.#old.add(id);
+      const { afterSeconds } = settings.background;
+      const { clock } = environment;
+      const readAt = this.#parts.reads.find(id);
+      const isQuiet = readAt === undefined || clock.monotonic() - readAt >= 1000 * afterSeconds;
+      if (isQuiet && clock.wall().seconds - madeAt >= afterSeconds) this.#old.add(id);
     }
     for (const waiting of [this.#sparse, this.#small, this.#old]) {
       const [oldest] = waiting;

@@ -4,7 +4,12 @@ import { Fault } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
 import { openSequence, type Sequence } from '../../kv/sequence.ts';
 import { encodeU64 } from '../../kv/tuple.ts';
-import { CHUNK_CACHE_ROWS_MAX, RECALLS_MAX, RECIPE_CACHE_CHUNKS_MAX } from '../../limits/tiering.ts';
+import {
+  CHUNK_CACHE_ROWS_MAX,
+  RECALLS_MAX,
+  RECIPE_CACHE_CHUNKS_MAX,
+  SEGMENT_READS_MAX,
+} from '../../limits/tiering.ts';
 import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
@@ -66,6 +71,7 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     readers: new Readers(),
     recipes: new Recent(RECIPE_CACHE_CHUNKS_MAX, ({ chunks }) => 1 + chunks.length),
     chunks: new Recent(CHUNK_CACHE_ROWS_MAX, () => 1),
+    reads: new Recent(SEGMENT_READS_MAX, () => 1),
     ids: segmentIds({ environment, sequence, identity: secrets.identity }),
     scrubs: new Map(),
     density: { ratio: densityFirst },

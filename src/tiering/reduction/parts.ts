@@ -1,4 +1,4 @@
-import type { Environment } from '../../environment.ts';
+import type { Environment, MonotonicMs } from '../../environment.ts';
 import type { Kv } from '../../kv/kv.ts';
 import type { FrameCipher } from '../../workers/frame.ts';
 import type { Chunking, Packing, Reduction } from '../../workers/reduction.ts';
@@ -21,7 +21,7 @@ export interface ReductionSettings {
   readonly cipher: FrameCipher;
   /** A segment is compacted when less than this share of it is live. */
   readonly sparseShare: number;
-  /** Segments older than `afterSeconds` that nobody reads are compressed again with Zstandard; `undefined`: never. */
+  /** Segments older than `afterSeconds` that nobody has read for as long are compressed again with Zstandard; `undefined`: never. */
   readonly background: { readonly level: number; readonly afterSeconds: number } | undefined;
   /** In bytes; as content is cut once it must be cut for ever, else nothing is found again. */
   readonly chunkLengths: Pick<Chunking, 'bytesMin' | 'bytesAverage' | 'bytesMax'>;
@@ -45,6 +45,8 @@ export interface ChunkParts {
   readonly readers: Readers;
   readonly recipes: Recent<BlobId, Recipe>;
   readonly chunks: Recent<FingerprintText, ChunkRow>;
+  /** When segments were read last, for a blob. */
+  readonly reads: Recent<SegmentId, MonotonicMs>;
   readonly ids: SegmentIds;
   /** Under way. */
   readonly scrubs: Map<SegmentId, Promise<SegmentHealth>>;

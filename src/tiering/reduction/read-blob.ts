@@ -90,11 +90,18 @@ async function plainsOf(
       await scrubOnce(parts, segment);
       scrubbed.add(segment);
     }
+    noteReads(parts, rows);
     failed = await openInto(parts, rows, plains);
     if (plains.size === wanted.size) return plains;
     for (const fingerprint of failed.keys()) parts.chunks.forget(fingerprint);
   }
   throw new Fault('unavailable', 'store', `blob ${id} changed each time it was read`);
+}
+
+function noteReads({ reads, environment }: ChunkParts, rows: ChunkRows): void {
+  const note = reads.reading();
+  const now = environment.clock.monotonic();
+  for (const { segment } of rows.values()) note(segment, now);
 }
 
 const isSame = (before: ChunkRow | undefined, row: ChunkRow): boolean =>

@@ -8,7 +8,6 @@ import { COLLECT_ROUND_MS } from '../../../src/limits/tiering.ts';
 import { mergeNamespace } from '../../../src/namespace/merge.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { decodeCounts } from '../../../src/tiering/counts.ts';
-import type { DataKeys } from '../../../src/tiering/data-keys.ts';
 import { MemorySegmentStore } from '../../../src/tiering/memory-segment-store.ts';
 import type { BlobToStore, ChunkStore } from '../../../src/tiering/reduction/chunk-store.ts';
 import { openChunkStore } from '../../../src/tiering/reduction/open-chunk-store.ts';
@@ -24,6 +23,7 @@ import type { Reduction } from '../../../src/workers/reduction.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { noise } from '../../workers/segments.ts';
+import { MemoryDataKeys } from '../memory-data-keys.ts';
 
 export const settingsDefault: ReductionSettings = {
   compression: { codec: 'lz4', level: 1 },
@@ -32,15 +32,6 @@ export const settingsDefault: ReductionSettings = {
   background: undefined,
   chunkLengths: { bytesMin: 256, bytesAverage: 512, bytesMax: 1024 },
 };
-
-/** Each key of a store of keys; the last one seals. */
-export function dataKeysOf(count = 1): DataKeys {
-  const secretOf = (keyId: number): Uint8Array => {
-    if (keyId > count) throw new Fault('corrupt', 'key', `there is no key ${keyId}`);
-    return Buffer.alloc(32, keyId);
-  };
-  return { current: () => ({ keyId: count, secret: secretOf(count) }), secretOf };
-}
 
 export interface ChunkBedOptions {
   readonly random?: Random;
@@ -59,7 +50,7 @@ export class ChunkBed {
   readonly segments: MemorySegmentStore;
   readonly errors: string[] = [];
   readonly #options: ChunkBedOptions;
-  dataKeys = dataKeysOf();
+  readonly dataKeys = new MemoryDataKeys();
   nowMs = 0;
   engine: MemoryEngine;
   kv!: Kv;

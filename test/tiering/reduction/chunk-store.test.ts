@@ -8,7 +8,7 @@ import { decodeChunk, decodeRecipe, decodeSegment } from '../../../src/tiering/r
 import { fingerprintOfKey } from '../../../src/tiering/reduction/tables.ts';
 import type { SegmentId } from '../../../src/tiering/segment-store.ts';
 import { noise } from '../../workers/segments.ts';
-import { blobOf, ChunkBed, contentOf, dataKeysOf, rowsOf, tables } from './chunk-bed.ts';
+import { blobOf, ChunkBed, contentOf, rowsOf, tables } from './chunk-bed.ts';
 
 const id = (number: number): BlobId => number as BlobId;
 const faultOf = (code: string) => (failure: unknown) => failure instanceof Fault && failure.code === code;
@@ -168,7 +168,7 @@ test('the cuts and fingerprints of a store stay the same over restarts and new d
   await bed.put([blobOf(1, contentOf([1, 2]))]);
   const before = bed.segments.ids();
   for (const keys of [1, 2, 3]) {
-    bed.dataKeys = dataKeysOf(keys);
+    bed.dataKeys.keyIdNow = keys;
     await bed.reopen();
     await bed.put([blobOf(keys + 1, contentOf([1, 2]))]);
   }

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Fault } from '../../../src/fault.ts';
+import type { Durability, Key } from '../../../src/kv/kv.ts';
+import { tupleKey } from '../../../src/kv/tuple.ts';
+import type { BlobId } from '../../../src/tiering/blobs.ts';
+import type { SegmentFailure } from '../../../src/tiering/memory-segment-store.ts';
+import type { StoredBlob } from '../../../src/tiering/reduction/chunk-store.ts';
+import { seededRandom } from '../../kv/seeded-random.ts';
+import { blobOf, ChunkBed, contentOf, rowsOf, type ChunkBedOptions } from './chunk-bed.ts';
+
+const PIECES = 8;
+const PIECE_BYTES = 1200;
+const LEDGER = 0x01;
+
+const ledgerKey = (id: BlobId): Key => tupleKey(LEDGER, [id]);
+const failures: readonly SegmentFailure[] = ['unavailable', 'throttled', 'no-space', 'lost-answer'];
+
+interface LifeOptions {
+  readonly seed: number;
+  /** Of operations on rows and segments together: the one during which power fails. */
+  readonly crashAt?: number;
+  /** One in so many operations on segments fails, or reads back other bytes. */
+  readonly failOneIn?: number;
+  readonly settings?: ChunkBedOptions['settings'];
+}
+
+/** Several clients and the background over one bed, until power fails. What a commit says is in rows of that commit. */
+class Life {
+  readonly random;
+  readonly #options: LifeOptions;
+  bed!: ChunkBed;
+  isOver = false;
+  #events = 0;
+  #crashAt: number | undefined;
+  #lastId = 0;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.random = seededRandom(options.seed);
+    this.#crashAt = options.crashAt;
+  }
+
+  async open(): Promise<void> {
+    const { settings } = this.#options;
+    this.bed = await ChunkBed.open({
+      random: this.random,
+      imageBytesMax: 8192,
+      delay: () => this.#event(),
+      ...(settings === undefined ? {} : { settings }),
+    });
+    const { segments } = this.bed;
+    const read = segments.read.bind(segments);
+    segments.read = async (...given) => {
+      const bytes = Uint8Array.from(await read(...given));
+      if (this.#isUnlucky() && bytes.length > 0) bytes[this.random.below(bytes.length)]! ^= 4;
+      return bytes;
+    };
+    segments.failWhen(() => (this.#isUnlucky() ? this.#choose(failures) : undefined));
+  }
+
+  /** Nothing fails any more, after what was under way. */
+  calm(): void {
+    this.bed.segments.failWhen(undefined);
+    this.#isCalm = true;
+  }
+  #isCalm = false;
+
+  async #event(): Promise<void> {
+    this.#events += 1;
+    if (this.#events === this.#crashAt) this.#crash();
+    for (let wait = this.random.below(4); wait > 0; wait -= 1) await Promise.resolve();
+  }
+
+  #crash(): void {
+    this.#crashAt = undefined;
+    this.isOver = true;
+    this.bed.crash();
+  }
+
+  /** A new process after a crash; the start may be cut short by another one. */
+  async crashAndReopen(): Promise<void> {
+    if (!this.isOver) this.#crash();
+    for (let restart = 0; this.isOver; restart += 1) {
+      this.#crashAt = restart === 0 ? this.#events + this.random.below(60) : undefined;
+      this.isOver = false;
+      await this.bed.reopen().catch((failure: unknown) => {
+        if (!this.isOver) throw failure;
+      });
+    }
+    this.#crashAt = undefined;
+  }
+
+  #isUnlucky(): boolean {
+    const { failOneIn } = this.#options;
+    return failOneIn !== undefined && !this.#isCalm && this.random.below(failOneIn) === 0;
+  }
+
+  #choose<T>(choices: readonly T[]): T {
+    return choices[this.random.below(choices.length)]!;
+  }
+
+  async run(clients: number, steps: number): Promise<void> {
+    await Promise.all(Array.from({ length: clients }, () => this.#client(steps)));
+  }
+
+  async #client(steps: number): Promise<void> {
+    for (let step = 0; step < steps && !this.isOver; step += 1) {
+      try {
+        await this.#choose([
+          this.#put,
+          this.#put,
+          this.#release,
+          this.#read,
+          this.#collect,
+          this.#scrub,
+        ]).call(this);
+      } catch (failure) {
+        if (this.isOver) return;
+        if (!(failure instanceof Fault && this.#options.failOneIn !== undefined)) throw failure;
+      }
+    }
+  }
+
+  #durability(): Durability {
+    return this.#choose(['durable', 'buffered']);
+  }
+
+  async #put(): Promise<void> {
+    const batch = Array.from({ length: 1 + this.random.below(3) }, () => {
+      const pieces = Array.from({ length: this.random.below(4) }, () => this.random.below(PIECES));
+      this.#lastId += 1;
+      return { id: this.#lastId as BlobId, pieces };
+    });
+    const blobs = batch.map(({ id, pieces }) => blobOf(id, contentOf(pieces, PIECE_BYTES)));
+    const stored = await this.bed.chunks.store(blobs);
+    await Promise.all(stored.map((each, index) => this.#attach(each, batch[index]!.pieces)));
+  }
+
+  async #attach(stored: StoredBlob, pieces: readonly number[]): Promise<void> {
+    if (this.random.below(6) === 0) {
+      this.bed.chunks.discard(stored);
+      return;
+    }
+    try {
+      await this.bed.kv.transact(this.#durability(), async (tx) => {
+        await this.bed.chunks.attach(tx, stored);
+        tx.put(ledgerKey(stored.id), Uint8Array.from(pieces));
+      });
+    } catch (failure) {
+      if (this.isOver || !(failure instanceof Fault && failure.code === 'conflict')) throw failure;
+      this.bed.chunks.discard(stored);
+    }
+  }
+
+  async #release(): Promise<void> {
+    const id = await this.#any();
+    if (id === undefined) return;
+    await this.bed.kv.transact(this.#durability(), async (tx) => {
+      const isThere = (await tx.get(ledgerKey(id))) !== undefined;
+      assert.equal(await this.bed.chunks.release(tx, id), isThere);
+      tx.delete(ledgerKey(id));
+    });
+  }
+
+  async #read(): Promise<void> {
+    const id = await this.#any();
+    if (id === undefined) return;
+    const row = await this.bed.kv.get(ledgerKey(id));
+    if (row === undefined) return;
+    const want = contentOf([...row], PIECE_BYTES);
+    const from = this.random.below(want.length + 1);
+    const to = from + this.random.below(want.length - from + 1);
+    try {
+      const bytes = await this.bed.chunks.read(id, from, to - from);
+      assert(Buffer.from(bytes).equals(want.subarray(from, to)), `blob ${id} reads back`);
+    } catch (failure) {
+      const isReleased = (await this.bed.kv.get(ledgerKey(id))) === undefined;
+      if (!(isReleased && failure instanceof Fault && failure.code === 'not-found')) throw failure;
+    }
+  }
+
+  async #collect(): Promise<void> {
+    for (let units = this.random.below(8); units > 0; units -= 1) await this.bed.chunks.collect();
+  }
+
+  async #scrub(): Promise<void> {
+    const step = await this.bed.chunks.scrub();
+    if (this.#options.failOneIn === undefined) assert.deepEqual(step?.lost ?? [], []);
+  }
+
+  async #any(): Promise<BlobId | undefined> {
+    const id = 1 + this.random.below(Math.max(1, this.#lastId));
+    return id > this.#lastId ? undefined : (id as BlobId);
+  }
+
+  /** What was committed is there, with its bytes; what was not leaves nothing. */
+  async verify(): Promise<void> {
+    const range = { start: Uint8Array.of(LEDGER), end: Uint8Array.of(LEDGER + 1) };
+    const ledger = await rowsOf(this.bed.kv, range);
+    await this.bed.audit();
+    for (const { key, value } of ledger) {
+      await this.bed.check(
+        new DataView(Uint8Array.from(key).buffer).getUint32(5),
+        contentOf([...value], PIECE_BYTES),
+      );
+    }
+    assert.equal(this.bed.chunks.usage().blobs, ledger.length);
+    await this.bed.collectAll();
+    await this.bed.checkCollected();
+    for (const { key, value } of ledger) {
+      await this.bed.check(
+        new DataView(Uint8Array.from(key).buffer).getUint32(5),
+        contentOf([...value], PIECE_BYTES),
+      );
+    }
+  }
+}
+
+const settings = fc.constantFrom<NonNullable<ChunkBedOptions['settings']>>(
+  {},
+  { background: { level: 3, afterSeconds: 0 } },
+  { cipher: 'none', sparseShare: 0.9 },
+);
+
+test('clients at once never disturb each other, and what nobody names is gone after a collection', () =>
+  fc.assert(
+    fc.asyncProperty(fc.nat(), settings, async (seed, chosen) => {
+      const life = new Life({ seed, settings: chosen });
+      await life.open();
+      await life.run(4, 14);
+      await life.verify();
+    }),
+    { numRuns: 10 },
+  ));
+
+test('with a store that fails, forgets its answers and reads wrong bytes, nothing wrong is read and nothing leaks', () =>
+  fc.assert(
+    fc.asyncProperty(fc.nat(), settings, async (seed, chosen) => {
+      const life = new Life({ seed, settings: chosen, failOneIn: 12 });
+      await life.open();
+      await life.run(4, 14);
+      life.calm();
+      await life.verify();
+    }),
+    { numRuns: 10 },
+  ));
+
+test('after a crash at any moment every blob that was committed reads back, and no segment leaks', () =>
+  fc.assert(
+    fc.asyncProperty(fc.nat(), fc.integer({ min: 20, max: 700 }), settings, async (seed, crashAt, chosen) => {
+      const life = new Life({ seed, crashAt, settings: chosen });
+      await life.open();
+      await life.run(4, 14);
+      await life.crashAndReopen();
+      if (seed % 2 === 0) await life.run(2, 5);
+      await life.verify();
+    }),
+    { numRuns: 25 },
+  ));
+
+test('crash after crash, over a store that fails as well', () =>
+  fc.assert(
+    fc.asyncProperty(fc.nat(), fc.integer({ min: 20, max: 500 }), async (seed, crashAt) => {
+      const life = new Life({ seed, crashAt, failOneIn: 15 });
+      await life.open();
+      for (let round = 0; round < 3; round += 1) {
+        await life.run(3, 8);
+        await life.crashAndReopen();
+      }
+      life.calm();
+      await life.verify();
+    }),
+    { numRuns: 10 },
+  ));
