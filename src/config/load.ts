@@ -3,8 +3,8 @@ import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
 import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
+import { COLD_REQUESTS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { sentenceOf } from './complaint.ts';
-import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
@@ -140,7 +140,21 @@ function complete(config: Config): Config {
   };
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction, warm }: Config): void {
+function refuseHalfCold({ url, accessKeyId, secretAccessKey, requests }: Config['cold']): void {
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    throw new UsageError(
+      'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
+    );
+  }
+  if (accessKeyId !== undefined && url === undefined) {
+    throw new UsageError('TERRACE_COLD_ACCESS_KEY_ID is set without a cold store: add --cold');
+  }
+  if (requests > COLD_REQUESTS_MAX) {
+    throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
+  }
+}
+
+function refuseContradictions({ root, users, roles, s3, nfs, admin, cold, reduction, warm }: Config): void {
   const { segmentBytes } = reduction;
   if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
     throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
@@ -149,6 +163,7 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction, w
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
     );
   }
+  refuseHalfCold(cold);
   const doors = Object.entries({ '--s3': s3.address, '--nfs': nfs.address, '--admin': admin.address });
   for (const [index, [flag, { host, port }]] of doors.entries()) {
     const twin = doors.slice(0, index).find(([, it]) => port !== 0 && it.port === port && it.host === host);

@@ -60,7 +60,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const secretsKey = await openSecretsKey(environment.random, secretsKeyPath(config));
     const wakes = new Set<(step: TieringStep) => void>();
     const wake = (step: TieringStep): void => wakes.forEach((each) => each(step));
-    const given = { environment, secretsKey, stopped: stopped.give, wake };
+    const given = { environment, secretsKey, stopped: stopped.give, metrics, wake };
     const layers = await openLayers(scope, config, given);
     const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });

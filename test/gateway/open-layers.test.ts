@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { Fault } from '../../src/fault.ts';
 import { SECRETS_KEY_BYTES } from '../../src/limits.ts';
+import { Metrics } from '../../src/metrics.ts';
 import { openLayers, type Layers } from '../../src/gateway/open-layers.ts';
 import { opening } from '../../src/scope.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -47,6 +48,7 @@ async function start(
         environment,
         secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 1),
         stopped: unstopped,
+        metrics: new Metrics(),
         wake: () => undefined,
       }),
     );
