@@ -354,6 +354,18 @@ export const configSchema = group({
       description: 'How fast, and how dear, a recall from an archive class is.',
     }),
   }),
+  heat: group({
+    prometheus: Type.Optional(
+      text({
+        placeholder: 'URL',
+        pattern: '^https?://[^ ]+$',
+        example: 'http://127.0.0.1:9090',
+        maxLength: 2048,
+        defaultText: 'none',
+        description: 'The Prometheus that storage policies may ask how busy their objects are.',
+      }),
+    ),
+  }),
   reduction: group({
     codec: choice(['lz4', 'zstd', 'none'], {
       default: 'lz4',

@@ -14,6 +14,8 @@ import { roleCommands } from './role.ts';
 import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { storagePolicyCommands } from './storage-policy.ts';
+import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 import { warmCommands } from './warm.ts';
@@ -53,6 +55,8 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
+  ...tierCommands,
+  ...storagePolicyCommands,
   scrub,
   ...warmCommands,
   help,

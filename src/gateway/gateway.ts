@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { Address } from '../config/address.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -6,12 +7,14 @@ import { PROBE_MS_MAX } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
+import type { StorageControl } from '../storage-policy/open-storage-policies.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openGatewayLocks } from './open-locks.ts';
+import { startStorageControl, storageAlerts } from './open-storage-control.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
 import type { TieringStep } from '../tiering/open-tiering.ts';
@@ -79,10 +82,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { files } = namespace;
     const locks = await openGatewayLocks(scope, config, { kv, files, environment });
     scheduler.start('locks', () => locks.locks.step());
+    const storage = await startStorageControl(config, { layers, environment, scheduler });
     scheduler.observe(metrics);
-    observeTiers(metrics, layers);
-    observeMemory(metrics, namespace);
-    observeQuotas(metrics, namespace.quotas);
+    observeLayers(metrics, layers);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
@@ -92,10 +94,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const nfs = open.own(await openNfsDoor(config, { ...parts, locks, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
-    const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
-      const all = await namespace.objects.buckets();
-      return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
-    };
+    const bucketsOf = bucketsByAccount(namespace, accounts);
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
@@ -105,13 +104,18 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       ...tierStatus(layers),
       lifecycle: lifecycle.status(),
       steps: [...scheduler.states()],
-      health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
+      health: healthOf({
+        unready: await unready(),
+        steps: scheduler.states(),
+        alerts: alertsOf(layers, storage),
+      }),
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const scrub = scrubRuns(environment, layers.tiering.tiers);
     const { warm } = layers.lowerTiers;
-    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, warm };
+    const { tiers } = layers.tiering;
+    const scrub = scrubRuns(environment, tiers);
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, storage, tiers, warm };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
@@ -121,6 +125,20 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       close: () => scope.close(),
     };
   });
+
+function observeLayers(metrics: Metrics, layers: Layers): void {
+  observeTiers(metrics, layers);
+  observeMemory(metrics, layers.namespace);
+  observeQuotas(metrics, layers.namespace.quotas);
+}
+
+/** Names of the buckets that belong to an account. */
+const bucketsByAccount =
+  ({ objects }: Namespace, accounts: Pick<Accounts, 'account'>) =>
+  async (accountId: string): Promise<readonly string[]> => {
+    const all = await objects.buckets();
+    return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
+  };
 
 /** A promise and the function that settles it. */
 function signal(): { readonly given: Promise<unknown>; readonly give: (reason: unknown) => void } {
@@ -161,6 +179,6 @@ function connects({ host, port }: Address): Promise<boolean> {
   });
 }
 
-function alertsOf(layers: Layers): readonly Alert[] {
-  return [...quotaAlerts(layers.namespace.quotas), ...tierAlerts(layers)];
+function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
+  return [...quotaAlerts(layers.namespace.quotas), ...tierAlerts(layers), ...storageAlerts(storage)];
 }

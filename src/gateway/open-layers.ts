@@ -48,6 +48,8 @@ export interface Layers {
   readonly device: NativeDevice;
   /** Made once for a data directory: keys the MAC of file handles and names the file system. */
   readonly secret: Uint8Array;
+  /** Greater with each call, also across restarts. */
+  readonly nextId: () => number;
 }
 
 export interface LayersGiven {
@@ -97,7 +99,17 @@ export async function openLayers(
   const namespace = scope.own(
     await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
   );
-  return { kv, keyring, defaultEncryption, namespace, tiering, lowerTiers, device, secret };
+  return {
+    kv,
+    keyring,
+    defaultEncryption,
+    namespace,
+    tiering,
+    lowerTiers,
+    device,
+    secret,
+    nextId: () => sequence.next(),
+  };
 }
 
 interface HotGiven extends Omit<BlobsOptions, 'allocator' | 'growth'> {

@@ -110,12 +110,24 @@ terrace warm rebuild --wait > /dev/null
 scrub
 
 step 'damage on one device: found, healed, and then there is none'
-victim=$(find "$work/warm3" -type f -size +64k | sort | head -1)
+victim=$(find "$work/warm3" -type f -size +64k -print -quit)
 printf 'damage' | dd of="$victim" bs=1 seek=40000 conv=notrunc status=none
 scrub
 grep -q '"corrupt":[1-9]' "$work/scrub" || fail 'the damage was not found'
 scrub
 grep -q '"corrupt":0' "$work/scrub" || fail 'the damage was not healed'
 check 'after the damage'
+
+step 'the cold store goes away and comes back'
+terrace tier move bucket/small --to cold --wait > /dev/null
+kill -9 "$cold"
+wait "$cold" 2>/dev/null || true
+if s3 cp --only-show-errors s3://bucket/small/200 "$work/away" 2> /dev/null; then cmp "$work/away" "$work/tree/small/200"; fi
+s3 cp --only-show-errors "$work/tree/small/199" s3://bucket/while-away
+cp "$work/tree/small/199" "$work/tree/while-away"
+start_cold
+sums "$work/tree" > "$work/want"
+sleep 30
+check 'after the cold store was away'
 stop
 echo 'tiers: passed'

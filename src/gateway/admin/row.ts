@@ -9,6 +9,8 @@ import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
+import type { StorageControl } from '../../storage-policy/open-storage-policies.ts';
+import type { Tiers } from '../../tiering/tiers.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
@@ -32,6 +34,8 @@ export interface AdminSources {
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
+  readonly storage: StorageControl;
+  readonly tiers: Tiers;
   readonly scrub: ScrubRuns;
   /** Absent: there is no warm pool. */
   readonly warm?: WarmControl | undefined;

@@ -10,6 +10,8 @@ import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
 import { scrubRows } from './scrub-rows.ts';
 import { statusSchema } from './status.ts';
+import { storagePolicyRows } from './storage-policy-rows.ts';
+import { tierRows } from './tier-rows.ts';
 import { userRows } from './user-rows.ts';
 import { warmRows } from './warm-rows.ts';
 
@@ -72,6 +74,8 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
+  ...storagePolicyRows,
+  ...tierRows,
   ...scrubRows,
   ...warmRows,
 ];
