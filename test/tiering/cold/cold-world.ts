@@ -8,6 +8,7 @@ import {
   MemoryObjectStore,
   type MemoryObjectOptions,
 } from '../../../src/tiering/cold/memory-object-store.ts';
+import { unchanged } from '../../../src/tiering/cold/object-store.ts';
 import {
   openColdStoreOn,
   type ColdSettings,
@@ -53,7 +54,9 @@ export function coldWorld(seed = 1, options: Omit<MemoryObjectOptions, 'clock' |
     kv,
     open: (settings = {}) => {
       const parts = { kv, environment, metrics: new Metrics(), compute, reduction };
-      return openColdStoreOn(bucket, { ...coldSettingsOfTests, ...settings }, parts);
+      // The bucket outlives whoever is connected to it.
+      const connection = { ...unchanged(bucket), close: () => Promise.resolve() };
+      return openColdStoreOn(connection, { ...coldSettingsOfTests, ...settings }, parts);
     },
   };
 }
