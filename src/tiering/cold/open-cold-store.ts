@@ -4,7 +4,7 @@ import type { Kv } from '../../kv/kv.ts';
 import { COLD_WAITING_MAX } from '../../limits/tiering.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Compute } from '../../workers/compute.ts';
-import type { StripeShape } from '../../workers/erasure.ts';
+import type { Erasure, StripeShape } from '../../workers/erasure.ts';
 import type { Reduction } from '../../workers/reduction.ts';
 import { SHARD_HEADER_BYTES } from '../../workers/segment.ts';
 import type { SegmentStore } from '../segment-store.ts';
@@ -41,6 +41,7 @@ export interface ColdParts {
   readonly environment: Environment;
   readonly metrics: Metrics;
   readonly compute: Compute;
+  readonly erasure: Erasure;
   readonly reduction: Reduction;
 }
 

@@ -21,6 +21,7 @@ import {
   type OpenedColdStore,
 } from '../../../src/tiering/cold/open-cold-store.ts';
 import { packedImage } from '../../../src/tiering/packed-image.ts';
+import { referenceErasure } from '../../../src/workers/reference-erasure.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { keys, liveDoor, type LiveDoor } from '../../gateway/s3/live-door.ts';
@@ -46,6 +47,7 @@ const open = (settings: ColdSettings, kv: Kv = metadata()): Promise<OpenedColdSt
     environment,
     metrics: new Metrics(),
     compute: referenceCompute(),
+    erasure: referenceErasure(),
     reduction: referenceReduction(),
   });
 
