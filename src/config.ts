@@ -10,13 +10,14 @@ import {
   choice,
   count,
   duration,
+  erasureCode,
+  erasureCodeOrNone,
   group,
   seconds,
   text,
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
-import { stripe } from './config/stripe.ts';
 import {
   BASE_DOMAINS_MAX,
   EXPORT_RULES_MAX,
@@ -27,6 +28,7 @@ import {
   USERS_DECLARED_MAX,
 } from './limits.ts';
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
+import { WARM_DEVICES_MAX, WARM_PATH_CHARS_MAX } from './limits/tiering.ts';
 import { BODY_MEMORY_BYTES_MIN } from './limits/s3.ts';
 import { COLD_RECALL_DAYS_MAX } from './limits/tiering.ts';
 
@@ -319,7 +321,7 @@ export const configSchema = group({
           'Storage class of its objects. From GLACIER and DEEP_ARCHIVE content must be recalled before it is read.',
       },
     ),
-    ec: stripe({
+    ec: erasureCodeOrNone({
       default: '16+2',
       description:
         'Parity within each object, which heals damage there; none: damage is found and told, not healed.',
@@ -336,6 +338,18 @@ export const configSchema = group({
       default: 'Standard',
       description: 'How fast, and how dear, a recall from an archive class is.',
     }),
+  }),
+  heat: group({
+    prometheus: Type.Optional(
+      text({
+        placeholder: 'URL',
+        pattern: '^https?://[^ ]+$',
+        example: 'http://127.0.0.1:9090',
+        maxLength: 2048,
+        defaultText: 'none',
+        description: 'The Prometheus that storage policies may ask how busy their objects are.',
+      }),
+    ),
   }),
   reduction: group({
     codec: choice(['lz4', 'zstd', 'none'], {
@@ -367,6 +381,32 @@ export const configSchema = group({
       default: 50,
       placeholder: 'PERCENT',
       description: 'A segment is compacted when less than this share of its content is still used.',
+    }),
+  }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
+    }),
+  }),
+  tiering: group({
+    migrationRate: bytes({
+      default: '0',
+      description:
+        'Bytes a second that orders and policies move between tiers at most; 0: as fast as it goes. What makes room is not held up.',
+    }),
+    scrubRate: bytes({
+      default: '8Mi',
+      description: 'Bytes a second that are read in the background to find damage; 0: only on demand.',
     }),
   }),
   lifecycle: group({

@@ -132,33 +132,42 @@ function decode({ setting, from }: Origin, tree: Tree): void {
 /** Fills what depends on other settings. */
 function complete(config: Config): Config {
   const hotPath = (config.hot as { path?: string }).path ?? path.join(config.data, 'hot');
-  return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
+  return {
+    ...config,
+    data: path.resolve(config.data),
+    hot: { ...config.hot, path: path.resolve(hotPath) },
+    warm: { ...config.warm, devices: config.warm.devices.map((device) => path.resolve(device)) },
+  };
 }
 
-function refuseHalfCold({ url, accessKeyId, secretAccessKey, requests }: Config['cold']): void {
+function refuseTierContradictions({
+  warm,
+  cold,
+  reduction,
+}: Pick<Config, 'warm' | 'cold' | 'reduction'>): void {
+  const { segmentBytes } = reduction;
+  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
+    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
+  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
+  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
+  const { accessKeyId, secretAccessKey, requests } = cold;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UsageError(
       'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
     );
-  }
-  if (accessKeyId !== undefined && url === undefined) {
-    throw new UsageError('TERRACE_COLD_ACCESS_KEY_ID is set without a cold store: add --cold');
   }
   if (requests > COLD_REQUESTS_MAX) {
     throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
   }
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, cold, reduction }: Config): void {
-  const { segmentBytes } = reduction;
-  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
-    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
+function refuseContradictions({ root, users, roles, s3, nfs, admin, ...tiers }: Config): void {
+  refuseTierContradictions(tiers);
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
     );
   }
-  refuseHalfCold(cold);
   const doors = Object.entries({ '--s3': s3.address, '--nfs': nfs.address, '--admin': admin.address });
   for (const [index, [flag, { host, port }]] of doors.entries()) {
     const twin = doors.slice(0, index).find(([, it]) => port !== 0 && it.port === port && it.host === host);

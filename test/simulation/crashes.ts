@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
+import type { BlobId } from '../../src/tiering/blobs.ts';
+import { tiers } from '../../src/tiering/tier.ts';
 import { checkSettledStore, checkStore } from '../namespace/check-store.ts';
+import { imageOf } from '../namespace/store-image.ts';
 import { get, listed, root, settle, text, type Stack } from '../namespace/world.ts';
 import { Actor } from './actor.ts';
 import { SimulatedWorld, Simulation } from './simulation.ts';
@@ -50,25 +53,45 @@ async function reopened(world: SimulatedWorld): Promise<Stack> {
   return finish(world.simulation, world.open());
 }
 
-/** All actors at work, and background steps meanwhile. */
+/** All actors at work, background steps and rotations of the key of SSE-S3 meanwhile. */
 async function shift(stack: Stack, actors: readonly Actor[], simulation: Simulation): Promise<void> {
   let isOver = false;
   const background = async (): Promise<void> => {
     while (!isOver) {
       await stack.namespace.step();
+      await stack.namespace.rewrap();
+      if (simulation.random.below(3) === 0) await moveSome(stack, simulation);
       await simulation.clock.sleep([1, 20, 400][simulation.random.below(3)] ?? 1);
     }
   };
-  const steps = background();
+  const rotations = async (): Promise<void> => {
+    for (let count = simulation.random.below(3); count > 0 && !isOver; count -= 1) {
+      await simulation.clock.sleep(simulation.random.below(400));
+      simulation.trace.push('rotation');
+      await stack.keyring.rotate('alias/terrace/s3');
+    }
+  };
+  const steps = Promise.all([background(), rotations()]);
   await Promise.all(actors.map((actor) => actor.work(OPERATIONS)));
   isOver = true;
   await steps;
+}
+
+/** Content goes up and down while everybody is at work. */
+async function moveSome({ kv, tiering }: Stack, { random }: Simulation): Promise<void> {
+  const to = tiers[random.below(tiers.length)]!;
+  const { blobs } = await imageOf(kv);
+  const chosen = ([...blobs.keys()] as BlobId[]).filter(() => random.below(3) === 0);
+  // Its end is of no interest: a step that fails says so itself.
+  tiering.tiers.migrate({ blobs: chosen, to, trigger: 'order' }).catch(() => undefined);
+  while ((await tiering.steps.migrate()) === 'busy' && random.below(4) > 0);
 }
 
 async function end(stack: Stack, bucket: Bucket, actors: readonly Actor[]): Promise<void> {
   await filesOf(stack, bucket);
   for (const actor of actors) await actor.verify();
   await stack.namespace.close();
+  while ((await stack.tiering.steps.migrate()) === 'busy');
   await settle(stack);
   await checkSettledStore(stack);
 }

@@ -4,6 +4,7 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import type { Kv } from '../../src/kv/kv.ts';
 import type { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
+import { ChunkMedia } from '../tiering/memory-chunk-store.ts';
 import { memoryDevice, openStack, silent, type Stack } from '../namespace/world.ts';
 import { SlowDevice } from './slow-device.ts';
 import { slowKv } from './slow-kv.ts';
@@ -12,6 +13,9 @@ const START_MS = 1_700_000_000_000;
 /** Content above this goes to the device: small objects exercise it too. */
 const INLINE_BYTES_MAX = 40;
 const EVENTS_MAX = 200_000;
+
+/** Of files made over NFS. */
+const defaultEncryption = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
 
 interface Event {
   readonly at: number;
@@ -101,6 +105,10 @@ export class SimulatedWorld {
   readonly simulation: Simulation;
   #engine: MemoryEngine;
   readonly #device: MemoryDevice = memoryDevice();
+  readonly #lowerMedia = [
+    { tier: 'warm', media: new ChunkMedia() },
+    { tier: 'cold', media: new ChunkMedia() },
+  ] as const;
   readonly #environment: Environment;
   readonly #around: (kv: Kv) => Kv;
 
@@ -115,8 +123,12 @@ export class SimulatedWorld {
   /** Also a second time, with nothing in memory, when the first is not used any more. */
   open(): Promise<Stack> {
     const device = new SlowDevice(this.#device, (label) => this.simulation.latency(label));
-    const given = { engine: this.#engine, device, environment: this.#environment };
-    return openStack({ ...given, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
+    const given = { engine: this.#engine, device, environment: this.#environment, defaultEncryption };
+    const lower = {
+      lowerMedia: this.#lowerMedia,
+      delay: (label: string) => this.simulation.latency(label),
+    };
+    return openStack({ ...given, ...lower, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
   }
 
   /** Power loss at this moment. */
