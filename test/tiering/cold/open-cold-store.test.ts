@@ -65,6 +65,30 @@ test('one that was attached before may be out of reach at the start, and is used
   );
 });
 
+test('a store that comes back while nobody uses it is found by the background, and costs nothing while it is there', async () => {
+  const world = coldWorld();
+  await world.simulation.run(
+    (async () => {
+      await world.open();
+      world.bucket.failWhen(() => 'gone');
+      const { step, alerts } = await world.open();
+      const background = async (seconds: number): Promise<void> => {
+        for (let second = 1; second <= seconds; second += 1) {
+          await step();
+          await world.simulation.after(1_000, 'a second');
+        }
+      };
+      await background(300);
+      assert.match(alerts()[0]?.text ?? '', /is out of reach since/);
+      world.bucket.failWhen(undefined);
+      await background(60);
+      assert.deepEqual(alerts(), []);
+      world.bucket.failWhen(() => assert.fail('nothing is sent'));
+      await background(5);
+    })(),
+  );
+});
+
 test('a prefix of another Terrace is left alone', async () => {
   const world = coldWorld();
   const other = coldWorld(2);
