@@ -11,13 +11,13 @@ import {
   count,
   duration,
   erasureCode,
+  erasureCodeOrNone,
   group,
   seconds,
   text,
   trueOrFalse,
   type Decoded,
 } from './config/leaf.ts';
-import { stripe } from './config/stripe.ts';
 import {
   BASE_DOMAINS_MAX,
   EXPORT_RULES_MAX,
@@ -336,7 +336,7 @@ export const configSchema = group({
           'Storage class of its objects. From GLACIER and DEEP_ARCHIVE content must be recalled before it is read.',
       },
     ),
-    ec: stripe({
+    ec: erasureCodeOrNone({
       default: '16+2',
       description:
         'Parity within each object, which heals damage there; none: damage is found and told, not healed.',

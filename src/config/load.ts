@@ -140,30 +140,34 @@ function complete(config: Config): Config {
   };
 }
 
-function refuseHalfCold({ url, accessKeyId, secretAccessKey, requests }: Config['cold']): void {
+function refuseTierContradictions({
+  warm,
+  cold,
+  reduction,
+}: Pick<Config, 'warm' | 'cold' | 'reduction'>): void {
+  const { segmentBytes } = reduction;
+  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
+    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
+  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
+  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
+  const { accessKeyId, secretAccessKey, requests } = cold;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UsageError(
       'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
     );
-  }
-  if (accessKeyId !== undefined && url === undefined) {
-    throw new UsageError('TERRACE_COLD_ACCESS_KEY_ID is set without a cold store: add --cold');
   }
   if (requests > COLD_REQUESTS_MAX) {
     throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
   }
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, cold, reduction, warm }: Config): void {
-  const { segmentBytes } = reduction;
-  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
-    throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
+function refuseContradictions({ root, users, roles, s3, nfs, admin, ...tiers }: Config): void {
+  refuseTierContradictions(tiers);
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
     );
   }
-  refuseHalfCold(cold);
   const doors = Object.entries({ '--s3': s3.address, '--nfs': nfs.address, '--admin': admin.address });
   for (const [index, [flag, { host, port }]] of doors.entries()) {
     const twin = doors.slice(0, index).find(([, it]) => port !== 0 && it.port === port && it.host === host);
@@ -181,8 +185,6 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin, cold, reduct
     'name',
     roles.map(({ name }) => name),
   );
-  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
-  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
   refuseHalfTls(nfs.tls);
   for (const [index, rule] of nfs.exports.entries()) {
     const complaint = complaintAbout(rule) ?? complaintAboutTls(rule, nfs.tls);

@@ -4,7 +4,7 @@ import type { Kv } from '../../kv/kv.ts';
 import { COLD_WAITING_MAX } from '../../limits/tiering.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Compute } from '../../workers/compute.ts';
-import type { StripeShape } from '../../workers/erasure.ts';
+import type { Erasure, StripeShape } from '../../workers/erasure.ts';
 import type { Reduction } from '../../workers/reduction.ts';
 import { SHARD_HEADER_BYTES } from '../../workers/segment.ts';
 import type { SegmentStore } from '../segment-store.ts';
@@ -41,6 +41,7 @@ export interface ColdParts {
   readonly environment: Environment;
   readonly metrics: Metrics;
   readonly compute: Compute;
+  readonly erasure: Erasure;
   readonly reduction: Reduction;
 }
 
@@ -53,6 +54,8 @@ export interface ColdAlert {
 export interface OpenedColdStore {
   readonly store: SegmentStore;
   alerts(): readonly ColdAlert[];
+  /** A unit of background work: asks a store that is out of reach whether it is back, also when nobody else does. */
+  step(): Promise<'idle'>;
 }
 
 /**
@@ -108,11 +111,28 @@ export async function openColdStoreOn(
     }
     environment.log.warn('started without the cold store', { reason: failure.detail });
   }
-  return { store, alerts: () => alertsOf(place, breaker.outage(), notes) };
+  const isAway = (): boolean => !isAttached || breaker.outage() !== undefined;
+  return {
+    store,
+    alerts: () => alertsOf(place, breaker.outage(), notes),
+    step: async () => {
+      if (isAway()) await look(objects, place);
+      return 'idle';
+    },
+  };
 }
 
 /** What one that was attached before may be without: it comes back, or the operator mends it while the rest is served. */
 const bearable: readonly Fault['code'][] = ['unavailable', 'throttled', 'access-denied'];
+
+/** Any answer is one; what went wrong is in the alerts. */
+async function look(objects: ObjectStore, place: ColdPlace): Promise<void> {
+  try {
+    await objects.head(keyBelow(place, 'terrace.json'), new AbortController().signal);
+  } catch (failure) {
+    if (!(failure instanceof Fault)) throw failure;
+  }
+}
 
 interface Notes {
   /** What the store does not do and can be lived with. */

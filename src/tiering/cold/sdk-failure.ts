@@ -24,10 +24,10 @@ interface SdkFailure {
 export function faultOf(cause: unknown, failed: Failed): Fault {
   if (cause instanceof Fault) return cause;
   const failure = described(cause);
-  const row = rows.find(({ names, statuses }) =>
-    failure.status === undefined
-      ? names?.test(failure.name) === true || names?.test(failure.code) === true
-      : names?.test(failure.name) === true || statuses?.includes(failure.status) === true,
+  const row = rows.find(
+    ({ names, statuses = [] }) =>
+      names?.test(failure.name) === true ||
+      (failure.status === undefined ? names?.test(failure.code) === true : statuses.includes(failure.status)),
   );
   const { code, subject, says } = row ?? unreachable;
   return new Fault(code, subject, says(failed, failure), { cause });
@@ -152,14 +152,16 @@ function busy({ place }: Failed): string {
 
 /** What a socket or a certificate says, or an internal error of the store. */
 function silent({ place }: Failed, { code, name, message, status }: SdkFailure): string {
-  const name_ = nameOf(place);
-  if (status !== undefined) return `The cold store ${name_} fails with status ${status}: ${name}: ${message}`;
+  const where = nameOf(place);
+  if (status !== undefined) return `The cold store ${where} fails with status ${status}: ${name}: ${message}`;
+  if (/^Region is missing/.test(message))
+    return `No region is known for the cold store ${where}: add region=NAME to --cold.`;
   if (certificates.test(code))
-    return `The certificate of the cold store ${name_} is not trusted (${code}): name its authority in NODE_EXTRA_CA_CERTS.`;
+    return `The certificate of the cold store ${where} is not trusted (${code}): name its authority in NODE_EXTRA_CA_CERTS.`;
   if (notTls.test(code))
-    return `The cold store ${name_} does not speak TLS there (${code}): write endpoint=http://… in --cold.`;
+    return `The cold store ${where} does not speak TLS there (${code}): write endpoint=http://… in --cold.`;
   const why = [code, message].filter((it) => it !== '').join(': ');
-  return `The cold store ${name_} does not answer (${why}): see that it runs and that the endpoint in --cold is right.`;
+  return `The cold store ${where} does not answer (${why}): see that it runs and that the endpoint in --cold is right.`;
 }
 
 const certificates = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;

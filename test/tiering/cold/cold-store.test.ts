@@ -137,7 +137,20 @@ for (const { name, at } of damages) {
     }));
 }
 
-test('more damage in one row of blocks than there is parity is told and left as it is', () =>
+test('single bytes of all blocks of a row are healed, unless more than the parity lie at the same place', () =>
+  within(coldWorld(), async (store, { bucket }) => {
+    await store.put(one, await packedSegment(1));
+    const sound = Uint8Array.from(bucket.lying(keyOfOne));
+    // Six shards, with the header block behind the fourth.
+    for (const [shard, block] of [0, 1, 2, 3, 5, 6].entries()) {
+      bucket.corrupt(keyOfOne, block * 4096 + 9 + 5 * shard);
+      bucket.corrupt(keyOfOne, block * 4096 + 900 - shard);
+    }
+    assert.deepEqual(await store.scrub(one), { checked: 1, corrupt: 1, healed: 1, isWhole: true });
+    assert.deepEqual(bucket.lying(keyOfOne), sound);
+  }));
+
+test('more damage at one place than there is parity is told and left as it is', () =>
   within(coldWorld(), async (store, { bucket }) => {
     await store.put(one, await packedSegment(1));
     for (const shard of [0, 1, 2]) bucket.corrupt(keyOfOne, shard * 4096 + 9);

@@ -8,12 +8,14 @@ import {
   MemoryObjectStore,
   type MemoryObjectOptions,
 } from '../../../src/tiering/cold/memory-object-store.ts';
+import { unchanged } from '../../../src/tiering/cold/object-store.ts';
 import {
   openColdStoreOn,
   type ColdSettings,
   type OpenedColdStore,
 } from '../../../src/tiering/cold/open-cold-store.ts';
 import type { SegmentId, SegmentStore } from '../../../src/tiering/segment-store.ts';
+import { referenceErasure } from '../../../src/workers/reference-erasure.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { silent } from '../../namespace/world.ts';
@@ -46,14 +48,17 @@ export function coldWorld(seed = 1, options: Omit<MemoryObjectOptions, 'clock' |
   const kv = openOptimistic(new MemoryEngine(), { merge: mergeNamespace, stopped: () => undefined });
   const compute = referenceCompute();
   const reduction = referenceReduction();
+  const erasure = referenceErasure();
   return {
     simulation,
     environment,
     bucket,
     kv,
     open: (settings = {}) => {
-      const parts = { kv, environment, metrics: new Metrics(), compute, reduction };
-      return openColdStoreOn(bucket, { ...coldSettingsOfTests, ...settings }, parts);
+      const parts = { kv, environment, metrics: new Metrics(), compute, erasure, reduction };
+      // The bucket outlives whoever is connected to it.
+      const connection = { ...unchanged(bucket), close: () => Promise.resolve() };
+      return openColdStoreOn(connection, { ...coldSettingsOfTests, ...settings }, parts);
     },
   };
 }

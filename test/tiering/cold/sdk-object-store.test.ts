@@ -20,7 +20,9 @@ import {
   type ColdSettings,
   type OpenedColdStore,
 } from '../../../src/tiering/cold/open-cold-store.ts';
+import { faultOf } from '../../../src/tiering/cold/sdk-failure.ts';
 import { packedImage } from '../../../src/tiering/packed-image.ts';
+import { referenceErasure } from '../../../src/workers/reference-erasure.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { keys, liveDoor, type LiveDoor } from '../../gateway/s3/live-door.ts';
@@ -46,6 +48,7 @@ const open = (settings: ColdSettings, kv: Kv = metadata()): Promise<OpenedColdSt
     environment,
     metrics: new Metrics(),
     compute: referenceCompute(),
+    erasure: referenceErasure(),
     reduction: referenceReduction(),
   });
 
@@ -207,3 +210,22 @@ for (const { status, body, wants } of strangers) {
     });
   });
 }
+
+test('what the SDK says before it sends anything is a sentence, too', () => {
+  const { place } = settingsAt(9);
+  const failed = { place, key: 'k', accessKey: undefined };
+  const cases = [
+    { cause: new Error('Region is missing'), wants: /^No region is known .*: add region=NAME to --cold\.$/ },
+    {
+      cause: Object.assign(new Error('no provider'), { name: 'CredentialsProviderError' }),
+      wants: /^There are no keys for the cold store .*: set TERRACE_COLD_ACCESS_KEY_ID and/,
+    },
+    {
+      cause: Object.assign(new Error('self-signed'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+      wants:
+        /^The certificate of .* is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): .*NODE_EXTRA_CA_CERTS\.$/,
+    },
+    { cause: 'a text', wants: /does not answer \(a text\)/ },
+  ];
+  for (const { cause, wants } of cases) assert.match(faultOf(cause, failed).detail, wants);
+});
