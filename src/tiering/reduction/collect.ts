@@ -10,7 +10,7 @@ import type { SegmentId } from '../segment-store.ts';
 import { Audit } from './audit.ts';
 import { compactSegments, recompressSegment } from './compact.ts';
 import type { ChunkParts } from './parts.ts';
-import { dropSegment, segmentState, sweepChunks, type SegmentState } from './sweep.ts';
+import { dropSegment, segmentStates, sweepChunks, type SegmentState } from './sweep.ts';
 import { fingerprintOfKey, segmentOfKey, type FingerprintText } from './tables.ts';
 
 /** One unit; false at the end of its part of a round. */
@@ -86,9 +86,9 @@ export class Collector {
   async #look(id: SegmentId): Promise<void> {
     this.#forget(id);
     if (this.#parts.open.has(id)) return;
-    const state = await segmentState(this.#parts, id);
+    const state = (await segmentStates(this.#parts, [id])).get(id);
     if (state === undefined) return;
-    if (state.state !== 'sealed' || state.bytesLive === 0) await dropSegment(this.#parts, id);
+    if (isOver(state)) await dropSegment(this.#parts, id);
     else this.#note(id, state);
   }
 
@@ -172,9 +172,13 @@ export class Collector {
 
   /** What leads miss is in the tables; the store itself and the counts are compared less often. */
   #roundSteps(isDue: boolean): readonly RoundStep[] {
-    const { tables } = this.#parts;
+    const { tables, leads } = this.#parts;
     const segments = this.#pages(tables.segments(undefined), async (page) => {
-      for (const { key } of page) await this.#look(segmentOfKey(key));
+      const ids = page.map(({ key }) => segmentOfKey(key));
+      for (const [id, state] of await segmentStates(this.#parts, ids)) {
+        if (isOver(state)) leads.segment(id);
+        else this.#note(id, state);
+      }
     });
     const chunks = this.#pages(tables.chunks(undefined), async (page) => {
       await this.#sweep(page.map(({ key }) => fingerprintOfKey(key)));
@@ -213,6 +217,9 @@ export class Collector {
     };
   }
 }
+
+/** Nothing is in it, or nothing will be. */
+const isOver = ({ state, bytesLive }: SegmentState): boolean => state !== 'sealed' || bytesLive === 0;
 
 async function firstPage<Page>(pages: AsyncIterable<Page>): Promise<Page | undefined> {
   for await (const page of pages) return page;

@@ -9,9 +9,9 @@ import { markLost, readChunkRows, type ChunkRows } from './chunk-rows.ts';
 import { openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { encodeChunk, isSamePlace, type ChunkPlace, type ChunkRow } from './records.ts';
-import { segmentState } from './sweep.ts';
+import { segmentStates } from './sweep.ts';
 import { fingerprintOf, fingerprintText, type FingerprintText } from './tables.ts';
-import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
+import { packSegment, putSegment, type PackedSegment, type SegmentPacking } from './write-segment.ts';
 
 /** What a chunk moves from and to. */
 interface Move {
@@ -27,12 +27,17 @@ interface Moving {
   readonly item: PackItem;
 }
 
+/** Frames that are taken over stay as they are, whatever is said. */
+const taken: Packing['compression'] = { codec: 'plain', level: 1 };
+
 /**
  * Moves what is live in some segments into one new segment, as much as it has room for. Frames are taken over as they are.
  * The sources are not deleted here: they become empty. Answers how many chunks have moved.
  */
 export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<number> {
   const rows = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
+  const states = await segmentStates(parts, sources);
+  const packing = { compression: taken, isDense: [...states.values()].every(({ isDense }) => isDense) };
   const frames = await readFrames(parts, rows);
   const moving = [...rows].flatMap(([fingerprint, row]): Moving[] => {
     const bytes = frames.get(fingerprint);
@@ -40,13 +45,13 @@ export async function compactSegments(parts: ChunkParts, sources: readonly Segme
   });
   await mend(parts, rows, moving);
   try {
-    return await moveAll(parts, moving, { codec: 'plain', level: 1 });
+    return await moveAll(parts, moving, packing);
   } catch (failure) {
     if (!(failure instanceof Fault && failure.code === 'corrupt')) throw failure;
     // Only now is it worth to look at each: the native code has compared all of them already.
     const sound = moving.filter(({ item }) => item.kind === 'frame' && isIntactFrame(item.bytes));
     await mend(parts, rows, sound);
-    return moveAll(parts, sound, { codec: 'plain', level: 1 });
+    return moveAll(parts, sound, packing);
   }
 }
 
@@ -69,17 +74,17 @@ export async function recompressSegment(
     moving.push({ fingerprint: text, row, item });
   }
   await mend(parts, rows, moving);
-  return moveAll(parts, moving, { codec: 'zstd', level });
+  return moveAll(parts, moving, { compression: { codec: 'zstd', level }, isDense: true });
 }
 
 async function moveAll(
   parts: ChunkParts,
   moving: readonly Moving[],
-  compression: Packing['compression'],
+  packing: SegmentPacking,
 ): Promise<number> {
   if (moving.length === 0) return 0;
   const items = moving.map(({ item }) => item);
-  const segment = await packSegment(parts, items, compression);
+  const segment = await packSegment(parts, items, packing);
   return moveInto(parts, segment, movesInto(segment, moving));
 }
 
@@ -112,7 +117,7 @@ async function liveChunks(
 
 /** What the index at the end of a segment names. Fault('corrupt', 'blob') when it cannot be read. */
 async function fingerprintsIn(parts: ChunkParts, id: SegmentId): Promise<readonly FingerprintText[]> {
-  const state = await segmentState(parts, id);
+  const state = (await segmentStates(parts, [id])).get(id);
   if (state === undefined) return [];
   const footer = await readEnd(parts, id, state.imageBytes);
   if (footer === undefined) throw new Fault('corrupt', 'blob', `the index of segment ${id} is damaged`);
