@@ -70,8 +70,6 @@ export const DRAFT_WRITES_MAX = 3;
 export const PAGE_ENTRIES_MAX = 1_000;
 /** Versions that a listing reads in one moment, unless one key has more. */
 export const VERSIONS_PER_READ_MAX = 256;
-/** Looks at a name that changes under each of them; then the caller is told to come again. */
-export const OVERTAKEN_ATTEMPTS_MAX = 64;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */
 export const XATTR_BYTES_MAX = 64 << 10;
 /** Linux: XATTR_NAME_MAX. */
@@ -187,8 +185,11 @@ export const KV_ATTEMPTS_MAX = 16;
 
 /** Rows of refusals that are kept, oldest out first: about 60 MiB at 300 bytes each, 300 MiB at the most. */
 export const AUDIT_REFUSALS_MAX = 200_000;
-/** The same of changes and bypasses, which no flood of refusals pushes out. */
+/** The same of changes, which no flood of refusals pushes out. */
 export const AUDIT_CHANGES_MAX = 500_000;
+/** The same of bypasses, which no flood of changes pushes out; and of one bucket, so that none pushes out those of others. */
+export const AUDIT_BYPASSES_MAX = 500_000;
+export const AUDIT_BUCKET_BYPASSES_MAX = 50_000;
 /** The same refusal again counts in the row that it has for this long. */
 export const AUDIT_MERGE_MS = 60_000;
 /** How long such a count may wait to be written. */
@@ -199,6 +200,10 @@ export const AUDIT_CALLER_ROWS_PER_SECOND = 1;
 /** The same of all callers together; more of their refusals share a row for each door. */
 export const AUDIT_BURST_MAX = 4_096;
 export const AUDIT_ROWS_PER_SECOND = 4;
+/** Beyond that, what a caller is refused first still has rows of its own: so many for each caller, and for all that are new. */
+export const AUDIT_FIRST_ROWS_MAX = 16;
+export const AUDIT_FIRST_BURST_MAX = 1_024;
+export const AUDIT_FIRST_ROWS_PER_SECOND = 1;
 /** Callers whose rows are counted: some 300 bytes each. */
 export const AUDIT_CALLERS_MAX = 1_024;
 /** Rows that refusals may still count in: what the rates above let through in a minute, and more than that. */

@@ -41,7 +41,11 @@ export async function pageOf(
 ): Promise<AuditPage> {
   const bytes = await reader.get(STATE_KEY);
   const { counts } = bytes === undefined ? NEW_TRAIL : decodeState(bytes);
-  const removed = { refusals: counts.refusals.removed, changes: counts.changes.removed };
+  const removed = {
+    refusals: counts.refusals.removed,
+    changes: counts.changes.removed,
+    bypasses: counts.bypasses.removed,
+  };
   const rows: AuditRow[] = [];
   const wanted = Math.min(rowsMax, AUDIT_PAGE_ROWS_MAX);
   let examined = 0;
@@ -59,22 +63,19 @@ const isWanted = (row: AuditRow, bucket: string | undefined, since: Time | undef
   (bucket === undefined || row.bucket === bucket) &&
   (since === undefined || row.lastAt.seconds >= since.seconds);
 
-/** Both tables as one. */
+/** All tables as one. */
 async function* newestFirst(reader: KvReader, end: number): AsyncGenerator<AuditRow> {
-  const [one, other] = rowTables.map((table) => entries(reader, table, end)) as [
-    AsyncGenerator<Entry>,
-    AsyncGenerator<Entry>,
-  ];
-  let left = await one.next();
-  let right = await other.next();
-  while (left.done !== true || right.done !== true) {
-    const isLeft =
-      right.done === true ||
-      (left.done !== true && orderOfRowKey(left.value.key) > orderOfRowKey(right.value.key));
-    const { key, value } = (isLeft ? left.value : right.value) as Entry;
-    yield decodeRow(orderOfRowKey(key), value);
-    if (isLeft) left = await one.next();
-    else right = await other.next();
+  const heads: { readonly order: number; readonly entry: Entry; readonly rest: AsyncGenerator<Entry> }[] = [];
+  const advance = async (rest: AsyncGenerator<Entry>): Promise<void> => {
+    const next = await rest.next();
+    if (next.done === true) return;
+    heads.push({ order: orderOfRowKey(next.value.key), entry: next.value, rest });
+    heads.sort((one, other) => one.order - other.order);
+  };
+  for (const table of rowTables) await advance(entries(reader, table, end));
+  for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+    yield decodeRow(head.order, head.entry.value);
+    await advance(head.rest);
   }
 }
 

@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
-import { decodeU64, tupleKey } from '../kv/tuple.ts';
+import { decodeU64, encodeU64, prefixRange, tupleKey } from '../kv/tuple.ts';
 import type { KeyRange } from '../kv/kv.ts';
 import { auditKinds, type Actor, type AuditRow, type LockFacts } from './event.ts';
 
-/** Table prefixes: behind those of the key ring. Refusals have a table of their own, so that a flood of them pushes out no change. */
-export const auditTables = { refusals: 0x3c, changes: 0x3d, state: 0x3e } as const;
-export type AuditTable = 'refusals' | 'changes';
-export const rowTables: readonly AuditTable[] = ['refusals', 'changes'];
+/**
+ * Table prefixes: before and behind those of the key ring. Refusals, changes and bypasses have tables of their own, so that no flood of the
+ * one pushes out the other.
+ */
+export const auditTables = { bypasses: 0x37, refusals: 0x3c, changes: 0x3d, state: 0x3e } as const;
+export type AuditTable = 'refusals' | 'changes' | 'bypasses';
+export const rowTables: readonly AuditTable[] = ['refusals', 'changes', 'bypasses'];
 
 const VERSION = 1;
+/** Of the state: before 2 there were no bypasses in it. */
+const STATE_VERSION = 2;
 
 export const rowKey = (table: AuditTable, order: number): Uint8Array => tupleKey(auditTables[table], [order]);
 export const orderOfRowKey = (key: Uint8Array): number => decodeU64(key, 1);
@@ -20,6 +25,24 @@ export const rowRange = (table: AuditTable, first: number, end: number): KeyRang
   end: rowKey(table, end),
 });
 export const STATE_KEY = tupleKey(auditTables.state, []);
+
+const FILED = 1;
+const FILED_COUNT = 2;
+/** Names of buckets have no byte 0. */
+const filedPrefix = (kind: number, bucket: string): Uint8Array =>
+  tupleKey(auditTables.state, [], Buffer.from(`${String.fromCharCode(kind)}${bucket}\0`));
+
+/** Says that a row of bypasses is about a bucket. */
+export const filedKey = (bucket: string, order: number): Uint8Array =>
+  Buffer.concat([filedPrefix(FILED, bucket), encodeU64(order)]);
+/** Of all of a bucket, in their order. */
+export const filedRange = (bucket: string): KeyRange => prefixRange(filedPrefix(FILED, bucket));
+/** How many those are. */
+export const filedCountKey = (bucket: string): Uint8Array => filedPrefix(FILED_COUNT, bucket);
+
+export const encodeFiledCount = (rows: number): Uint8Array => new RecordWriter().number(rows).finish();
+export const decodeFiledCount = (bytes: Uint8Array | undefined): number =>
+  bytes === undefined ? 0 : new RecordReader(bytes).number();
 
 /** Absent is 0 or the empty text; what may be 0 itself is written one higher. */
 export function encodeRow({ at, count, lastAt, ...event }: AuditRow): Uint8Array {
@@ -124,10 +147,13 @@ export interface TrailState {
 }
 
 const NOTHING: TableCount = { countedTo: 0, rows: 0, removed: 0 };
-export const NEW_TRAIL: TrailState = { isOpen: false, counts: { refusals: NOTHING, changes: NOTHING } };
+export const NEW_TRAIL: TrailState = {
+  isOpen: false,
+  counts: { refusals: NOTHING, changes: NOTHING, bypasses: NOTHING },
+};
 
 export function encodeState({ isOpen, counts }: TrailState): Uint8Array {
-  const writer = new RecordWriter().number(VERSION).number(isOpen ? 1 : 0);
+  const writer = new RecordWriter().number(STATE_VERSION).number(isOpen ? 1 : 0);
   for (const table of rowTables) {
     const { countedTo, rows, removed } = counts[table];
     writer.number(countedTo).number(rows).number(removed);
@@ -137,14 +163,15 @@ export function encodeState({ isOpen, counts }: TrailState): Uint8Array {
 
 export function decodeState(bytes: Uint8Array): TrailState {
   const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), VERSION, 'audit state of an unknown version');
+  const version = reader.number();
+  assert(version >= 1 && version <= STATE_VERSION, 'audit state of an unknown version');
   const isOpen = reader.number() === 1;
   const count = (): TableCount => ({
     countedTo: reader.number(),
     rows: reader.number(),
     removed: reader.number(),
   });
-  const counts = { refusals: count(), changes: count() };
+  const counts = { refusals: count(), changes: count(), bypasses: version < 2 ? NOTHING : count() };
   reader.end();
   return { isOpen, counts };
 }

@@ -4,6 +4,9 @@ import {
   AUDIT_CALLER_BURST_MAX,
   AUDIT_CALLER_ROWS_PER_SECOND,
   AUDIT_CALLERS_MAX,
+  AUDIT_FIRST_BURST_MAX,
+  AUDIT_FIRST_ROWS_MAX,
+  AUDIT_FIRST_ROWS_PER_SECOND,
   AUDIT_MERGE_MS,
   AUDIT_RECENT_MAX,
   AUDIT_ROWS_PER_SECOND,
@@ -15,6 +18,12 @@ import type { Actor, AuditEvent, AuditRow } from './event.ts';
 export interface Recent {
   readonly since: MonotonicMs;
   row: AuditRow;
+}
+
+interface Counted {
+  readonly budget: Budget;
+  /** Rows that it wanted when there was nothing left for all. */
+  firsts: number;
 }
 
 /** A row to be, and how it is found again. */
@@ -35,11 +44,14 @@ export interface Moment {
  */
 export class Refusals {
   readonly #recent = new Map<string, Recent>();
-  readonly #callers = new Map<string, Budget>();
+  readonly #callers = new Map<string, Counted>();
   readonly #all: Budget;
+  /** For those who are new, where some old ones use up what there is for all. */
+  readonly #firsts: Budget;
 
   constructor(now: MonotonicMs) {
     this.#all = new Budget({ burst: AUDIT_BURST_MAX, perSecond: AUDIT_ROWS_PER_SECOND }, now);
+    this.#firsts = new Budget({ burst: AUDIT_FIRST_BURST_MAX, perSecond: AUDIT_FIRST_ROWS_PER_SECOND }, now);
   }
 
   /** The row, with this refusal in it, and whether it is a new one. */
@@ -61,21 +73,25 @@ export class Refusals {
   /** Refusals of a caller without budget share a row; without any budget left, all of a door do. */
   #placeOfNew(own: Place, now: MonotonicMs): Place {
     if (this.#recent.size >= AUDIT_RECENT_MAX) return ofEverybody(own.event);
-    if (this.#callerMay(callerOf(own.event.actor), now))
-      return this.#all.take(now) ? own : ofEverybody(own.event);
+    const caller = this.#caller(callerOf(own.event.actor), now);
+    if (caller.budget.take(now)) {
+      if (this.#all.take(now)) return own;
+      caller.firsts += 1;
+      return caller.firsts <= AUDIT_FIRST_ROWS_MAX && this.#firsts.take(now) ? own : ofEverybody(own.event);
+    }
     const shared = ofCaller(own.event);
     return this.#recent.has(shared.identity) || this.#all.take(now) ? shared : ofEverybody(own.event);
   }
 
-  #callerMay(caller: string, now: MonotonicMs): boolean {
+  #caller(name: string, now: MonotonicMs): Counted {
     const options = { burst: AUDIT_CALLER_BURST_MAX, perSecond: AUDIT_CALLER_ROWS_PER_SECOND };
-    const budget = this.#callers.get(caller) ?? new Budget(options, now);
+    const caller = this.#callers.get(name) ?? { budget: new Budget(options, now), firsts: 0 };
     // Who has asked last stands last: whoever has been quiet longest is forgotten first.
-    this.#callers.delete(caller);
-    this.#callers.set(caller, budget);
+    this.#callers.delete(name);
+    this.#callers.set(name, caller);
     const [oldest] = this.#callers.keys();
     if (this.#callers.size > AUDIT_CALLERS_MAX && oldest !== undefined) this.#callers.delete(oldest);
-    return budget.take(now);
+    return caller;
   }
 
   /** Rows of more than a minute ago take nothing in any more. They stand in the order of their time. */

@@ -2,14 +2,18 @@ import type { Environment, MonotonicMs, Time } from '../environment.ts';
 import type { Kv, KvTransaction } from '../kv/kv.ts';
 import type { Sequence } from '../kv/sequence.ts';
 import {
+  AUDIT_BUCKET_BYPASSES_MAX,
+  AUDIT_BYPASSES_MAX,
   AUDIT_CHANGES_MAX,
   AUDIT_FLUSH_MS,
   AUDIT_KEY_BYTES_MAX,
+  AUDIT_MERGE_MS,
   AUDIT_REFUSALS_MAX,
   AUDIT_STEP_ROWS,
 } from '../limits.ts';
 import type { Closable } from '../scope.ts';
 import type { AuditEvent, AuditRow } from './event.ts';
+import { fileBypasses, removeBypasses } from './bypasses.ts';
 import { logged } from './log-line.ts';
 import { pageOf, type AuditPage, type AuditPageOptions } from './page.ts';
 import {
@@ -41,10 +45,17 @@ export interface TrailParts {
   readonly sequence: Pick<Sequence, 'next'>;
   readonly environment: Environment;
   /** Rows kept; the bounds of limits.ts if absent. */
-  readonly rowsMax?: Readonly<Record<AuditTable, number>>;
+  readonly rowsMax?: RowsMax;
 }
 
-const ROWS_MAX = { refusals: AUDIT_REFUSALS_MAX, changes: AUDIT_CHANGES_MAX } as const;
+export type RowsMax = Readonly<Record<AuditTable | 'bypassesOfBucket', number>>;
+
+const ROWS_MAX: RowsMax = {
+  refusals: AUDIT_REFUSALS_MAX,
+  changes: AUDIT_CHANGES_MAX,
+  bypasses: AUDIT_BYPASSES_MAX,
+  bypassesOfBucket: AUDIT_BUCKET_BYPASSES_MAX,
+};
 
 /**
  * Rows of the store, in the order of what happened. A change has its row in the transaction that makes it; a refusal has
@@ -112,7 +123,7 @@ export class Trail implements AuditTrail, Closable {
     const { clock, log } = this.#parts.environment;
     const at = clock.wall();
     const row = { ...bounded(event), order, at, count: 1, lastAt: at };
-    tx.put(rowKey('changes', order), encodeRow(row));
+    tx.put(rowKey(event.kind === 'bypassed' ? 'bypasses' : 'changes', order), encodeRow(row));
     tx.whenCommitted(() => log.info(`object-lock.${event.kind}`, logged(row)));
   }
 
@@ -175,19 +186,23 @@ export class Trail implements AuditTrail, Closable {
 
   /** Counts rows that came, and removes as many of the oldest as are too many. True: there was something to do. */
   async #count(table: AuditTable): Promise<boolean> {
-    const rowsMax = (this.#parts.rowsMax ?? ROWS_MAX)[table];
+    const { rowsMax = ROWS_MAX } = this.#parts;
     return this.#parts.kv.transact('durable', async (tx) => {
       const state = await stateOf(tx);
       const count = state.counts[table];
       const fresh = await firstOrders(tx, table, { from: count.countedTo + 1, end: this.#end() });
-      const rows = count.rows + fresh.length;
-      const excess = Math.min(rows - rowsMax, AUDIT_STEP_ROWS);
+      const isFiled = table === 'bypasses';
+      const ofBuckets = isFiled ? await fileBypasses(tx, fresh, rowsMax.bypassesOfBucket) : [];
+      const rows = count.rows + fresh.length - ofBuckets.length;
+      const excess = Math.min(rows - rowsMax[table], AUDIT_STEP_ROWS);
       const countedTo = fresh.at(-1) ?? count.countedTo;
       const old = excess > 0 ? await firstOrders(tx, table, { from: 0, end: countedTo + 1 }) : [];
       const removed = old.slice(0, Math.max(excess, 0));
       if (fresh.length === 0 && removed.length === 0) return false;
-      for (const order of removed) tx.delete(rowKey(table, order));
-      const counted = { countedTo, rows: rows - removed.length, removed: count.removed + removed.length };
+      if (isFiled) await removeBypasses(tx, removed);
+      else for (const order of removed) tx.delete(rowKey(table, order));
+      const removedNow = ofBuckets.length + removed.length;
+      const counted = { countedTo, rows: rows - removed.length, removed: count.removed + removedNow };
       tx.put(STATE_KEY, encodeState({ ...state, counts: { ...state.counts, [table]: counted } }));
       return true;
     });
@@ -214,13 +229,14 @@ async function firstOrders(
 const INTERRUPTED =
   'the gateway ended without being stopped: each refusal before has its row, but those of its last two seconds may be counted too low';
 
-/** A gateway that fails again and again makes one row. */
+/** A gateway that fails again and again makes one row a minute. */
 async function noteInterruption(tx: KvTransaction, now: Time, nextOrder: () => number): Promise<void> {
   const all = rowRange('refusals', 0, Number.MAX_SAFE_INTEGER);
   for await (const [newest] of tx.scan(all, { reverse: true, pageEntries: 1 })) {
     if (newest === undefined) break;
     const row = decodeRow(orderOfRowKey(newest.key), newest.value);
-    if (row.kind !== 'interrupted') break;
+    const isOld = now.seconds - row.at.seconds >= AUDIT_MERGE_MS / 1000;
+    if (row.kind !== 'interrupted' || isOld) break;
     tx.put(newest.key, encodeRow({ ...row, count: row.count + 1, lastAt: now }));
     return;
   }

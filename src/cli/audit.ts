@@ -89,13 +89,13 @@ function rendered({ events, nextPage, removed }: AuditAnswer): readonly string[]
       event.detail,
     ]),
   ]);
-  const gone = removed.refusals + removed.changes;
+  const { refusals, changes, bypasses } = removed;
   return [
     ...(events.length === 0 ? ['No events.'] : lines),
     ...(nextPage === undefined ? [] : [`There is more: add --page ${nextPage}`]),
-    ...(gone === 0
+    ...(refusals + changes + bypasses === 0
       ? []
-      : [`The oldest ${removed.refusals} refusals and ${removed.changes} changes are gone.`]),
+      : [`The oldest ${refusals} refusals, ${changes} changes and ${bypasses} bypasses are gone.`]),
   ];
 }
 

@@ -2,7 +2,10 @@ import type { Clock } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { LOOKUP_MS_MAX, LOOKUPS_PARALLEL_MAX, LOOKUPS_WAITING_MAX } from '../limits/nfs.ts';
 
-/** Look-ups of names and groups, which may hang for as long as their server does. Only so many run, wait, and are waited for. */
+/**
+ * Look-ups of one source of names or groups, which may hang for as long as their server does. Only so many run, wait, and are
+ * waited for. One for each source: those who ask one that answers do not wait for one that hangs.
+ */
 export class Lookups {
   readonly #clock: Pick<Clock, 'sleep'>;
   readonly #waiting: (() => void)[] = [];

@@ -13,7 +13,6 @@ import type { ExportRules } from '../exports/export-rules.ts';
 import { listedGroups, type GroupSource } from './nfs/groups.ts';
 import { serveNfs, type NfsDoor } from './nfs/serve.ts';
 import type { Identities } from './open-accounts.ts';
-import { Lookups } from './lookups.ts';
 import { systemGroups } from './system-groups.ts';
 import { systemNames } from './system-names.ts';
 import { AccessLog } from './s3/access-log.ts';
@@ -102,19 +101,21 @@ export async function openNfsDoor(
   const { files, objects } = layers.namespace;
   const { address, groups, portmap } = config.nfs;
   const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics), ...locks };
-  const lookups = new Lookups(environment.clock);
   return serveNfs(
-    { ...parts, names: systemNames(lookups), groups: groupSource(config, lookups) },
+    { ...parts, names: systemNames(environment.clock), groups: groupSource(config, environment) },
     { ...address, groupsFreshMs: groups.seconds * 1000, portmap, secret: layers.secret },
   );
 }
 
-function groupSource({ nfs: { groups } }: Config, lookups: Lookups): GroupSource | undefined {
+function groupSource(
+  { nfs: { groups } }: Config,
+  { clock }: Pick<Environment, 'clock'>,
+): GroupSource | undefined {
   switch (groups.source) {
     case 'client':
       return undefined;
     case 'system':
-      return systemGroups(lookups);
+      return systemGroups(clock);
     case 'list':
       return listedGroups(groups.users);
   }

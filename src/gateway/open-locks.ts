@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
 import type { Kv } from '../kv/kv.ts';
@@ -22,7 +23,7 @@ export async function openGatewayLocks(
     localAddress: wildcards.includes(nfs.address.host) ? undefined : nfs.address.host,
   });
   const locks = await openLocks({
-    ...{ kv, environment, peers },
+    ...{ kv, environment, peers, groupOf: peerGroup },
     graceMs: nfs.gracePeriodSeconds * 1000,
     exists: async (ino) => (await files.attributes(ino).catch(ifStale)) !== undefined,
   });

@@ -1,26 +1,30 @@
 import { execFile } from 'node:child_process';
 import { Fault } from '../fault.ts';
 import { LOOKUP_BYTES_MAX, LOOKUP_MS_MAX } from '../limits/nfs.ts';
-import type { Lookups } from './lookups.ts';
+import type { Clock } from '../environment.ts';
+import { Lookups } from './lookups.ts';
 import type { GroupSource } from './nfs/groups.ts';
 
 /** getent(1): the key is not in the database. */
 const NOT_FOUND = 2;
 
 /** Groups as this system knows them, files, LDAP and all, by `getent passwd` and `id -G`. */
-export const systemGroups = (lookups: Lookups): GroupSource => ({
-  groupsOf: (uid) =>
-    lookups.run(async () => {
-      const account = await run('getent', ['passwd', String(uid)]);
-      if (account === undefined) return [];
-      const [name = ''] = account.split(':');
-      const ids = await run('id', ['-G', '--', name]);
-      return (ids ?? '')
-        .split(/\s+/)
-        .filter((id) => /^\d+$/.test(id))
-        .map(Number);
-    }),
-});
+export function systemGroups(clock: Pick<Clock, 'sleep'>): GroupSource {
+  const lookups = new Lookups(clock);
+  return {
+    groupsOf: (uid) =>
+      lookups.run(async () => {
+        const account = await run('getent', ['passwd', String(uid)]);
+        if (account === undefined) return [];
+        const [name = ''] = account.split(':');
+        const ids = await run('id', ['-G', '--', name]);
+        return (ids ?? '')
+          .split(/\s+/)
+          .filter((id) => /^\d+$/.test(id))
+          .map(Number);
+      }),
+  };
+}
 
 /** What a command says; `undefined` when it does not know. Fault('unavailable') when it fails otherwise. */
 function run(command: string, args: readonly string[]): Promise<string | undefined> {

@@ -16,6 +16,8 @@ export const NFS_HOST_NAMES_CACHED_MAX = 4_096;
 /** How long a changed name of a host takes to be seen, and how long the last answer is good when nobody answers. */
 export const NFS_HOST_NAMES_FRESH_MS = 60_000;
 export const NFS_HOST_NAMES_STALE_MS = 3_600_000;
+/** When nobody answered, this passes before the same is asked again. */
+export const NFS_HOST_NAMES_RETRY_MS = 5_000;
 /** For one look-up of a name or of groups to be answered. */
 export const LOOKUP_MS_MAX = 5_000;
 /** Look-ups of the system at a time: a name service that hangs must not take all threads that files need. */
@@ -41,14 +43,18 @@ export const NFS_BUCKET_NAMES_CACHED_MAX = 4_096;
 
 /** Ranges and shares of one file: each request looks at all of them. */
 export const LOCKS_PER_FILE_MAX = 4_096;
-export const LOCKS_PER_CLIENT_MAX = 65_536;
+/** Of one address (of IPv6 one network): what clients call themselves is theirs to choose. */
+export const LOCKS_PER_ADDRESS_MAX = 65_536;
 /** Of all clients together: about 0.5 KiB each. */
 export const LOCKS_MAX = 262_144;
 /** Who waits for a lock of one file: each release looks at all of them. */
 export const LOCK_WAITERS_PER_FILE_MAX = 1_024;
 export const LOCK_WAITERS_MAX = 16_384;
+export const LOCK_WAITERS_PER_ADDRESS_MAX = 4_096;
 /** Clients with locks, each a row. */
 export const LOCK_CLIENTS_MAX = 10_000;
+/** Machines behind one address: each name that a call makes up is a durable write. */
+export const LOCK_CLIENTS_PER_ADDRESS_MAX = 512;
 export const LOCK_CLIENTS_PAGE = 512;
 /** A client that has no lock is forgotten after this: a durable write when it comes back. */
 export const LOCK_CLIENT_IDLE_MS = 10 * 60_000;
@@ -70,6 +76,7 @@ export const LOCK_CALL_MS_MAX = 5_000;
 export const LOCK_CALLS_MAX = 64;
 /** Requests of the asynchronous lock procedures that run at a time; what comes above it is dropped. */
 export const LOCK_MESSAGES_MAX = 256;
+export const LOCK_MESSAGES_PER_ADDRESS_MAX = 32;
 /** Names and addresses of clients in calls of the admin API: LM_MAXSTRLEN. */
 export const LOCK_CLIENT_NAME_CHARS_MAX = 1_024;
 /** Of an answer that `terrace locks` reads. */

@@ -52,3 +52,54 @@ export const SCRUB_DAMAGED_MAX = 65_536;
 
 /** Segments that one page of a listing names; AWS: keys of one ListObjectsV2 page. */
 export const SEGMENTS_LISTED_MAX = 1_000;
+
+// Warm pool.
+
+/** Of one pool, with those that were taken out. */
+export const WARM_DEVICES_MAX = 1_024;
+/** Shards of a stripe that may be configured: each is a device that a write waits for. */
+export const WARM_SHARDS_MAX = 32;
+/** Of an image that is cut into shards, where nobody says otherwise. */
+export const WARM_IMAGE_BYTES_MAX = 2 << 20;
+/** Stripes whose row and header are in memory: about 4.5 KiB each. */
+export const WARM_STRIPES_CACHED_MAX = 4_096;
+/** Rows of one page of a scan, and shards that one page of a device names. */
+export const WARM_PAGE_ENTRIES_MAX = 512;
+/** Calls of one device under way: each may hold a thread of the process for as long as the device hangs. */
+export const WARM_DEVICE_CALLS_MAX = 2;
+/** Calls that wait for one device; more are refused. */
+export const WARM_DEVICE_WAITING_MAX = 1_024;
+/** A device that has not answered for this long hangs: nobody asks it anything until it has. */
+export const WARM_DEVICE_MS_MAX = 10_000;
+/** Failures in a row after which a device is left alone for a while, and for how long. */
+export const WARM_FAILURES_MAX = 3;
+export const WARM_FAILURE_REST_MS = 15_000;
+/** Of a device: below it nothing new is written there. */
+export const WARM_DEVICE_FREE_BYTES_MIN = 64 << 20;
+/** How often devices are looked at: whether they are there, and how full they are. */
+export const WARM_WATCH_MS = 5_000;
+/** A device that has done nothing but fail or hang for this long counts as missing. */
+export const WARM_SILENT_MS_MAX = 30_000;
+/** A device may be away for this long before its shards are made anew elsewhere. */
+export const WARM_MISSING_MS_MAX = 600_000;
+/** Damaged segments that wait for repair by name; when there are more, all are looked at. */
+export const WARM_REPAIRS_WAITING_MAX = 4_096;
+/** How long one of them rests that could not be repaired. */
+export const WARM_REPAIR_REST_MS = 60_000;
+/** Segments that one step of repair or balance looks at. */
+export const WARM_SEGMENTS_PER_STEP = 32;
+/** How much fuller, as a share, the fullest device may be than the emptiest before shards move. */
+export const WARM_IMBALANCE_MAX = 0.1;
+/** Second ways of reads under way, of all reads; more are not begun. */
+export const WARM_HEDGES_MAX = 16;
+/** When a second way of a read begins, at the earliest, at the latest, and while little is known. */
+export const WARM_HEDGE_MS_MIN = 5;
+export const WARM_HEDGE_MS_MAX = 1_000;
+export const WARM_HEDGE_MS_FIRST = 50;
+/** Memory for reads past the caches of the system, in slots that whole shards go through piece by piece. */
+export const WARM_DIRECT_SLOTS = 8;
+export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
+/** Of the path of a device. */
+export const WARM_PATH_CHARS_MAX = 4_096;
+/** Of an answer that `terrace warm` reads: all devices. */
+export const WARM_ANSWER_BYTES_MAX = 8 << 20;

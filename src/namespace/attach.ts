@@ -65,6 +65,18 @@ export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Pr
   return bytes === undefined ? undefined : { path, parent, name, dentry: decodeDentry(bytes) };
 }
 
+/** How many directories on the way to a key there are not yet. */
+export async function countMissing(reader: KvReader, bucket: Ino, key: ObjectKey): Promise<number> {
+  const { directories } = componentsOf(key);
+  let parent = bucket;
+  for (const [index, directory] of directories.entries()) {
+    const bytes = await reader.get(dentryKey(parent, entryName(directory, true)));
+    if (bytes === undefined) return directories.length - index;
+    parent = decodeDentry(bytes).ino;
+  }
+  return 0;
+}
+
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {
   const { ifMatch, ifNoneMatch, ifUnchanged } = expect;

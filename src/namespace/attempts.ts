@@ -2,8 +2,9 @@ import { Fault, type FaultSubject } from '../fault.ts';
 import { CHANGE_ATTEMPTS_MAX } from '../limits.ts';
 
 /**
- * Runs `attempt` until it says something else than `undefined`: others changed meanwhile what it was about. Bounded:
- * Fault('throttled') when they were faster each time.
+ * Runs `attempt` until it says something else than `undefined`, which it does when others changed meanwhile what it was about: a
+ * rename, for example, that let a name lead to another file between two reads. To a client that name was there all the time.
+ * Bounded: Fault('throttled') when they were faster each time.
  */
 export async function attempting<Result>(
   subject: FaultSubject,

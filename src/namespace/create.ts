@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import { FILE_BYTES_MAX, INODE_NAMES_MAX, LINKS_MAX, SYMLINK_BYTES_MAX } from '../limits.ts';
+import { attempting } from './attempts.ts';
 import {
   attributes,
   attributesOf,
@@ -18,7 +19,6 @@ import { inodeKey } from './keys.ts';
 import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
 import type { AttributeWish, Created, CreateMode, SpecialFile, Place } from './file-tree.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
-import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
 import { encodeInode, type Inode } from './records.ts';
@@ -149,7 +149,7 @@ export async function create(
     }));
     return { directory: edit.change(parent), attributes: attributesOf(inode) };
   };
-  return unlessOvertaken(() =>
+  return attempting('inode', () =>
     make().catch((fault: unknown) => {
       if (!(fault instanceof Fault && fault.code === 'exists') || mode.how === 'guarded') throw fault;
       return openExisting(parts, caller, place, { createVerifier, wish, fault }).catch(ifStale);

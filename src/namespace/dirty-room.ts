@@ -45,23 +45,34 @@ const NONE: ReadonlySet<OpenFile> = new Set();
 async function makeRoom(parts: Parts, wish: Wish): Promise<void> {
   const { files } = parts;
   const stuck = new Set<OpenFile>();
-  for (;;) {
+  let isReserved = false;
+  const take = (): boolean => {
+    files.reserve(wish);
+    isReserved = true;
+    return true;
+  };
+  while (!isReserved) {
     const victim = tooMuch(files, wish, stuck);
     if (victim === undefined) return files.reserve(wish);
-    if (victim === 'unknown') {
-      // What is in the way is on its way in, and becomes a file that can be written out; or nothing more can be done.
-      if (files.reserved === 0) throw new Fault('throttled', 'inode', 'no memory for unwritten data');
-      await files.whenLess();
-      continue;
-    }
+    // What is in the way is on its way in, and becomes a file that can be written out; or nothing more can be done.
+    if (victim === 'unknown' && files.reserved === 0)
+      throw new Fault('throttled', 'inode', 'no memory for unwritten data');
+    const room = files.waitForRoom(() => {
+      const now = tooMuch(files, wish, stuck);
+      if (now === undefined) return take();
+      return victim === 'unknown' && (now !== 'unknown' || files.reserved === 0);
+    });
     try {
-      await Promise.race([writeOut(parts, victim.ino), files.whenLess()]);
+      await (victim === 'unknown' ? room.come : Promise.race([writeOut(parts, victim.ino), room.come]));
     } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault;
+      if (!(fault instanceof Fault) || victim === 'unknown') throw fault;
+      if (isReserved) return;
       // A file that is gone is forgotten, and in nobody's way.
       if (fault.code === 'stale-handle' && files.get(victim.ino) !== victim) continue;
       if (victim.ino === wish.ino) throw fault;
       stuck.add(victim);
+    } finally {
+      room.leave();
     }
   }
 }
@@ -79,16 +90,9 @@ function tooMuch(
   if (ownBytes > 0 && ownBytes + bytes > 2 * times * DIRTY_FILE_BYTES_MAX) {
     return own !== undefined && own.weight() > 0 ? own : 'unknown';
   }
-  if (files.weight + files.reserved + bytes > times * DIRTY_BYTES_MAX) return heaviest(files.all(), stuck);
-  if (own === undefined && files.count >= DIRTY_FILES_MAX) return heaviest(files.all(), stuck);
+  if (files.weight + files.reserved + bytes > times * DIRTY_BYTES_MAX)
+    return files.heaviest(stuck) ?? 'unknown';
+  if (own === undefined && files.count >= DIRTY_FILES_MAX) return files.heaviest(stuck) ?? 'unknown';
   if (stable || files.weightOf(client) + bytes <= DIRTY_CLIENT_BYTES_MAX) return undefined;
-  return heaviest(files.ofClient(client), stuck);
-}
-
-function heaviest(all: Iterable<OpenFile>, stuck: ReadonlySet<OpenFile>): OpenFile | 'unknown' {
-  let found: OpenFile | undefined;
-  for (const file of all) {
-    if (file.weight() > (found?.weight() ?? 0) && !stuck.has(file)) found = file;
-  }
-  return found ?? 'unknown';
+  return files.heaviestOf(client, stuck) ?? 'unknown';
 }

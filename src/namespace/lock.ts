@@ -51,6 +51,15 @@ export function changedLock(version: LockedVersion, change: LockChange, now: Tim
   return { retention: wanted, legalHold };
 }
 
+/** Whether a change left everything as it was. */
+export const isSameLock = (before: ObjectLock, after: ObjectLock): boolean =>
+  before.legalHold === after.legalHold && isSameRetention(before.retention, after.retention);
+
+const isSameRetention = (before: Retention | undefined, after: Retention | undefined): boolean =>
+  before === undefined || after === undefined
+    ? before === after
+    : before.mode === after.mode && compareTimes(before.until, after.until) === 0;
+
 /** Did that change pass a GOVERNANCE period that runs? */
 export const bypassesGovernance = (before: ObjectLock, after: ObjectLock, now: Time): boolean =>
   isRetained(before, now) && before.retention !== undefined && isWeaker(before.retention, after.retention);

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import { posixNameOf } from './alias.ts';
+import { attempting } from './attempts.ts';
 import {
   attributes,
   attributesOf,
@@ -16,7 +17,6 @@ import { directoryKey, isDirectoryEntry, nameOfEntry, orderKey, orderRange, ordi
 import type { Attributes, Caller, Ino, Name, PosixName } from './namespace.ts';
 import type { DirectoryEntry, Listing, NamedEntry, Place } from './file-tree.ts';
 import { parentOf } from './names.ts';
-import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
 import { EXECUTE, grantedBits, READ, requireBits, WRITE } from './permissions.ts';
 import { decodeOrder, type Inode } from './records.ts';
@@ -28,7 +28,7 @@ export async function lookup(
   caller: Caller,
   { directory: ino, name }: Place,
 ): Promise<{ attributes: Attributes; directory: Attributes }> {
-  return unlessOvertaken(async () => {
+  return attempting('inode', async () => {
     const directory = await loadDirectory(parts.kv, ino);
     requireBits(caller, directory, EXECUTE);
     const target = await targetOf(parts, directory, name);
@@ -155,7 +155,7 @@ async function orderPage(
 /** Of what has a place in the directory now: a name that was taken over since the page was read leads to another inode. */
 async function attributesAt(parts: Parts, parent: Ino, ordinal: number): Promise<Attributes | undefined> {
   const key = orderKey(parent, ordinal);
-  const found = await unlessOvertaken(async () => {
+  const found = await attempting('inode', async () => {
     const row = await parts.kv.get(key);
     if (row === undefined) return 'gone';
     const [attributes] = await currentAttributes(parts, [decodeOrder(row).ino]);

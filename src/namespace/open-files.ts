@@ -4,6 +4,7 @@ import type { Ino } from './namespace.ts';
 import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
 import type { SharedRuns } from './shared-runs.ts';
+import { WeightClasses } from './weight-classes.ts';
 
 /** What a write changes of an inode before it is committed. */
 export interface DirtyAttributes {
@@ -30,6 +31,8 @@ export class OpenFile {
   writing: SharedRuns | undefined;
   /** Who began to write to it: its memory is counted for them. */
   readonly client: string;
+  /** Its weight as all have counted it. */
+  counted = 0;
   /** For the growth that is not committed yet. */
   readonly reservation: Reservation;
 
@@ -72,7 +75,10 @@ export class OpenFiles {
   readonly #reservedFor = new Map<Ino, number>();
   #waiting = 0;
   #waits = 0;
-  #less: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  readonly #classes = new WeightClasses();
+  /** In the order in which they came. */
+  readonly #wanting = new Set<RoomWaiter>();
+  #isAdmitting = false;
 
   get(ino: Ino): OpenFile | undefined {
     return this.#files.get(ino);
@@ -98,8 +104,14 @@ export class OpenFiles {
     return this.#files.values();
   }
 
-  ofClient(client: string): Iterable<OpenFile> {
-    return this.#byClient.get(client)?.files ?? [];
+  /** Of all, one that holds about as much as any; `undefined`: none but those excepted holds anything. */
+  heaviest(except: ReadonlySet<OpenFile>): OpenFile | undefined {
+    return this.#classes.heaviest(except);
+  }
+
+  /** `heaviest` of a client's. */
+  heaviestOf(client: string, except: ReadonlySet<OpenFile>): OpenFile | undefined {
+    return this.#byClient.get(client)?.classes.heaviest(except);
   }
 
   get count(): number {
@@ -128,9 +140,14 @@ export class OpenFiles {
 
   /** To be called with every change of a file's weight. */
   account(file: OpenFile, change: number): void {
+    const share = this.#share(file.client);
     this.#weight += change;
-    this.#share(file.client).weight += change;
-    if (change < 0) this.#noteLess();
+    share.weight += change;
+    const before = file.counted;
+    file.counted += change;
+    this.#classes.move(file, before, file.counted);
+    share.classes.move(file, before, file.counted);
+    if (change < 0) this.#admitSoon();
   }
 
   /** Promised to those who are about to write to a file. */
@@ -151,17 +168,19 @@ export class OpenFiles {
     else this.#reservedFor.set(ino, left);
     this.#share(client).reserved -= bytes;
     this.#tidy(client);
-    this.#noteLess();
+    this.#admitSoon();
   }
 
-  /** Resolves when something was given back. */
-  whenLess(): Promise<void> {
-    if (this.#less === undefined) {
-      let resolve = (): void => undefined;
-      const promise = new Promise<void>((settle) => (resolve = settle));
-      this.#less = { promise, resolve };
-    }
-    return this.#less.promise;
+  /**
+   * Waits, behind all who wait already, until `take` says that it has what it wants, which is asked whenever something was given
+   * back. `leave` ends the waiting.
+   */
+  waitForRoom(take: () => boolean): { readonly come: Promise<void>; readonly leave: () => void } {
+    let go = (): void => undefined;
+    const come = new Promise<void>((resolve) => (go = resolve));
+    const waiter = { take, go };
+    this.#wanting.add(waiter);
+    return { come, leave: () => void this.#wanting.delete(waiter) };
   }
 
   hasWaiters(turn: string): boolean {
@@ -179,15 +198,24 @@ export class OpenFiles {
     }
   }
 
-  #noteLess(): void {
-    this.#less?.resolve();
-    this.#less = undefined;
+  /** Not at once: who gives back is in the middle of something. */
+  #admitSoon(): void {
+    if (this.#isAdmitting || this.#wanting.size === 0) return;
+    this.#isAdmitting = true;
+    queueMicrotask(() => {
+      this.#isAdmitting = false;
+      for (const waiter of [...this.#wanting]) {
+        if (!waiter.take()) continue;
+        this.#wanting.delete(waiter);
+        waiter.go();
+      }
+    });
   }
 
   #share(client: string): ClientShare {
     const known = this.#byClient.get(client);
     if (known !== undefined) return known;
-    const share: ClientShare = { files: new Set(), weight: 0, reserved: 0 };
+    const share: ClientShare = { files: new Set(), classes: new WeightClasses(), weight: 0, reserved: 0 };
     this.#byClient.set(client, share);
     return share;
   }
@@ -223,8 +251,14 @@ export interface Room {
   readonly bytes: number;
 }
 
+interface RoomWaiter {
+  readonly take: () => boolean;
+  readonly go: () => void;
+}
+
 interface ClientShare {
   readonly files: Set<OpenFile>;
+  readonly classes: WeightClasses;
   weight: number;
   reserved: number;
 }

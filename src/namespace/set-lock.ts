@@ -4,7 +4,7 @@ import { foundOf, ifStale } from './attributes.ts';
 import { bucketName } from './audit.ts';
 import { inodeAt } from './head.ts';
 import { inodeKey } from './keys.ts';
-import { bypassesGovernance, changedLock, defaultLock } from './lock.ts';
+import { bypassesGovernance, changedLock, defaultLock, isSameLock } from './lock.ts';
 import type { ByActor, Found } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { encodeInode, type Inode } from './records.ts';
@@ -40,6 +40,7 @@ const lock = (parts: Parts, at: VersionAt & ByActor, change: LockChange): Promis
       const version = { ...inode.version, openUntil: 0 };
       const after = { ...inode, version, lock: changedLock(before, change, now) };
       tx.put(inodeKey(inode.ino), encodeInode(after));
+      if (isSameLock(before.lock, after.lock)) return foundOf(after);
       const bucket = await bucketName(tx, at.bucket);
       const isBypassed = bypassesGovernance(before.lock, after.lock, now);
       parts.trail.put(tx, order, { ...eventOf(at, { before, after, isBypassed }), bucket });

@@ -54,7 +54,11 @@ export async function retire(change: KeyChange, place: KeyPlace, inode: Inode): 
 }
 
 /** Does the version of an inode stay when the name leads elsewhere? */
-export function isKept({ rules, door, edit }: KeyChange, name: Name, inode: Inode): boolean {
+export function isKept(
+  { rules, door, edit }: Pick<KeyChange, 'rules' | 'door'> & { readonly edit: Pick<TreeEdit, 'now'> },
+  name: Name,
+  inode: Inode,
+): boolean {
   if (rules.versioning === 'off') return false;
   if (door === 'nfs' && isSillyRename(name) && !isOfS3(inode)) return false;
   if (rules.versioning === 'suspended') return inode.version.id !== NULL_VERSION;

@@ -1,10 +1,10 @@
 import type { KvReader } from '../kv/kv.ts';
-import { OVERTAKEN_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
+import { CHANGE_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
+import { attempting } from './attempts.ts';
 import { currentInodes, foundOf } from './attributes.ts';
 import { behindPrefix } from './behind-prefix.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
-import { unlessOvertaken } from './overtaken.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, type Inode } from './records.ts';
 
@@ -103,7 +103,7 @@ async function pageOf(
 /** What a key leads to now: another object has taken it over since the walk came by, or it is gone. */
 async function inodeAt(parts: Parts, bucket: Ino, key: Uint8Array): Promise<Inode | undefined> {
   const nameAt = key.lastIndexOf(SLASH) + 1;
-  const found = await unlessOvertaken(async () => {
+  const found = await attempting('inode', async () => {
     const directory = await directoryAt(parts, bucket, key.subarray(0, nameAt));
     const row =
       directory && (await parts.kv.get(dentryKey(directory, entryName(key.subarray(nameAt), false))));
@@ -158,7 +158,7 @@ async function* inDirectory(
   find: () => Promise<Ino | undefined>,
 ): AsyncIterable<Step> {
   let last: Ino | undefined;
-  for (let attempt = 0; attempt < OVERTAKEN_ATTEMPTS_MAX; attempt += 1) {
+  for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt += 1) {
     const directory = await find();
     if (directory === undefined || directory === last) return;
     let isEmpty = true;

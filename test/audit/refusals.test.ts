@@ -6,8 +6,11 @@ import type { MonotonicMs } from '../../src/environment.ts';
 import {
   AUDIT_BURST_MAX,
   AUDIT_CALLER_BURST_MAX,
+  AUDIT_FIRST_BURST_MAX,
+  AUDIT_FIRST_ROWS_MAX,
   AUDIT_MERGE_MS,
   AUDIT_RECENT_MAX,
+  AUDIT_ROWS_PER_SECOND,
 } from '../../src/limits.ts';
 
 const actor: Actor = { door: 'nfs', operation: 'REMOVE', client: '10.0.0.1', uid: 7 };
@@ -80,13 +83,32 @@ test('such a caller takes nothing from others', () => {
   assert.equal(flood.add({ actor: { ...actor, uid: 8 } }).row.count, 1);
 });
 
+test('some callers that are refused without end do not hide what another is refused first', () => {
+  const flood = new Flood();
+  const noise = (ms: number): void => {
+    for (let index = 0; index < 20_000; index += 1)
+      flood.add({ actor: { ...actor, uid: 100 + (index % 5) }, key: Buffer.from(`k${index}`) }, ms);
+  };
+  noise(0);
+  noise(1);
+  const first = Array.from({ length: AUDIT_FIRST_ROWS_MAX }, (_, index) =>
+    flood.add({ versionId: 50 + index }),
+  );
+  assert(first.every(({ row }) => row.actor?.uid === actor.uid && row.count === 1));
+  // What a second brings for all may still be there.
+  const more = Array.from({ length: AUDIT_ROWS_PER_SECOND + 1 }, (_, index) =>
+    flood.add({ versionId: 10 + index }),
+  );
+  assert.equal(more.at(-1)?.row.actor?.client, '*');
+});
+
 test('callers without number share a row in the end, and every refusal counts', () => {
   const flood = new Flood();
   const refusals = 3 * AUDIT_RECENT_MAX;
   for (let index = 0; index < refusals; index += 1)
     flood.add({ actor: { ...actor, client: `10.0.${index >> 8}.${index & 0xff}`, uid: index } });
   assert.equal(flood.count(), refusals);
-  assert.equal(flood.rows.size, AUDIT_BURST_MAX + 1);
+  assert.equal(flood.rows.size, AUDIT_BURST_MAX + AUDIT_FIRST_BURST_MAX + 1);
   const shared = [...flood.rows].find(({ row }) => row.count > 1)?.row;
   assert.deepEqual(shared?.actor, { door: 'nfs', operation: '*', client: '*' });
   assert.equal(shared.bucket, undefined);

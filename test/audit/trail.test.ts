@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Actor, AuditEvent, AuditRow } from '../../src/audit/event.ts';
 import { decodeRow, encodeRow } from '../../src/audit/records.ts';
-import { Trail, type TrailParts } from '../../src/audit/trail.ts';
+import { Trail, type RowsMax } from '../../src/audit/trail.ts';
 import type { AuditPageOptions } from '../../src/audit/page.ts';
 import type { Kv } from '../../src/kv/kv.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
-import { AUDIT_FLUSH_MS, AUDIT_KEY_BYTES_MAX } from '../../src/limits.ts';
+import { AUDIT_FLUSH_MS, AUDIT_KEY_BYTES_MAX, AUDIT_MERGE_MS } from '../../src/limits.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent, TestClock } from '../namespace/world.ts';
 
@@ -42,12 +42,14 @@ class Scene {
     this.kv = openOptimistic(engine, { merge: () => undefined, stopped });
   }
 
-  static async open(engine = new MemoryEngine(), rowsMax?: TrailParts['rowsMax']): Promise<Scene> {
+  static async open(engine = new MemoryEngine(), bounds: Partial<RowsMax> = {}, ms?: number): Promise<Scene> {
     const scene = new Scene(engine);
+    scene.clock.ms = ms ?? scene.clock.ms;
+    const rowsMax = { refusals: 100, changes: 100, bypasses: 100, bypassesOfBucket: 100, ...bounds };
     const { kv, clock } = scene;
     const sequence = await openSequence(kv, Buffer.from('sequence'), stopped);
     const environment = { clock, random: seededRandom(1), log: silent };
-    scene.trail = await Trail.open({ kv, sequence, environment, ...(rowsMax && { rowsMax }) });
+    scene.trail = await Trail.open({ kv, sequence, environment, rowsMax });
     return scene;
   }
 
@@ -122,6 +124,52 @@ test('a gateway that ends without a stop, again and again, leaves one row about 
   assert.deepEqual(await (await Scene.open(scene.engine)).shown(), ['interrupted ×3']);
 });
 
+test('a gateway that ends without a stop an hour after it did so before is shown among what happened since', async () => {
+  const first = await Scene.open();
+  const clock = first.clock;
+  const second = await Scene.open(first.engine.crash(seededRandom(2)));
+  assert.deepEqual(await second.shown(), ['interrupted']);
+  const hourMs = 3_600_000;
+  const third = await Scene.open(second.engine.crash(seededRandom(3)), {}, clock.ms + hourMs);
+  const since = { seconds: (clock.ms + hourMs) / 1000 - 60, nanoseconds: 0 };
+  assert.deepEqual(await third.shown({ since }), ['interrupted']);
+  assert.deepEqual(await third.shown(), ['interrupted', 'interrupted']);
+  const again = await Scene.open(
+    third.engine.crash(seededRandom(4)),
+    {},
+    clock.ms + hourMs + AUDIT_MERGE_MS - 1_000,
+  );
+  assert.deepEqual(await again.shown(), ['interrupted', 'interrupted ×2']);
+});
+
+test('bypasses stay where other changes are without number', async () => {
+  const scene = await Scene.open(undefined, { changes: 2 });
+  await scene.change('a', { kind: 'bypassed' });
+  for (const name of ['b', 'c', 'd', 'e']) await scene.change(name);
+  await scene.settle();
+  assert.deepEqual(await scene.shown(), ['bypassed a', 'lock-changed d', 'lock-changed e']);
+});
+
+test('bypasses in one bucket push out none of another, and all of them together have a bound', async () => {
+  const scene = await Scene.open(undefined, { bypassesOfBucket: 2, bypasses: 4 });
+  const bypass = (name: string, bucket?: string): Promise<void> =>
+    scene.change(name, { kind: 'bypassed', bucket });
+  await bypass('a', 'quiet');
+  for (const name of ['b', 'c', 'd']) await bypass(name, 'loud');
+  await scene.settle();
+  assert.deepEqual(await scene.shown(), ['bypassed a', 'bypassed c', 'bypassed d']);
+  for (const name of ['e', 'f']) await bypass(name, 'third');
+  await scene.settle();
+  assert.deepEqual(await scene.shown(), ['bypassed c', 'bypassed d', 'bypassed e', 'bypassed f']);
+  await bypass('g', 'quiet');
+  await bypass('h', 'quiet');
+  await scene.settle();
+  // Of its first row nothing is left that would count.
+  assert.deepEqual(await scene.shown(), ['bypassed e', 'bypassed f', 'bypassed g', 'bypassed h']);
+  assert.equal((await scene.trail.page({ rowsMax: 1 })).removed.bypasses, 4);
+  assert.equal(await scene.trail.step(), 'idle');
+});
+
 test('a page ends before what is still under way, so that nothing comes to stand behind what was shown', async () => {
   const scene = await Scene.open();
   await scene.trail.refused(refusal('a'));
@@ -166,12 +214,16 @@ test('the oldest rows go, no more than one bound at a time, and it is said how m
   assert.deepEqual(await scene.shown(), ['lock-changed x', 'refused c', 'refused d', 'refused e']);
   for (const name of ['y', 'z']) await scene.change(name);
   await scene.settle();
-  assert.deepEqual((await scene.trail.page({ rowsMax: 1 })).removed, { refusals: 2, changes: 1 });
+  assert.deepEqual((await scene.trail.page({ rowsMax: 1 })).removed, {
+    ...{ refusals: 2, changes: 1, bypasses: 0 },
+  });
   await scene.trail.close();
   const next = await Scene.open(scene.engine, { refusals: 1, changes: 2 });
   await next.settle();
   assert.deepEqual(await next.shown(), ['refused e', 'lock-changed y', 'lock-changed z']);
-  assert.deepEqual((await next.trail.page({ rowsMax: 1 })).removed, { refusals: 4, changes: 1 });
+  assert.deepEqual((await next.trail.page({ rowsMax: 1 })).removed, {
+    ...{ refusals: 4, changes: 1, bypasses: 0 },
+  });
   assert.equal(await next.trail.step(), 'idle');
 });
 

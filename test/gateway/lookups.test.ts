@@ -57,13 +57,13 @@ test('a look-up that hangs is given up and keeps its place; no more wait behind 
 });
 
 test('this system knows the groups of root, and of nobody who is not there', async () => {
-  const groups = systemGroups(new Lookups(realClock()));
+  const groups = systemGroups(realClock());
   assert((await groups.groupsOf(0)).includes(0));
   assert.deepEqual(await groups.groupsOf(3_999_999_998), []);
 });
 
 test('this system knows its own name, and no name that cannot be', async () => {
-  const names = systemNames(new Lookups(realClock()));
+  const names = systemNames(realClock());
   assert((await names.addressesOf('localhost')).some((address) => ['127.0.0.1', '::1'].includes(address)));
   assert.equal((await names.namesOf('127.0.0.1')).includes('127.0.0.1'), false);
 });

@@ -11,13 +11,14 @@ import { seededRandom } from '../kv/seeded-random.ts';
 /** The key ring of a store, with the same key of the gateway each time. */
 export const openTestKeyring = (
   given: Pick<KeyringOptions, 'kv' | 'environment' | 'cipher'>,
+  expectsDataKeys = false,
 ): Promise<Keyring> =>
   openKeyring({
     ...given,
     secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 7),
     region: 'us-east-1',
     account: '000000000000',
-    expectsDataKeys: false,
+    expectsDataKeys,
   });
 
 /** One with a store of its own. */

@@ -9,6 +9,7 @@ import type { Device } from '../../src/tiering/hot/device.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { checkSettledStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
+import { imageOf } from './store-image.ts';
 import {
   bytes,
   get,
@@ -115,6 +116,7 @@ test('the plain text of encrypted content is nowhere, not even while NFS edits i
   const stack = await open({ defaultEncryption: aes });
   const { bucket, keyring, namespace } = stack;
   const under = keyring.make({ mode: 'AES256' });
+  await put(stack, bucket, 'inline-name', { body: secretText(16), under });
   await put(stack, bucket, 'small-name', { body: secretText(40), under });
   await put(stack, bucket, 'large-name', {
     body: secretText(300_000),
@@ -130,33 +132,56 @@ test('the plain text of encrypted content is nowhere, not even while NFS edits i
   const all = await found(stack);
   assert.equal(all.includes(marker.slice(0, 16)), false);
   assert.equal(all.includes(Buffer.from(keyring.dataKeys.current().secret)), false);
-  for (const name of ['small-name', 'large-name', 'customers-name', 'file-name'])
+  for (const name of ['inline-name', 'small-name', 'large-name', 'customers-name', 'file-name'])
     assert.ok(all.includes(name));
   await put(stack, bucket, 'plain', { body: secretText(5000) });
   assert.ok((await found(stack)).includes(marker), 'the search finds what is there');
 });
 
-test('an encrypted object edited over NFS stays encrypted with its key and reads the same through both doors', async () => {
-  const stack = await open();
-  const { bucket, keyring, namespace, media } = stack;
-  const under = keyring.make({ mode: 'AES256' });
-  const { attributes } = await put(stack, bucket, 'o', { body: secretText(200_000), under });
-  const { ino } = attributes;
-  await namespace.files.write(root, ino, { offset: 66_000, data: bytes('edited'), stable: false });
-  await namespace.files.write(root, ino, { offset: 200_000, data: bytes('appended'), stable: false });
-  await namespace.files.commit(root, ino);
-  await namespace.files.setAttributes(root, ino, { wish: { size: 200_004 } });
-  const expected = `${secretText(200_000).slice(0, 66_000)}edited${secretText(200_000).slice(66_006)}appe`;
-  assert.equal((await get(stack, bucket, 'o'))?.toString(), expected);
-  assert.equal(await readFile(stack, ino, 300_000), expected);
-  const head = await namespace.objects.head({ bucket: bucket.ino, key: bytes('o') });
-  assert.deepEqual(head?.encryption?.contentKeyId, under.encryption.contentKeyId);
-  assert.equal((await found(stack)).includes('appe'), false);
-  const again = await open({ media });
-  assert.equal((await get(again, again.bucket, 'o'))?.toString(), expected);
-  await settle(again);
-  await checkSettledStore(again);
-});
+/** As SSE-S3 was before tiering sealed it: a content key of its own. */
+const ofEarlier = ({ keyring }: Stack): ContentKey => {
+  const secret = Buffer.alloc(32, 9);
+  const { encryption } = keyring.make({ mode: 'AES256' });
+  const like = { encryption: { ...encryption, contentKeyId: Buffer.alloc(16, 9) }, secret };
+  return keyring.make({ mode: 'AES256' }, like);
+};
+
+const aes256: EncryptionWish = { mode: 'AES256' };
+const kms: EncryptionWish = { mode: 'aws:kms', key: undefined, context: '', bucketKey: false };
+
+const keysMade: readonly [name: string, make: (stack: Stack) => ContentKey][] = [
+  ['SSE-S3', ({ keyring }) => keyring.make(aes256)],
+  ['SSE-S3 of an earlier build', ofEarlier],
+  ['SSE-KMS', ({ keyring }) => keyring.make(kms)],
+];
+for (const [name, make] of keysMade) {
+  test(`an object under ${name} edited over NFS stays so for life, over rotations, and reads the same through both doors`, async () => {
+    const stack = await open();
+    const { bucket, keyring, namespace, media } = stack;
+    const under = make(stack);
+    const { attributes } = await put(stack, bucket, 'o', { body: secretText(200_000), under });
+    const { ino } = attributes;
+    await namespace.files.write(root, ino, { offset: 66_000, data: bytes('edited'), stable: false });
+    await namespace.files.commit(root, ino);
+    for (const alias of ['terrace/s3', 'aws/s3']) await keyring.rotate(`alias/${alias}`);
+    await rewrapped(stack);
+    await namespace.files.write(root, ino, { offset: 200_000, data: bytes('appended'), stable: false });
+    await namespace.files.commit(root, ino);
+    await namespace.files.setAttributes(root, ino, { wish: { size: 200_004 } });
+    const expected = `${secretText(200_000).slice(0, 66_000)}edited${secretText(200_000).slice(66_006)}appe`;
+    assert.equal((await get(stack, bucket, 'o'))?.toString(), expected);
+    assert.equal(await readFile(stack, ino, 300_000), expected);
+    const head = await namespace.objects.head({ bucket: bucket.ino, key: bytes('o') });
+    const { contentKeyId } = head?.encryption ?? assert.fail('it is not encrypted');
+    assert.equal(Buffer.compare(contentKeyId, under.encryption.contentKeyId), 0);
+    assert.equal(head?.encryption?.sealed.length, under.encryption.sealed.length);
+    assert.equal((await found(stack)).includes('appe'), false);
+    const again = await open({ media });
+    assert.equal((await get(again, again.bucket, 'o'))?.toString(), expected);
+    await settle(again);
+    await checkSettledStore(again);
+  });
+}
 
 test('a file made over NFS is encrypted as its bucket says, else as the gateway does', async () => {
   const stack = await open({ defaultEncryption: aes });
@@ -213,17 +238,6 @@ test('content under a customer’s key is listed, renamed and removed over NFS, 
   await settle(stack);
   await checkSettledStore(stack);
 });
-
-/** As SSE-S3 was before tiering sealed it: a content key of its own. */
-const ofEarlier = ({ keyring }: Stack): ContentKey => {
-  const secret = Buffer.alloc(32, 9);
-  const { encryption } = keyring.make({ mode: 'AES256' });
-  const like = { encryption: { ...encryption, contentKeyId: Buffer.alloc(16, 9) }, secret };
-  return keyring.make({ mode: 'AES256' }, like);
-};
-
-const aes256: EncryptionWish = { mode: 'AES256' };
-const kms: EncryptionWish = { mode: 'aws:kms', key: undefined, context: '', bucketKey: false };
 
 /** Modes of a source and of what is copied from it, and whether blobs are shared. */
 const splices: readonly [
@@ -316,6 +330,27 @@ test('a rotation seals every content key anew, of objects, parts and uploads, an
   }
   assert.equal((await get(again, bucket, 'late'))?.toString(), 'late');
   assert.equal((await get(again, bucket, 'u'))?.toString(), 'part');
+});
+
+test('a rotation of the key of SSE-S3 touches just the content keys of earlier builds', async () => {
+  const stack = await open({ defaultEncryption: aes });
+  const { bucket, keyring, kv } = stack;
+  await put(stack, bucket, 'now', { body: secretText(1000), under: keyring.make(aes256) });
+  await put(stack, bucket, 'then', { body: secretText(1000), under: ofEarlier(stack) });
+  await makeFile(stack, bucket, 'file');
+  const inodes = async (): Promise<ReadonlyMap<number, string>> => {
+    const { inodes: all } = await imageOf(kv);
+    return new Map([...all].map(([ino, inode]) => [ino, JSON.stringify(inode)]));
+  };
+  const before = await inodes();
+  await keyring.rotate('alias/terrace/s3');
+  await rewrapped(stack);
+  const { progress, oldVersions } = keyring.find('alias/terrace/s3');
+  assert.deepEqual([progress?.matched, oldVersions], [1, []]);
+  const changed = [...(await inodes())].filter(([ino, inode]) => before.get(ino) !== inode);
+  assert.equal(changed.length, 1);
+  for (const key of ['now', 'then'])
+    assert.equal((await get(stack, bucket, key))?.toString(), secretText(1000));
 });
 
 test('a file that NFS makes while the key rotates is under the new version', async () => {

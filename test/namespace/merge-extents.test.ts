@@ -18,6 +18,7 @@ import {
   memoryDevice,
   openStack,
   openWorld,
+  plainFacet,
   root,
   s3,
   settle,
@@ -141,14 +142,22 @@ test('runs that are merged touch, are many, and are no longer than a blob', () =
     ),
   ));
 
-test('merging between two pages of extents does not tear a write-out', async () => {
-  let overtake: (() => Promise<void>) | undefined;
+interface Overtaken extends Filed {
+  /** From now on, once, all short extents are merged between two pages of a look at rows that is not in a transaction. */
+  overtake(): void;
+}
+
+/** A file of 1 MiB with many short extents that are to be merged. */
+async function overtaken(): Promise<Overtaken> {
+  let next: (() => Promise<unknown>) | undefined;
   const around = (kv: Kv): Kv => ({
     ...{ get: (key) => kv.get(key), getMany: (keys) => kv.getMany(keys), sync: () => kv.sync() },
     async *scan(range, options) {
       for await (const page of kv.scan(range, options)) {
         yield page;
-        await overtake?.();
+        const merge = next;
+        next = undefined;
+        await merge?.();
       }
     },
     transact: (durability, body) => kv.transact(durability, body),
@@ -163,21 +172,49 @@ test('merging between two pages of extents does not tear a write-out', async () 
   const place = { directory: bucket.ino, name: bytes('f') };
   const { ino } = (await files.create(root, place, { mode: { how: 'guarded' }, wish: {} })).attributes;
   const plain = Buffer.alloc(CONTENT_BLOB_BYTES_MAX, 'old');
-  const put = async (offset: number, data: Buffer): Promise<void> => {
-    plain.set(data, offset);
-    await files.write(root, ino, { offset, data: Buffer.from(data), stable: false });
-    if (data.length < 64 * KIB) await files.commit(root, ino);
-  };
-  await put(0, Buffer.from(plain));
-  await files.commit(root, ino);
-  for (let index = 0; index < 26; index += 1) await put(index * 40 * KIB, Buffer.alloc(4 * KIB, `${index}`));
+  const at = { ...stack, clock, bucket, ino, plain } as unknown as Overtaken;
+  await files.write(root, ino, { offset: 0, data: Buffer.from(plain), stable: true });
+  for (let index = 0; index < 26; index += 1) await write(at, index * 40 * KIB, `${index}`);
   clock.ms += MERGE_QUIET_MS;
-  await put(256 * KIB, Buffer.alloc(512 * KIB, 'new'));
-  overtake = async () => {
-    overtake = undefined;
-    await settle(stack);
-  };
-  await files.commit(root, ino);
-  overtake = undefined;
-  assert.ok(plain.equals((await get(stack, bucket, 'f')) ?? Buffer.of()));
+  return { ...at, overtake: () => void (next = () => settle(stack)) };
+}
+
+test('merging between two pages of extents does not tear a write-out', async () => {
+  const at = await overtaken();
+  const { files } = at.namespace;
+  const data = Buffer.alloc(512 * KIB, 'new');
+  at.plain.set(data, 256 * KIB);
+  await files.write(root, at.ino, { offset: 256 * KIB, data, stable: false });
+  at.overtake();
+  await files.commit(root, at.ino);
+  assert.ok(at.plain.equals((await get(at, at.bucket, 'f')) ?? Buffer.of()));
 });
+
+/** Below the first size the extents are looked up when the file is opened, above it while it is read. */
+for (const size of [CONTENT_BLOB_BYTES_MAX, 300 * CONTENT_BLOB_BYTES_MAX]) {
+  test(`merging while a file of ${size} bytes is read or copied by S3 tears neither`, async () => {
+    for (const act of ['read', 'copy'] as const) {
+      const at = await overtaken();
+      const { files, objects } = at.namespace;
+      await files.setAttributes(root, at.ino, { wish: { size } });
+      const before = (await extentsOf(at)).length;
+      at.overtake();
+      const where = { bucket: at.bucket.ino, key: bytes('f') };
+      const open = (await objects.open(where)) ?? assert.fail();
+      if (act === 'copy') {
+        const draft = await objects.draft(root);
+        await draft.splice(open, 0, at.plain.length);
+        const to = { bucket: at.bucket.ino, key: bytes('copy'), facet: plainFacet('e'), expect: {} };
+        await objects.attach(root, draft, to);
+      }
+      const pieces: Uint8Array[] = [];
+      for await (const piece of open.read(0, at.plain.length)) pieces.push(Buffer.from(piece));
+      await open.close();
+      assert.ok(at.plain.equals(Buffer.concat(pieces)), 'read');
+      if (act === 'copy') assert.ok(at.plain.equals((await get(at, at.bucket, 'copy')) ?? Buffer.of()));
+      await settle(at);
+      assert.ok((await extentsOf(at)).length < before, 'there was something to merge');
+      await checkSettledStore(at);
+    }
+  });
+}

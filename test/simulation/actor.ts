@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Fault } from '../../src/fault.ts';
+import type { ContentKey } from '../../src/keyring/encryption.ts';
 import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
-import { bytes, get, listed, plainFacet, put, root, s3, text, type Stack } from '../namespace/world.ts';
+import { bytes, get, listed, plainFacet, root, s3, text, type Stack } from '../namespace/world.ts';
 import { Ledger } from './ledger.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -94,9 +95,22 @@ export class Actor {
 
   async #put(): Promise<void> {
     const [key, content] = [this.#anyKey(), this.#content()];
+    const { objects } = this.#stack.namespace;
+    const draft = await objects.draft(s3, this.#contentKey());
+    await draft.write([bytes(content)]);
     await this.ledger.perform(this.ledger.with(key, [content]), () =>
-      put(this.#stack, this.#bucket, key, content),
+      objects.attach(s3, draft, {
+        bucket: this.#bucket.ino,
+        key: bytes(key),
+        facet: plainFacet('put'),
+        expect: {},
+      }),
     );
+  }
+
+  /** What tiering seals, or plain. */
+  #contentKey(): ContentKey | undefined {
+    return this.#random(3) === 0 ? undefined : this.#stack.keyring.make({ mode: 'AES256' });
   }
 
   async #create(): Promise<void> {
@@ -194,7 +208,7 @@ export class Actor {
     const { objects } = this.#stack.namespace;
     const source = await objects.open({ bucket: this.#bucket.ino, key: bytes(from) });
     assert(source !== undefined, `${from} is gone`);
-    const draft = await objects.draft(s3);
+    const draft = await objects.draft(s3, this.#contentKey());
     const size = source.found.attributes.size;
     const content = this.ledger.content(from);
     await draft.splice(source, 0, size);
@@ -214,16 +228,18 @@ export class Actor {
     const key = this.#anyKey();
     const { objects } = this.#stack.namespace;
     const bucket = this.#bucket.ino;
+    const contentKey = this.#contentKey();
     const upload = await objects.createUpload(s3, {
       bucket,
       key: bytes(key),
       facet: plainFacet('u'),
       checksum: undefined,
+      encryption: contentKey?.encryption,
     });
     const { uploadId } = upload;
     const bodies = [this.#content(), this.#content()];
     for (const [index, body] of bodies.entries()) {
-      const draft = await objects.draft(s3);
+      const draft = await objects.draft(s3, contentKey);
       await draft.write([bytes(body)]);
       const part = { etag: `part-${index}`, checksums: [] };
       await objects.putPart({ bucket, key: bytes(key), uploadId }, draft, { number: index + 1, ...part });

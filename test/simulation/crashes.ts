@@ -50,16 +50,24 @@ async function reopened(world: SimulatedWorld): Promise<Stack> {
   return finish(world.simulation, world.open());
 }
 
-/** All actors at work, and background steps meanwhile. */
+/** All actors at work, background steps and rotations of the key of SSE-S3 meanwhile. */
 async function shift(stack: Stack, actors: readonly Actor[], simulation: Simulation): Promise<void> {
   let isOver = false;
   const background = async (): Promise<void> => {
     while (!isOver) {
       await stack.namespace.step();
+      await stack.namespace.rewrap();
       await simulation.clock.sleep([1, 20, 400][simulation.random.below(3)] ?? 1);
     }
   };
-  const steps = background();
+  const rotations = async (): Promise<void> => {
+    for (let count = simulation.random.below(3); count > 0 && !isOver; count -= 1) {
+      await simulation.clock.sleep(simulation.random.below(400));
+      simulation.trace.push('rotation');
+      await stack.keyring.rotate('alias/terrace/s3');
+    }
+  };
+  const steps = Promise.all([background(), rotations()]);
   await Promise.all(actors.map((actor) => actor.work(OPERATIONS)));
   isOver = true;
   await steps;

@@ -13,6 +13,9 @@ const START_MS = 1_700_000_000_000;
 const INLINE_BYTES_MAX = 40;
 const EVENTS_MAX = 200_000;
 
+/** Of files made over NFS. */
+const defaultEncryption = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
+
 interface Event {
   readonly at: number;
   readonly tie: number;
@@ -115,7 +118,7 @@ export class SimulatedWorld {
   /** Also a second time, with nothing in memory, when the first is not used any more. */
   open(): Promise<Stack> {
     const device = new SlowDevice(this.#device, (label) => this.simulation.latency(label));
-    const given = { engine: this.#engine, device, environment: this.#environment };
+    const given = { engine: this.#engine, device, environment: this.#environment, defaultEncryption };
     return openStack({ ...given, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
   }
 

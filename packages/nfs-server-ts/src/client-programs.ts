@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from './environment.ts';
+import { plainAddress } from './peer-address.ts';
 import {
   parseUniversalAddress,
   PMAP_PORT,
@@ -22,7 +23,6 @@ export interface ClientProgramsParts {
 const keptMsMax = 60_000;
 const keptMax = 1024;
 const transports = ['tcp', 'udp'] as const satisfies readonly TransportName[];
-const IPV4_MAPPED = '::ffff:';
 
 /** Calls the programs that clients run for their servers: lock manager and status monitor. Asks their port mappers where they are. */
 export class ClientPrograms {
@@ -35,7 +35,7 @@ export class ClientPrograms {
 
   /** Faults: CallFailed; with `wasSent` false the program has not heard of the call. */
   async call<Args, Result>(client: string, call: OutgoingCall<Args, Result>): Promise<Result> {
-    const host = client.startsWith(IPV4_MAPPED) ? client.slice(IPV4_MAPPED.length) : client;
+    const host = plainAddress(client);
     const key = `${host} ${call.program}`;
     const target = this.#known(key) ?? (await this.#find(host, call));
     if (target === undefined) throw new CallFailed('its port mapper does not know the program', false);

@@ -4,7 +4,7 @@ import { ReplayCache, replayKey, type Answer } from './replay.ts';
 import { attempt, AuthRefused, beginAccepted, endRecord, readCall, writeRefusal } from './rpc.ts';
 import type { AcceptStat, AuthStat, Call, CallContext } from './rpc.ts';
 import type { ServerLimits } from './limits.ts';
-import { XdrWriter, type XdrReader } from './xdr.ts';
+import { XdrError, XdrWriter, type XdrReader } from './xdr.ts';
 
 /** How one run of a procedure ended, not yet encoded. */
 export interface Outcome {
@@ -88,7 +88,7 @@ export class Dispatcher {
     const started = this.#parts.clock.monotonic();
     const call = readCall(message, peer);
     if ('refusal' in call) return { parts: writeRefusal(this.#writer, call.xid, call.refusal) };
-    const found = this.#find(call);
+    const found = this.#find(call, message);
     if ('parts' in found) return found;
     const { program, procedure } = found;
     const requestBytes = message.length;
@@ -120,12 +120,16 @@ export class Dispatcher {
     return { parts };
   }
 
-  #find(call: Call): { program: RpcProgram; procedure: RpcProcedure } | { parts: Uint8Array[] } {
+  #find(
+    call: Call,
+    message: XdrReader,
+  ): { program: RpcProgram; procedure: RpcProcedure } | { parts: Uint8Array[] } {
     const versions = this.#byNumber.get(call.program);
     if (versions === undefined) return { parts: this.#accepted(call.xid, 'PROG_UNAVAIL') };
     const program = versions.find((candidate) => candidate.version === call.version);
     if (program === undefined) return { parts: this.#versionMismatch(call.xid, versions) };
-    if (call.procedure === 0) return { parts: this.#accepted(call.xid, 'SUCCESS') };
+    if (call.procedure === 0)
+      return { parts: this.#accepted(call.xid, message.left === 0 ? 'SUCCESS' : 'GARBAGE_ARGS') };
     const procedure = program.procedures.get(call.procedure);
     if (procedure === undefined) return { parts: this.#accepted(call.xid, 'PROC_UNAVAIL') };
     return { program, procedure };
@@ -154,7 +158,7 @@ export class Dispatcher {
     procedure: RpcProcedure,
     { args, makeRoom }: { args: XdrReader; makeRoom: MakeRoom },
   ): Promise<Answer & { readonly status: string }> {
-    const prepared = attempt(() => procedure.prepare(args));
+    const prepared = attempt(() => prepareAll(procedure, args));
     if (prepared === undefined) {
       return { parts: this.#accepted(call.xid, 'GARBAGE_ARGS'), isReplayable: false, status: 'GARBAGE_ARGS' };
     }
@@ -164,7 +168,11 @@ export class Dispatcher {
       beginAccepted(this.#writer, call.xid, 'SUCCESS');
       outcome.encode(this.#writer);
       const { status, isFinal, whenSent } = outcome;
-      return { parts: endRecord(this.#writer), isReplayable: isFinal, status, whenSent };
+      const answer = { parts: endRecord(this.#writer), isReplayable: isFinal, status };
+      if (this.#writer.isLending) return { ...answer, whenSent };
+      // All of it was copied: a peer that is slow to take the reply must not keep what the bytes came from.
+      whenSent?.();
+      return answer;
     } catch (failure) {
       if (failure instanceof AuthRefused) return this.#refused(call.xid, failure.stat);
       const { name } = procedure;
@@ -176,6 +184,13 @@ export class Dispatcher {
       return { parts: this.#accepted(call.xid, 'SYSTEM_ERR'), isReplayable: false, status: 'SYSTEM_ERR' };
     }
   }
+}
+
+/** Faults: XdrError, also when there is more than the arguments: such a call means something else than what would be done. */
+function prepareAll(procedure: RpcProcedure, args: XdrReader): Prepared {
+  const prepared = procedure.prepare(args);
+  if (args.left > 0) throw new XdrError(`${args.left} bytes behind the arguments`);
+  return prepared;
 }
 
 /** Of a call that was not run: nothing of it is left to answer. */

@@ -3,6 +3,7 @@ import type { ClientPrograms } from './client-programs.ts';
 import { NLM_PROGRAM, NLM_V4, nlmProcedures } from './nlm4.ts';
 import type { GrantForm, Nlm4Lock, Nlm4Stats, NlmArgsOf, NlmProcedureName } from './nlm4.ts';
 import { NSM_PROGRAM, NSM_V1, nsmProcedures, type StatChge } from './nsm.ts';
+import { plainAddress } from './peer-address.ts';
 import { CallFailed } from './rpc-call.ts';
 
 /**
@@ -115,10 +116,11 @@ export function lockCallbacks({ programs, clock, log, answerMsMax }: LockCallbac
 }
 
 const awaitedKey = (client: string, cookie: Uint8Array): string =>
-  `${client} ${Buffer.from(cookie).toString('hex')}`;
+  `${plainAddress(client)} ${Buffer.from(cookie).toString('hex')}`;
 
-/** A client that is itself still starting cannot say yet. */
+/** A client that is itself still starting has taken nothing yet. */
 function outcomeOf(stat: Nlm4Stats | undefined): GrantOutcome {
-  if (stat === undefined || stat === 'NLM4_DENIED_GRACE_PERIOD') return 'unanswered';
+  if (stat === undefined) return 'unanswered';
+  if (stat === 'NLM4_DENIED_GRACE_PERIOD') return 'unreachable';
   return stat === 'NLM4_GRANTED' ? 'granted' : 'refused';
 }

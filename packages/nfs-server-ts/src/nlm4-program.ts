@@ -3,6 +3,7 @@ import type { RpcProcedure, RpcProgram } from './dispatch.ts';
 import { NLM_PROGRAM, NLM_V4, nlmProcedures } from './nlm4.ts';
 import type { Nlm4Locks, NlmArgsOf, NlmProcedureName, NlmResultOf } from './nlm4.ts';
 import type { LockCallbacks, ResultName } from './nlm4-callbacks.ts';
+import { peerGroup } from './peer-address.ts';
 import { codedProcedure, type CodedProcedure } from './procedure.ts';
 import type { CallContext } from './rpc.ts';
 
@@ -12,6 +13,8 @@ export interface Nlm4Parts {
   readonly log: Log;
   /** Requests of the asynchronous family that run at a time; what comes above it is dropped, and the client asks again. */
   readonly messagesMax: number;
+  /** The same for the requests of one address. */
+  readonly messagesPerAddressMax: number;
 }
 
 type Handler<Name extends NlmProcedureName> = (
@@ -98,6 +101,7 @@ function statusOf(result: object): string {
 /** The asynchronous family: the call is answered at once, what it asked for is answered by a call in the other direction. */
 class Messages {
   readonly #parts: Nlm4Parts;
+  readonly #runningByAddress = new Map<string, number>();
   #running = 0;
 
   constructor(parts: Nlm4Parts) {
@@ -110,9 +114,25 @@ class Messages {
     handle: (call: CallContext, args: NlmArgsOf<Name>) => Promise<NlmArgsOf<Answer>>,
   ): RpcProcedure {
     return row(name, (call, args) => {
-      if (this.#running < this.#parts.messagesMax) void this.#run(call, answerName, () => handle(call, args));
+      if (this.#hasPlace(call)) void this.#run(call, answerName, () => handle(call, args));
       return Promise.resolve({} as NlmResultOf<Name>);
     });
+  }
+
+  #hasPlace({ client }: CallContext): boolean {
+    const { messagesMax, messagesPerAddressMax } = this.#parts;
+    return this.#running < messagesMax && this.#countOf(peerGroup(client)) < messagesPerAddressMax;
+  }
+
+  #countOf(address: string): number {
+    return this.#runningByAddress.get(address) ?? 0;
+  }
+
+  #count(address: string, more: number): void {
+    const count = this.#countOf(address) + more;
+    this.#running += more;
+    if (count === 0) this.#runningByAddress.delete(address);
+    else this.#runningByAddress.set(address, count);
   }
 
   async #run<Answer extends ResultName>(
@@ -120,13 +140,14 @@ class Messages {
     answerName: Answer,
     handle: () => Promise<NlmArgsOf<Answer>>,
   ): Promise<void> {
-    this.#running += 1;
+    const address = peerGroup(call.client);
+    this.#count(address, 1);
     try {
       await this.#parts.callbacks.respond(call.client, answerName, await handle());
     } catch (failure) {
       this.#parts.log.error('nlm-message-failed', { client: call.client, failure: String(failure) });
     } finally {
-      this.#running -= 1;
+      this.#count(address, -1);
     }
   }
 }

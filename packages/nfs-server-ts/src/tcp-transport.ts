@@ -29,8 +29,11 @@ export function serveSocket(server: RpcServer, socket: Socket, options: SocketOp
   socket.on('close', () => connection.closed());
 }
 
-/** A reply this short lies in a slab that it shares with others; who is slow to take it gets it moved out of there. */
-const shortBytesMax = 4096;
+/**
+ * A reply that is shorter than the slab it lies in shares that with others; who is slow to take it gets it moved out of there when
+ * it would keep more than so many times what it is counted for.
+ */
+const keptFactorMax = 2;
 /** What the kernel is given at a time: a slow peer shows that it takes something whenever so much is gone. */
 const flushBytesMax = 1_048_576;
 
@@ -208,4 +211,4 @@ class TcpTransport implements Transport {
 }
 
 const unshared = (part: Uint8Array): Uint8Array =>
-  part.length <= shortBytesMax ? Uint8Array.from(part) : part;
+  part.buffer.byteLength > keptFactorMax * part.length ? Uint8Array.from(part) : part;

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { PeerCertificate, TlsPeer } from './peer.ts';
+import { peerGroup } from './peer-address.ts';
 import { subjectNames } from './certificate-names.ts';
 import { auth_flavor, beginAccepted, endRecord, msg_type, RPC_VERSION } from './rpc.ts';
 import { XdrReader, XdrWriter } from './xdr.ts';
@@ -57,13 +58,17 @@ export interface Secured {
  */
 export class RpcTls {
   readonly #handshakeMsMax: number;
+  readonly #handshakesPerAddressMax: number;
   #server: Server;
-  /** Handshakes under way, by the peer's end. */
+  /** Handshakes under way, by both ends. */
   readonly #waiting = new Map<string, (socket: TLSSocket) => void>();
+  /** How many those are for each address. */
+  readonly #countByAddress = new Map<string, number>();
 
   /** Throws when the identity is not usable. `handshakeMsMax` is real time: node:tls measures it. */
-  constructor(identity: TlsIdentity, { handshakeMsMax = 10_000 } = {}) {
+  constructor(identity: TlsIdentity, { handshakeMsMax = 10_000, handshakesPerAddressMax = 32 } = {}) {
     this.#handshakeMsMax = handshakeMsMax;
+    this.#handshakesPerAddressMax = handshakesPerAddressMax;
     this.#server = this.#serverOf(identity);
   }
 
@@ -73,19 +78,36 @@ export class RpcTls {
   }
 
   /**
-   * Goes on in TLS with a peer to whom `startTlsReply` was sent. Rejects, with the socket destroyed, when that fails. The socket must have
-   * no listeners for data.
+   * Goes on in TLS with a peer to whom `startTlsReply` was sent. Rejects, with the socket destroyed, when that fails, and when too many
+   * of its address are at it: a handshake costs as much as hundreds of calls. The socket must have no listeners for data.
    */
   async secure(plain: Socket): Promise<Secured> {
     // Who ends its side during the handshake wants nothing more; who ends it later still waits for replies.
     plain.allowHalfOpen = false;
-    const socket = await this.#shakeHands(plain);
+    const socket = await this.#inShare(plain, () => this.#shakeHands(plain));
     socket.allowHalfOpen = true;
     try {
       return { socket, peer: { certificate: certificateOf(socket) } };
     } catch (failure) {
       socket.destroy();
       throw failure;
+    }
+  }
+
+  async #inShare<T>(plain: Socket, shake: () => Promise<T>): Promise<T> {
+    const address = peerGroup(plain.remoteAddress ?? '');
+    const count = this.#countByAddress.get(address) ?? 0;
+    if (count >= this.#handshakesPerAddressMax) {
+      plain.destroy();
+      throw new Error('too many handshakes with its address are under way');
+    }
+    this.#countByAddress.set(address, count + 1);
+    try {
+      return await shake();
+    } finally {
+      const left = (this.#countByAddress.get(address) ?? 0) - 1;
+      if (left === 0) this.#countByAddress.delete(address);
+      else this.#countByAddress.set(address, left);
     }
   }
 
@@ -146,8 +168,9 @@ export class RpcTls {
   }
 }
 
-const endOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string =>
-  `${remoteAddress} ${remotePort}`;
+/** One peer's port may be at two addresses of this machine at a time. */
+const endOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 
 /** Throws when the peer shows a certificate that nobody trusted signed. */
 function certificateOf(socket: TLSSocket): PeerCertificate | undefined {

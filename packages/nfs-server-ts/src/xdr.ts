@@ -101,6 +101,19 @@ export class XdrReader {
 /** Above this a byte string is sent where it lies: to copy a block of 4 KiB costs less than to hand the kernel one piece more. */
 const copyBytesMax = 8192;
 const slabBytes = 65_536;
+/** What is sent where it lies keeps all memory that it is a view of: at most so many times what it is counted for. */
+const keptFactorMax = 2;
+
+/** Memory that byte strings keep, whatever little of it they are a view of. Pieces of one buffer follow one another. */
+function bytesKept(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  let last: ArrayBufferLike | undefined;
+  for (const { buffer } of parts) {
+    if (buffer !== last) bytes += buffer.byteLength;
+    last = buffer;
+  }
+  return bytes;
+}
 
 /**
  * Writes messages one behind the other into slabs that are never written twice, so a finished message stays valid for as long
@@ -116,6 +129,7 @@ export class XdrWriter {
   #parts: Uint8Array[] = [];
   #partsLength = 0;
   #first = { view: this.#view, offset: 0 };
+  #isLending = false;
 
   /** Starts a message; one that was begun and not taken is forgotten. */
   begin(): void {
@@ -123,6 +137,7 @@ export class XdrWriter {
     this.#parts = [];
     this.#partsLength = 0;
     this.#partStart = this.#offset;
+    this.#isLending = false;
     this.#room(4);
     this.#first = { view: this.#view, offset: this.#offset };
   }
@@ -130,6 +145,11 @@ export class XdrWriter {
   /** Bytes of the message so far. */
   get length(): number {
     return this.#partsLength + this.#offset - this.#partStart;
+  }
+
+  /** Whether the message has byte strings in it as they were given: their memory is in use until it is sent. */
+  get isLending(): boolean {
+    return this.#isLending;
   }
 
   /** Overwrites the message's first word, which only now is known (the record mark). */
@@ -169,21 +189,23 @@ export class XdrWriter {
     let length = 0;
     for (const part of parts) length += part.length;
     this.u32(length);
-    for (const part of parts) this.#bytes(part);
+    const mayLend = length > copyBytesMax && bytesKept(parts) <= keptFactorMax * length;
+    for (const part of parts) this.#bytes(part, mayLend);
     this.#padding(pad(length));
   }
 
   fixed(value: Uint8Array): void {
-    this.#bytes(value);
+    this.#bytes(value, value.buffer.byteLength <= keptFactorMax * value.length);
     this.#padding(pad(value.length));
   }
 
-  #bytes(value: Uint8Array): void {
+  #bytes(value: Uint8Array, mayLend: boolean): void {
     const length = value.length;
-    if (length > copyBytesMax) {
+    if (length > copyBytesMax && (mayLend || length > slabBytes)) {
       this.#endPart();
-      this.#parts.push(value);
+      this.#parts.push(mayLend ? value : Uint8Array.from(value));
       this.#partsLength += length;
+      this.#isLending ||= mayLend;
       return;
     }
     if (this.#offset + length > this.#slab.length) this.#room(length);

@@ -50,7 +50,7 @@ function targets(backend = memoryBackend()): readonly Target[] {
   const tables: readonly (readonly [RpcProgram, object])[] = [
     [nfs3Program(backend.nfs), procedures],
     [mount3Program(backend.mounts, defaultLimits), mountProcedures],
-    [nlm4Program({ locks, callbacks, log, messagesMax: 16 }), nlmProcedures],
+    [nlm4Program({ locks, callbacks, log, messagesMax: 16, messagesPerAddressMax: 16 }), nlmProcedures],
     [nsmProgram(monitor), nsmProcedures],
     [pmap!, pmapProcedures],
     [rpcb3!, rpcbProcedures],

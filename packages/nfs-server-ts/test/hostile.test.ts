@@ -3,7 +3,6 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { bytePools } from '../src/byte-pool.ts';
 import type { Codec } from '../src/codec.ts';
-import type { Transport } from '../src/transport.ts';
 import { Connection } from '../src/connection.ts';
 import { Dispatcher } from '../src/dispatch.ts';
 import { defaultLimits } from '../src/limits.ts';
@@ -20,6 +19,7 @@ import {
   RpcFailure,
   unchanged,
 } from './support/client.ts';
+import { FakeTransport } from './support/fake-transport.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { serve, type World } from './support/serve.ts';
 
@@ -138,36 +138,6 @@ test('a peer that does not read holds up nobody else, and gets all its replies w
   for (const read of await Promise.all(reads)) assert.equal(Buffer.concat(read.data).equals(data), true);
 });
 
-const fakePeer = { address: 'fake', port: 0, tls: undefined };
-
-/** A connection without a network: what was sent is at hand, and the peer takes it when the test says so. */
-class FakeTransport implements Transport {
-  readonly peer = fakePeer;
-  readonly tls = 'off';
-  readonly sent: Uint8Array[] = [];
-  bytesQueued = 0;
-  state: 'open' | 'paused' | 'ended' | 'destroyed' = 'open';
-  send(parts: readonly Uint8Array[]): void {
-    this.sent.push(Buffer.concat(parts));
-    this.bytesQueued += Buffer.concat(parts).length;
-  }
-  startTls(): void {
-    assert.fail('TLS is off');
-  }
-  pause(): void {
-    this.state = 'paused';
-  }
-  resume(): void {
-    this.state = 'open';
-  }
-  end(): void {
-    this.state = 'ended';
-  }
-  destroy(): void {
-    this.state = 'destroyed';
-  }
-}
-
 interface Bench {
   readonly transport: FakeTransport;
   readonly connection: Connection;
@@ -193,7 +163,7 @@ async function bench(
     groups: [],
     machine: new Uint8Array(0),
     client: '',
-    peer: fakePeer,
+    peer: transport.peer,
   } as const;
   const mounted = await mounts.mount(context, Buffer.from('/'));
   assert(mounted.status === 'MNT3_OK');

@@ -24,7 +24,13 @@ const deafPeers: LockCallbacks = {
 };
 const clock = { wall: () => ({ seconds: 0, nanoseconds: 0 }) };
 const programs: readonly RpcProgram[] = [
-  nlm4Program({ locks: new MemoryLocks(() => deafPeers), callbacks: deafPeers, log: silent, messagesMax: 8 }),
+  nlm4Program({
+    locks: new MemoryLocks(() => deafPeers),
+    callbacks: deafPeers,
+    log: silent,
+    messagesMax: 8,
+    messagesPerAddressMax: 8,
+  }),
   nsmProgram({ state: () => 1, notified: () => Promise.resolve() }),
   ...portmapPrograms([{ program: 1, version: 1, transport: 'tcp', host: '::', port: 1 }], clock),
 ];

@@ -58,6 +58,17 @@ const refusals = [
     call: Buffer.concat([nfs(1), noAuth, words(65), Buffer.alloc(68)]),
     want: 'GARBAGE_ARGS',
   },
+  {
+    name: 'GETATTR with a word behind its arguments',
+    call: Buffer.concat([nfs(1), noAuth, words(4, 0, 0)]),
+    want: 'GARBAGE_ARGS',
+  },
+  { name: 'NULL with arguments', call: Buffer.concat([nfs(0), noAuth, words(0)]), want: 'GARBAGE_ARGS' },
+  {
+    name: 'DUMP of MOUNT with arguments',
+    call: Buffer.concat([header(MOUNT_PROGRAM, 3, 2), noAuth, words(0)]),
+    want: 'GARBAGE_ARGS',
+  },
   { name: 'a header that ends early', call: words(0, 2, NFS_PROGRAM), want: 'GARBAGE_ARGS' },
   {
     name: 'RPC version 3',
@@ -139,6 +150,22 @@ for (const message of [words(7, 1, 0, 0), words(7), Buffer.alloc(0)]) {
     assert.deepEqual(logged, ['nfs-bad-record']);
   });
 }
+
+test('a WRITE with bytes behind its data writes nothing', async (context) => {
+  const { client } = await serve(context);
+  const dir = await client.root('/');
+  const how = { mode: 'GUARDED', obj_attributes: unchanged } as const;
+  const file = (await client.ok('CREATE', { where: { dir, name: Buffer.from('f') }, how })).obj!;
+  const xid = client.rpc.nextXid();
+  const data = Buffer.from('data');
+  const args = { file, offset: 0, count: 4, stable: 'FILE_SYNC', data } as const;
+  const call = client.encode('WRITE', args, xid).subarray(4);
+  await assert.rejects(
+    client.rpc.exchange(xid, framed(Buffer.concat([call, words(0)]))),
+    new RpcFailure('GARBAGE_ARGS'),
+  );
+  assert.equal((await client.ok('GETATTR', { object: file })).obj_attributes.size, 0);
+});
 
 test('a backend that fails unexpectedly ends the call in SYSTEM_ERR and is logged', async (context) => {
   const { nfs: program, mounts } = memoryBackend();

@@ -35,8 +35,13 @@ interface Safe extends World {
   readonly connectTls: (options?: ConnectionOptions) => Promise<NfsClient>;
 }
 
-async function serveTls(context: TestContext, given = identity, handshakeMsMax = 10_000): Promise<Safe> {
-  const rpcTls = new RpcTls(given, { handshakeMsMax });
+async function serveTls(
+  context: TestContext,
+  given = identity,
+  handshakeMsMax = 10_000,
+  handshakesPerAddressMax = 32,
+): Promise<Safe> {
+  const rpcTls = new RpcTls(given, { handshakeMsMax, handshakesPerAddressMax });
   const secured: Peer[] = [];
   const calls: CallContext[] = [];
   const { nfs, mounts } = memoryBackend();
@@ -93,6 +98,19 @@ test('what is written and read through TLS is the same byte for byte, many calls
     files.map((file) => client.ok('READ', { file, offset: 0, count: data.length })),
   ))
     assert(Buffer.concat(read.data).equals(data));
+});
+
+test('one address has so many handshakes under way, from whatever ports, and its others are turned away', async (context) => {
+  const { port, connectTls, logged } = await serveTls(context, identity, 10_000, 2);
+  const begun = await Promise.all([RpcClient.connect(port), RpcClient.connect(port)]);
+  for (const rpc of begun) assert.equal(await rpc.askForTls(), 'STARTTLS');
+  const third = await RpcClient.connect(port);
+  await third.askForTls().catch(() => undefined);
+  await third.whenClosed;
+  assert.deepEqual(logged, ['nfs-tls-failed']);
+  await Promise.all(begun.map((rpc) => rpc.close()));
+  while (logged.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await (await connectTls()).null();
 });
 
 test('a client certificate is known by its names and its fingerprint', async (context) => {

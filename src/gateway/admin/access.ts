@@ -7,6 +7,7 @@ import { plainAddress } from '../../policy/address-range.ts';
 import { evaluateAll } from '../../policy/evaluate.ts';
 import type { SignedRequest, SigningKeys } from '../../signing/sigv4.ts';
 import { verifySignature, type KeyRefusal } from '../../signing/verify.ts';
+import { canonicalSubject, type SubjectSources } from './quota-subject.ts';
 
 /** Name of the service in the credential scope: a request that is signed for S3 is none for the admin API. */
 export const adminService = 'terrace-admin';
@@ -67,15 +68,15 @@ export interface AdminQuestion {
 }
 
 /**
- * Of a call about a user, a role, an export or a quota (`quota/bucket/photos`); `arn:aws:terrace:::*` of any other, which stands for no
- * resource in particular.
+ * Of a call about a user, a role, an export or a quota (`quota/bucket/photos`, `quota/user/1001` whatever way the call names that user);
+ * `arn:aws:terrace:::*` of any other, which stands for no resource in particular.
  */
-export const resourceOf = (params: unknown): string => {
+export const resourceOf = (accounts: SubjectSources['accounts'], params: unknown): string => {
   const given = (params ?? {}) as { readonly [Name in 'name' | 'role' | 'export' | '*']?: string };
   if (given.export !== undefined) return `arn:aws:terrace:::export/${given.export}`;
   const { name, role, '*': quota } = given;
   const owner = role === undefined ? name && `user/${name}` : `role/${role}`;
-  const about = quota === undefined ? owner : `quota/${quota}`;
+  const about = quota === undefined ? owner : `quota/${canonicalSubject(accounts, quota)}`;
   return `arn:aws:terrace:::${about ?? '*'}`;
 };
 

@@ -45,7 +45,7 @@ export const auditPageSchema = Type.Object({
   /** Pass it as `page` to go on; a page may be short, or empty, and have others behind it. */
   nextPage: Type.Optional(Type.String()),
   /** Rows that are gone because the trail is bounded. */
-  removed: Type.Object({ refusals: Type.Integer(), changes: Type.Integer() }),
+  removed: Type.Object({ refusals: Type.Integer(), changes: Type.Integer(), bypasses: Type.Integer() }),
 });
 export type AuditAnswer = Static<typeof auditPageSchema>;
 

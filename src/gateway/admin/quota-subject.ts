@@ -1,4 +1,4 @@
-import type { Accounts } from '../../accounts/accounts.ts';
+import type { Accounts, Holder } from '../../accounts/accounts.ts';
 import { Fault } from '../../fault.ts';
 import type { ObjectStore } from '../../namespace/namespace.ts';
 import type { QuotaBucket, QuotaSubject } from '../../namespace/quota/quota.ts';
@@ -26,6 +26,24 @@ export async function subjectNamed(sources: SubjectSources, text: string): Promi
   return ownerNamed(sources, words, undefined) ?? misnamed(text);
 }
 
+/**
+ * The same subject as policies name it: owners by their ids, ids without leading zeros. What names nothing stays as it is.
+ * Access is decided by this text, so that no other way to write a subject gets around a policy.
+ */
+export function canonicalSubject(accounts: SubjectSources['accounts'], text: string): string {
+  const words = text.split('/');
+  const [kind, name = ''] = words.slice(-2);
+  const isOfOwner = words.length === 2 || (words.length === 4 && words[0] === 'bucket');
+  if (!isOfOwner || (kind !== 'user' && kind !== 'group')) return text;
+  const id = idOf(name) ?? (kind === 'user' ? holderNamed(accounts, name)?.uid : undefined);
+  return id === undefined ? text : [...words.slice(0, -1), id].join('/');
+}
+
+function holderNamed(accounts: SubjectSources['accounts'], name: string): Holder | undefined {
+  const account = accounts.accountNamed(name);
+  return account && accounts.holder(account.id);
+}
+
 async function bucketNamed({ objects }: SubjectSources, name: string): Promise<QuotaBucket> {
   const bucket = await objects.bucket(name);
   if (bucket === undefined) throw new Fault('not-found', 'bucket', `There is no bucket ${name}.`);
@@ -49,8 +67,7 @@ const idOf = (text: string): number | undefined =>
 
 /** A quota is about an id: of users who share theirs, one alone cannot be meant. */
 function uidOf({ accounts }: SubjectSources, name: string): number {
-  const account = accounts.accountNamed(name);
-  const holder = account && accounts.holder(account.id);
+  const holder = holderNamed(accounts, name);
   if (holder === undefined) throw new Fault('not-found', 'user', `There is no user ${name}.`);
   const root = accounts.accountNamed('root');
   const everybody = [...accounts.list(), root === undefined ? undefined : accounts.holder(root.id)];

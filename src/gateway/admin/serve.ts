@@ -109,7 +109,8 @@ function addRow(server: FastifyInstance, row: AdminRow, { sources, signing }: Ro
         const given = { request: signedRequest(request), body: body ?? Buffer.alloc(0) };
         const peer = request.socket.remoteAddress ?? '';
         const action = `terrace:${row.name}`;
-        const refusal = refusalOf(signing, given, { action, resource: resourceOf(request.params), peer });
+        const resource = resourceOf(sources.accounts, request.params);
+        const refusal = refusalOf(signing, given, { action, resource, peer });
         if (refusal !== undefined) return deny(reply, refusal);
       }
       if (body !== undefined) request.body = await parsed(server, request, body);

@@ -13,6 +13,13 @@ interface Network {
   readonly list: BlockList;
 }
 
+export interface Closeness {
+  /** Greater is closer; >= 0. */
+  readonly rank: number;
+  /** Nobody can say whether the rule names the address so closely, but it may. */
+  readonly isUnsure: boolean;
+}
+
 /** The clients of one rule. */
 export class ClientMatch {
   /** Longest prefix first. */
@@ -35,16 +42,23 @@ export class ClientMatch {
     this.#others = parsed.filter((client) => client.kind !== 'network');
   }
 
-  /** How closely the rule names the address, a number >= 0; `undefined`: not at all. */
-  async rank(address: string, names: NameBook): Promise<number | undefined> {
+  /** How closely the rule names the address, the closest first. Empty: not at all. */
+  async closeness(address: string, names: NameBook): Promise<readonly Closeness[]> {
     const network = this.#networks.find(({ list }) => list.check(address, familyOf(address)))?.rank;
-    if (network === RANK.host) return network;
-    let best = network;
+    let sure = network;
+    let unsure: number | undefined;
     for (const client of this.#others) {
       const rank = RANK[client.kind];
-      if ((best === undefined || rank > best) && (await isIn(client, address, names))) best = rank;
+      if (sure !== undefined && rank <= sure) continue;
+      const found = await isIn(client, address, names);
+      if (found === true) sure = rank;
+      if (found === undefined) unsure = Math.max(unsure ?? rank, rank);
     }
-    return best;
+    const ranks: Closeness[] = [];
+    if (unsure !== undefined && (sure === undefined || unsure > sure))
+      ranks.push({ rank: unsure, isUnsure: true });
+    if (sure !== undefined) ranks.push({ rank: sure, isUnsure: false });
+    return ranks;
   }
 
   /** Whether the rank depends on what somebody else says and may change. */
@@ -57,7 +71,7 @@ async function isIn(
   client: Exclude<ExportClient, { kind: 'network' }>,
   address: string,
   names: NameBook,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   switch (client.kind) {
     case 'everyone':
       return true;

@@ -97,6 +97,14 @@ export class Door {
     return { ino, caller: await this.#caller(call, rule), isReadOnly: rule.access === 'ro' };
   }
 
+  /**
+   * Whether the caller may say that its machine has started anew, which gives back all locks of its address: it needs a port that
+   * only root can use, unless every rule for the address takes any port.
+   */
+  mayRelease(call: CallContext): Promise<boolean> {
+    return this.#parts.exports.mayRelease(call.peer);
+  }
+
   /** `enter` for a change. Faults also 'read-only'. */
   async enterToChange(call: CallContext, handle: Uint8Array): Promise<Entered> {
     const entered = await this.enter(call, handle);

@@ -1,3 +1,4 @@
+import { plainAddress } from 'nfs-server-ts/peer-address';
 import { AuthRefused } from 'nfs-server-ts/rpc';
 import type { Peer } from 'nfs-server-ts/peer';
 import type { ExportRule } from '../../config/export-rule.ts';
@@ -6,28 +7,36 @@ import { Fault } from '../../fault.ts';
 import {
   NFS_BUCKET_NAMES_CACHED_MAX,
   NFS_HOST_NAMES_FRESH_MS,
+  NFS_HOST_NAMES_RETRY_MS,
   NFS_PRIVILEGED_PORT_MAX,
 } from '../../limits/nfs.ts';
-import type { Clock } from '../../environment.ts';
+import type { Clock, Log } from '../../environment.ts';
 import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
 import { ClientMatch, hasCertificate } from './client-match.ts';
 import { idMapOf } from './id-map.ts';
 import { NameBook, type HostNames } from './host-names.ts';
 
 const ROOT_BUCKET = 0;
-const MAPPED_PREFIX = '::ffff:';
 
 export interface ExportsParts {
   readonly rules: Pick<ExportRules, 'list'>;
   readonly buckets: Pick<ObjectStore, 'buckets'>;
   readonly names: HostNames;
   readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 /** A rule with its clients ready to be asked. */
 interface Prepared {
   readonly rule: ExportRule;
   readonly clients: ClientMatch;
+}
+
+/** A rule for a client. */
+interface Fitting {
+  readonly rule: ExportRule;
+  /** Nobody can say whether it fits: nothing is allowed by it, nor by a rule that is less specific. */
+  readonly isUnsure: boolean;
 }
 
 /** What was found of a client. */
@@ -37,7 +46,7 @@ interface Client {
   /** On the monotonic clock: names of hosts may have changed then. */
   readonly until: number;
   /** The rules that fit but perhaps for their certificates, the most specific one of each bucket first. */
-  readonly rules: readonly ExportRule[];
+  readonly rules: readonly Fitting[];
   readonly byBucket: Map<Ino, Verdict>;
 }
 
@@ -48,8 +57,9 @@ type Verdict = ExportRule | 'too-weak' | undefined;
  * Who may do what in which bucket. A rule fits when its bucket, its clients and its certificates do; of those that fit, the most
  * specific one holds: one that names the bucket before `*`, then one that names certificates, then the one that names
  * the client most closely (exports(5)); among equals one made at run time before the config, then the earlier one. If none fits,
- * nothing is allowed; nor by a rule for `*` where one that names the bucket would fit but for its certificates. What was found of a
- * client is kept until rules change, or for as long as names of hosts are.
+ * nothing is allowed; nor by a rule for `*` where one that names the bucket would fit but for its certificates, nor by any where a more
+ * specific one names a host by a name that nobody can look up now. What was found of a client is kept until rules change, or for as
+ * long as names of hosts are.
  */
 export class Exports {
   readonly #parts: ExportsParts;
@@ -65,7 +75,7 @@ export class Exports {
   /** Faults: UsageError when a rule names a client that is none. */
   constructor(parts: ExportsParts) {
     this.#parts = parts;
-    this.#nameBook = new NameBook(parts.names, parts.clock);
+    this.#nameBook = new NameBook(parts.names, parts);
     this.#prepare();
   }
 
@@ -104,7 +114,18 @@ export class Exports {
     const { rules } = this.#known(peer) ?? (await this.#find(peer));
     const decides = ({ access, certificates }: ExportRule): boolean =>
       access !== 'none' || certificates.length === 0;
-    return effective(rules.find((rule) => isFor(rule, bucket ?? '*') && decides(rule)));
+    const [first] = certain(rules.filter(({ rule }) => isFor(rule, bucket ?? '*') && decides(rule)));
+    return effective(first);
+  }
+
+  /**
+   * Whether what a peer says of its whole machine counts, and not of files in a bucket: from a port that any user may have only where
+   * all rules that fit its address take such ports. Without a rule, too: the locks that it had shall not outlive the rule.
+   */
+  async mayRelease(peer: Peer): Promise<boolean> {
+    const { rules } = this.#known(peer) ?? (await this.#find(peer));
+    const letting = rules.filter(({ rule }) => rule.access !== 'none');
+    return mayUsePort({ secure: letting.length === 0 || letting.some(({ rule }) => rule.secure) }, peer);
   }
 
   /** Who may mount what, for EXPORT: the root first when any rule covers it, then each bucket that anyone may mount. */
@@ -144,7 +165,9 @@ export class Exports {
   async #find(peer: Peer): Promise<Client> {
     const from = this.#parts.rules.list();
     const rules = await this.#fitting(peer.address);
-    const until = this.#parts.clock.monotonic() + NFS_HOST_NAMES_FRESH_MS;
+    const isUnsure = rules.some((fitting) => fitting.isUnsure);
+    const keptMs = isUnsure ? NFS_HOST_NAMES_RETRY_MS : NFS_HOST_NAMES_FRESH_MS;
+    const until = this.#parts.clock.monotonic() + keptMs;
     const client = { from, until, rules, byBucket: new Map<Ino, Verdict>() };
     this.#clients.set(peer, client);
     return client;
@@ -154,24 +177,24 @@ export class Exports {
     const name = bucket === ROOT_BUCKET ? '*' : await this.#nameOf(bucket);
     if (name === undefined) return undefined;
     const verdict = verdictOf(
-      rules.filter((rule) => isFor(rule, name)),
+      rules.filter(({ rule }) => isFor(rule, name)),
       peer,
     );
     remember(byBucket, { key: bucket, value: verdict, entriesMax: NFS_BUCKET_NAMES_CACHED_MAX });
     return verdict;
   }
 
-  async #fitting(address: string): Promise<readonly ExportRule[]> {
-    const plain = plainAddress(address);
-    const ranked: { readonly rule: ExportRule; readonly rank: readonly number[] }[] = [];
+  async #fitting(address: string): Promise<readonly Fitting[]> {
+    const plain = matchedAddress(address);
+    const ranked: { readonly fitting: Fitting; readonly rank: readonly number[] }[] = [];
     for (const [index, { rule, clients }] of this.#prepare().entries()) {
       if (plain === '') continue;
-      const closeness = await clients.rank(plain, this.#nameBook);
-      if (closeness === undefined) continue;
-      const rank = [Number(rule.bucket !== '*'), Number(rule.certificates.length > 0), closeness, -index];
-      ranked.push({ rule, rank });
+      for (const { rank: closeness, isUnsure } of await clients.closeness(plain, this.#nameBook)) {
+        const rank = [Number(rule.bucket !== '*'), Number(rule.certificates.length > 0), closeness, -index];
+        ranked.push({ fitting: { rule, isUnsure }, rank });
+      }
     }
-    return ranked.sort((one, other) => compare(other.rank, one.rank)).map(({ rule }) => rule);
+    return ranked.sort((one, other) => compare(other.rank, one.rank)).map(({ fitting }) => fitting);
   }
 
   /** Buckets keep their names, and inode numbers are not reused: what was found once stays right. */
@@ -186,25 +209,29 @@ export class Exports {
 }
 
 const isFor = ({ bucket }: ExportRule, name: string): boolean => bucket === '*' || bucket === name;
-const effective = (rule: ExportRule | undefined): ExportRule | undefined =>
-  rule?.access === 'none' ? undefined : rule;
+const effective = (found: Fitting | undefined): ExportRule | undefined =>
+  found === undefined || found.isUnsure || found.rule.access === 'none' ? undefined : found.rule;
+
+/** Where a rule fits in any case, and no other comes between, it does not matter how closely it does. */
+const certain = (rules: readonly Fitting[]): readonly Fitting[] =>
+  rules.filter(({ rule, isUnsure }, index) => !isUnsure || rules[index + 1]?.rule !== rule);
 
 /** `rules` are for one bucket, the most specific one first. */
-function verdictOf(rules: readonly ExportRule[], peer: Peer): Verdict {
-  const rule = rules.find((it) => isShown(it, peer));
-  const hidden = rules.find((it) => it.access !== 'none' && !isShown(it, peer));
+function verdictOf(rules: readonly Fitting[], peer: Peer): Verdict {
+  const [found] = certain(rules.filter(({ rule }) => isShown(rule, peer)));
+  const hidden = rules.find(({ rule }) => rule.access !== 'none' && !isShown(rule, peer))?.rule;
   const isAbove =
-    hidden !== undefined && (rule === undefined || (rule.bucket === '*' && hidden.bucket !== '*'));
-  return isAbove ? 'too-weak' : effective(rule);
+    hidden !== undefined && (found === undefined || (found.rule.bucket === '*' && hidden.bucket !== '*'));
+  return isAbove ? 'too-weak' : effective(found);
 }
 
 const isShown = ({ certificates }: ExportRule, { tls }: Peer): boolean =>
   certificates.length === 0 || hasCertificate(certificates, tls?.certificate);
 
 /** Without a zone and without the prefix of mapped addresses. */
-function plainAddress(address: string): string {
-  const [plain = ''] = address.split('%');
-  return plain.startsWith(MAPPED_PREFIX) ? plain.slice(MAPPED_PREFIX.length) : plain;
+function matchedAddress(address: string): string {
+  const [withoutZone = ''] = address.split('%');
+  return plainAddress(withoutZone);
 }
 
 function compare(one: readonly number[], other: readonly number[]): number {
@@ -231,7 +258,7 @@ export function requirePort(rule: ExportRule, { address, port }: Pick<Peer, 'add
   throw new Fault('access-denied', 'request', detail);
 }
 
-export const mayUsePort = ({ secure }: ExportRule, { port }: Pick<Peer, 'port'>): boolean =>
+export const mayUsePort = ({ secure }: Pick<ExportRule, 'secure'>, { port }: Pick<Peer, 'port'>): boolean =>
   !secure || port <= NFS_PRIVILEGED_PORT_MAX;
 
 /** Adds to a cache whose oldest entry goes when it is full. */

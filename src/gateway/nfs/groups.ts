@@ -1,4 +1,4 @@
-import type { Clock } from '../../environment.ts';
+import type { Clock, Log } from '../../environment.ts';
 import { NFS_GROUPS_MAX, NFS_GROUPS_STALE_MS, NFS_GROUPS_USERS_CACHED_MAX } from '../../limits/nfs.ts';
 import { Remembered } from './remembered.ts';
 
@@ -22,14 +22,19 @@ export class GroupBook {
   readonly #known: Remembered<number, readonly number[]>;
 
   /** `freshMs`: how long a change of groups may take to be seen. */
-  constructor(source: GroupSource, { clock, freshMs }: { clock: Pick<Clock, 'monotonic'>; freshMs: number }) {
+  constructor(
+    source: GroupSource,
+    { clock, log, freshMs }: { clock: Pick<Clock, 'monotonic'>; log: Pick<Log, 'warn'>; freshMs: number },
+  ) {
     this.#source = source;
     this.#known = new Remembered({
       clock,
       freshMs,
+      retryMs: freshMs,
       entriesMax: NFS_GROUPS_USERS_CACHED_MAX,
       staleMs: Math.max(freshMs, NFS_GROUPS_STALE_MS),
       unknown: [],
+      failed: (uid, failure) => log.warn('nfs.groups-unknown', { uid, reason: String(failure) }),
     });
   }
 

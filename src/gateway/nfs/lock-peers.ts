@@ -57,7 +57,7 @@ export function openLockPeers(
       return gate.pass(() => callbacks.grant(grant), client.address);
     },
     // Whoever asks bounds how many are under way; those that are gone must not hold up grants.
-    notify: ({ address }, state) => callbacks.notify(address, { mon_name: Buffer.from(serverName), state }),
+    notify: (address, state) => callbacks.notify(address, { mon_name: Buffer.from(serverName), state }),
   };
   return { peers, callbacks };
 }

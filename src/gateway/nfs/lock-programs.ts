@@ -9,7 +9,7 @@ import { listenPrograms } from 'nfs-server-ts/tcp';
 import { listenUdp, type UdpServer } from 'nfs-server-ts/udp';
 import type { Address } from '../../config/address.ts';
 import type { Environment } from '../../environment.ts';
-import { LOCK_MESSAGES_MAX } from '../../limits/nfs.ts';
+import { LOCK_MESSAGES_MAX, LOCK_MESSAGES_PER_ADDRESS_MAX } from '../../limits/nfs.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
 import { opening, type Closable } from '../../scope.ts';
 import type { Door } from './door.ts';
@@ -26,8 +26,12 @@ export const lockPrograms = (
   { locks, callbacks }: LockParts,
   { log }: Pick<Environment, 'log'>,
 ): readonly RpcProgram[] => [
-  nlm4Program({ locks: nfsLocks(door, locks), callbacks, log, messagesMax: LOCK_MESSAGES_MAX }),
-  nsmProgram(nfsStatusMonitor(locks)),
+  nlm4Program({
+    ...{ locks: nfsLocks(door, locks), callbacks, log },
+    messagesMax: LOCK_MESSAGES_MAX,
+    messagesPerAddressMax: LOCK_MESSAGES_PER_ADDRESS_MAX,
+  }),
+  nsmProgram(nfsStatusMonitor(door, locks)),
 ];
 
 export interface PortmapParts {

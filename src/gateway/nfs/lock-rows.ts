@@ -1,6 +1,7 @@
 import type { Nlm4Lock, Nlm4Locks, Nlm4Shareargs, Nlm4Stats, Nlm4Testrply } from 'nfs-server-ts/nlm4';
 import type { CallContext } from 'nfs-server-ts/rpc';
 import type { StatusMonitor } from 'nfs-server-ts/nsm';
+import { plainAddress } from 'nfs-server-ts/peer-address';
 import { access3 } from 'nfs-server-ts/nfs3';
 import { Fault, type FaultCode } from '../../fault.ts';
 import type { Ino } from '../../namespace/namespace.ts';
@@ -26,7 +27,6 @@ const stats = {
 
 /** Whoever may read or write a file may lock it; its owner also. */
 const ANY_ACCESS = access3.ACCESS3_READ | access3.ACCESS3_MODIFY | access3.ACCESS3_EXTEND;
-const MAPPED_PREFIX = '::ffff:';
 
 const readOnly: ShareBits = { read: true, write: false };
 const writeOnly: ShareBits = { read: false, write: true };
@@ -39,10 +39,8 @@ const accessBits = { fsa_NONE: neither, fsa_R: readOnly, fsa_W: writeOnly, fsa_R
 export const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 export const bytesOfName = (name: string): Uint8Array => Buffer.from(name, 'latin1');
 
-const addressOf = ({ client }: CallContext): string =>
-  client.startsWith(MAPPED_PREFIX) ? client.slice(MAPPED_PREFIX.length) : client;
 const clientOf = (call: CallContext, name: Uint8Array): LockClient => ({
-  address: addressOf(call),
+  address: plainAddress(call.client),
   name: nameOf(name),
 });
 
@@ -101,7 +99,9 @@ export function nfsLocks(door: Door, locks: Locks): Nlm4Locks {
       answered(async () =>
         locks.unshare({ ino: await enter(call, fh), owner: ownerOf(call, given, SHARE_PROCESS) }),
       ),
-    freeAll: async (call, { name }) => void (await locks.release(clientOf(call, name))),
+    freeAll: async (call, { name }) => {
+      if (await door.mayRelease(call)) await locks.release(clientOf(call, name));
+    },
   };
 }
 
@@ -122,9 +122,11 @@ async function share(
 }
 
 /** What Terrace is told by status monitors of clients. */
-export const nfsStatusMonitor = (locks: Locks): StatusMonitor => ({
+export const nfsStatusMonitor = (door: Door, locks: Locks): StatusMonitor => ({
   state: () => locks.state(),
-  notified: (call, { mon_name, state }) => locks.clientRestarted(clientOf(call, mon_name), state),
+  notified: async (call, { mon_name, state }) => {
+    if (await door.mayRelease(call)) await locks.clientRestarted(clientOf(call, mon_name), state);
+  },
 });
 
 /**

@@ -1,14 +1,18 @@
 import type { Clock, MonotonicMs } from '../../environment.ts';
 
-interface RememberedOptions<Value> {
+interface RememberedOptions<Key, Value> {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly entriesMax: number;
   /** How long an answer is not asked for again. */
   readonly freshMs: number;
+  /** How long a question that nobody has answered is not asked again. */
+  readonly retryMs: number;
   /** How long, from its asking on, an answer stands in when there is no newer one to be had. */
   readonly staleMs: number;
   /** What stands in when there is no answer at all. */
   readonly unknown: Value;
+  /** Told when nobody answers who did before, or was never asked; not each time that it goes on. */
+  readonly failed: (key: Key, failure: unknown) => void;
 }
 
 interface Entry<Value> {
@@ -16,15 +20,16 @@ interface Entry<Value> {
   readonly askedAt: MonotonicMs;
   /** When to ask again. */
   readonly until: number;
+  readonly isFailing: boolean;
 }
 
 /** Answers of somebody outside who may be slow, wrong or away: each is asked for once at a time and kept for a while. */
 export class Remembered<Key, Value> {
-  readonly #options: RememberedOptions<Value>;
+  readonly #options: RememberedOptions<Key, Value>;
   readonly #entries = new Map<Key, Entry<Value>>();
   readonly #asking = new Map<Key, Promise<Value>>();
 
-  constructor(options: RememberedOptions<Value>) {
+  constructor(options: RememberedOptions<Key, Value>) {
     this.#options = options;
   }
 
@@ -39,27 +44,36 @@ export class Remembered<Key, Value> {
   #ask(key: Key, ask: () => Promise<Value>): Promise<Value> {
     const asking = ask()
       .then(
-        (value) => this.#keep(key, { value, askedAt: this.#options.clock.monotonic() }),
-        () => this.#keep(key, this.#standIn(key)),
+        (value) => this.#answered(key, value),
+        (failure: unknown) => this.#failed(key, failure),
       )
       .finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  #standIn(key: Key): Pick<Entry<Value>, 'value' | 'askedAt'> {
-    const { clock, staleMs, unknown } = this.#options;
-    const known = this.#entries.get(key);
-    const now = clock.monotonic();
-    return known !== undefined && now - known.askedAt < staleMs ? known : { value: unknown, askedAt: now };
+  #answered(key: Key, value: Value): Value {
+    const { clock, freshMs } = this.#options;
+    const askedAt = clock.monotonic();
+    return this.#keep(key, { value, askedAt, until: askedAt + freshMs, isFailing: false });
   }
 
-  #keep(key: Key, { value, askedAt }: Pick<Entry<Value>, 'value' | 'askedAt'>): Value {
-    const { clock, freshMs, entriesMax } = this.#options;
+  #failed(key: Key, failure: unknown): Value {
+    const { clock, retryMs, staleMs, unknown, failed } = this.#options;
+    const known = this.#entries.get(key);
+    if (known?.isFailing !== true) failed(key, failure);
+    const now = clock.monotonic();
+    const isGood = known !== undefined && now - known.askedAt < staleMs;
+    const { value, askedAt } = isGood ? known : { value: unknown, askedAt: now };
+    return this.#keep(key, { value, askedAt, until: now + retryMs, isFailing: true });
+  }
+
+  #keep(key: Key, entry: Entry<Value>): Value {
+    const { entriesMax } = this.#options;
     this.#entries.delete(key);
-    this.#entries.set(key, { value, askedAt, until: clock.monotonic() + freshMs });
+    this.#entries.set(key, entry);
     const oldest = this.#entries.keys().next();
     if (this.#entries.size > entriesMax && oldest.done !== true) this.#entries.delete(oldest.value);
-    return value;
+    return entry.value;
   }
 }

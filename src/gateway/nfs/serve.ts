@@ -1,3 +1,5 @@
+import { defaultLimits } from 'nfs-server-ts/limits';
+import { LimitedLog } from 'nfs-server-ts/limited-log';
 import { listen } from 'nfs-server-ts/tcp';
 import type { TlsOptions } from 'nfs-server-ts/tcp-transport';
 import type { Observer } from 'nfs-server-ts/dispatch';
@@ -59,8 +61,11 @@ export interface NfsDoor extends Closable {
 export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
   const { files, environment, observe, tls } = parts;
   const { clock, log } = environment;
-  const exports = new Exports({ ...parts, buckets: parts.objects, clock });
-  const groups = parts.groups && new GroupBook(parts.groups, { clock, freshMs: options.groupsFreshMs });
+  // Names and groups of whoever calls: what cannot be looked up must not fill the log.
+  const rare = new LimitedLog(log, clock, defaultLimits);
+  const exports = new Exports({ ...parts, buckets: parts.objects, clock, log: rare });
+  const groups =
+    parts.groups && new GroupBook(parts.groups, { clock, log: rare, freshMs: options.groupsFreshMs });
   const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
   const fsid = fsidOf(fileSystemIdOf(options.secret));

@@ -77,6 +77,8 @@ const bySubject: { readonly [Code in FaultCode]?: { readonly [Subject in FaultSu
   },
   'not-permitted': { key: 'KMS.DisabledException' },
   exists: { bucket: 'BucketAlreadyOwnedByYou' },
+  // Others were faster each time. Where the request has a condition, `publishing` says so.
+  conflict: { store: 'SlowDown' },
   // Percent-encoding of a path or query that is none.
   'invalid-argument': { request: 'InvalidURI' },
   // What was stored does not read back as it was written: never the client's digest.

@@ -15,7 +15,8 @@ export async function changingRules(
   try {
     await context.parts.objects.changeBucketRules({ ino, name, by: actorOf(context, operation) }, change);
   } catch (failure) {
-    if (!(failure instanceof Fault) || failure.code !== 'conflict') throw failure;
+    const isOfState = failure instanceof Fault && failure.code === 'conflict' && failure.subject === 'bucket';
+    if (!isOfState) throw failure;
     throw new S3Error('InvalidBucketState', { message: refusal });
   }
 }

@@ -268,9 +268,9 @@ class Front {
     while (!signal.aborted) {
       await clock.sleep(PACE_LOOK_MS, signal).catch(() => undefined);
       const now = clock.monotonic();
-      for (const [socket, [exchange]] of this.#exchanges) {
-        if (exchange !== undefined) this.#lookAtPace(socket, exchange, now);
-      }
+      // Also those that wait behind others: of that time nothing is the client's.
+      for (const [socket, exchanges] of this.#exchanges)
+        for (const exchange of exchanges) this.#lookAtPace(socket, exchange, now);
       for (const [socket, until] of this.#turnedAway) if (now >= until) socket.destroy();
     }
   }

@@ -14,13 +14,6 @@ export interface Waiter extends Held {
   readonly wait: LockWait;
 }
 
-/** A lock that a waiter was given and has not said that it knows of. */
-export interface UntoldGrant {
-  readonly waiter: Waiter;
-  /** What its owner had in the range before. */
-  readonly before: readonly Held[];
-}
-
 interface Share {
   readonly owner: string;
   readonly client: LockClient;
@@ -50,19 +43,24 @@ const intersects = (a: ShareBits, b: ShareBits): boolean => (a.read && b.read) |
 
 /** Locks, waiters and shares of one file. Pure bookkeeping: bounds, time and messages are the table's. */
 export class FileLocks {
+  /** What owners know that they have. */
   held: readonly Held[] = [];
   waiters: readonly Waiter[] = [];
   shares: readonly Share[] = [];
-  readonly untold = new Set<UntoldGrant>();
+  /**
+   * What waiters were given and have not said that they know of, in that order. It keeps others out beside what its owner had
+   * before, and takes its place only when the owner knows: until then the owner may rely on either.
+   */
+  readonly untold = new Set<Waiter>();
 
   get isEmpty(): boolean {
-    return this.held.length === 0 && this.waiters.length === 0 && this.shares.length === 0;
+    return this.#ranges().length === 0 && this.waiters.length === 0 && this.shares.length === 0;
   }
 
   /** The first in the file that keeps `wanted` from being had. */
   obstacle(wanted: Held): Held | undefined {
     let first: Held | undefined;
-    for (const held of this.held)
+    for (const held of this.#ranges())
       if (conflicts(held, wanted) && (first === undefined || held.start < first.start)) first = held;
     return first;
   }
@@ -109,33 +107,24 @@ export class FileLocks {
     );
   }
 
+  /** A waiter gets its lock, which nobody keeps from it; it does not know yet. */
+  give(waiter: Waiter): void {
+    this.dequeue(waiter);
+    this.untold.add(waiter);
+  }
+
+  /** Its owner knows of the lock. */
+  confirm(grant: Waiter): void {
+    if (this.untold.delete(grant)) this.held = this.afterTaking(grant);
+  }
+
   /** The owner acts on the range, so it knows what it has there. */
   settle(owner: string, range: ByteRange): void {
-    for (const grant of this.untold)
-      if (grant.waiter.owner === owner && overlaps(grant.waiter, range)) this.untold.delete(grant);
+    for (const grant of this.untold) if (grant.owner === owner && overlaps(grant, range)) this.confirm(grant);
   }
 
-  findUntold(wanted: Held): UntoldGrant | undefined {
-    return [...this.untold].find(({ waiter }) => isSame(waiter, wanted));
-  }
-
-  /** As if the grant had never been. */
-  afterUndoing({ waiter, before }: UntoldGrant): readonly Held[] {
-    return before.reduce<readonly Held[]>(
-      (held, range) => withRange(held, range),
-      withoutRange(this.held, waiter.owner, waiter),
-    );
-  }
-
-  /** Parts of the owner's ranges that lie in `range`. */
-  ownIn(owner: string, range: ByteRange): readonly Held[] {
-    return this.held
-      .filter((held) => overlaps(held, range) && held.owner === owner)
-      .map((held) => ({
-        ...held,
-        start: Math.max(held.start, range.start),
-        end: Math.min(held.end, range.end),
-      }));
+  findUntold(wanted: Held): Waiter | undefined {
+    return [...this.untold].find((grant) => isSame(grant, wanted));
   }
 
   /** Adds or replaces; false when somebody else denies it, or has what it denies. */
@@ -156,11 +145,15 @@ export class FileLocks {
   dropClient(client: string): readonly Held[] {
     this.waiters = this.waiters.filter((waiter) => waiter.client !== client);
     this.shares = this.shares.filter((share) => clientText(share.client) !== client);
-    for (const grant of this.untold) if (grant.waiter.client === client) this.untold.delete(grant);
+    for (const grant of this.untold) if (grant.client === client) this.untold.delete(grant);
     return this.held.filter((held) => held.client !== client);
   }
 
   #holdsAny(owner: string): boolean {
-    return this.held.some((held) => held.owner === owner);
+    return this.#ranges().some((held) => held.owner === owner);
+  }
+
+  #ranges(): readonly Held[] {
+    return this.untold.size === 0 ? this.held : [...this.held, ...this.untold];
   }
 }

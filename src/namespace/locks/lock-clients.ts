@@ -1,6 +1,6 @@
 import type { Environment, MonotonicMs } from '../../environment.ts';
 import type { Kv } from '../../kv/kv.ts';
-import { LOCK_CLIENTS_MAX, LOCK_CLIENTS_PAGE } from '../../limits/nfs.ts';
+import { LOCK_CLIENTS_MAX, LOCK_CLIENTS_PAGE, LOCK_CLIENTS_PER_ADDRESS_MAX } from '../../limits/nfs.ts';
 import type { LockClient } from './locks.ts';
 import {
   clientKey,
@@ -23,6 +23,8 @@ interface Monitored {
 export interface LockClientsParts {
   readonly kv: Kv;
   readonly environment: Pick<Environment, 'clock'>;
+  /** What counts as one address. */
+  readonly groupOf: (address: string) => string;
 }
 
 /**
@@ -36,6 +38,8 @@ export class LockClients {
   readonly former: ReadonlyMap<string, LockClient>;
   readonly #parts: LockClientsParts;
   readonly #durable = new Map<string, Monitored>();
+  /** How many of them each address has, with those whose rows are on their way. */
+  readonly #counts = new Map<string, number>();
   /** Commits under way, by client: one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -44,7 +48,10 @@ export class LockClients {
     this.state = opened.state;
     this.former = new Map(opened.former.map((client) => [clientText(client), client]));
     const usedAt = parts.environment.clock.monotonic();
-    for (const [key, client] of this.former) this.#durable.set(key, { client, usedAt, state: 0 });
+    for (const [key, client] of this.former) {
+      this.#durable.set(key, { client, usedAt, state: 0 });
+      this.#count(client, 1);
+    }
   }
 
   /** Takes the next state number and reads who is to be told of it; both are durable when it resolves. */
@@ -62,7 +69,7 @@ export class LockClients {
     return new LockClients(parts, { state, former });
   }
 
-  /** Resolves when the client's row is durable; false when there are too many clients. */
+  /** Resolves when the client's row is durable; false when there are too many clients, at its address or in all. */
   async monitor(client: LockClient): Promise<boolean> {
     const key = clientText(client);
     const usedAt = this.#parts.environment.clock.monotonic();
@@ -72,11 +79,21 @@ export class LockClients {
       return true;
     }
     if (this.#durable.size + this.#turns.size >= LOCK_CLIENTS_MAX) return false;
-    await this.#inTurn(key, async () => {
-      if (this.#durable.has(key)) return;
-      await this.#parts.kv.transact('durable', async (tx) => tx.put(clientKey(client), encodeClient(client)));
-      this.#durable.set(key, { client, usedAt, state: 0 });
-    });
+    if (this.#countOf(client) >= LOCK_CLIENTS_PER_ADDRESS_MAX) return false;
+    this.#count(client, 1);
+    let isNew = false;
+    try {
+      await this.#inTurn(key, async () => {
+        if (this.#durable.has(key)) return;
+        await this.#parts.kv.transact('durable', async (tx) =>
+          tx.put(clientKey(client), encodeClient(client)),
+        );
+        this.#durable.set(key, { client, usedAt, state: 0 });
+        isNew = true;
+      });
+    } finally {
+      if (!isNew) this.#count(client, -1);
+    }
     return true;
   }
 
@@ -84,7 +101,7 @@ export class LockClients {
   async forget(clients: readonly LockClient[]): Promise<void> {
     if (clients.length === 0) return;
     // First: who locks from now on gets its row anew, behind this commit.
-    for (const client of clients) this.#durable.delete(clientText(client));
+    for (const client of clients) if (this.#durable.delete(clientText(client))) this.#count(client, -1);
     const gone = this.#parts.kv.transact('durable', async (tx) => {
       for (const client of clients) tx.delete(clientKey(client));
     });
@@ -122,6 +139,17 @@ export class LockClients {
   /** Those that have not locked since then. */
   idleSince(before: number): readonly LockClient[] {
     return [...this.#durable.values()].filter(({ usedAt }) => usedAt < before).map(({ client }) => client);
+  }
+
+  #countOf({ address }: LockClient): number {
+    return this.#counts.get(this.#parts.groupOf(address)) ?? 0;
+  }
+
+  #count(client: LockClient, more: number): void {
+    const group = this.#parts.groupOf(client.address);
+    const count = this.#countOf(client) + more;
+    if (count === 0) this.#counts.delete(group);
+    else this.#counts.set(group, count);
   }
 
   async #inTurn(key: string, work: () => Promise<unknown>): Promise<void> {

@@ -9,15 +9,7 @@ import {
   LOCKS_LISTED_MAX,
 } from '../../limits/nfs.ts';
 import type { Ino } from '../namespace.ts';
-import {
-  FileLocks,
-  heldOf,
-  ownerText,
-  rangeOf,
-  type Held,
-  type UntoldGrant,
-  type Waiter,
-} from './file-locks.ts';
+import { FileLocks, heldOf, ownerText, rangeOf, type Held, type Waiter } from './file-locks.ts';
 import { LockClients } from './lock-clients.ts';
 import { LockNotices } from './lock-notices.ts';
 import { LockUsage } from './lock-usage.ts';
@@ -40,6 +32,8 @@ export interface LocksParts {
   readonly kv: Kv;
   readonly environment: Environment;
   readonly peers: LockPeers;
+  /** What of an address counts as one for bounds: all addresses of a site that has many are one. */
+  readonly groupOf: (address: string) => string;
   /** How long after a start only former locks are taken, in milliseconds. */
   readonly graceMs: number;
   /** Whether the file is there. */
@@ -59,7 +53,7 @@ class LockTable implements Locks {
   readonly #parts: LocksParts;
   readonly #clients: LockClients;
   readonly #notices: LockNotices;
-  readonly #usage = new LockUsage();
+  readonly #usage: LockUsage;
   readonly #files = new Map<Ino, FileLocks>();
   readonly #stop = new AbortController();
   readonly #telling = new Set<Promise<void>>();
@@ -73,7 +67,9 @@ class LockTable implements Locks {
     const now = environment.clock.monotonic();
     this.#parts = parts;
     this.#clients = clients;
-    this.#notices = new LockNotices({ environment, peers, state: clients.state }, clients.former.values());
+    this.#usage = new LockUsage(parts.groupOf);
+    const addresses = new Set([...clients.former.values()].map(({ address }) => address));
+    this.#notices = new LockNotices({ environment, peers, state: clients.state }, addresses);
     this.#grace = clients.former.size === 0 ? undefined : { until: now + graceMs, ending: undefined };
     this.#sweepAt = now + LOCK_SWEEP_MS;
   }
@@ -104,10 +100,12 @@ class LockTable implements Locks {
     if (file === undefined) return 'denied';
     const wanted = heldOf(request);
     const untold = file.findUntold(wanted);
-    const wasWaiting = this.#usage.counting(file, request.owner.client, () => file.dequeue(wanted));
-    if (untold !== undefined) this.#undo(file, untold);
+    const wasThere = this.#usage.counting(file, request.owner.client, () => {
+      if (untold !== undefined) file.untold.delete(untold);
+      return file.dequeue(wanted) || untold !== undefined;
+    });
     this.#regrant(request.ino, file);
-    return wasWaiting || untold !== undefined ? 'granted' : 'denied';
+    return wasThere ? 'granted' : 'denied';
   }
 
   async unlock(request: LockRange & { readonly owner: LockOwner }): Promise<LockAnswer> {
@@ -115,10 +113,10 @@ class LockTable implements Locks {
     if (file === undefined) return 'granted';
     const owner = ownerText(request);
     const range = rangeOf(request);
-    const left = file.afterGivingBack(owner, range);
     const { client } = request.owner;
+    this.#usage.counting(file, client, () => file.settle(owner, range));
+    const left = file.afterGivingBack(owner, range);
     if (!this.#usage.hasRoom(file, client, left.length - file.held.length)) return 'full';
-    file.settle(owner, range);
     this.#usage.counting(file, client, () => (file.held = left));
     this.#regrant(request.ino, file);
     return 'granted';
@@ -190,14 +188,14 @@ class LockTable implements Locks {
 
   async step(): Promise<'busy' | 'idle'> {
     await this.#isInGrace();
-    if ((await this.#notices.step()) === 'busy') return 'busy';
+    this.#notices.step();
     await this.#forgetIdle();
     return this.#sweep();
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#telling);
+    await Promise.all([...this.#telling, this.#notices.close()]);
   }
 
   #lockNow(wish: LockWish): LockAnswer {
@@ -212,7 +210,8 @@ class LockTable implements Locks {
       return answer;
     }
     if (wait === undefined) return this.#refuse(ino, file, 'denied');
-    if (!file.isWaiting(wanted) && !this.#usage.hasRoomToWait(file)) return this.#refuse(ino, file, 'full');
+    if (!file.isWaiting(wanted) && !this.#usage.hasRoomToWait(file, owner.client))
+      return this.#refuse(ino, file, 'full');
     this.#usage.counting(file, owner.client, () => file.enqueue({ ...wanted, wait }));
     return 'blocked';
   }
@@ -224,9 +223,9 @@ class LockTable implements Locks {
 
   #take(file: FileLocks, wanted: Held): LockAnswer {
     const { client } = wanted.request.owner;
+    this.#usage.counting(file, client, () => file.settle(wanted.owner, wanted));
     const held = file.afterTaking(wanted);
     if (!this.#usage.hasRoom(file, client, held.length - file.held.length)) return 'full';
-    file.settle(wanted.owner, wanted);
     this.#usage.counting(file, client, () => {
       file.dequeue(wanted);
       file.held = held;
@@ -237,43 +236,43 @@ class LockTable implements Locks {
   /** Gives to those who wait, in their order, what has become free; forgets a file that nobody has anything of. */
   #regrant(ino: Ino, file: FileLocks): void {
     for (let waiter = file.next(); waiter !== undefined; waiter = file.next()) {
-      const before = file.ownIn(waiter.owner, waiter);
-      if (this.#take(file, waiter) !== 'granted') break;
-      const grant: UntoldGrant = { waiter, before };
-      file.untold.add(grant);
+      const grant = waiter;
+      const { client } = grant.request.owner;
+      if (!this.#usage.hasRoom(file, client, 1)) break;
+      this.#usage.counting(file, client, () => file.give(grant));
       const told = this.#tell(ino, file, grant).finally(() => this.#telling.delete(told));
       this.#telling.add(told);
     }
     this.#drop(ino, file);
   }
 
-  /** Tells a waiter that it has the lock until it knows; takes the lock back from one who surely does not. */
-  async #tell(ino: Ino, file: FileLocks, grant: UntoldGrant): Promise<void> {
-    const { request, wait } = grant.waiter;
+  /**
+   * Tells a waiter that it has the lock until it knows; takes the lock back from one who surely does not. One who has perhaps heard
+   * and refuses later may have it: it has, or it would cancel.
+   */
+  async #tell(ino: Ino, file: FileLocks, grant: Waiter): Promise<void> {
+    const { request, wait } = grant;
+    const { client } = request.owner;
     let mayKnow = false;
     for (let attempt = 0; attempt < LOCK_GRANT_ATTEMPTS_MAX; attempt += 1) {
       const outcome = await this.#parts.peers.tell(request, wait);
       if (!file.untold.has(grant)) return;
-      if (outcome === 'granted') file.untold.delete(grant);
-      if (outcome === 'refused') this.#undo(file, grant);
+      if (outcome === 'granted') {
+        this.#usage.counting(file, client, () => file.confirm(grant));
+        return this.#regrant(ino, file);
+      }
+      if (outcome === 'refused' && !mayKnow) return this.#takeBack(ino, file, grant);
+      if (outcome === 'refused') break;
       mayKnow ||= outcome === 'unanswered';
-      if (outcome === 'granted' || outcome === 'refused') return this.#regrant(ino, file);
       if (!(await this.#pause(LOCK_GRANT_RETRY_MS_MIN * 2 ** attempt)) || !file.untold.has(grant)) return;
     }
-    file.untold.delete(grant);
-    this.#parts.environment.log.warn('locks.grant-undelivered', { ...request.owner.client, ino, mayKnow });
-    if (mayKnow) return;
-    this.#undo(file, grant);
-    this.#regrant(ino, file);
+    this.#parts.environment.log.warn('locks.grant-undelivered', { ...client, ino, mayKnow });
+    if (!mayKnow) this.#takeBack(ino, file, grant);
   }
 
-  #undo(file: FileLocks, grant: UntoldGrant): void {
-    file.untold.delete(grant);
-    this.#usage.counting(
-      file,
-      grant.waiter.request.owner.client,
-      () => (file.held = file.afterUndoing(grant)),
-    );
+  #takeBack(ino: Ino, file: FileLocks, grant: Waiter): void {
+    this.#usage.counting(file, grant.request.owner.client, () => file.untold.delete(grant));
+    this.#regrant(ino, file);
   }
 
   /** False when the locks are closed. */
@@ -332,7 +331,7 @@ class LockTable implements Locks {
     if (file === undefined) return;
     const owners = [
       ...file.held.map(({ request }) => request.owner),
-      ...file.waiters.map((it) => it.request.owner),
+      ...[...file.untold, ...file.waiters].map(({ request }) => request.owner),
     ];
     const clients = [...owners.map(({ client }) => client), ...file.shares.map(({ client }) => client)];
     for (const client of clients)
@@ -356,7 +355,7 @@ class LockTable implements Locks {
 
   *#lines(): Generator<LockLine, undefined> {
     for (const file of this.#files.values()) {
-      for (const held of file.held) yield lineOf(held, 'held');
+      for (const held of [...file.held, ...file.untold]) yield lineOf(held, 'held');
       for (const waiter of file.waiters) yield lineOf(waiter, 'waiting');
     }
   }

@@ -1,8 +1,9 @@
 import {
   LOCK_WAITERS_MAX,
+  LOCK_WAITERS_PER_ADDRESS_MAX,
   LOCK_WAITERS_PER_FILE_MAX,
   LOCKS_MAX,
-  LOCKS_PER_CLIENT_MAX,
+  LOCKS_PER_ADDRESS_MAX,
   LOCKS_PER_FILE_MAX,
 } from '../../limits/nfs.ts';
 import type { FileLocks } from './file-locks.ts';
@@ -16,11 +17,22 @@ interface Usage {
   shares: number;
 }
 
-/** How much each client has, and whether it may have more. */
+interface Sum {
+  locks: number;
+  waiting: number;
+}
+
+/** How much each client has, and whether those of its address, and all together, may have more. */
 export class LockUsage {
+  readonly #groupOf: (address: string) => string;
   readonly #byClient = new Map<string, Usage>();
-  #locks = 0;
-  #waiting = 0;
+  readonly #byGroup = new Map<string, Sum>();
+  readonly #all: Sum = { locks: 0, waiting: 0 };
+
+  /** `groupOf`: what counts as one address. */
+  constructor(groupOf: (address: string) => string) {
+    this.#groupOf = groupOf;
+  }
 
   /** Runs a change of a file that adds or takes only what is that client's, and counts it. */
   counting<T>(file: FileLocks, client: LockClient, change: () => T): T {
@@ -32,8 +44,12 @@ export class LockUsage {
     usage.held += after.held - before.held;
     usage.waiting += after.waiting - before.waiting;
     usage.shares += after.shares - before.shares;
-    this.#locks += after.held + after.shares - before.held - before.shares;
-    this.#waiting += after.waiting - before.waiting;
+    const more = {
+      locks: after.held + after.shares - before.held - before.shares,
+      waiting: after.waiting - before.waiting,
+    };
+    add(this.#all, more);
+    this.#addToGroup(this.#groupOf(client.address), more);
     if (usage.held + usage.waiting + usage.shares === 0) this.#byClient.delete(key);
     else this.#byClient.set(key, usage);
     return result;
@@ -42,17 +58,21 @@ export class LockUsage {
   /** Whether the client may get so many more ranges or shares in that file. */
   hasRoom(file: FileLocks, client: LockClient, more: number): boolean {
     const { held, shares } = countsOf(file);
-    const own = this.of(client);
+    const group = this.#ofGroup(client);
     return (
       more <= 0 ||
       (held + shares + more <= LOCKS_PER_FILE_MAX &&
-        own.held + own.shares + more <= LOCKS_PER_CLIENT_MAX &&
-        this.#locks + more <= LOCKS_MAX)
+        group.locks + more <= LOCKS_PER_ADDRESS_MAX &&
+        this.#all.locks + more <= LOCKS_MAX)
     );
   }
 
-  hasRoomToWait(file: FileLocks): boolean {
-    return file.waiters.length < LOCK_WAITERS_PER_FILE_MAX && this.#waiting < LOCK_WAITERS_MAX;
+  hasRoomToWait(file: FileLocks, client: LockClient): boolean {
+    return (
+      file.waiters.length < LOCK_WAITERS_PER_FILE_MAX &&
+      this.#ofGroup(client).waiting < LOCK_WAITERS_PER_ADDRESS_MAX &&
+      this.#all.waiting < LOCK_WAITERS_MAX
+    );
   }
 
   of(client: LockClient): Readonly<Usage> {
@@ -66,14 +86,31 @@ export class LockUsage {
   all(): readonly Readonly<Usage>[] {
     return [...this.#byClient.values()];
   }
+
+  #ofGroup({ address }: LockClient): Readonly<Sum> {
+    return this.#byGroup.get(this.#groupOf(address)) ?? { locks: 0, waiting: 0 };
+  }
+
+  #addToGroup(group: string, more: Sum): void {
+    const sum = this.#byGroup.get(group) ?? { locks: 0, waiting: 0 };
+    add(sum, more);
+    if (sum.locks === 0 && sum.waiting === 0) this.#byGroup.delete(group);
+    else this.#byGroup.set(group, sum);
+  }
+}
+
+function add(sum: Sum, more: Readonly<Sum>): void {
+  sum.locks += more.locks;
+  sum.waiting += more.waiting;
 }
 
 const countsOf = ({
   held,
+  untold,
   waiters,
   shares,
 }: FileLocks): { readonly held: number; readonly waiting: number; readonly shares: number } => ({
-  held: held.length,
+  held: held.length + untold.size,
   waiting: waiters.length,
   shares: shares.length,
 });

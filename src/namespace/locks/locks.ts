@@ -70,8 +70,8 @@ export type TellOutcome = 'granted' | 'refused' | 'unreachable' | 'unanswered';
 export interface LockPeers {
   /** Tells a client once that it has the lock it waited for. */
   tell(request: LockRequest, wait: LockWait): Promise<TellOutcome>;
-  /** Tells a client that this server has started anew, with its new state number. False: it could not be told. */
-  notify(client: LockClient, state: number): Promise<boolean>;
+  /** Tells the machine at an address that this server has started anew, with its new state number. False: it could not be told. */
+  notify(address: string, state: number): Promise<boolean>;
 }
 
 export interface LockLine extends LockRange {

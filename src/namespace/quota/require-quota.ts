@@ -1,10 +1,13 @@
 import { loadInode, requireBucket } from '../attributes.ts';
-import { resolve } from '../attach.ts';
+import { countMissing, resolve } from '../attach.ts';
 import { partKey } from '../keys.ts';
 import type { Caller, ObjectAt, ObjectStore } from '../namespace.ts';
 import type { Parts } from '../parts.ts';
-import { decodePart } from '../records.ts';
+import { decodePart, type Inode } from '../records.ts';
 import { loadOpen } from '../uploads.ts';
+import { NULL_VERSION } from '../version.ts';
+import { rowOf } from '../version-rows.ts';
+import { isKept } from '../versions.ts';
 import type { Owned } from './usage.ts';
 
 type Place = Parameters<ObjectStore['requireQuota']>[1];
@@ -13,31 +16,54 @@ type Place = Parameters<ObjectStore['requireQuota']>[1];
 export async function requireQuota(parts: Parts, caller: Caller, at: Place, length: number): Promise<void> {
   const { ledger } = parts.quotas;
   if (ledger.isIdle) return;
-  const change =
+  const changes =
     at.part === undefined
       ? await ofObject(parts, caller, { at, length })
-      : await ofPart(parts, { at, part: at.part, length });
-  ledger.require([change]);
+      : [await ofPart(parts, { at, part: at.part, length })];
+  ledger.require(changes);
 }
 
-/** The object that it replaces gives its room, unless it stays as an old version. */
+/**
+ * What goes gives its room: the object that is replaced, unless it stays as an old version, and an old null version where
+ * another one comes. What attach.ts does, before it is done.
+ */
 async function ofObject(
-  { kv }: Parts,
+  { kv, environment }: Parts,
   { uid, gid }: Caller,
   { at, length }: { readonly at: ObjectAt; readonly length: number },
-): Promise<Owned> {
+): Promise<readonly Owned[]> {
   const { bucket } = at;
-  const fresh = { owner: { bucket, uid, gid }, bytes: BigInt(length), inodes: 1n };
   return kv.transact('buffered', async (tx) => {
+    const { rules } = await requireBucket(tx, bucket);
+    const now = environment.clock.wall();
     const resolved = await resolve(tx, bucket, at.key);
     const old = resolved && (await loadInode(tx, resolved.dentry.ino));
-    if (old === undefined) return fresh;
-    const owner = old.kind === 'file' ? { bucket, uid: old.uid, gid: old.gid } : fresh.owner;
-    const { rules } = await requireBucket(tx, bucket);
-    const isReplaced = rules.versioning !== 'enabled' && old.linkCount === 1;
-    return isReplaced ? { owner, bytes: BigInt(length - old.size), inodes: 0n } : { ...fresh, owner };
+    const change = { rules, door: 's3', edit: { now } } as const;
+    const isReplaced = old?.linkCount === 1 && !isKept(change, resolved?.name ?? at.key, old);
+    const nullVersion = rules.versioning === 'suspended' ? await rowOf(tx, at, NULL_VERSION) : undefined;
+    const hidden = nullVersion?.row.ino === undefined ? undefined : await loadInode(tx, nullVersion.row.ino);
+    const made = { bucket, uid, gid };
+    const directories = resolved === undefined ? await countMissing(tx, bucket, at.key) : 0;
+    // The marker of a directory is an inode only when it has become an old version.
+    const one = at.key.at(-1) === SLASH ? 0n : 1n;
+    return [
+      { owner: old?.kind === 'file' ? ownerOf(old) : made, bytes: BigInt(length), inodes: one },
+      { owner: made, bytes: 0n, inodes: BigInt(directories) },
+      ...(old === undefined
+        ? []
+        : [isReplaced ? without(old, one) : { ...without(old, one - 1n), bytes: 0n }]),
+      ...(hidden === undefined ? [] : [without(hidden, 1n)]),
+    ];
   });
 }
+
+const SLASH = 0x2f;
+const without = (inode: Inode, inodes: bigint): Owned => ({
+  owner: ownerOf(inode),
+  bytes: BigInt(-inode.size),
+  inodes: -inodes,
+});
+const ownerOf = ({ bucket, uid, gid }: Inode): Owned['owner'] => ({ bucket, uid, gid });
 
 async function ofPart(
   { kv }: Parts,

@@ -11,6 +11,7 @@ import { openWorld, put, s3, silent, type World } from '../../namespace/world.ts
 import { signedCall } from './signed-call.ts';
 import { quietSources } from './quiet-sources.ts';
 
+const quotaArn = (subject: string): string => `arn:aws:terrace:::quota/${subject}`;
 const alice = { accessKey: 'ALICE-KEY', secretKey: 'the secret of alice' };
 
 suite('quotas over the admin address', () => {
@@ -133,5 +134,21 @@ suite('quotas over the admin address', () => {
     assert.equal((await call('PUT', 'user/alice', { body, keys: alice }))[0], 403);
     assert.equal((await call('DELETE', 'bucket/photos', { keys: alice }))[0], 403);
     assert.equal((await call('GET', '', { keys: alice }))[0], 403);
+  });
+
+  test('a subject is the same to a policy, whatever way a call writes it', async () => {
+    const statements = [
+      { Effect: 'Allow', Action: 'terrace:GetQuota', Resource: '*' },
+      { Effect: 'Deny', Action: '*', Resource: ['user/1001', 'group/7'].map(quotaArn) },
+      { Effect: 'Deny', Action: '*', Resource: quotaArn('bucket/photos/user/1001') },
+    ];
+    const text = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    await accounts.putPolicy('alice', { name: 'quotas', text });
+    const denied = ['user/1001', 'user/01001', 'user/0000001001', 'user/alice', 'user/%61lice', 'group/007'];
+    for (const subject of [...denied, 'bucket/photos/user/alice', 'bucket/photos/user/01001'])
+      assert.equal((await call('GET', subject, { keys: alice }))[0], 403, subject);
+    for (const subject of ['user/1002', 'group/1001', 'bucket/photos'])
+      assert.equal((await call('GET', subject, { keys: alice }))[0], 200, subject);
+    assert.equal((await call('GET', 'user/nobody', { keys: alice }))[0], 404);
   });
 });

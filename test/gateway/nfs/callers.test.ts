@@ -6,7 +6,7 @@ import { GroupBook, listedGroups } from '../../../src/gateway/nfs/groups.ts';
 import { idMapOf } from '../../../src/gateway/nfs/id-map.ts';
 import { NFS_GROUPS_MAX } from '../../../src/limits/nfs.ts';
 import { ruleWith } from '../../exports/memory-exports.ts';
-import { TestClock } from '../../namespace/world.ts';
+import { silent, TestClock } from '../../namespace/world.ts';
 
 const rule = (given: Parameters<typeof ruleWith>[0]) => ruleWith({ anonUid: 99, anonGid: 98, ...given });
 const client = '10.0.0.1';
@@ -84,7 +84,7 @@ test('a mapped id comes back as what it was, whatever the ranges, and others sta
 
 test('groups of this side take the place of those of the call', async () => {
   const source = listedGroups([{ uid: 7, groups: [0, ...Array<number>(20).keys()] }]);
-  const book = new GroupBook(source, { clock: new TestClock(), freshMs: 1000 });
+  const book = new GroupBook(source, { clock: new TestClock(), log: silent, freshMs: 1000 });
   const found = await callerInGroups(rule({ squash: 'none' }), user, book);
   assert.deepEqual([found.uid, found.gid, found.groups.length], [7, 8, 21]);
   assert.equal((await callerInGroups(rule({ squash: 'root' }), user, book)).groups.includes(0), false);
@@ -104,7 +104,7 @@ test('groups are asked for once at a time, again after their time, and are bound
       return answer;
     },
   };
-  const book = new GroupBook(source, { clock, freshMs: 1000 });
+  const book = new GroupBook(source, { clock, log: silent, freshMs: 1000 });
   assert.deepEqual(await Promise.all([book.groupsOf(7), book.groupsOf(7)]), [[1], [1]]);
   assert.equal(asked, 1);
   answer = Array<number>(NFS_GROUPS_MAX + 5).fill(2);

@@ -8,7 +8,11 @@ import { UsageError } from '../../../src/config/usage-error.ts';
 import { Fault } from '../../../src/fault.ts';
 import { Exports, requireSecurity } from '../../../src/gateway/nfs/exports.ts';
 import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
-import { NFS_HOST_NAMES_FRESH_MS } from '../../../src/limits/nfs.ts';
+import {
+  NFS_HOST_NAMES_FRESH_MS,
+  NFS_HOST_NAMES_RETRY_MS,
+  NFS_HOST_NAMES_STALE_MS,
+} from '../../../src/limits/nfs.ts';
 import type { Bucket, Ino } from '../../../src/namespace/namespace.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 import { TestClock } from '../../namespace/world.ts';
@@ -39,17 +43,20 @@ interface Given {
   readonly rules?: Pick<ExportRules, 'list'>;
   readonly names?: HostNames;
   readonly clock?: TestClock;
+  /** Takes the events that are logged. */
+  readonly logged?: string[];
 }
 
 async function exportsOf(
   declared: readonly ExportRule[],
-  { rules, names = nameless, clock = new TestClock() }: Given = {},
+  { rules, names = nameless, clock = new TestClock(), logged = [] }: Given = {},
 ): Promise<Exports> {
   return new Exports({
     rules: rules ?? (await memoryExports(declared)),
     buckets: { buckets: () => Promise.resolve(buckets) },
     names,
     clock,
+    log: { warn: (event) => void logged.push(event) },
   });
 }
 
@@ -175,6 +182,89 @@ test('a name service that is away locks out nobody who was in, and lets in nobod
   assert.equal(await fresh.rule(peerAt('10.0.0.5'), photos), undefined);
 });
 
+const wide = ruleWith({ clients: ['10.0.0.0/8'] });
+const outages: readonly { name: string; rules: readonly ExportRule[]; want: 'rw' | 'ro' | undefined }[] = [
+  {
+    name: 'a host is named by a rule that may be the closest',
+    rules: [wide, ruleWith({ clients: ['build.example.com'], access: 'ro' })],
+    want: undefined,
+  },
+  {
+    name: 'a host is kept out by a rule that may be the closest',
+    rules: [wide, ruleWith({ clients: ['build.example.com'], access: 'none' })],
+    want: undefined,
+  },
+  {
+    name: 'a pattern is less close than the network',
+    rules: [wide, ruleWith({ clients: ['*.example.com'], access: 'ro' })],
+    want: 'rw',
+  },
+  {
+    name: 'a pattern is closer than everyone',
+    rules: [ruleWith({ clients: ['*'] }), ruleWith({ clients: ['*.example.com'], access: 'none' })],
+    want: undefined,
+  },
+  {
+    name: 'the rule for the bucket names a host',
+    rules: [wide, ruleWith({ bucket: 'photos', clients: ['build.example.com'], access: 'ro' })],
+    want: undefined,
+  },
+  {
+    name: 'the rule for another bucket names a host',
+    rules: [wide, ruleWith({ bucket: 'logs', clients: ['build.example.com'], access: 'ro' })],
+    want: 'rw',
+  },
+  {
+    name: 'one rule names a host and the network',
+    rules: [ruleWith({ clients: ['build.example.com', '10.0.0.0/8'], access: 'ro' })],
+    want: 'ro',
+  },
+  {
+    name: 'one rule names a host and the network, and another one a network between them',
+    rules: [
+      ruleWith({ clients: ['build.example.com', '10.0.0.0/8'], access: 'ro' }),
+      ruleWith({ clients: ['10.0.0.0/16'] }),
+    ],
+    want: undefined,
+  },
+];
+for (const { name, rules: declared, want } of outages) {
+  test(`while no name can be looked up and ${name}, a client of the network has ${want ?? 'no'} access`, async () => {
+    const zone = new Zone();
+    zone.isDown = true;
+    const exports = await exportsOf(declared, { names: zone });
+    assert.equal((await exports.rule(peerAt('10.0.0.5'), photos))?.access, want);
+    assert.equal((await exports.mountRule(peerAt('10.0.0.5'), 'photos'))?.access, want);
+  });
+}
+
+test('a name that nobody could look up is asked for again soon, and an outage is logged once', async () => {
+  const zone = new Zone();
+  const clock = new TestClock();
+  const logged: string[] = [];
+  zone.isDown = true;
+  const declared = [wide, ruleWith({ clients: ['build.example.com'], access: 'ro' })];
+  const exports = await exportsOf(declared, { names: zone, clock, logged });
+  const accessOf = async (): Promise<string | undefined> =>
+    (await exports.rule(peerAt('10.0.0.5'), photos))?.access;
+  for (let count = 0; count < 5; count += 1) {
+    assert.equal(await accessOf(), undefined);
+    clock.ms += NFS_HOST_NAMES_RETRY_MS;
+  }
+  assert.equal(zone.asked, 5);
+  assert.deepEqual(logged, ['nfs.host-name-unknown']);
+  zone.isDown = false;
+  zone.addresses.set('build.example.com', ['10.0.0.6']);
+  assert.equal(await accessOf(), 'rw');
+  zone.isDown = true;
+  clock.ms += NFS_HOST_NAMES_FRESH_MS;
+  assert.equal(await accessOf(), 'rw', 'by the last answer');
+  assert.deepEqual(logged, Array<string>(2).fill('nfs.host-name-unknown'));
+  clock.ms += NFS_HOST_NAMES_STALE_MS;
+  assert.equal(await accessOf(), undefined, 'which is good for a time only');
+  assert.equal(logged.length, 2);
+});
+
 test('a pattern holds a host only if its name leads back to its address', async () => {
   const zone = new Zone();
   zone.names.set('10.0.0.5', ['Node5.Example.com']);
@@ -284,6 +374,35 @@ test('locks, which Linux sends in clear text always, go by the rule but not by i
   assert.equal(await exports.lockRule(peerAt('10.0.0.1'), logs), undefined);
   assert.equal(await exports.lockRule(peerAt('10.0.0.1'), 12 as Ino), undefined);
 });
+
+const releases: readonly { name: string; rules: readonly ExportRule[]; want: boolean }[] = [
+  { name: 'no rule', rules: [], want: false },
+  { name: 'a rule that wants a privileged port', rules: [ruleWith({ clients: ['*'] })], want: false },
+  {
+    name: 'rules of which one wants a privileged port',
+    rules: [
+      ruleWith({ bucket: 'logs', clients: ['*'], secure: false }),
+      ruleWith({ bucket: 'photos', clients: ['*'] }),
+    ],
+    want: false,
+  },
+  {
+    name: 'a rule that takes any port, beside those that let nobody in or others',
+    rules: [
+      ruleWith({ clients: ['*'], secure: false }),
+      ruleWith({ bucket: 'logs', clients: ['*'], access: 'none' }),
+      ruleWith({ bucket: 'photos', clients: ['192.0.2.0/24'] }),
+    ],
+    want: true,
+  },
+];
+for (const { name, rules: declared, want } of releases) {
+  test(`under ${name} a machine that starts anew ${want ? 'may say so from any port' : 'says so from a privileged port'}`, async () => {
+    const exports = await exportsOf(declared);
+    assert.equal(await exports.mayRelease(peerAt('10.0.0.1', undefined, 1024)), want);
+    assert.equal(await exports.mayRelease(peerAt('10.0.0.1', undefined, 1023)), true);
+  });
+}
 
 const secured = [
   { name: 'a privileged port', rule: {}, peer: peerAt('10.0.0.1', undefined, 1023), want: 'in' },

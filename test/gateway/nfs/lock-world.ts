@@ -1,3 +1,4 @@
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Environment } from '../../../src/environment.ts';
 import { openLockPeers } from '../../../src/gateway/nfs/lock-peers.ts';
 import type { LockParts } from '../../../src/gateway/nfs/lock-programs.ts';
@@ -30,5 +31,8 @@ export async function openLockWorld(
   });
   const exists = async (ino: Parameters<typeof files.attributes>[0]): Promise<boolean> =>
     (await files.attributes(ino).catch(ifStale)) !== undefined;
-  return { locks: await openLocks({ kv, environment, peers, graceMs, exists }), callbacks };
+  return {
+    locks: await openLocks({ kv, environment, peers, groupOf: peerGroup, graceMs, exists }),
+    callbacks,
+  };
 }

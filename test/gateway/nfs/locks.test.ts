@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { MOUNT_PROGRAM } from 'nfs-server-ts/mount3';
+import { NLM_PROGRAM, NLM_V4, nlmProcedures } from 'nfs-server-ts/nlm4';
 import type { Nlm4Lock, NlmArgsOf, NlmProcedureName, NlmResultOf } from 'nfs-server-ts/nlm4';
 import { NFS_PROGRAM } from 'nfs-server-ts/nfs3';
-import { NSM_PROGRAM, nsmProcedures } from 'nfs-server-ts/nsm';
+import { NSM_PROGRAM, NSM_V1, nsmProcedures } from 'nfs-server-ts/nsm';
 import { PMAP_PROGRAM, pmapProcedures } from 'nfs-server-ts/portmap';
 import { outgoingCalls } from 'nfs-server-ts/rpc-call';
 import { unchanged, type Credential, type NfsClient } from 'nfs-server-ts/test/support/client';
@@ -120,6 +121,37 @@ test('SHARE, UNSHARE, NM_LOCK and FREE_ALL', async (context) => {
   assert.equal((await ask('LOCK', lockArgs(other(fh)))).stat, 'NLM4_GRANTED');
   assert.equal((await ask('SHARE', share('a', 'fsa_R'))).stat, 'NLM4_GRANTED');
 });
+
+const restarts = [
+  { name: 'FREE_ALL', program: NLM_PROGRAM, version: NLM_V4, procedure: nlmProcedures.FREE_ALL },
+  { name: 'SM_NOTIFY', program: NSM_PROGRAM, version: NSM_V1, procedure: nsmProcedures.NOTIFY },
+];
+for (const { name: what, program, version, procedure } of restarts) {
+  test(`${what} from a port that any user may have counts only where rules take such ports`, async (context) => {
+    const { ask, fh, rules, door } = await open(context);
+    const target = { ...door, transport: 'tcp' } as const;
+    const args = { name: name('client'), mon_name: name('client'), state: 7 };
+    const says = (from: string): Promise<unknown> =>
+      outgoingCalls({ clock: realClock(), machine: 'client', timeoutMs: 5000, localAddress: from })(target, {
+        ...{ program, version },
+        procedure: procedure as typeof nsmProcedures.NOTIFY,
+        args,
+      });
+    const isFree = async (): Promise<boolean> => {
+      await rules.remove('strict').catch(() => undefined);
+      const { test_stat: found } = await ask('TEST', testArgs(other(fh)));
+      return found.stat === 'NLM4_GRANTED';
+    };
+    assert.equal((await ask('LOCK', lockArgs(alock(fh)))).stat, 'NLM4_GRANTED');
+    await says('127.0.0.2');
+    assert.equal(await isFree(), false, 'from another address');
+    await rules.put('strict', exportRule({ secure: true }));
+    await says('127.0.0.1');
+    assert.equal(await isFree(), false, 'where the rule wants a privileged port');
+    await says('127.0.0.1');
+    assert.equal(await isFree(), true);
+  });
+}
 
 const call = outgoingCalls({ clock: realClock(), machine: 'client', timeoutMs: 5000 });
 

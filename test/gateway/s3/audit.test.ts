@@ -59,6 +59,23 @@ test('an anonymous caller that a policy lets in is refused by the lock, and in t
   assert.deepEqual([kind, actor?.principal, actor?.accessKey], ['refused', undefined, undefined]);
 });
 
+test('a lock that is set to what it is leaves no row, whoever says so how often', async (context) => {
+  const at = await locked(context);
+  const { s3 } = at.alice;
+  const before = (await rowsOf(at)).length;
+  const RetainUntilDate = new Date('2090-01-01T00:00:00Z');
+  const Retention = { Mode: 'GOVERNANCE', RetainUntilDate } as const;
+  for (let times = 0; times < 3; times += 1) {
+    await s3.send(new PutObjectLegalHoldCommand({ Bucket, Key: 'k', LegalHold: { Status: 'OFF' } }));
+    await s3.send(
+      new PutObjectRetentionCommand({ Bucket, Key: 'k', Retention, BypassGovernanceRetention: true }),
+    );
+  }
+  assert.equal((await rowsOf(at)).length, before);
+  await s3.send(new PutObjectLegalHoldCommand({ Bucket, Key: 'k', LegalHold: { Status: 'ON' } }));
+  assert.equal((await rowsOf(at)).length, before + 1);
+});
+
 test('each operation on locks has its row under its own name, and reads have none', async (context) => {
   const at = await locked(context);
   const { s3 } = at.alice;

@@ -145,6 +145,30 @@ test('200 uploads of a byte now and then are given up, all at once, when their t
   await areGone(world, 10);
 });
 
+test('what waits behind a slow answer on its connection is not slow for that', async (context) => {
+  let letGo: () => void = () => undefined;
+  const isHeld = new Promise<void>((resolve) => (letGo = resolve));
+  let isReading = false;
+  const handler: HttpHandler = async (request) => {
+    if (request.method === 'GET') await isHeld;
+    else isReading = true;
+    return echo(request);
+  };
+  const world = await field(context, { handler });
+  const socket = await world.attack(2, `GET /1 HTTP/1.1\r\nhost: x\r\n\r\n${put(4)}`);
+  let received = '';
+  socket.on('data', (data) => (received += data.toString()));
+  await eventually(() => world.serving.connectionCount() === 1);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  await world.clock.advance(120_000, PACE_LOOK_MS);
+  letGo();
+  await eventually(() => isReading);
+  await world.clock.advance(2 * PACE_LOOK_MS, PACE_LOOK_MS);
+  socket.write('late');
+  await eventually(() => received.split('HTTP/1.1 ').length === 3);
+  assert.match(received, /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 200 /);
+});
+
 test('100 downloads that nobody reads hold no more than their share of the budget, and are given up in the end', async (context) => {
   const world = await field(context);
   const get = `GET /${64 * MiB} HTTP/1.1\r\nhost: x\r\n\r\n`;

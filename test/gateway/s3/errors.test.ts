@@ -15,6 +15,7 @@ const cases: readonly (readonly [FaultCode, FaultSubject, code: string, status: 
   ['not-empty', 'bucket', 'BucketNotEmpty', 409],
   ['precondition-failed', 'object', 'PreconditionFailed', 412],
   ['conflict', 'object', 'ConditionalRequestConflict', 409],
+  ['conflict', 'store', 'SlowDown', 503],
   ['checksum-mismatch', 'object', 'BadDigest', 400],
   ['checksum-mismatch', 'blob', 'InternalError', 500],
   ['corrupt', 'blob', 'InternalError', 500],

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LOCK_CLIENT_IDLE_MS, LOCK_NOTICE_ATTEMPTS_MAX } from '../../../src/limits/nfs.ts';
+import {
+  LOCK_CLIENT_IDLE_MS,
+  LOCK_CLIENTS_PER_ADDRESS_MAX,
+  LOCK_NOTICE_ATTEMPTS_MAX,
+  LOCK_NOTICES_PARALLEL_MAX,
+} from '../../../src/limits/nfs.ts';
+import type { LockOwner } from '../../../src/namespace/locks/locks.ts';
 import type { Ino } from '../../../src/namespace/namespace.ts';
-import { GRACE_MS, openLockWorld, patient, request, wish } from './lock-world.ts';
+import { client, GRACE_MS, openLockWorld, patient, request, settle, wish } from './lock-world.ts';
 
 const elsewhere = 7 as Ino;
 
@@ -64,6 +70,56 @@ test('a client whose status monitor does not answer is tried again and again, an
     await after.clock.advance(60_000, 60_000);
   }
   assert.equal(after.notified.length, LOCK_NOTICE_ATTEMPTS_MAX);
+});
+
+const at = (address: string, name: string): LockOwner => ({
+  ...{ client: client(name, address), processId: 1, token: Uint8Array.of(1) },
+});
+
+test('an address is told of a restart once, whatever it calls itself', async () => {
+  const before = await openLockWorld();
+  for (const [index, name] of ['a', 'a.example', 'b'].entries())
+    await before.locks.lock(wish('', { owner: at('x', name), offset: index, length: 1 }));
+  const after = await before.restart();
+  await after.locks.step();
+  assert.deepEqual(after.notified, ['x 3']);
+});
+
+test('those who answer are told of a restart while many others do not answer at all', async () => {
+  const before = await openLockWorld();
+  const count = LOCK_NOTICES_PARALLEL_MAX;
+  for (let index = 0; index < 2 * count; index += 1)
+    await before.locks.lock(wish('', { owner: at(`${index}`, 'n'), offset: index, length: 1 }));
+  const hanging: (() => void)[] = [];
+  const told: string[] = [];
+  const notify = (address: string): Promise<boolean> => {
+    if (hanging.length < count - 1) return new Promise((resolve) => hanging.push(() => resolve(false)));
+    told.push(address);
+    return Promise.resolve(true);
+  };
+  const after = await before.restart({ notify });
+  await after.locks.step();
+  await settle();
+  for (let turn = 0; turn < count; turn += 1) await settle();
+  assert.equal(told.length, count + 1);
+  for (const end of hanging) end();
+  await after.locks.close();
+});
+
+test('what one address calls itself makes only so many clients, and idle ones make place again', async () => {
+  const { locks, clock } = await openLockWorld();
+  const lock = (address: string, name: string): Promise<string> =>
+    locks.lock(wish('', { owner: at(address, name), isExclusive: false }));
+  for (let index = 0; index < LOCK_CLIENTS_PER_ADDRESS_MAX; index += 1)
+    assert.equal(await lock(`x/${index % 7}`, `n${index}`), 'granted');
+  assert.equal(await lock('x', 'one more'), 'full');
+  assert.equal(await lock('x/0', 'n0'), 'granted');
+  assert.equal(await lock('y', 'one more'), 'granted');
+  await locks.release(client('n1', 'x/1'));
+  await clock.advance(LOCK_CLIENT_IDLE_MS + 1, LOCK_CLIENT_IDLE_MS);
+  await locks.step();
+  assert.equal(await lock('x', 'one more'), 'granted');
+  assert.equal(await lock('x', 'yet one more'), 'full');
 });
 
 test('a client without locks is forgotten after a time, one with locks is not', async () => {

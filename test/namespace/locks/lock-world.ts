@@ -15,6 +15,9 @@ import type {
 import type { Ino } from '../../../src/namespace/namespace.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 
+/** What is behind a slash does not count. */
+export const groupOf = (address: string): string => address.split('/', 1).join('');
+
 export const GRACE_MS = 60_000;
 export const file = 100 as Ino;
 
@@ -23,7 +26,7 @@ export interface LockWorld {
   readonly locks: Locks;
   /** Whom the table told of a grant, as `client:process`. */
   readonly told: string[];
-  /** Whom it told of a restart, as `client state`. */
+  /** Whom it told of a restart, as `client state`, or the address of one that has another. */
   readonly notified: string[];
   /** What clients say to a grant, one after the other; then 'granted'. */
   readonly outcomes: TellOutcome[];
@@ -32,14 +35,22 @@ export interface LockWorld {
   /** Files that were removed. */
   readonly removed: Set<Ino>;
   /** What a power cut leaves, opened again. */
-  readonly restart: () => Promise<LockWorld>;
+  readonly restart: (peers?: Partial<LockPeers>) => Promise<LockWorld>;
+}
+
+interface LockWorldOptions {
+  readonly engine?: MemoryEngine;
+  readonly clock?: ManualClock;
+  /** In the place of clients that say what `outcomes` says. */
+  readonly peers?: Partial<LockPeers>;
 }
 
 /** The locks of one gateway over a store in memory; time stands still. */
-export async function openLockWorld(
+export async function openLockWorld({
   engine = new MemoryEngine(),
   clock = new ManualClock(),
-): Promise<LockWorld> {
+  peers: given = {},
+}: LockWorldOptions = {}): Promise<LockWorld> {
   const told: string[] = [];
   const notified: string[] = [];
   const outcomes: TellOutcome[] = [];
@@ -50,19 +61,21 @@ export async function openLockWorld(
       told.push(`${owner.client.name}:${owner.processId}`);
       return outcomes.shift() ?? 'granted';
     },
-    notify: async ({ name }, state) => {
+    notify: async (address, state) => {
+      const name = address.replace('address of ', '');
       notified.push(`${name} ${state}`);
       return !deaf.has(name);
     },
+    ...given,
   };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment: Environment = { clock: clock as unknown as Clock, random: seededRandom(1), log };
   const kv = openOptimistic(engine, { merge: () => undefined, stopped: () => undefined });
   const exists = async (ino: Ino): Promise<boolean> => !removed.has(ino);
-  const locks = await openLocks({ kv, environment, peers, graceMs: GRACE_MS, exists });
-  const restart = async (): Promise<LockWorld> => {
+  const locks = await openLocks({ kv, environment, peers, groupOf, graceMs: GRACE_MS, exists });
+  const restart = async (others = given): Promise<LockWorld> => {
     await locks.close();
-    return openLockWorld(engine.crash(seededRandom(2)), clock);
+    return openLockWorld({ engine: engine.crash(seededRandom(2)), clock, peers: others });
   };
   return { clock, locks, told, notified, outcomes, deaf, removed, restart };
 }

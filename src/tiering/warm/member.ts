@@ -1,0 +1,217 @@
+import type { Clock, MonotonicMs } from '../../environment.ts';
+import { Fault } from '../../fault.ts';
+import {
+  WARM_DEVICE_CALLS_MAX,
+  WARM_DEVICE_FREE_BYTES_MIN,
+  WARM_DEVICE_MS_MAX,
+  WARM_DEVICE_WAITING_MAX,
+  WARM_FAILURE_REST_MS,
+  WARM_FAILURES_MAX,
+  WARM_SILENT_MS_MAX,
+} from '../../limits/tiering.ts';
+import { settlesWithin } from './deadline.ts';
+import type { DeviceRecord } from './records.ts';
+import type { DeviceSpace, ShardDevice } from './shard-device.ts';
+
+const SPACE_UNKNOWN: DeviceSpace = { bytesTotal: 0, bytesFree: 0, volume: '' };
+/** Weight of the newest call in the decayed latency, and where that begins. */
+const LATENCY_WEIGHT = 0.125;
+const LATENCY_MS_MIN = 0.1;
+
+interface Waiting {
+  readonly begin: () => void;
+  readonly refuse: (fault: Fault) => void;
+}
+
+/**
+ * A device of the pool while the gateway runs: every call goes through here. A few run at a time, more wait; one that takes too
+ * long is given up, and until it has ended after all the device is stalled: whatever else is asked of it fails at once.
+ */
+export class Member {
+  record: DeviceRecord;
+  /** Shards that are being written there and that no stripe names yet. */
+  claims = 0;
+  /** Since when it is not there, or since the start; its shards may be made anew elsewhere when it is given up. */
+  missingSince: MonotonicMs | undefined;
+  isGivenUp = false;
+  /** Why it is missing. */
+  absence = '';
+  errors = 0;
+  readonly #clock: Clock;
+  readonly #troubled: () => void;
+  #device: ShardDevice | undefined;
+  #space = SPACE_UNKNOWN;
+  #underWay = 0;
+  #overdue = 0;
+  #waiting: Waiting[] = [];
+  #latencyMs = LATENCY_MS_MIN;
+  #failuresInRow = 0;
+  #restsUntil = 0;
+  #silentSince: MonotonicMs | undefined;
+
+  /** `troubled` hears of each failure. */
+  constructor(record: DeviceRecord, clock: Clock, troubled: () => void) {
+    this.record = record;
+    this.#clock = clock;
+    this.#troubled = troubled;
+  }
+
+  attach(device: ShardDevice, space: DeviceSpace): void {
+    this.#device = device;
+    this.#space = space;
+    this.#failuresInRow = 0;
+    this.#silentSince = undefined;
+    this.missingSince = undefined;
+    this.isGivenUp = false;
+    this.absence = '';
+  }
+
+  detach(absence: string): void {
+    this.#device = undefined;
+    this.#space = SPACE_UNKNOWN;
+    this.missingSince = this.#clock.monotonic();
+    this.absence = absence;
+  }
+
+  get device(): ShardDevice | undefined {
+    return this.#device;
+  }
+
+  get space(): DeviceSpace {
+    return this.#space;
+  }
+
+  set space(space: DeviceSpace) {
+    this.#space = space;
+  }
+
+  get isMissing(): boolean {
+    return this.#device === undefined;
+  }
+
+  get isStalled(): boolean {
+    return this.#overdue > 0;
+  }
+
+  /** It has failed a few times in a row and is asked only by who needs it. */
+  get isResting(): boolean {
+    return this.#failuresInRow >= WARM_FAILURES_MAX && this.#clock.monotonic() < this.#restsUntil;
+  }
+
+  /** It has done nothing but fail or hang for long. */
+  get isSilent(): boolean {
+    const since = this.#silentSince;
+    return since !== undefined && this.#clock.monotonic() - since >= WARM_SILENT_MS_MAX;
+  }
+
+  /** It can be asked. */
+  get isUsable(): boolean {
+    return !this.isMissing && !this.isStalled;
+  }
+
+  /** Part of what new stripes are spread over. */
+  get isPresent(): boolean {
+    return this.record.state === 'in-service' && this.isUsable && !this.isResting;
+  }
+
+  get isWritable(): boolean {
+    return this.isPresent && this.#space.bytesFree >= WARM_DEVICE_FREE_BYTES_MIN;
+  }
+
+  /** About how many milliseconds a call will take. */
+  get load(): number {
+    const resting = this.isResting ? WARM_FAILURE_REST_MS : 0;
+    return (this.#underWay + this.#waiting.length + 1) * this.#latencyMs + resting;
+  }
+
+  /** Fault('unavailable' | 'throttled', 'device') when it is not there, hangs, or too many wait for it. */
+  async call<T>(work: (device: ShardDevice) => Promise<T>): Promise<T> {
+    this.#requireUsable();
+    await this.#turn();
+    const device = this.#device;
+    if (device === undefined) {
+      this.#end();
+      throw this.#away();
+    }
+    const begunAt = this.#clock.monotonic();
+    const working = work(device);
+    try {
+      const value = await this.#withDeadline(working);
+      this.#latencyMs += (this.#clock.monotonic() - begunAt - this.#latencyMs) * LATENCY_WEIGHT;
+      this.#latencyMs = Math.max(this.#latencyMs, LATENCY_MS_MIN);
+      this.#failuresInRow = 0;
+      this.#silentSince = undefined;
+      return value;
+    } catch (cause) {
+      this.#failed(cause);
+      throw cause;
+    }
+  }
+
+  /** Waits for nothing: what still hangs must not hold up the stop. */
+  async close(): Promise<void> {
+    this.#refuseWaiting();
+    await this.#device?.close();
+  }
+
+  #requireUsable(): void {
+    if (this.isMissing) throw this.#away();
+    if (this.isStalled) throw this.#stalled();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#underWay < WARM_DEVICE_CALLS_MAX) {
+      this.#underWay += 1;
+      return;
+    }
+    if (this.#waiting.length >= WARM_DEVICE_WAITING_MAX) {
+      throw new Fault('throttled', 'device', `too much waits for the warm device ${this.record.path}`);
+    }
+    // Who ends hands its turn over.
+    await new Promise<void>((begin, refuse) => this.#waiting.push({ begin, refuse }));
+  }
+
+  #end(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#underWay -= 1;
+    else next.begin();
+  }
+
+  /** The turn ends with the call, also when nobody waits for that any more. */
+  async #withDeadline<T>(working: Promise<T>): Promise<T> {
+    const call = { isOverdue: false };
+    const ended = (): void => {
+      if (call.isOverdue) this.#overdue -= 1;
+      this.#end();
+    };
+    working.then(ended, ended);
+    if (await settlesWithin(this.#clock, working, WARM_DEVICE_MS_MAX)) return working;
+    call.isOverdue = true;
+    this.#overdue += 1;
+    this.#refuseWaiting();
+    throw this.#stalled();
+  }
+
+  #refuseWaiting(): void {
+    for (const { refuse } of this.#waiting.splice(0)) refuse(this.#stalled());
+  }
+
+  #failed(cause: unknown): void {
+    const code = cause instanceof Fault ? cause.code : 'unavailable';
+    if (code === 'no-space') this.#space = { ...this.#space, bytesFree: 0 };
+    if (code !== 'unavailable') return;
+    this.errors += 1;
+    this.#failuresInRow += 1;
+    this.#silentSince ??= this.#clock.monotonic();
+    this.#restsUntil = this.#clock.monotonic() + WARM_FAILURE_REST_MS;
+    this.#troubled();
+  }
+
+  #away(): Fault {
+    return new Fault('unavailable', 'device', `the warm device ${this.record.path} is missing`);
+  }
+
+  #stalled(): Fault {
+    return new Fault('unavailable', 'device', `the warm device ${this.record.path} does not answer`);
+  }
+}

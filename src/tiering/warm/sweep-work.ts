@@ -1,0 +1,94 @@
+import { Fault } from '../../fault.ts';
+import type { Member } from './member.ts';
+import type { PoolParts } from './pool-parts.ts';
+import { NOWHERE, type Stripe } from './records.ts';
+import type { ShardName } from './shard-device.ts';
+import { discard, inspect } from './shards.ts';
+
+/** Of one device, the rest of the walk over it. */
+interface Pages {
+  readonly member: Member;
+  readonly iterator: AsyncIterator<readonly ShardName[]>;
+}
+
+/**
+ * Walks over what lies on the devices, and takes away shards that no stripe says are there: of writes that were broken off, of
+ * segments that were deleted or moved while the device was away. A shard that its stripe misses is taken over instead.
+ */
+export class SweepWork {
+  readonly #parts: PoolParts;
+  #isWanted = true;
+  #left: Member[] = [];
+  #pages: Pages | undefined;
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
+  }
+
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  /** One page of one device. */
+  async step(): Promise<'busy' | 'idle'> {
+    const pages = this.#pages ?? this.#next();
+    if (pages === undefined) return 'idle';
+    try {
+      const page = await pages.member.call(() => pages.iterator.next());
+      if (page.done === true) this.#pages = undefined;
+      else await this.#sweep(pages.member, page.value);
+    } catch (cause) {
+      // A device that fails is swept when it answers again.
+      if (!(cause instanceof Fault && cause.subject === 'device')) throw cause;
+      this.#pages = undefined;
+    }
+    return 'busy';
+  }
+
+  #next(): Pages | undefined {
+    if (this.#left.length === 0 && this.#isWanted) {
+      this.#isWanted = false;
+      this.#left = [...this.#parts.members.all()];
+    }
+    for (let member = this.#left.shift(); member !== undefined; member = this.#left.shift()) {
+      const { device } = member;
+      if (!member.isUsable || device === undefined) continue;
+      this.#pages = { member, iterator: device.list()[Symbol.asyncIterator]() };
+      return this.#pages;
+    }
+    return undefined;
+  }
+
+  async #sweep(member: Member, names: readonly ShardName[]): Promise<void> {
+    const stripes = await this.#parts.stripes.getMany(names.map(({ id }) => id));
+    for (const [at, name] of names.entries()) {
+      if (!isNamed(stripes[at], member, name)) await this.#settle(member, name);
+    }
+  }
+
+  /** Alone with the segment: a write of it that was under way has ended. */
+  async #settle(member: Member, name: ShardName): Promise<void> {
+    const { locks, stripes } = this.#parts;
+    await locks.run(name.id, async () => {
+      const stripe = await stripes.get(name.id);
+      if (isNamed(stripe, member, name)) return;
+      if (stripe !== undefined && (await this.#isMissed(stripe, member, name))) {
+        const devices = stripe.devices.with(name.index, member.record.number);
+        await stripes.change(name.id, stripe, { ...stripe, devices });
+      } else await discard(member, name);
+    });
+  }
+
+  async #isMissed(stripe: Stripe, member: Member, { id, generation, index }: ShardName): Promise<boolean> {
+    const holder = stripe.devices[index];
+    const isOfStripe = holder !== undefined && generation === stripe.generation;
+    if (!isOfStripe || stripe.devices.includes(member.record.number)) return false;
+    if (member.record.state !== 'in-service') return false;
+    if (holder !== NOWHERE && this.#parts.members.byNumber(holder)?.isMissing === false) return false;
+    const found = await inspect(this.#parts.reduction, member, { id, stripe, index });
+    return found.state === 'sound';
+  }
+}
+
+const isNamed = (stripe: Stripe | undefined, member: Member, { generation, index }: ShardName): boolean =>
+  stripe?.generation === generation && stripe.devices[index] === member.record.number;
