@@ -6,7 +6,7 @@ import { footerBytes, readFooter, TRAILER_BYTES } from '../../workers/segment.ts
 import type { SegmentId } from '../segment-store.ts';
 import { changeLive, sealSegments } from './attach.ts';
 import { markLost, readChunkRows, type ChunkRows } from './chunk-rows.ts';
-import { openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
+import { isGone, openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { encodeChunk, isSamePlace, type ChunkPlace, type ChunkRow } from './records.ts';
 import { segmentStates } from './sweep.ts';
@@ -30,13 +30,26 @@ interface Moving {
 /** Frames that are taken over stay as they are, whatever is said. */
 const taken: Packing['compression'] = { codec: 'plain', level: 1 };
 
+export interface Compaction {
+  /** How many chunks. */
+  readonly moved: number;
+  /** Segments whose index cannot be read: what is in them is known by the rows of all chunks only. */
+  readonly blind: readonly SegmentId[];
+}
+
 /**
- * Moves what is live in some segments into one new segment, as much as it has room for. Frames are taken over as they are.
- * The sources are not deleted here: they become empty. Answers how many chunks have moved.
+ * Moves what is live in some segments into one new segment, as much as it has room for. The sources are not deleted here:
+ * they become empty.
  */
-export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<number> {
-  const rows = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
-  const states = await segmentStates(parts, sources);
+export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<Compaction> {
+  const { rows, blind } = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
+  return { moved: await moveFrames(parts, rows), blind };
+}
+
+/** Moves as many of these chunks as one new segment has room for. Frames are taken over as they are. Answers how many. */
+export async function moveFrames(parts: ChunkParts, rows: ChunkRows): Promise<number> {
+  const sources = new Set([...rows.values()].map(({ segment }) => segment));
+  const states = await segmentStates(parts, [...sources]);
   const packing = { compression: taken, isDense: [...states.values()].every(({ isDense }) => isDense) };
   const frames = await readFrames(parts, rows);
   const moving = [...rows].flatMap(([fingerprint, row]): Moving[] => {
@@ -55,13 +68,13 @@ export async function compactSegments(parts: ChunkParts, sources: readonly Segme
   }
 }
 
-/** Compresses what is live in a segment again, with Zstandard, into a new one. Answers how many chunks have moved. */
+/** Compresses what is live in a segment again, with Zstandard, into a new one. */
 export async function recompressSegment(
   parts: ChunkParts,
   source: SegmentId,
   level: number,
-): Promise<number> {
-  const rows = await liveChunks(parts, [source], Infinity);
+): Promise<Compaction> {
+  const { rows, blind } = await liveChunks(parts, [source], Infinity);
   const frames = await readFrames(parts, rows);
   const moving: Moving[] = [];
   for (const [text, row] of rows) {
@@ -74,7 +87,8 @@ export async function recompressSegment(
     moving.push({ fingerprint: text, row, item });
   }
   await mend(parts, rows, moving);
-  return moveAll(parts, moving, { compression: { codec: 'zstd', level }, isDense: true });
+  const packing = { compression: { codec: 'zstd', level }, isDense: true } as const;
+  return { moved: await moveAll(parts, moving, packing), blind };
 }
 
 async function moveAll(
@@ -101,27 +115,36 @@ async function liveChunks(
   parts: ChunkParts,
   ids: readonly SegmentId[],
   bytesMax: number,
-): Promise<ChunkRows> {
+): Promise<{ readonly rows: ChunkRows; readonly blind: readonly SegmentId[] }> {
   const live = new Map<FingerprintText, ChunkRow>();
+  const blind: SegmentId[] = [];
   let bytes = 0;
   for (const id of ids) {
-    const rows = await readChunkRows(parts, await fingerprintsIn(parts, id));
+    const fingerprints = await fingerprintsIn(parts, id);
+    if (fingerprints === undefined) blind.push(id);
+    const rows = await readChunkRows(parts, fingerprints ?? []);
     for (const [fingerprint, row] of rows) {
       if (row.segment !== id || row.isLost || bytes + row.length > bytesMax) continue;
       live.set(fingerprint, row);
       bytes += row.length;
     }
   }
-  return live;
+  return { rows: live, blind };
 }
 
-/** What the index at the end of a segment names. Fault('corrupt', 'blob') when it cannot be read. */
-async function fingerprintsIn(parts: ChunkParts, id: SegmentId): Promise<readonly FingerprintText[]> {
+/** What the index at the end of a segment names; `undefined` when it cannot be read, and a scrub does not help. */
+async function fingerprintsIn(
+  parts: ChunkParts,
+  id: SegmentId,
+): Promise<readonly FingerprintText[] | undefined> {
   const state = (await segmentStates(parts, [id])).get(id);
   if (state === undefined) return [];
-  const footer = await readEnd(parts, id, state.imageBytes);
-  if (footer === undefined) throw new Fault('corrupt', 'blob', `the index of segment ${id} is damaged`);
-  return footer.entries.map(({ head }) => fingerprintText(head.fingerprint));
+  let footer = await readEnd(parts, id, state.imageBytes);
+  if (footer === undefined) {
+    await scrubOnce(parts, id);
+    footer = await readEnd(parts, id, state.imageBytes);
+  }
+  return footer?.entries.map(({ head }) => fingerprintText(head.fingerprint));
 }
 
 async function readEnd(
@@ -129,16 +152,15 @@ async function readEnd(
   id: SegmentId,
   imageBytes: number,
 ): Promise<ReturnType<typeof readFooter>> {
-  for (const isLast of [false, true]) {
+  try {
     const trailer = await segments.read(id, imageBytes - TRAILER_BYTES, TRAILER_BYTES);
     const length = footerBytes(trailer);
-    if (length !== undefined && length <= imageBytes) {
-      const footer = readFooter(await segments.read(id, imageBytes - length, length));
-      if (footer !== undefined) return footer;
-    }
-    if (!isLast) await segments.scrub(id);
+    if (length === undefined || length > imageBytes) return undefined;
+    return readFooter(await segments.read(id, imageBytes - length, length));
+  } catch (failure) {
+    if (isGone(failure)) return undefined;
+    throw failure;
   }
-  return undefined;
 }
 
 /** Frames that were found broken do not move: their segments are scrubbed, and what stays broken is lost. */

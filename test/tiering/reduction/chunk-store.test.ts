@@ -323,6 +323,31 @@ test('a segment that nothing names any more stays for those who have begun to re
   assert.deepEqual(bed.segments.ids(), []);
 });
 
+test('what can be read moves out of a sparse segment whose index is damaged, in the next round', async () => {
+  const bed = await ChunkBed.open({ imageBytesMax: 32_768 });
+  const contents = Array.from({ length: 8 }, (_, index) => contentOf([index]));
+  await bed.put(contents.map((bytes, index) => blobOf(index, bytes)));
+  const [segment] = bed.segments.ids();
+  const [row] = await rowsOf(bed.kv, tables.segments(undefined));
+  for (let index = 2; index < 7; index += 1) await bed.release(index);
+  bed.segments.corrupt(segment!, 300);
+  bed.segments.corrupt(segment!, decodeSegment(row!.value).imageBytes - 70);
+  await bed.collectAll();
+  await bed.collectAll();
+  await bed.audit();
+  await assert.rejects(bed.chunks.read(id(0), 0, 3000), faultOf('corrupt'));
+  for (const index of [1, 7]) await bed.check(index, contents[index]!);
+  const rows = (await rowsOf(bed.kv, tables.chunks(undefined))).map(({ value }) => decodeChunk(value));
+  assert.deepEqual(
+    rows.filter((chunk) => chunk.segment === segment).map(({ isLost }) => isLost),
+    [true],
+  );
+  await bed.release(0);
+  await bed.collectAll();
+  await bed.checkCollected();
+  assert(!bed.segments.ids().includes(segment!));
+});
+
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((settle) => (resolve = settle));
