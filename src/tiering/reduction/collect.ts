@@ -156,13 +156,15 @@ export class Collector {
   async #rescue(page: readonly Entry[]): Promise<void> {
     if (this.#blind.size === 0) return;
     const { imageBytesMax } = this.#parts.segments.traits;
-    let [rows, bytes] = [new Map<FingerprintText, ChunkRow>(), 0];
+    let rows = new Map<FingerprintText, ChunkRow>();
+    let bytes = 0;
     for (const { key, value } of page) {
       const row = decodeChunk(value);
       if (row.isLost || !this.#blind.has(row.segment)) continue;
       if (bytes + row.length > imageBytesMax) {
         await moveFrames(this.#parts, rows);
-        [rows, bytes] = [new Map(), 0];
+        rows = new Map();
+        bytes = 0;
       }
       rows.set(fingerprintOfKey(key), row);
       bytes += row.length;
