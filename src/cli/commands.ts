@@ -55,10 +55,10 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
-  ...warmCommands,
   ...tierCommands,
   ...storagePolicyCommands,
   scrub,
+  ...warmCommands,
   help,
   version,
 ];

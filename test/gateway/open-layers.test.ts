@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { Fault } from '../../src/fault.ts';
 import { SECRETS_KEY_BYTES, STORE_FORMAT_VERSION } from '../../src/limits.ts';
+import { Metrics } from '../../src/metrics.ts';
 import { openLayers, type Layers } from '../../src/gateway/open-layers.ts';
 import { dataKeyRange } from '../../src/keyring/records.ts';
 import type { Kv } from '../../src/kv/kv.ts';
@@ -53,6 +54,7 @@ async function start(
         environment,
         secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 1),
         stopped: unstopped,
+        metrics: new Metrics(),
         wake: () => undefined,
       }),
     );

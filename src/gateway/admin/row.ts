@@ -34,11 +34,11 @@ export interface AdminSources {
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
-  /** Absent: there is no warm pool. */
-  readonly warm?: WarmControl | undefined;
   readonly storage: StorageControl;
   readonly tiers: Tiers;
   readonly scrub: ScrubRuns;
+  /** Absent: there is no warm pool. */
+  readonly warm?: WarmControl | undefined;
 }
 
 /** What a call says, checked by the schemas of its row. */

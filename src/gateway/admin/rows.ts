@@ -74,8 +74,8 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
-  ...warmRows,
   ...storagePolicyRows,
   ...tierRows,
   ...scrubRows,
+  ...warmRows,
 ];
