@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { FORGOTTEN_FILES_MAX } from '../../src/limits.ts';
 import type { Place } from '../../src/namespace/file-tree.ts';
 import { ForgottenFiles } from '../../src/namespace/forgotten-files.ts';
-import { dentryKey } from '../../src/namespace/keys.ts';
 import { decodeListedDentry, encodeListedDentry, listedOf } from '../../src/namespace/listed.ts';
 import type { Bucket, Ino, Listed } from '../../src/namespace/namespace.ts';
 import { newInode } from '../../src/namespace/new-inode.ts';
 import { decodeDentry, encodeDentry, type Inode } from '../../src/namespace/records.ts';
 import { checkStore } from './check-store.ts';
+import { makeEntriesOlder } from './older-entries.ts';
 import { openWatched, type WatchedKv } from './watched-kv.ts';
 import { bytes, openWorld, plainFacet, put, root, type Stack } from './world.ts';
 
@@ -113,13 +113,7 @@ test('entries of a store made before entries said anything are shown from their 
   const { world, bucket } = at;
   for (const key of ['a', 'b', 'c']) await put(world, bucket, key, `content of ${key}`);
   const before = await shown(world, bucket);
-  await world.kv.transact('durable', async (tx) => {
-    for (const key of ['a', 'b', 'c']) {
-      const row = await tx.get(dentryKey(bucket.ino, bytes(key)));
-      assert(row !== undefined);
-      tx.put(dentryKey(bucket.ino, bytes(key)), encodeDentry(decodeDentry(row)));
-    }
-  });
+  await makeEntriesOlder(kv);
   assert.deepEqual(await shown(world, bucket), before);
   assert.equal(await inodeReads(kv, () => shown(world, bucket)), 3);
   await world.namespace.objects.setTags({ bucket: bucket.ino, key: bytes('b') }, []);
