@@ -9,6 +9,7 @@ import {
   choice,
   count,
   duration,
+  erasureCode,
   group,
   seconds,
   text,
@@ -25,6 +26,7 @@ import {
   USERS_DECLARED_MAX,
 } from './limits.ts';
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
+import { WARM_DEVICES_MAX, WARM_PATH_CHARS_MAX } from './limits/tiering.ts';
 import { BODY_MEMORY_BYTES_MIN } from './limits/s3.ts';
 
 const noId = 4_294_967_295;
@@ -281,6 +283,18 @@ export const configSchema = group({
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
   }),
+  heat: group({
+    prometheus: Type.Optional(
+      text({
+        placeholder: 'URL',
+        pattern: '^https?://[^ ]+$',
+        example: 'http://127.0.0.1:9090',
+        maxLength: 2048,
+        defaultText: 'none',
+        description: 'The Prometheus that storage policies may ask how busy their objects are.',
+      }),
+    ),
+  }),
   reduction: group({
     codec: choice(['lz4', 'zstd', 'none'], {
       default: 'lz4',
@@ -311,6 +325,32 @@ export const configSchema = group({
       default: 50,
       placeholder: 'PERCENT',
       description: 'A segment is compacted when less than this share of its content is still used.',
+    }),
+  }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
+    }),
+  }),
+  tiering: group({
+    migrationRate: bytes({
+      default: '0',
+      description:
+        'Bytes a second that orders and policies move between tiers at most; 0: as fast as it goes. What makes room is not held up.',
+    }),
+    scrubRate: bytes({
+      default: '8Mi',
+      description: 'Bytes a second that are read in the background to find damage; 0: only on demand.',
     }),
   }),
   lifecycle: group({

@@ -155,6 +155,8 @@ export const REDUCTION_INLINE_BYTES_MAX = 32_768;
 /** A smaller background job costs less than a hop to a worker of the pool; a worker without work ends after a while. */
 export const POOL_JOB_BYTES_MIN = 262_144;
 export const POOL_IDLE_MS_MAX = 30_000;
+/** Threads of it at most, however many cores there are. */
+export const WORKER_THREADS_MAX = 8;
 /** For each worker, jobs that wait with their input laid out; callers that wait before theirs is. */
 export const POOL_JOBS_WAITING_MAX = 1;
 export const POOL_CALLERS_WAITING_MAX = 1_024;

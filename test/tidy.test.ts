@@ -23,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tiering: ['kv', 'workers'],
   namespace: ['tiering', 'keyring', 'kv', 'workers', 'audit'],
   lifecycle: ['namespace'],
+  'storage-policy': ['namespace', 'tiering', 'kv', 'config'],
   'gateway/s3': [
     'namespace',
     'lifecycle',
@@ -44,6 +45,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'keyring',
     'signing',
     'tiering',
+    'storage-policy',
     'config',
     'scheduler',
   ],
@@ -55,6 +57,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'gateway/admin',
     'namespace',
     'lifecycle',
+    'storage-policy',
     'accounts',
     'exports',
     'keyring',

@@ -23,7 +23,10 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     }
     const flag = command.flags.find((it) => it.name === name);
     if (flag === undefined) throw new UsageError(unknownSentence(command, name));
-    if (flags.has(name)) throw new UsageError(`${name} is given twice: give it once`);
+    const before = flags.get(name);
+    if (before !== undefined && flag.isList !== true) {
+      throw new UsageError(`${name} is given twice: give it once`);
+    }
     if (flag.placeholder === undefined) {
       if (inline !== undefined) throw new UsageError(`${name} takes no value: write it alone`);
       flags.set(name, '');
@@ -33,7 +36,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     if (next === undefined || (inline === undefined && next.startsWith('--'))) {
       throw new UsageError(`${name} needs a value: write ${name} ${flag.placeholder}`);
     }
-    flags.set(name, next);
+    flags.set(name, before === undefined ? next : `${before},${next}`);
   }
   const missing = wanted[operands.length];
   if (missing !== undefined)

@@ -26,6 +26,8 @@ export interface Flag {
   readonly name: string;
   /** What stands for its value in help; absent: the flag has none. */
   readonly placeholder?: string;
+  /** It may be given several times: its values are joined with commas. */
+  readonly isList?: boolean;
   readonly description: string;
 }
 

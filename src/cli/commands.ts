@@ -11,8 +11,11 @@ import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { lockCommands } from './locks.ts';
 import { roleCommands } from './role.ts';
+import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { storagePolicyCommands } from './storage-policy.ts';
+import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 
@@ -51,6 +54,9 @@ export const commands: readonly Command[] = [
   ...userPolicyCommands,
   ...roleCommands,
   ...quotaCommands,
+  ...tierCommands,
+  ...storagePolicyCommands,
+  scrub,
   help,
   version,
 ];

@@ -1,4 +1,10 @@
-import { formatDuration, formatQuantity, parseDuration, parseQuantity } from '../config/quantity.ts';
+import {
+  formatDuration,
+  formatQuantity,
+  parseDuration,
+  parseQuantity,
+  roughQuantity,
+} from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { quotaListSchema, quotaSchema, type QuotaAnswer, type UsageAnswer } from '../gateway/admin/quotas.ts';
@@ -142,9 +148,5 @@ function stateOf(quota: QuotaAnswer, what: 'bytes' | 'inodes'): string {
   return state;
 }
 
-/** Bytes with one decimal: what is used is rarely a round number. */
-function rounded(used: number, what: 'bytes' | 'inodes'): string {
-  if (what === 'inodes' || used < 1024) return String(used);
-  const power = Math.min(5, Math.floor(Math.log2(used) / 10));
-  return `${(used / 1024 ** power).toFixed(1)}${'KMGTP'[power - 1]}i`;
-}
+const rounded = (used: number, what: 'bytes' | 'inodes'): string =>
+  what === 'inodes' ? String(used) : roughQuantity(used);

@@ -12,16 +12,18 @@ import type { Cli, Command, Flag } from './command.ts';
 import { explainListen } from './failure.ts';
 import { readyLine, welcome } from './welcome.ts';
 
-const settingFlags: readonly Flag[] = settings.flatMap(({ flag, placeholder, description, defaultText }) =>
-  flag === undefined
-    ? []
-    : [
-        {
-          name: flag,
-          placeholder,
-          description: `${description}${defaultText === '' ? '' : ` Default: ${defaultText}`}`,
-        },
-      ],
+const settingFlags: readonly Flag[] = settings.flatMap(
+  ({ flag, placeholder, description, defaultText, isList }) =>
+    flag === undefined
+      ? []
+      : [
+          {
+            name: flag,
+            placeholder,
+            isList,
+            description: `${description}${defaultText === '' ? '' : ` Default: ${defaultText}`}`,
+          },
+        ],
 );
 
 export const serve: Command = {

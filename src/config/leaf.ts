@@ -1,6 +1,7 @@
 import { Type, type StaticDecode, type TSchema, type TString, type TTransform } from '@sinclair/typebox';
 import { SLEEP_MS_MAX } from '../limits.ts';
 import { parseAddress, type Address } from './address.ts';
+import { formatErasureCode, parseErasureCode, type ErasureCode } from './erasure-code.ts';
 import { formatQuantity, parseDuration, parseQuantity } from './quantity.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -86,6 +87,12 @@ export const bytesOrAuto = (options: LeafOptions): TTransform<TString, number | 
   parsed({ placeholder: 'BYTES', ...options }, (written) =>
     written === 'auto' ? written : parseQuantity(written),
   );
+
+/** Decodes to the numbers of shards. */
+export const erasureCode = (options: LeafOptions): TTransform<TString, ErasureCode> =>
+  Type.Transform(Type.String({ placeholder: 'K+M', ...options }))
+    .Decode(parseErasureCode)
+    .Encode(formatErasureCode);
 
 /** Decodes to a boolean. */
 export const trueOrFalse = (options: LeafOptions): TTransform<TString, boolean> =>

@@ -132,10 +132,15 @@ function decode({ setting, from }: Origin, tree: Tree): void {
 /** Fills what depends on other settings. */
 function complete(config: Config): Config {
   const hotPath = (config.hot as { path?: string }).path ?? path.join(config.data, 'hot');
-  return { ...config, data: path.resolve(config.data), hot: { ...config.hot, path: path.resolve(hotPath) } };
+  return {
+    ...config,
+    data: path.resolve(config.data),
+    hot: { ...config.hot, path: path.resolve(hotPath) },
+    warm: { ...config.warm, devices: config.warm.devices.map((device) => path.resolve(device)) },
+  };
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction }: Config): void {
+function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction, warm }: Config): void {
   const { segmentBytes } = reduction;
   if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
     throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
@@ -161,6 +166,8 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction }:
     'name',
     roles.map(({ name }) => name),
   );
+  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
+  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
   refuseHalfTls(nfs.tls);
   for (const [index, rule] of nfs.exports.entries()) {
     const complaint = complaintAbout(rule) ?? complaintAboutTls(rule, nfs.tls);

@@ -31,6 +31,13 @@ export function formatQuantity(bytes: number): string {
   return String(bytes);
 }
 
+/** For people: at most one decimal, in the largest power of 1024 that gives at least 1. */
+export function roughQuantity(bytes: number): string {
+  if (bytes < 1024) return String(Math.round(bytes));
+  const power = Math.min(prefixes.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** power).toFixed(1)}${prefixes[power]?.toUpperCase()}i`;
+}
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds of a duration: `500ms`, `30s`, `1.5m`, `2h`, `7d`. UsageError when it is no such text. */
@@ -50,4 +57,13 @@ export function formatDuration(ms: number): string {
     if (count >= 1 && Number.isInteger(count)) return `${count}${unit}`;
   }
   return `${ms}ms`;
+}
+
+/** For people: at most one decimal, in the largest of h, m and s that gives at least 1, else whole milliseconds. */
+export function roughDuration(ms: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    const length = unitMs[unit] ?? 1;
+    if (ms >= length) return `${Math.round((ms / length) * 10) / 10}${unit}`;
+  }
+  return `${Math.round(ms)}ms`;
 }

@@ -6,22 +6,26 @@ import { PROBE_MS_MAX } from '../limits.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
+import type { StorageControl } from '../storage-policy/open-storage-policies.ts';
 import { opening, Siblings, type Closable } from '../scope.ts';
 import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openGatewayLocks } from './open-locks.ts';
+import { startStorageControl, storageAlerts } from './open-storage-control.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
-import type { Blobs } from '../tiering/blobs.ts';
+import type { TieringStep } from '../tiering/open-tiering.ts';
 import { healthOf, type Alert } from './admin/health.ts';
 import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeMemory } from './namespace-metrics.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
+import { observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
 import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
+import { scrubRuns } from './scrub-runs.ts';
 import { wakingKeyring } from './waking-keyring.ts';
 
 export interface GatewayAddresses {
@@ -56,14 +60,19 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const stopped = signal();
     const rootKeys = await openRootKeys(environment, config.data, config.root);
     const secretsKey = await openSecretsKey(environment.random, secretsKeyPath(config));
-    const layers = await openLayers(scope, config, { environment, secretsKey, stopped: stopped.give });
-    const { namespace, blobs, kv } = layers;
+    const wakes = new Set<(step: TieringStep) => void>();
+    const wake = (step: TieringStep): void => wakes.forEach((each) => each(step));
+    const given = { environment, secretsKey, stopped: stopped.give, wake };
+    const layers = await openLayers(scope, config, given);
+    const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
     const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
+    startTierSteps(scheduler, layers);
+    if (layers.lowerTiers.lower.length > 0) wakes.add((step) => scheduler.wake(step));
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
     scheduler.start('access-log', () => accessLog.step());
@@ -72,8 +81,9 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { files } = namespace;
     const locks = await openGatewayLocks(scope, config, { kv, files, environment });
     scheduler.start('locks', () => locks.locks.step());
+    const storage = await startStorageControl(config, { layers, environment, scheduler });
     scheduler.observe(metrics);
-    observeHot(metrics, blobs);
+    observeTiers(metrics, layers);
     observeMemory(metrics, namespace);
     observeQuotas(metrics, namespace.quotas);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
@@ -95,14 +105,20 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       region: config.region,
       addresses: { s3: doors.S3, nfs: doors.NFS, admin: admin.address },
       buckets: { count: (await namespace.objects.buckets()).length },
-      hot: blobs.usage(),
+      ...tierStatus(layers),
       lifecycle: lifecycle.status(),
       steps: [...scheduler.states()],
-      health: healthOf({ unready: await unready(), steps: scheduler.states(), alerts: alertsOf(layers) }),
+      health: healthOf({
+        unready: await unready(),
+        steps: scheduler.states(),
+        alerts: alertsOf(layers, storage),
+      }),
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules };
+    const { tiers } = layers.tiering;
+    const scrub = scrubRuns(environment, tiers);
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, storage, tiers };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
@@ -152,29 +168,6 @@ function connects({ host, port }: Address): Promise<boolean> {
   });
 }
 
-function observeHot(metrics: Metrics, blobs: Blobs): void {
-  const labels = { kind: ['total', 'free'] };
-  metrics.observed({ name: 'hot_bytes', help: 'Space of the hot device', labels }, (gauge) => {
-    const { bytesTotal, bytesFree } = blobs.usage();
-    gauge.set({ kind: 'total' }, bytesTotal);
-    gauge.set({ kind: 'free' }, bytesFree);
-  });
-}
-
-/** Share of the hot device that must be free for it to be healthy. */
-const HOT_FREE_SHARE_MIN = 0.05;
-
-function alertsOf({ blobs, device, namespace }: Layers): readonly Alert[] {
-  const { bytesTotal, bytesFree } = blobs.usage();
-  const alerts = [...quotaAlerts(namespace.quotas)];
-  if (bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
-    const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
-    alerts.push({ severity: 'critical', text });
-  }
-  if (!device.isDirect) {
-    const text =
-      'The file system of the hot device has no direct I/O: content passes through the page cache.';
-    alerts.push({ severity: 'degraded', text });
-  }
-  return alerts;
+function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
+  return [...quotaAlerts(layers.namespace.quotas), ...tierAlerts(layers), ...storageAlerts(storage)];
 }

@@ -25,14 +25,15 @@ import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
 import type { Scope } from '../scope.ts';
-import type { Blobs } from '../tiering/blobs.ts';
 import type { Device } from '../tiering/hot/device.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
+import type { BlobsOptions } from '../tiering/hot/open-blobs.ts';
 import type { NativeDevice } from '../tiering/hot/native-device.ts';
-import { openBlobs } from '../tiering/hot/open-blobs.ts';
+import { openTiering, type Tiering, type TieringStep } from '../tiering/open-tiering.ts';
 import { nativeCipher } from '../workers/native-cipher.ts';
 import { explainInUse } from './explain-in-use.ts';
 import { isFile, openHotDevice } from './open-hot-device.ts';
+import { openLowerTiers, type LowerTiers } from './open-lower-tiers.ts';
 
 /** Everything below the doors. */
 export interface Layers {
@@ -41,10 +42,13 @@ export interface Layers {
   /** Of buckets that say nothing themselves; `undefined`: content stays plain. */
   readonly defaultEncryption: BucketEncryption | undefined;
   readonly namespace: Namespace;
-  readonly blobs: Blobs;
+  readonly tiering: Tiering;
+  readonly lowerTiers: LowerTiers;
   readonly device: NativeDevice;
   /** Made once for a data directory: keys the MAC of file handles and names the file system. */
   readonly secret: Uint8Array;
+  /** Greater with each call, also across restarts. */
+  readonly nextId: () => number;
 }
 
 export interface LayersGiven {
@@ -53,13 +57,15 @@ export interface LayersGiven {
   readonly secretsKey: Uint8Array;
   /** Hears of what the gateway cannot survive. */
   readonly stopped: (cause: unknown) => void;
+  /** Says that a step of the tiers has work. */
+  readonly wake: (step: TieringStep) => void;
 }
 
 /** Opens metadata, hot device, key ring and namespace in a data directory. */
 export async function openLayers(
   scope: Scope,
   config: Config,
-  { environment, secretsKey, stopped }: LayersGiven,
+  { environment, secretsKey, stopped, wake }: LayersGiven,
 ): Promise<Layers> {
   const engine = await openRocksdb(path.join(config.data, 'metadata')).catch(
     explainInUse(`The data directory ${config.data}`, '--data DIR'),
@@ -69,10 +75,6 @@ export async function openLayers(
   const secret = await openSecret(kv, environment);
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));
   const device = await openHotDevice(scope, config, { kv, environment });
-  const growth =
-    (await isFile(config.hot.path)) && config.hot.size === 'auto'
-      ? await growthOf(config.hot.path)
-      : undefined;
   const cipher = nativeCipher(loadNative());
   const account = rootAccount.id;
   const { region } = config;
@@ -81,25 +83,53 @@ export async function openLayers(
     ...{ kv, environment, cipher, secretsKey, region, account, expectsDataKeys },
   });
   if (format !== STORE_FORMAT_VERSION) await settleFormat(kv);
-  const blobs = scope.own(
-    await openBlobs({
-      kv,
-      device: stoppingOnFailedFlush(device, stopped),
-      allocator: openAllocator(device.bytes()),
-      environment,
-      cipher,
-      dataKeys: keyring.dataKeys,
-      nextId: () => sequence.next(),
-      ...(growth !== undefined && { growth }),
-    }),
-  );
+  const { dataKeys } = keyring;
+  const lowerTiers = await openLowerTiers(scope, config, { kv, environment, dataKeys });
+  const tiering = await openTiers(config, lowerTiers, {
+    kv,
+    device: stoppingOnFailedFlush(device, stopped),
+    ...{ environment, cipher, dataKeys, wake, nextId: () => sequence.next() },
+  });
+  const blobs = scope.own(tiering.blobs);
   const { defaultEncryption: algorithm } = config.s3;
   const defaultEncryption: BucketEncryption | undefined =
     algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
   const namespace = scope.own(
     await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
   );
-  return { kv, keyring, defaultEncryption, namespace, blobs, device, secret };
+  return {
+    kv,
+    keyring,
+    defaultEncryption,
+    namespace,
+    tiering,
+    lowerTiers,
+    device,
+    secret,
+    nextId: () => sequence.next(),
+  };
+}
+
+interface HotGiven extends Omit<BlobsOptions, 'allocator' | 'growth'> {
+  readonly wake: (step: TieringStep) => void;
+}
+
+/** The hot tier on its device above the lower tiers. */
+async function openTiers(
+  { hot, tiering: { migrationRate, scrubRate } }: Config,
+  { lower }: LowerTiers,
+  { wake, ...given }: HotGiven,
+): Promise<Tiering> {
+  const growth = (await isFile(hot.path)) && hot.size === 'auto' ? await growthOf(hot.path) : undefined;
+  const allocator = openAllocator(given.device.bytes());
+  return openTiering({
+    hot: { ...given, allocator, ...(growth !== undefined && { growth }) },
+    ...(hot.size !== 'auto' && { hotBytesMax: hot.size }),
+    lower,
+    migrationBytesPerSecond: migrationRate,
+    scrubBytesPerSecond: scrubRate,
+    wake,
+  });
 }
 
 /** The format of the store, 0 for a new one. One of a newer program is refused before anything is written to it. */

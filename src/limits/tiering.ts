@@ -1,5 +1,69 @@
 /** Bounds of the lower tiers, a section for each part. Unit last. */
 
+// Copies, migration and fill levels.
+
+/** Blobs of one migration: 4 GiB of content in blobs of the greatest length. */
+export const MIGRATION_BLOBS_MAX = 4_096;
+/** Migrations that wait; each keeps its list of blobs in memory. */
+export const MIGRATIONS_QUEUED_MAX = 1_024;
+/** What one step of a migration moves: segments of 2 MiB should come out full. A single larger blob makes a batch of its own. */
+export const MIGRATION_BATCH_BYTES_MAX = 16 << 20;
+export const MIGRATION_BATCH_BLOBS_MAX = 512;
+/** Blobs that a batch reads at a time. */
+export const MIGRATION_READS_MAX = 4;
+/** How often a batch is copied anew because chunks that it shares went meanwhile. */
+export const MIGRATION_ATTEMPTS_MAX = 4;
+/** Migrations that a policy, or nobody, remembers. */
+export const MIGRATION_HISTORY_MAX = 50;
+/** Of an error in the history. */
+export const MIGRATION_ERROR_CHARS_MAX = 500;
+export const POLICY_ID_CHARS_MAX = 128;
+/** A batch that must wait for its turn or for a recall asks again after this. */
+export const MIGRATION_PAUSE_MS_MAX = 250;
+export const RECALL_POLL_MS = 5_000;
+/** How often a reader looks again for a blob that was moved under it. */
+export const MOVES_OVERTAKEN_MAX = 8;
+/** Blobs whose heat is known: about 20 MiB. */
+export const HEAT_BLOBS_MAX = 131_072;
+/** After this a rate counts half. */
+export const HEAT_HALF_LIFE_MS = 300_000;
+/** Blobs that were read from a lower tier a short while ago, and those of them that wait to be brought to the hot one. */
+export const REREAD_BLOBS_MAX = 65_536;
+export const PROMOTIONS_WAITING_MAX = 256;
+/** Clean copies in the hot tier; one more pushes another one out. */
+export const CLEAN_COPIES_MAX = 262_144;
+/** The same that were pushed out and are remembered by name. */
+export const CLEAN_GHOSTS_MAX = 65_536;
+/** How often a clean copy may survive because it was read. */
+export const CLEAN_REUSES_MAX = 3;
+/** Blobs that one step brings to the hot tier. */
+export const PROMOTION_BATCH_BLOBS = 16;
+/** Share of the hot tier at which eviction begins, at which it ends, and at which writers are slowed. */
+export const HOT_HIGH_SHARE = 0.8;
+export const HOT_LOW_SHARE = 0.6;
+export const HOT_CRITICAL_SHARE = 0.95;
+/** Share of a lower tier that stays free of what eviction brings. */
+export const LOWER_FREE_SHARE_MIN = 0.02;
+/** Blobs that eviction looks at to choose victims, and of how many rows a look at the table of blobs is. */
+export const EVICTION_SAMPLE_BLOBS = 2_048;
+export const EVICTION_PAGE_ROWS = 512;
+/** Clean copies that one commit drops. */
+export const EVICTION_DROPS_MAX = 64;
+/** What a writer waits for each blob when the hot tier is nearly full of what cannot be dropped; and at most for room. */
+export const CRITICAL_PAUSE_MS = 20;
+export const ROOM_WAIT_MS_MAX = 20_000;
+export const ROOM_POLL_MS = 10;
+export const ROOM_ROUNDS_IN_VAIN_MAX = 8;
+/** Writers that wait for room, each with a blob in memory. */
+export const ROOM_WAITERS_MAX = 4_096;
+/** Damaged copies that wait to be made anew. */
+export const REPAIRS_WAITING_MAX = 1_024;
+/** Hot blobs that scrubbing reads at a time, and at most between two looks at its pace. */
+export const SCRUB_READS_MAX = 4;
+export const SCRUB_PAGE_BLOBS = 16;
+/** Between two rounds of the background. */
+export const SCRUB_REST_MS = 86_400_000;
+
 // Chunk stores.
 
 /** How content is cut. */
@@ -103,3 +167,5 @@ export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
 export const WARM_PATH_CHARS_MAX = 4_096;
 /** Of an answer that `terrace warm` reads: all devices. */
 export const WARM_ANSWER_BYTES_MAX = 8 << 20;
+/** Of an answer that `terrace scrub` reads. */
+export const SCRUB_ANSWER_BYTES_MAX = 65_536;

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../audit/trail.ts';
 import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
+import type { BlobId } from '../tiering/blobs.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
 import type { NewBucket } from './new-bucket.ts';
 import type {
@@ -375,6 +376,11 @@ export interface ObjectStore {
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
   /** The same walk for what listings show, which stands beside the names: it reads few inodes, if any. */
   list(bucket: Ino, options: WalkOptions): Promise<WalkPage<ListEntry>>;
+  /**
+   * The blobs that the durable content of a file lies in, in the order of their first use, page by page; one that several of
+   * its extents use may come again. Nothing for what is no file or is gone.
+   */
+  blobsOf(ino: Ino): AsyncIterable<readonly BlobId[]>;
   /** All versions, in byte order of keys and newest first; `isTruncated` when there are more. */
   versions(
     bucket: Ino,

@@ -3,6 +3,7 @@ import { attach, changeFacet } from './attach.ts';
 import { Trail } from '../audit/trail.ts';
 import { audited, nfsActor, type Attempt } from './audit.ts';
 import { attributes, ifStale } from './attributes.ts';
+import { blobsOf } from './blobs-of.ts';
 import {
   bucketConfiguration,
   changeBucketConfiguration,
@@ -155,6 +156,7 @@ function objectStore(parts: Parts): ObjectStore {
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
     list: (ino, options) => list(parts, ino, options),
+    blobsOf: (ino) => blobsOf(parts, ino),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (caller, to) => createUpload(parts, caller, to),
     upload: (at) => upload(parts, at),

@@ -44,6 +44,18 @@ suite('the command line', () => {
     { args: ['serve', '--data'], want: '--data needs a value: write --data DIR' },
     { args: ['serve', '--data', '--s3', 'x'], want: '--data needs a value: write --data DIR' },
     { args: ['serve', '--data', 'a', '--data=b'], want: '--data is given twice: give it once' },
+    {
+      args: ['serve', '--warm', 'a', '--warm', './a'],
+      want: `--warm ${path.resolve('a')} is there twice: give each device a directory`,
+    },
+    {
+      args: ['serve', '--warm-ec', '0+2'],
+      want: '--warm-ec: "0+2" is no erasure code: write data and parity shards, for example 4+2',
+    },
+    {
+      args: ['serve', '--warm-ec=30+3'],
+      want: '--warm-ec: "30+3" makes too many shards: write at most 32 in all',
+    },
     { args: ['status', '--json=yes'], want: '--json takes no value: write it alone' },
     {
       args: ['serve', '--config', '/nowhere/terrace.yaml'],

@@ -16,6 +16,8 @@ const status: Status = {
   },
   buckets: { count: 3 },
   hot: { bytesTotal: 2 * 1024 ** 3, bytesFree: 1024 ** 3 },
+  tiers: { mode: 'normal' },
+  migrations: { completed: 0, failed: 0, bytes: 0, queued: 0, running: 0 },
   lifecycle: { secondsPerDay: 86_400, passes: 0, counts: { expired: 0 } },
   steps: [{ name: 'sweep', state: 'failing', unitsDone: 4, failuresInRow: 2, failure: 'disk gone' }],
   health: { state: 'degraded', alerts: ['sweep fails: disk gone'] },

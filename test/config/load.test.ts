@@ -30,6 +30,7 @@ suite('settings', () => {
     assert.equal(config.data, path.resolve('terrace-data'));
     assert.equal(config.hot.path, path.resolve('terrace-data/hot'));
     assert.equal(config.hot.size, 'auto');
+    assert.deepEqual(config.warm, { devices: [], ec: { data: 4, parity: 2 } });
     assert.equal(config.region, 'us-east-1');
     assert.deepEqual(config.root, {});
     assert.deepEqual(config.nfs.exports, [

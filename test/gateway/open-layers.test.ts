@@ -47,6 +47,7 @@ async function start(
         environment,
         secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 1),
         stopped: unstopped,
+        wake: () => undefined,
       }),
     );
     await scope.close();

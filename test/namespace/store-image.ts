@@ -20,6 +20,7 @@ import {
 } from '../../src/namespace/records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
+import { migrationTables } from '../../src/tiering/migration-records.ts';
 import {
   BLOB_TABLES,
   decodeDeviceBlob,
@@ -48,6 +49,7 @@ const table = {
   moved: 0x2c,
   usage: 0x26,
   quota: 0x27,
+  recipe: 0x48,
 } as const;
 
 export interface DentryRow extends Dentry {
@@ -103,6 +105,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     ...Object.values(BLOB_TABLES),
     ...Object.values(ringTable),
     ...Object.values(auditTables),
+    ...Object.values(migrationTables),
     1,
   ];
   const known = new Set<number>([...Object.values(table), ...others]);
@@ -147,7 +150,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
         decodeUsage(value),
       ]),
     ),
-    blobs: blobRows(of(BLOB_TABLES.device), of(BLOB_TABLES.inline)),
+    blobs: blobRows(of(BLOB_TABLES.device), of(BLOB_TABLES.inline), of(table.recipe)),
     references: new Map(
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),
     ),
@@ -185,7 +188,11 @@ function extentRows(rows: readonly Row[]): ReadonlyMap<number, readonly Extent[]
   return extents;
 }
 
-function blobRows(device: readonly Row[], inline: readonly Row[]): ReadonlyMap<number, BlobImage> {
+function blobRows(
+  device: readonly Row[],
+  inline: readonly Row[],
+  recipes: readonly Row[],
+): ReadonlyMap<number, BlobImage> {
   const blobs = new Map<number, BlobImage>();
   for (const [key, value] of device) {
     const { length, extents } = decodeDeviceBlob(value);
@@ -195,6 +202,16 @@ function blobRows(device: readonly Row[], inline: readonly Row[]): ReadonlyMap<n
     const id = decodeU64(key, 1);
     // In both tables: no length fits, so every extent of it is reported.
     blobs.set(id, { length: blobs.has(id) ? -1 : decodeInlineBlob(value).length, places: [] });
+  }
+  // Of lower tiers in memory: test/tiering/memory-chunk-store.ts.
+  for (const [key, value] of recipes) {
+    const id = decodeU64(key, 2);
+    const length = decodeU64(value, 8);
+    const known = blobs.get(id);
+    blobs.set(id, {
+      length: (known?.length ?? length) === length ? length : -1,
+      places: known?.places ?? [],
+    });
   }
   return blobs;
 }

@@ -14,10 +14,12 @@ import type { Blobs } from '../../src/tiering/blobs.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
-import { openBlobs } from '../../src/tiering/hot/open-blobs.ts';
+import { openTiering, type Tiering } from '../../src/tiering/open-tiering.ts';
+import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { openTestKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
+import { MemoryChunkStore, type ChunkMedia } from '../tiering/memory-chunk-store.ts';
 
 const DEVICE_BYTES = 64 << 20;
 export const memoryDevice = (): MemoryDevice => new MemoryDevice({ bytes: DEVICE_BYTES });
@@ -32,6 +34,7 @@ export interface Media {
 export interface Stack {
   readonly kv: Kv;
   readonly blobs: Blobs;
+  readonly tiering: Tiering;
   readonly keyring: Keyring;
   readonly namespace: Namespace;
 }
@@ -90,10 +93,15 @@ export async function openStack(given: {
   readonly environment: Environment;
   readonly inlineBytesMax?: number;
   readonly defaultEncryption?: BucketEncryption;
+  /** What lower tiers keep over a crash; without any, all content stays hot. */
+  readonly lowerMedia?: readonly { readonly tier: LowerTier; readonly media: ChunkMedia }[];
+  /** Of lower tiers. */
+  readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
   readonly around?: (kv: Kv) => Kv;
 }): Promise<Stack> {
   const { engine, device, environment, inlineBytesMax, defaultEncryption, around = (kv) => kv } = given;
+  const { lowerMedia = [] } = given;
   const stopped = (cause: unknown): never => {
     throw cause;
   };
@@ -105,14 +113,21 @@ export async function openStack(given: {
   const cipher = referenceCipher();
   const keyring = await openTestKeyring({ kv, environment, cipher });
   const { dataKeys } = keyring;
-  const blobs = await openBlobs({
-    ...{ kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
+  const lower = lowerMedia.map(({ tier, media }) => {
+    const chunks = new MemoryChunkStore({ kv, tier, media, ...(given.delay && { delay: given.delay }) });
+    const segments = { usage: () => ({ bytesTotal: 2 ** 40, bytesFree: 2 ** 40 }) };
+    return { chunks, segments };
   });
+  const tiering = await openTiering({
+    hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
+    ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
+  });
+  const { blobs } = tiering;
   const namespace = await openNamespace({
     ...{ kv, blobs, sequence, environment, cipher, keyring },
     defaultEncryption,
   });
-  return { kv, blobs, keyring, namespace };
+  return { kv, blobs, keyring, namespace, tiering };
 }
 
 /** Background work until there is none. */

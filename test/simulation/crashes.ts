@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
+import type { BlobId } from '../../src/tiering/blobs.ts';
+import { tiers } from '../../src/tiering/tier.ts';
 import { checkSettledStore, checkStore } from '../namespace/check-store.ts';
+import { imageOf } from '../namespace/store-image.ts';
 import { get, listed, root, settle, text, type Stack } from '../namespace/world.ts';
 import { Actor } from './actor.ts';
 import { SimulatedWorld, Simulation } from './simulation.ts';
@@ -57,6 +60,7 @@ async function shift(stack: Stack, actors: readonly Actor[], simulation: Simulat
     while (!isOver) {
       await stack.namespace.step();
       await stack.namespace.rewrap();
+      if (simulation.random.below(3) === 0) await moveSome(stack, simulation);
       await simulation.clock.sleep([1, 20, 400][simulation.random.below(3)] ?? 1);
     }
   };
@@ -73,10 +77,21 @@ async function shift(stack: Stack, actors: readonly Actor[], simulation: Simulat
   await steps;
 }
 
+/** Content goes up and down while everybody is at work. */
+async function moveSome({ kv, tiering }: Stack, { random }: Simulation): Promise<void> {
+  const to = tiers[random.below(tiers.length)]!;
+  const { blobs } = await imageOf(kv);
+  const chosen = ([...blobs.keys()] as BlobId[]).filter(() => random.below(3) === 0);
+  // Its end is of no interest: a step that fails says so itself.
+  tiering.tiers.migrate({ blobs: chosen, to, trigger: 'order' }).catch(() => undefined);
+  while ((await tiering.steps.migrate()) === 'busy' && random.below(4) > 0);
+}
+
 async function end(stack: Stack, bucket: Bucket, actors: readonly Actor[]): Promise<void> {
   await filesOf(stack, bucket);
   for (const actor of actors) await actor.verify();
   await stack.namespace.close();
+  while ((await stack.tiering.steps.migrate()) === 'busy');
   await settle(stack);
   await checkSettledStore(stack);
 }

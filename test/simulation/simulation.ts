@@ -4,6 +4,7 @@ import { MemoryEngine } from '../../src/kv/memory.ts';
 import type { Kv } from '../../src/kv/kv.ts';
 import type { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
+import { ChunkMedia } from '../tiering/memory-chunk-store.ts';
 import { memoryDevice, openStack, silent, type Stack } from '../namespace/world.ts';
 import { SlowDevice } from './slow-device.ts';
 import { slowKv } from './slow-kv.ts';
@@ -104,6 +105,10 @@ export class SimulatedWorld {
   readonly simulation: Simulation;
   #engine: MemoryEngine;
   readonly #device: MemoryDevice = memoryDevice();
+  readonly #lowerMedia = [
+    { tier: 'warm', media: new ChunkMedia() },
+    { tier: 'cold', media: new ChunkMedia() },
+  ] as const;
   readonly #environment: Environment;
   readonly #around: (kv: Kv) => Kv;
 
@@ -119,7 +124,11 @@ export class SimulatedWorld {
   open(): Promise<Stack> {
     const device = new SlowDevice(this.#device, (label) => this.simulation.latency(label));
     const given = { engine: this.#engine, device, environment: this.#environment, defaultEncryption };
-    return openStack({ ...given, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
+    const lower = {
+      lowerMedia: this.#lowerMedia,
+      delay: (label: string) => this.simulation.latency(label),
+    };
+    return openStack({ ...given, ...lower, inlineBytesMax: INLINE_BYTES_MAX, around: this.#around });
   }
 
   /** Power loss at this moment. */

@@ -67,12 +67,16 @@ export interface AdminQuestion {
   readonly peer: string;
 }
 
+/** Parameters of paths that name a resource. */
+type ResourceParam = 'name' | 'role' | 'export' | 'storagePolicy' | '*';
+
 /**
- * Of a call about a user, a role, an export or a quota (`quota/bucket/photos`, `quota/user/1001` whatever way the call names that user);
+ * Of a call about a user, a role, an export, a storage policy or a quota (`quota/bucket/photos`, `quota/user/1001` whatever way the call names that user);
  * `arn:aws:terrace:::*` of any other, which stands for no resource in particular.
  */
 export const resourceOf = (accounts: SubjectSources['accounts'], params: unknown): string => {
-  const given = (params ?? {}) as { readonly [Name in 'name' | 'role' | 'export' | '*']?: string };
+  const given = (params ?? {}) as { readonly [Name in ResourceParam]?: string };
+  if (given.storagePolicy !== undefined) return `arn:aws:terrace:::storage-policy/${given.storagePolicy}`;
   if (given.export !== undefined) return `arn:aws:terrace:::export/${given.export}`;
   const { name, role, '*': quota } = given;
   const owner = role === undefined ? name && `user/${name}` : `role/${role}`;

@@ -9,8 +9,11 @@ import type { Keyring } from '../../keyring/keyring.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
+import type { StorageControl } from '../../storage-policy/open-storage-policies.ts';
+import type { Tiers } from '../../tiering/tiers.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
+import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
 
 /** What the rows of the admin API read. */
@@ -30,6 +33,9 @@ export interface AdminSources {
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;
   readonly exports: ExportRules;
+  readonly storage: StorageControl;
+  readonly tiers: Tiers;
+  readonly scrub: ScrubRuns;
 }
 
 /** What a call says, checked by the schemas of its row. */

@@ -8,7 +8,10 @@ import { roleRows } from './role-rows.ts';
 import { quotaRows } from './quota-rows.ts';
 import { json, type AdminRow } from './row.ts';
 import { policyRows } from './policy-rows.ts';
+import { scrubRows } from './scrub-rows.ts';
 import { statusSchema } from './status.ts';
+import { storagePolicyRows } from './storage-policy-rows.ts';
+import { tierRows } from './tier-rows.ts';
 import { userRows } from './user-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
@@ -70,4 +73,7 @@ export const adminRows: readonly AdminRow[] = [
   ...policyRows,
   ...roleRows,
   ...quotaRows,
+  ...storagePolicyRows,
+  ...tierRows,
+  ...scrubRows,
 ];

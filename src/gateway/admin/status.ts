@@ -12,6 +12,20 @@ export const statusSchema = Type.Object({
   addresses: Type.Object({ s3: address, nfs: address, admin: address }),
   buckets: Type.Object({ count: Type.Integer() }),
   hot: Type.Object({ bytesTotal: Type.Integer(), bytesFree: Type.Integer() }),
+  /** What the tiers below it hold, in blobs, chunks, segments and bytes; sizes that nobody knows are left out. */
+  tiers: Type.Object({
+    mode: word(['normal', 'critical', 'write-through']),
+    warm: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+    cold: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  }),
+  /** Between tiers. */
+  migrations: Type.Object({
+    completed: Type.Integer(),
+    failed: Type.Integer(),
+    bytes: Type.Integer(),
+    queued: Type.Integer(),
+    running: Type.Integer(),
+  }),
   /** What lifecycle rules have done since the start. */
   lifecycle: Type.Object({
     secondsPerDay: Type.Integer(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Entry, Kv, KvTransaction } from '../../kv/kv.ts';
+import type { Entry, Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
 import { GARBAGE_BATCH_ROWS } from '../../limits.ts';
 import type { BlobId } from '../blobs.ts';
 import type { BlobGuards, Epoch } from './blob-guards.ts';
@@ -15,6 +15,7 @@ import {
   type BlobTables,
 } from './blob-records.ts';
 import type { DeviceExtent } from './device.ts';
+import type { AlsoRelease } from './hot-blobs.ts';
 
 /** Garbage that waits for the guards from before `epoch` to go. */
 interface Batch {
@@ -37,6 +38,7 @@ export class BlobGarbage {
   readonly #kv: Kv;
   readonly #tables: BlobTables;
   readonly #guards: BlobGuards;
+  readonly #alsoRelease: AlsoRelease;
   readonly #forget: (id: BlobId, extents: readonly DeviceExtent[], epoch: Epoch) => void;
   /** Makes every garbage row of this process different. */
   #turn = 0;
@@ -50,13 +52,20 @@ export class BlobGarbage {
     readonly kv: Kv;
     readonly tables: BlobTables;
     readonly guards: BlobGuards;
+    readonly alsoRelease: AlsoRelease;
     /** Called after the commit that deleted the rows of a blob. */
     readonly forget: (id: BlobId, extents: readonly DeviceExtent[], epoch: Epoch) => void;
   }) {
     this.#kv = parts.kv;
     this.#tables = parts.tables;
     this.#guards = parts.guards;
+    this.#alsoRelease = parts.alsoRelease;
     this.#forget = parts.forget;
+  }
+
+  async areGarbage(reader: KvReader, ids: readonly BlobId[]): Promise<readonly boolean[]> {
+    const rows = await reader.getMany(ids.map((id) => blobKey(this.#tables.garbage, id)));
+    return rows.map((row) => row !== undefined);
   }
 
   async retain(tx: KvTransaction, id: BlobId): Promise<void> {
@@ -132,6 +141,10 @@ export class BlobGarbage {
     const garbage = await tx.getMany(loose.map(({ key }) => key));
     const dead = loose.filter(({ value }, index) => isSameGarbage(value, garbage[index]));
     const rows = await tx.getMany(dead.map(({ key }) => blobKey(this.#tables.device, blobIdOf(key))));
+    await this.#alsoRelease(
+      tx,
+      dead.map(({ key }) => blobIdOf(key)),
+    );
     return dead.map(({ key }, index) => {
       const id = blobIdOf(key);
       const row = rows[index];

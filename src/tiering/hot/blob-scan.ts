@@ -5,6 +5,7 @@ import { BLOB_SCAN_LOG_MS, BLOB_SCAN_PAGE_ROWS, GARBAGE_BATCH_ROWS } from '../..
 import type { BlobId } from '../blobs.ts';
 import { blobIdOf, blobKey, decodeDeviceBlob, tableRange, type BlobTables } from './blob-records.ts';
 import type { Allocator } from './device.ts';
+import type { AlsoRelease } from './hot-blobs.ts';
 
 /**
  * Brings the allocator in step with the rows, before anything else happens. Garbage goes first: its space may have been
@@ -15,9 +16,10 @@ export async function rebuildSpace(parts: {
   readonly tables: BlobTables;
   readonly allocator: Allocator;
   readonly environment: Environment;
+  readonly alsoRelease: AlsoRelease | undefined;
 }): Promise<void> {
-  const { kv, tables, allocator, environment } = parts;
-  await finishGarbage(kv, tables);
+  const { kv, tables, allocator, environment, alsoRelease } = parts;
+  await finishGarbage(kv, tables, alsoRelease);
   const { clock, log } = environment;
   const started = clock.monotonic();
   let logged = started;
@@ -43,17 +45,21 @@ function reserve(allocator: Allocator, entry: Entry): void {
 }
 
 /** Bounded batches until the garbage table is empty. */
-async function finishGarbage(kv: Kv, tables: BlobTables): Promise<void> {
+async function finishGarbage(
+  kv: Kv,
+  tables: BlobTables,
+  alsoRelease: AlsoRelease | undefined,
+): Promise<void> {
   const range = tableRange(tables.garbage, 0 as BlobId);
   for await (const page of kv.scan(range, { pageEntries: GARBAGE_BATCH_ROWS })) {
-    await kv.transact('buffered', (tx) => {
-      for (const { key } of page) {
-        const id = blobIdOf(key);
-        tx.delete(key);
+    const ids = page.map(({ key }) => blobIdOf(key));
+    await kv.transact('buffered', async (tx) => {
+      await alsoRelease?.(tx, ids);
+      for (const id of ids) {
+        tx.delete(blobKey(tables.garbage, id));
         tx.delete(blobKey(tables.device, id));
         tx.delete(blobKey(tables.inline, id));
       }
-      return Promise.resolve();
     });
   }
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
-import type { Kv, KvTransaction, Value } from '../../kv/kv.ts';
+import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
 import { FRAME_BYTES, type Cipher } from '../../workers/cipher.ts';
-import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from '../blobs.ts';
+import type { BlobGuard, BlobId, BlobUsage, StagedBlob } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import { BlobGarbage } from './blob-garbage.ts';
 import { BlobGuards } from './blob-guards.ts';
@@ -23,6 +23,9 @@ import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import { BlobText, type StoredBlob } from './blob-text.ts';
 import type { Allocator, Device } from './device.ts';
+import type { AlsoRelease, HotBlobs, HotCopy, HotDraft } from './hot-blobs.ts';
+import { HotCopies } from './hot-copies.ts';
+import { ReadsUnderWay } from './reads-under-way.ts';
 
 export interface BlobsOptions {
   readonly kv: Kv;
@@ -41,15 +44,17 @@ export interface BlobsOptions {
   readonly inlineBytesMax?: number;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
+  /** Releases copies of blobs that are elsewhere. */
+  readonly alsoRelease?: AlsoRelease;
 }
 
 /** Blobs on one hot device, small ones in their rows. Reads the table of blobs to learn which space is free. */
-export async function openBlobs(options: BlobsOptions): Promise<Blobs> {
-  const { kv, device, allocator, environment, tables = BLOB_TABLES } = options;
+export async function openBlobs(options: BlobsOptions): Promise<HotBlobs> {
+  const { kv, device, allocator, environment, tables = BLOB_TABLES, alsoRelease } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
-  await rebuildSpace({ kv, tables, allocator, environment });
-  const blobs = new HotBlobs(options);
+  await rebuildSpace({ kv, tables, allocator, environment, alsoRelease });
+  const blobs = new DeviceBlobs(options);
   await blobs.refresh();
   return blobs;
 }
@@ -67,7 +72,7 @@ interface WantedBytes {
   readonly room?: Uint8Array | undefined;
 }
 
-class HotBlobs implements Blobs {
+class DeviceBlobs implements HotBlobs {
   readonly #kv: Kv;
   readonly #log: Log;
   readonly #device: Device;
@@ -79,6 +84,8 @@ class HotBlobs implements Blobs {
   readonly #text: BlobText;
   readonly #garbage: BlobGarbage;
   readonly #space: BlobSpace;
+  readonly #reads = new ReadsUnderWay();
+  readonly #copies: HotCopies;
   readonly #staged = new Map<BlobId, Staged>();
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -98,6 +105,7 @@ class HotBlobs implements Blobs {
       kv,
       tables,
       guards: this.#guards,
+      alsoRelease: options.alsoRelease ?? (() => Promise.resolve()),
       forget: (id, extents, epoch) => {
         this.#rows.forget(id);
         this.#guards.depart(id, { epoch, forget: () => this.#space.release(extents) });
@@ -108,6 +116,16 @@ class HotBlobs implements Blobs {
       allocator: options.allocator,
       growth: options.growth,
       collect: () => this.#garbage.collect(),
+    });
+    this.#copies = new HotCopies({
+      kv,
+      tables,
+      device: options.device,
+      space: this.#space,
+      rows: this.#rows,
+      reads: this.#reads,
+      text: this.#text,
+      inlineBytesMax: this.#inlineBytesMax,
     });
   }
 
@@ -199,6 +217,7 @@ class HotBlobs implements Blobs {
   #guarded<Result>(id: BlobId, offset: number, read: () => Promise<Result>): Promise<Result> {
     return this.#run(async () => {
       this.#guards.pin(id);
+      this.#reads.begin(id);
       try {
         return await read();
       } catch (failure) {
@@ -207,9 +226,43 @@ class HotBlobs implements Blobs {
         if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, failure });
         throw failure;
       } finally {
+        this.#reads.end(id);
         this.#guards.unpin(id);
       }
     });
+  }
+
+  copiesOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (HotCopy | undefined)[]> {
+    return this.#copies.of(reader, ids);
+  }
+
+  copiesAfter(after: BlobId, countMax: number): Promise<readonly HotCopy[]> {
+    return this.#copies.after(after, countMax);
+  }
+
+  areGarbage(reader: KvReader, ids: readonly BlobId[]): Promise<readonly boolean[]> {
+    return this.#garbage.areGarbage(reader, ids);
+  }
+
+  drop(tx: KvTransaction, copy: HotCopy): void {
+    this.#copies.drop(tx, copy);
+  }
+
+  draft(id: BlobId, bytes: Uint8Array): Promise<HotDraft> {
+    return this.#run(() => this.#copies.draft(id, bytes));
+  }
+
+  attachDraft(tx: KvTransaction, draft: HotDraft, replaced: HotCopy | undefined): void {
+    this.#copies.attachDraft(tx, draft, replaced);
+  }
+
+  discardDraft(draft: HotDraft): void {
+    this.#copies.discardDraft(draft);
+  }
+
+  keep(id: BlobId): () => void {
+    this.#guards.pin(id);
+    return () => this.#guards.unpin(id);
   }
 
   collect(): Promise<boolean> {

@@ -68,5 +68,7 @@ export interface ChunkStore extends Closable {
   collect(): Promise<boolean>;
   /** Checks the next segment; `undefined` at the end of a round, after which the next call begins another. */
   scrub(): Promise<(SegmentHealth & { readonly lost: readonly BlobId[] }) | undefined>;
+  /** Gives up the round of scrubbing that is under way: the next `scrub` begins another. */
+  restartScrub(): Promise<void>;
   usage(): ChunkStoreUsage;
 }

@@ -173,6 +173,10 @@ class Chunks implements ChunkStore {
     return this.#run(() => this.#scrubber.scrub());
   }
 
+  restartScrub(): Promise<void> {
+    return this.#run(() => this.#scrubber.restart());
+  }
+
   usage(): ChunkStoreUsage {
     return this.#parts.usage.now();
   }

@@ -46,6 +46,15 @@ export class Scrubber {
     return this.#scrubbing;
   }
 
+  /** After the step under way, if there is one. */
+  async restart(): Promise<void> {
+    const { kv, tables } = this.#parts;
+    await this.#scrubbing;
+    this.#damaged.clear();
+    this.#damage = undefined;
+    await kv.transact('buffered', async (tx) => tx.delete(tables.scrubbed));
+  }
+
   async #scrub(): Promise<ScrubStep | undefined> {
     if (this.#damage !== undefined) return this.#lookAtDamage(this.#damage);
     const { kv, tables } = this.#parts;

@@ -21,6 +21,8 @@ const status: Status = {
   addresses: { s3: address, nfs: address, admin: address },
   buckets: { count: 3 },
   hot: { bytesTotal: 1024, bytesFree: 512 },
+  tiers: { mode: 'normal' },
+  migrations: { completed: 0, failed: 0, bytes: 0, queued: 0, running: 0 },
   lifecycle: { secondsPerDay: 86_400, passes: 0, counts: { expired: 0 } },
   steps: [{ name: 'sweep', state: 'failing', unitsDone: 1, failuresInRow: 2, failure: 'disk gone' }],
   health: { state: 'healthy', alerts: [] },

@@ -1,0 +1,171 @@
+import { roughQuantity } from '../config/quantity.ts';
+import { columns } from '../config/render.ts';
+import { UsageError } from '../config/usage-error.ts';
+import {
+  historySchema,
+  moveSchema,
+  planSchema,
+  tierNames,
+  tiersSchema,
+  whySchema,
+  type HistoryAnswer,
+  type MoveAnswer,
+  type PlanAnswer,
+  type TiersAnswer,
+} from '../gateway/admin/tiers.ts';
+import { TIERS_BYTES_MAX } from '../limits/storage-policy.ts';
+import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import type { Command } from './command.ts';
+import { untilOver, waitFlag } from './wait.ts';
+
+const bytesMax = TIERS_BYTES_MAX;
+
+const status: Command = {
+  name: 'tier status',
+  summary: 'Shows how many objects and bytes each tier answers for, and what it takes.',
+  flags: [jsonFlag, adminFlag],
+  notes: [userKeysNote],
+  async run(cli, flags) {
+    const answer = await askAdmin(cli, flags, tiersSchema, { method: 'GET', path: '/v1/tiers', bytesMax });
+    return printAnswer(cli, flags, answer, statusLines(answer));
+  },
+};
+
+function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer): Generator<string> {
+  const rows = tierNames.flatMap((tier) => {
+    const found = tiers[tier];
+    if (found === undefined) return [];
+    const { objects, bytes, bytesTotal, bytesFree, copies } = found;
+    const stored = copies === undefined ? '-' : roughQuantity(copies.bytesStored);
+    const space = [bytesTotal, bytesFree].map((it) => (it === undefined ? '-' : roughQuantity(it)));
+    return [[tier, String(objects), roughQuantity(bytes), stored, ...space]];
+  });
+  yield* columns([['tier', 'objects', 'bytes', 'stored', 'capacity', 'free'], ...rows]);
+  const { completed, failed, queued, running } = migrations;
+  yield '';
+  yield `Hot tier: ${flashMode}. Migrations: ${completed} completed, ${failed} failed, ${queued + running} under way.`;
+  if (!complete) yield 'There are more objects than were counted.';
+}
+
+const move: Command = {
+  name: 'tier move',
+  operands: ['BUCKET[/PREFIX]'],
+  summary: 'Moves all objects of a bucket, or those below a prefix, to a tier; old versions as well.',
+  flags: [
+    { name: '--to', placeholder: 'hot|warm|cold', description: 'The tier that answers reads afterwards' },
+    waitFlag,
+    jsonFlag,
+    adminFlag,
+  ],
+  notes: [
+    userKeysNote,
+    'A move goes on after a restart of the gateway. Policies may move objects again later.',
+  ],
+  async run(cli, flags, [target = '']) {
+    const to = flags.get('--to');
+    if (to === undefined)
+      throw new UsageError('terrace tier move needs a tier: write --to hot, warm or cold');
+    const body = { target, to };
+    const ordered = await askAdmin(cli, flags, moveSchema, {
+      method: 'POST',
+      path: '/v1/tiers/moves',
+      body,
+      bytesMax,
+    });
+    const ask = (): Promise<MoveAnswer> =>
+      askAdmin(cli, flags, moveSchema, { method: 'GET', path: `/v1/tiers/moves/${ordered.id}`, bytesMax });
+    const isOver = ({ state }: MoveAnswer): boolean => state === 'completed' || state === 'failed';
+    const answer = flags.has('--wait') ? await untilOver(cli, { ask, isOver, line: moveLine }) : ordered;
+    printAnswer(cli, flags, answer, [moveLine(answer)]);
+    return answer.state === 'failed' ? 1 : 0;
+  },
+};
+
+function moveLine({ id, state, target, to, objects, bytesMoved, failures, error }: MoveAnswer): string {
+  const progress = `${objects} objects seen, ${roughQuantity(bytesMoved)} moved`;
+  const trouble = failures === 0 ? '' : `, ${failures} migrations failed: ${error ?? 'see the log'}`;
+  return `Move ${id} of ${target} to ${to}: ${state}, ${progress}${trouble}`;
+}
+
+const why: Command = {
+  name: 'tier why',
+  operands: ['BUCKET/KEY'],
+  summary: 'Explains why an object is on the tier where it is.',
+  flags: [jsonFlag, adminFlag],
+  notes: [userKeysNote],
+  async run(cli, flags, [path = '']) {
+    const request = {
+      method: 'GET',
+      path: `/v1/tiers/why?path=${encodeURIComponent(path)}`,
+      bytesMax,
+    } as const;
+    const answer = await askAdmin(cli, flags, whySchema, request);
+    const lines = answer.slices.map(
+      ({ slice, tier, bytes, versionId, explanation }) =>
+        `${tier}, ${roughQuantity(bytes)}${versionId === undefined ? '' : `, version ${versionId}`}${slice === 0 ? '' : `, part ${slice}`}: ${explanation}`,
+    );
+    return printAnswer(cli, flags, answer, lines);
+  },
+};
+
+const plan: Command = {
+  name: 'tier plan',
+  summary: 'Shows what the storage policies would move now.',
+  flags: [
+    { name: '--target', placeholder: 'BUCKET[/PREFIX]', description: 'Only there. Default: everywhere' },
+    jsonFlag,
+    adminFlag,
+  ],
+  notes: [userKeysNote],
+  async run(cli, flags) {
+    const target = flags.get('--target');
+    const query = target === undefined ? '' : `?target=${encodeURIComponent(target)}`;
+    const request = { method: 'GET', path: `/v1/tiers/plan${query}`, bytesMax } as const;
+    const answer = await askAdmin(cli, flags, planSchema, request);
+    return printAnswer(cli, flags, answer, planLines(answer));
+  },
+};
+
+function* planLines({ moves, to, complete }: PlanAnswer): Generator<string> {
+  const rows = moves.map((it) => [
+    it.from,
+    it.to,
+    roughQuantity(it.bytes),
+    String(Math.round(it.iops)),
+    `${it.bucket}/${it.key}`,
+  ]);
+  if (rows.length > 0) yield* columns([['from', 'to', 'bytes', 'iops', 'object'], ...rows]);
+  const sums = tierNames
+    .filter((tier) => to[tier].objects > 0)
+    .map((tier) => `${to[tier].objects} (${roughQuantity(to[tier].bytes)}) to ${tier}`);
+  yield sums.length === 0 ? 'Nothing would move.' : `In all: ${sums.join(', ')}.`;
+  if (!complete) yield 'There are more objects than were looked at: say --target.';
+}
+
+const history: Command = {
+  name: 'tier history',
+  summary: 'Lists the last migrations that no policy has ordered.',
+  flags: [jsonFlag, adminFlag],
+  notes: [userKeysNote],
+  async run(cli, flags) {
+    const request = { method: 'GET', path: '/v1/tiers/migrations', bytesMax } as const;
+    const answer = await askAdmin(cli, flags, historySchema, request);
+    return printAnswer(cli, flags, answer, historyLines(answer));
+  },
+};
+
+export function historyLines({ migrations }: HistoryAnswer): readonly string[] {
+  const rows = migrations.map((it) => [
+    it.startedAt,
+    it.from,
+    it.to,
+    it.trigger,
+    String(it.blobs),
+    roughQuantity(it.bytes),
+    it.duration,
+    it.error ?? it.outcome,
+  ]);
+  return columns([['started', 'from', 'to', 'trigger', 'blobs', 'bytes', 'took', 'outcome'], ...rows]);
+}
+
+export const tierCommands: readonly Command[] = [status, move, why, plan, history];

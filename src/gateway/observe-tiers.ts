@@ -1,0 +1,125 @@
+import type { Metrics } from '../metrics.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { TieringStep } from '../tiering/open-tiering.ts';
+import { tiers as allTiers } from '../tiering/tier.ts';
+import type { Tiers } from '../tiering/tiers.ts';
+import type { Alert } from './admin/health.ts';
+import type { Status } from './admin/status.ts';
+import type { Layers } from './open-layers.ts';
+
+type TieredLayers = Pick<Layers, 'tiering' | 'lowerTiers' | 'device'>;
+
+const modes = ['normal', 'critical', 'write-through'] as const;
+/** Share of the hot device that must be free for it to be healthy where nothing can make room. */
+const HOT_FREE_SHARE_MIN = 0.05;
+
+/** Starts all background work of the tiers; without lower tiers there is only scrubbing. */
+export function startTierSteps(scheduler: Scheduler, { tiering, lowerTiers }: TieredLayers): void {
+  const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
+  const isAlone = lowerTiers.lower.length === 0;
+  for (const [name, step] of own) if (!isAlone || name === 'scrub') scheduler.start(name, step);
+  for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
+}
+
+export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {
+  const { tiers } = tiering;
+  const tier = allTiers;
+  observeSpace(metrics, tiers);
+  const moves = { outcome: ['completed', 'failed'] };
+  metrics.observed(
+    { name: 'migrations_total', help: 'Migrations between tiers that have ended', labels: moves },
+    (gauge) => {
+      const { completed, failed } = tiers.totals();
+      gauge.set({ outcome: 'completed' }, completed);
+      gauge.set({ outcome: 'failed' }, failed);
+    },
+  );
+  const plain = (name: string, help: string, read: () => number): void =>
+    metrics.observed({ name, help, labels: {} }, (gauge) => gauge.set({}, read()));
+  plain('migrated_bytes_total', 'Content that migrations have moved', () => tiers.totals().bytes);
+  plain('migrations_queued', 'Migrations that wait', () => tiers.totals().queued);
+  plain('migrations_running', 'Migrations under way', () => tiers.totals().running);
+  plain('copies_repaired_total', 'Damaged copies made anew since the start', () => tiering.counts().repaired);
+  metrics.observed(
+    { name: 'tier_reads_total', help: 'Reads of content by the tier that answered', labels: { tier } },
+    (gauge) => {
+      for (const each of allTiers) gauge.set({ tier: each }, tiering.counts().reads[each]);
+    },
+  );
+  metrics.observed(
+    { name: 'hot_mode', help: 'How writers are treated: 1 for the mode that holds', labels: { mode: modes } },
+    (gauge) => {
+      for (const mode of modes) gauge.set({ mode }, tiers.flashMode() === mode ? 1 : 0);
+    },
+  );
+}
+
+function observeSpace(metrics: Metrics, tiers: Tiers): void {
+  const labels = { kind: ['total', 'free'] };
+  metrics.observed({ name: 'hot_bytes', help: 'Space of the hot device', labels }, (gauge) => {
+    const { bytesTotal, bytesFree } = tiers.usage().hot;
+    gauge.set({ kind: 'total' }, bytesTotal);
+    gauge.set({ kind: 'free' }, bytesFree);
+  });
+  const kinds = ['logical', 'unique', 'live', 'stored', 'free'] as const;
+  const lower = { tier: ['warm', 'cold'], kind: kinds };
+  metrics.observed(
+    { name: 'tier_bytes', help: 'Content and space of lower tiers', labels: lower },
+    (gauge) => {
+      const usage = tiers.usage();
+      for (const tier of ['warm', 'cold'] as const) {
+        const found = usage[tier];
+        if (found === undefined) continue;
+        gauge.set({ tier, kind: 'logical' }, found.bytesLogical);
+        gauge.set({ tier, kind: 'unique' }, found.bytesUnique);
+        gauge.set({ tier, kind: 'live' }, found.bytesLive);
+        gauge.set({ tier, kind: 'stored' }, found.bytesStored);
+        if (Number.isFinite(found.bytesFree)) gauge.set({ tier, kind: 'free' }, found.bytesFree);
+      }
+    },
+  );
+}
+
+export function tierAlerts({ tiering, lowerTiers, device }: TieredLayers): readonly Alert[] {
+  const { bytesTotal, bytesFree } = tiering.tiers.usage().hot;
+  const alerts: Alert[] = [...lowerTiers.alerts()];
+  if (lowerTiers.lower.length === 0 && bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
+    const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
+    alerts.push({ severity: 'critical', text });
+  }
+  if (lowerTiers.lower.length > 0 && tiering.tiers.flashMode() !== 'normal') {
+    const text =
+      'The hot tier is nearly full of what no lower tier has yet: writers wait until it has gone there.';
+    alerts.push({ severity: 'degraded', text });
+  }
+  if (!device.isDirect) {
+    const text =
+      'The file system of the hot device has no direct I/O: content passes through the page cache.';
+    alerts.push({ severity: 'degraded', text });
+  }
+  return [...alerts, ...scrubAlerts(tiering.lastScrub())];
+}
+
+function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly Alert[] {
+  if (last === undefined || last.unrecoverable === 0) return [];
+  const what = last.unrecoverable === 1 ? 'one piece' : `${last.unrecoverable} pieces`;
+  const text = `The last scrub found ${what} of content damaged in every copy: bring it back from elsewhere.`;
+  return [{ severity: 'critical', text }];
+}
+
+/** What the status says of the tiers. */
+export function tierStatus({ tiering }: TieredLayers): Pick<Status, 'hot' | 'tiers' | 'migrations'> {
+  const { tiers } = tiering;
+  const { hot, warm, cold } = tiers.usage();
+  const lower = (usage: typeof warm): Record<string, number> =>
+    Object.fromEntries(Object.entries(usage ?? {}).filter(([, value]) => Number.isFinite(value)));
+  return {
+    hot,
+    tiers: {
+      mode: tiers.flashMode(),
+      ...(warm !== undefined && { warm: lower(warm) }),
+      ...(cold !== undefined && { cold: lower(cold) }),
+    },
+    migrations: tiers.totals(),
+  };
+}

@@ -1,0 +1,91 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config.ts';
+import type { Environment } from '../environment.ts';
+import type { Kv } from '../kv/kv.ts';
+import { WORKER_THREADS_MAX } from '../limits.ts';
+import { loadNative } from '../native.ts';
+import type { Scope } from '../scope.ts';
+import type { Step } from '../scheduler.ts';
+import type { DataKeys } from '../tiering/data-keys.ts';
+import type { LowerTierParts } from '../tiering/open-tiering.ts';
+import { openChunkStore } from '../tiering/reduction/open-chunk-store.ts';
+import { reductionSettings } from '../tiering/reduction/settings.ts';
+import type { SegmentStore } from '../tiering/segment-store.ts';
+import { openWarmPool } from '../tiering/warm/open-warm-pool.ts';
+import type { WarmPool } from '../tiering/warm/warm-pool.ts';
+import { nativeReduction } from '../workers/native-reduction.ts';
+import { reductionPool } from '../workers/pool.ts';
+import type { Reduction } from '../workers/reduction.ts';
+import type { Alert } from './admin/health.ts';
+
+/** Background work of a tier, one bounded unit a call. */
+export interface TierStep {
+  readonly name: string;
+  readonly step: Step;
+}
+
+/** What lies below the hot tier. */
+export interface LowerTiers {
+  /** Warmest first; none where none is configured. */
+  readonly lower: readonly LowerTierParts[];
+  readonly warm: WarmPool | undefined;
+  readonly steps: readonly TierStep[];
+  /** What the stores report of themselves. */
+  readonly alerts: () => readonly Alert[];
+}
+
+export interface LowerTiersGiven {
+  readonly kv: Kv;
+  readonly environment: Environment;
+  readonly dataKeys: DataKeys;
+}
+
+/** Opens the stores of the lower tiers that the config names, and over each its store of chunks. */
+export async function openLowerTiers(
+  scope: Scope,
+  config: Config,
+  given: LowerTiersGiven,
+): Promise<LowerTiers> {
+  const inline = nativeReduction(loadNative());
+  const threads = Math.max(1, Math.min(WORKER_THREADS_MAX, availableParallelism()));
+  const reduction = scope.own(reductionPool({ threads, inline }));
+  const warm = await openWarm(scope, config, { ...given, reduction });
+  const lower: LowerTierParts[] = [];
+  for (const segments of [warm]) {
+    if (segments !== undefined) lower.push(await openTier(scope, config, { ...given, reduction, segments }));
+  }
+  const collects = lower.map(({ chunks }) => ({
+    name: `${chunks.tier}-collect`,
+    step: async () => ((await chunks.collect()) ? ('busy' as const) : ('idle' as const)),
+  }));
+  return {
+    lower,
+    warm,
+    steps: [...(warm?.steps ?? []), ...collects],
+    alerts: () => [...(warm?.alerts() ?? [])],
+  };
+}
+
+interface TierGiven extends LowerTiersGiven {
+  readonly reduction: Reduction;
+}
+
+async function openWarm(
+  scope: Scope,
+  { warm, reduction: { segmentBytes } }: Config,
+  given: TierGiven,
+): Promise<WarmPool | undefined> {
+  if (warm.devices.length === 0) return undefined;
+  const { devices, ec } = warm;
+  return scope.own(await openWarmPool({ ...given, devices, shape: ec, imageBytesMax: segmentBytes }));
+}
+
+async function openTier(
+  scope: Scope,
+  { reduction: settings }: Config,
+  given: TierGiven & { readonly segments: SegmentStore },
+): Promise<LowerTierParts> {
+  const { tier } = given.segments.traits;
+  const chunks = scope.own(await openChunkStore({ ...given, tier, settings: reductionSettings(settings) }));
+  return { chunks, segments: given.segments };
+}

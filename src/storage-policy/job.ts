@@ -1,0 +1,116 @@
+import type { Environment } from '../environment.ts';
+import { POLICY_PASS_MS_MIN, POLICY_PASS_REST_FACTOR, POLICY_STEP_SLICES } from '../limits/storage-policy.ts';
+import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
+import type { Tiers } from '../tiering/tiers.ts';
+import type { Assessor } from './assess.ts';
+import { Orders, type Ended } from './orders.ts';
+import type { StoragePolicies } from './policies.ts';
+import type { StoragePolicy } from './policy.ts';
+import { Tally, type PolicyReport } from './report.ts';
+import type { Scores } from './scores.ts';
+import { survey, type SurveyParts } from './survey.ts';
+
+export interface PolicyJobParts extends SurveyParts {
+  readonly tiers: Pick<Tiers, 'placesOf' | 'migrate'>;
+  readonly environment: Pick<Environment, 'clock' | 'log'>;
+  readonly policies: StoragePolicies;
+  readonly assessor: Assessor;
+  readonly scores: Scores;
+}
+
+/**
+ * Moves the objects of all policies to where they belong, as a step of the scheduler. A pass looks at everything once; the next
+ * begins a while after it, or when a policy changes.
+ */
+export class PolicyJob {
+  readonly #parts: PolicyJobParts;
+  readonly #reports = new Map<string, PolicyReport>();
+  #pass: AsyncGenerator<undefined, void> | undefined;
+  #dueAtMs = Number.NEGATIVE_INFINITY;
+  #passes = 0;
+
+  constructor(parts: PolicyJobParts) {
+    this.#parts = parts;
+  }
+
+  /** A policy is another one now: there is to be a pass soon. */
+  changed(): void {
+    this.#dueAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Of the last pass that came to its end; `undefined` before the first. */
+  report(policy: string): PolicyReport | undefined {
+    return this.#reports.get(policy);
+  }
+
+  /** Passes over all policies that came to their end. */
+  get passes(): number {
+    return this.#passes;
+  }
+
+  /** One bounded unit. A pass that failed begins again at the next call. */
+  async step(): Promise<'busy' | 'idle'> {
+    const { clock } = this.#parts.environment;
+    if (this.#pass === undefined) {
+      if (clock.monotonic() < this.#dueAtMs) return 'idle';
+      this.#dueAtMs = Number.POSITIVE_INFINITY;
+      this.#pass = this.#all();
+    }
+    const pass = this.#pass;
+    try {
+      if (!(await pass.next()).done) return 'busy';
+    } catch (failure) {
+      this.#pass = undefined;
+      this.#dueAtMs = clock.monotonic() + POLICY_PASS_MS_MIN;
+      throw failure;
+    }
+    this.#pass = undefined;
+    return 'idle';
+  }
+
+  async *#all(): AsyncGenerator<undefined, void> {
+    const { environment, policies, scores } = this.#parts;
+    const startedAt = environment.clock.monotonic();
+    const names = new Set(policies.list().map(({ policy }) => policy.name));
+    for (const name of this.#reports.keys()) if (!names.has(name)) this.#reports.delete(name);
+    for (const name of scores.unanswered()) if (!names.has(name)) scores.forget(name);
+    for (const { policy } of policies.list()) yield* this.#one(policy);
+    this.#passes += 1;
+    const took = environment.clock.monotonic() - startedAt;
+    const rest = Math.max(POLICY_PASS_MS_MIN, took * POLICY_PASS_REST_FACTOR);
+    this.#dueAtMs = Math.min(this.#dueAtMs, environment.clock.monotonic() + rest);
+  }
+
+  async *#one(policy: StoragePolicy): AsyncGenerator<undefined, void> {
+    const { assessor, environment, policies, scores } = this.#parts;
+    await scores.refresh(policy);
+    const tally = new Tally(policy);
+    const orders = this.#ordersOf(policy);
+    let seen = 0;
+    for await (const slice of survey(this.#parts, policy.target)) {
+      if (policies.about(slice.bucket, slice.key)?.name === policy.name) {
+        const assessment = assessor.assess(policy, slice);
+        tally.add(assessment);
+        const { due, placement } = assessment;
+        if (due.length > 0) {
+          await orders[placement.tier].add(due, slice.attributes.size >= policy.ecBytesMin);
+        }
+      }
+      seen += 1;
+      if (seen % POLICY_STEP_SLICES === 0) yield;
+    }
+    for (const tier of allTiers) await orders[tier].flush();
+    this.#reports.set(policy.name, tally.report(environment.clock.wall()));
+    yield;
+  }
+
+  #ordersOf({ name: policy }: StoragePolicy): Readonly<Record<Tier, Orders>> {
+    const { assessor, environment, tiers } = this.#parts;
+    const ended: Ended = ({ outcome, error, to }, blobs) => {
+      if (outcome === 'completed') assessor.moved(blobs);
+      else environment.log.warn('storage policy: a move failed', { policy, to, error });
+    };
+    const ordersTo = (to: Tier): Orders => new Orders(tiers, { to, trigger: 'policy', policy }, ended);
+    return { hot: ordersTo('hot'), warm: ordersTo('warm'), cold: ordersTo('cold') };
+  }
+}

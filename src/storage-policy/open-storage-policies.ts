@@ -1,0 +1,56 @@
+import type { Environment } from '../environment.ts';
+import type { Kv } from '../kv/kv.ts';
+import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
+import type { Tiers } from '../tiering/tiers.ts';
+import { Assessor } from './assess.ts';
+import { census, explain, plan, type Census, type Explanation, type Plan } from './explain.ts';
+import { PolicyJob } from './job.ts';
+import { Moves } from './moves.ts';
+import { openStoragePolicies, type StoragePolicies } from './policies.ts';
+import { Scores, type Query } from './scores.ts';
+import type { Target } from './target.ts';
+
+/** Storage policies and moves as doors and scheduler see them. */
+export interface StorageControl {
+  readonly policies: StoragePolicies;
+  readonly job: PolicyJob;
+  readonly moves: Moves;
+  readonly scores: Scores;
+  explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
+  /** Of everything that policies are about, without a target. */
+  plan(target?: Target): Promise<Plan>;
+  census(): Promise<Census>;
+}
+
+export interface StorageControlParts {
+  readonly kv: Kv;
+  readonly objects: ObjectStore;
+  readonly tiers: Tiers;
+  readonly environment: Environment;
+  /** Above all that were given before, across restarts. */
+  readonly nextId: () => number;
+  /** `undefined`: no monitoring system is configured. */
+  readonly query: Query | undefined;
+}
+
+export async function openStorageControl(parts: StorageControlParts): Promise<StorageControl> {
+  const policies = await openStoragePolicies(parts.kv);
+  const scores = new Scores(parts.query);
+  const assessor = new Assessor({ ...parts, scores });
+  const moves = await Moves.open(parts);
+  const all = { ...parts, policies, assessor, scores };
+  const job = new PolicyJob(all);
+  return {
+    policies,
+    job,
+    moves,
+    scores,
+    explain: (bucket, key) => explain(all, bucket, key),
+    plan: (target) => plan(all, target),
+    census: async () =>
+      census(
+        all,
+        (await parts.objects.buckets()).map(({ name }) => name),
+      ),
+  };
+}

@@ -1,0 +1,245 @@
+import type { Kv } from '../kv/kv.ts';
+import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
+import { CleanCopies } from './clean-copies.ts';
+import { Copies, type BlobCopies } from './copies.ts';
+import { Eviction } from './eviction.ts';
+import { usageWithin, type FillFacts } from './fill-level.ts';
+import { HeatMap } from './heat.ts';
+import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
+import { LowerCopies } from './lower-copies.ts';
+import { Migrations } from './migration.ts';
+import { MigrationLog } from './migration-log.ts';
+import type { MoveParts } from './move-batch.ts';
+import { Pace } from './pace.ts';
+import { Promotions } from './promotions.ts';
+import type { ChunkStore } from './reduction/chunk-store.ts';
+import { Repairs } from './repairs.ts';
+import { Rereads } from './rereads.ts';
+import { Room } from './room.ts';
+import { Scrubber } from './scrubber.ts';
+import type { SegmentStore } from './segment-store.ts';
+import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
+import { TieredBlobs } from './tiered-blobs.ts';
+import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
+
+/** One tier below the hot one. */
+export interface LowerTierParts {
+  readonly chunks: ChunkStore;
+  /** Where its segments lie. */
+  readonly segments: Pick<SegmentStore, 'usage'>;
+}
+
+export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
+
+export interface TieringOptions {
+  readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
+  /** What the hot tier may take of its device, in bytes. */
+  readonly hotBytesMax?: number;
+  /** Warmest first; none: everything stays hot. */
+  readonly lower: readonly LowerTierParts[];
+  /** Of migrations, in bytes; 0: no limit. */
+  readonly migrationBytesPerSecond: number;
+  /** Of scrubbing in the background; 0 switches it off. */
+  readonly scrubBytesPerSecond: number;
+  /** Says that a step has work. */
+  readonly wake: (step: TieringStep) => void;
+}
+
+/** The tiers of a gateway. */
+export interface Tiering {
+  readonly blobs: Blobs;
+  readonly tiers: Tiers;
+  /** Background work; each call is one bounded unit. */
+  readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
+  /** What it has done since the start. */
+  readonly counts: () => TieringCounts;
+  /** What the last round of scrubbing that has ended has found. */
+  readonly lastScrub: () => ScrubReport | undefined;
+}
+
+export interface TieringCounts {
+  /** Reads by the tier that answered. */
+  readonly reads: Readonly<Record<Tier, number>>;
+  readonly repaired: number;
+}
+
+/** Frames say by it which blob they were of. The blob's id, 8 bytes, big endian. */
+const labelOf = (id: BlobId): Uint8Array => {
+  const label = new Uint8Array(8);
+  new DataView(label.buffer).setBigUint64(0, BigInt(id));
+  return label;
+};
+
+/** What a tier whose size nobody knows counts for in the sum of all, in bytes: 1 PiB. */
+const BYTES_OF_ENDLESS = 2 ** 50;
+
+/** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
+export async function openTiering(options: TieringOptions): Promise<Tiering> {
+  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
+  const alsoRelease: AlsoRelease = async (tx, ids) => {
+    await lower.release(tx, ids);
+    tx.whenCommitted(() => {
+      for (const id of ids) {
+        known.clean.forget(id);
+        known.heat.forget(id);
+      }
+    });
+  };
+  const hot = await openBlobs({ ...options.hot, alsoRelease });
+  return new OpenTiering(options, { hot, lower, ...known }).opened();
+}
+
+interface OpenedParts {
+  readonly hot: HotBlobs;
+  readonly lower: LowerCopies;
+  readonly clean: CleanCopies;
+  readonly heat: HeatMap;
+}
+
+class OpenTiering {
+  readonly #options: TieringOptions;
+  readonly #kv: Kv;
+  readonly #copies: Copies;
+  readonly #heat: HeatMap;
+  readonly #clean: CleanCopies;
+  readonly #rereads = new Rereads();
+  readonly #repairs: Repairs;
+  readonly #scrubber: Scrubber;
+  readonly #move: MoveParts;
+  readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
+
+  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+    const { kv, environment } = options.hot;
+    const { clock, log } = environment;
+    this.#options = options;
+    this.#kv = kv;
+    this.#heat = heat;
+    this.#clean = clean;
+    const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
+    this.#copies = new Copies({ kv, hot, lower, damaged });
+    const healing = { copies: this.#copies, labelOf };
+    this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
+    this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
+    this.#move = {
+      ...healing,
+      cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
+      dropped: (id) => this.#clean.forget(id),
+    };
+  }
+
+  async opened(): Promise<Tiering> {
+    const { environment, nextId, inlineBytesMax = BLOB_INLINE_BYTES_MAX } = this.#options.hot;
+    const { clock } = environment;
+    const { wake } = this.#options;
+    const copies = this.#copies;
+    const migrations = await Migrations.open({
+      environment,
+      log: new MigrationLog(this.#kv),
+      move: this.#move,
+      pace: new Pace(clock, this.#options.migrationBytesPerSecond),
+      present: this.#present(),
+      nextId,
+      wake: () => wake('migrate'),
+    });
+    const facts = (): FillFacts => this.#facts();
+    const watched = { clock, copies, clean: this.#clean, heat: this.#heat, migrations };
+    const eviction = new Eviction({ ...watched, usageOf: (tier) => this.#usageOf(tier) });
+    const room = new Room({
+      ...{ clock, facts, wake: () => wake('evict') },
+      evict: (bytesMin) => eviction.round(bytesMin),
+      collect: () => copies.hot.collect(),
+    });
+    const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
+    const isAlone = this.#options.lower.length === 0;
+    return {
+      blobs: new TieredBlobs({
+        copies,
+        traffic: { staged: (id) => this.#heat.write(id), read: (...read) => this.#hasRead(...read) },
+        // Without lower tiers nothing can make room, and the device may grow by itself.
+        admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
+        usage: () => this.#usageOfAll(),
+        inlineBytesMax,
+      }),
+      tiers: this.#tiers(migrations, room),
+      steps: {
+        migrate: () => migrations.step(),
+        evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        promote: () => promotions.step(),
+        repair: () => this.#repairs.step(),
+        scrub: () => this.#scrubber.step(),
+      },
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      lastScrub: () => this.#scrubber.last,
+    };
+  }
+
+  #tiers(migrations: Migrations, room: Room): Tiers {
+    return {
+      present: this.#present(),
+      placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
+      heatOf: (id) => this.#heat.of(id),
+      migrate: (order) => migrations.migrate(order),
+      history: (policy) => migrations.history(policy),
+      totals: () => migrations.totals(),
+      flashMode: () => room.mode(),
+      usage: () => ({
+        hot: this.#hotUsage(),
+        ...Object.fromEntries(
+          this.#options.lower.map(({ chunks, segments }) => [
+            chunks.tier,
+            { ...chunks.usage(), ...segments.usage() },
+          ]),
+        ),
+      }),
+      scrub: (progress) => this.#scrubber.scrub(progress),
+    };
+  }
+
+  #present(): readonly Tier[] {
+    const lower = this.#options.lower.map(({ chunks }): Tier => chunks.tier);
+    return allTiers.filter((tier) => tier === 'hot' || lower.includes(tier));
+  }
+
+  #hasRead(
+    id: BlobId,
+    from: Tier,
+    { offset, length }: { readonly offset: number; readonly length: number },
+  ): void {
+    this.#reads[from] += 1;
+    this.#heat.read(id);
+    if (from === 'hot') this.#clean.touch(id);
+    else if (this.#rereads.read(id, offset, length)) this.#options.wake('promote');
+  }
+
+  #facts(): FillFacts {
+    return { ...this.#hotUsage(), bytesClean: this.#clean.bytes };
+  }
+
+  #hotUsage(): BlobUsage {
+    return usageWithin(this.#copies.hot.usage(), this.#options.hotBytesMax ?? Infinity);
+  }
+
+  #usageOf(tier: LowerTier): BlobUsage {
+    const found = this.#options.lower.find(({ chunks }) => chunks.tier === tier);
+    return found?.segments.usage() ?? { bytesTotal: 0, bytesFree: 0 };
+  }
+
+  #usageOfAll(): BlobUsage {
+    const { bytesTotal, bytesFree } = this.#hotUsage();
+    const sum = { bytesTotal, bytesFree };
+    for (const { segments } of this.#options.lower) {
+      const usage = segments.usage();
+      sum.bytesTotal += Math.min(usage.bytesTotal, BYTES_OF_ENDLESS);
+      sum.bytesFree += Math.min(usage.bytesFree, BYTES_OF_ENDLESS);
+    }
+    return sum;
+  }
+}
+
+const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({
+  length,
+  tiers: hot === undefined ? lower : ['hot', ...lower],
+});

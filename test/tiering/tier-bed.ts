@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import type { Environment, Random } from '../../src/environment.ts';
+import type { Fault } from '../../src/fault.ts';
+import type { Durability, Kv } from '../../src/kv/kv.ts';
+import { MemoryEngine } from '../../src/kv/memory.ts';
+import { openOptimistic } from '../../src/kv/optimistic.ts';
+import type { BlobId } from '../../src/tiering/blobs.ts';
+import { decodeDeviceBlob, BLOB_TABLES, blobKey, tableRange } from '../../src/tiering/hot/blob-records.ts';
+import { openAllocator } from '../../src/tiering/hot/allocator.ts';
+import type { Device } from '../../src/tiering/hot/device.ts';
+import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
+import { openTiering, type Tiering, type TieringOptions } from '../../src/tiering/open-tiering.ts';
+import type { LowerTier, Tier } from '../../src/tiering/tier.ts';
+import type { MigrationRecord } from '../../src/tiering/tiers.ts';
+import { seededRandom } from '../kv/seeded-random.ts';
+import { TestClock } from '../namespace/world.ts';
+import {
+  content,
+  decodeKnown,
+  encodeKnown,
+  INLINE_BYTES_MAX,
+  ledgerKey,
+  SEALED_SEED,
+  turns,
+  type Known,
+} from './hot/blob-bed.ts';
+import { MemoryDataKeys } from './memory-data-keys.ts';
+import { referenceCipher } from '../../src/workers/reference-cipher.ts';
+import { ChunkMedia, MemoryChunkStore } from './memory-chunk-store.ts';
+
+export interface TierBedOptions {
+  readonly random?: Random;
+  readonly lower?: readonly LowerTier[];
+  /** Of each lower tier. */
+  readonly lowerBytes?: number;
+  readonly tiering?: Partial<Pick<TieringOptions, 'hotBytesMax' | 'migrationBytesPerSecond'>>;
+  /** Lets others run before every effect of a lower tier. */
+  readonly isSlow?: boolean;
+  /** Puts something between the device and the blobs. */
+  readonly around?: (device: Device) => Device;
+}
+
+/** Blobs over stores of three tiers in memory, which a test may crash and open again. */
+export class TierBed {
+  readonly random: Random;
+  readonly clock = new TestClock();
+  readonly dataKeys = new MemoryDataKeys();
+  readonly device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
+  readonly media: Readonly<Record<LowerTier, ChunkMedia>> = {
+    warm: new ChunkMedia(),
+    cold: new ChunkMedia(),
+  };
+  /** What the next call of this kind to the lower tiers meets. */
+  fault: (tier: LowerTier, label: string) => Fault | undefined = () => undefined;
+  engine: MemoryEngine;
+  kv!: Kv;
+  tiering!: Tiering;
+  stores!: Partial<Record<LowerTier, MemoryChunkStore>>;
+  readonly #options: TierBedOptions;
+  #lastId = 0;
+
+  private constructor(options: TierBedOptions) {
+    this.#options = options;
+    this.random = options.random ?? seededRandom(1);
+    this.engine = new MemoryEngine({ delay: () => turns(this.random.below(3)) });
+  }
+
+  static async open(options: TierBedOptions = {}): Promise<TierBed> {
+    const bed = new TierBed(options);
+    await bed.reopen();
+    return bed;
+  }
+
+  /** As after the start of a new process. */
+  async reopen(): Promise<void> {
+    const { lower = ['warm', 'cold'], lowerBytes = 2 ** 40, tiering = {}, isSlow, around } = this.#options;
+    const nothing = (): void => undefined;
+    const log = { info: nothing, warn: nothing, error: nothing };
+    const environment: Environment = { clock: this.clock, random: this.random, log };
+    this.kv = openOptimistic(this.engine, { merge: () => undefined });
+    const delay = (): Promise<void> => turns(isSlow === true ? this.random.below(12) : 0);
+    const stores = lower.map(
+      (tier) =>
+        new MemoryChunkStore({
+          ...{ kv: this.kv, tier, delay, media: this.media[tier] },
+          fault: (label) => this.fault(tier, label),
+        }),
+    );
+    this.stores = Object.fromEntries(stores.map((store) => [store.tier, store]));
+    this.tiering = await openTiering({
+      hot: {
+        ...{ cipher: referenceCipher(), dataKeys: this.dataKeys },
+        ...{ kv: this.kv, device: around?.(this.device) ?? this.device, environment },
+        allocator: openAllocator(this.device.bytes()),
+        nextId: () => ++this.#lastId,
+        inlineBytesMax: INLINE_BYTES_MAX,
+      },
+      lower: stores.map((chunks) => ({
+        chunks,
+        segments: {
+          usage: () => ({
+            bytesTotal: lowerBytes,
+            bytesFree: lowerBytes - chunks.usage().bytesStored,
+          }),
+        },
+      })),
+      migrationBytesPerSecond: 0,
+      scrubBytesPerSecond: 0,
+      ...tiering,
+      wake: () => undefined,
+    });
+  }
+
+  /** Power loss. What lower tiers have stored stays; what nobody names there is garbage. */
+  crash(): void {
+    this.engine = this.engine.crash(this.random);
+    this.device.crash(this.random);
+  }
+
+  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+    const { blobs } = this.tiering;
+    const bytes = content(length, seed);
+    const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
+    const staged = await (seed >= SEALED_SEED ? blobs.stageSealed(parts) : blobs.stage(parts));
+    await blobs.flush([staged]);
+    await this.kv.transact(durability, async (tx) => {
+      blobs.attach(tx, staged);
+      tx.put(ledgerKey(staged.id), encodeKnown({ references: 1, length, seed }));
+    });
+    return staged.id;
+  }
+
+  /** Adds `by` references in one transaction, or takes one away; false when the blob is gone. */
+  change(id: BlobId, by: 1 | -1, durability: Durability = 'durable'): Promise<boolean> {
+    const { blobs } = this.tiering;
+    return this.kv.transact(durability, async (tx) => {
+      const known = decodeKnown(await tx.get(ledgerKey(id)));
+      if (known === undefined) return false;
+      await (by === 1 ? blobs.retain(tx, id) : blobs.release(tx, id));
+      const references = known.references + by;
+      if (references === 0) tx.delete(ledgerKey(id));
+      else tx.put(ledgerKey(id), encodeKnown({ ...known, references }));
+      return true;
+    });
+  }
+
+  async ledger(): Promise<ReadonlyMap<BlobId, Known>> {
+    const known = new Map<BlobId, Known>();
+    for await (const page of this.kv.scan(
+      { start: Uint8Array.of(1), end: Uint8Array.of(2) },
+      { pageEntries: 100 },
+    )) {
+      for (const { key, value } of page) {
+        known.set(new DataView(key.buffer, key.byteOffset).getFloat64(1) as BlobId, decodeKnown(value)!);
+      }
+    }
+    return known;
+  }
+
+  async check(id: BlobId, known: { readonly length: number; readonly seed: number }): Promise<void> {
+    const bytes = await this.tiering.blobs.read(id, 0, known.length);
+    assert(Buffer.from(bytes).equals(content(known.length, known.seed)), `blob ${id} reads back`);
+  }
+
+  async move(to: Tier, ...ids: BlobId[]): Promise<MigrationRecord> {
+    const migrating = this.tiering.tiers.migrate({ blobs: ids, to, trigger: 'order' });
+    await this.settle('migrate');
+    return migrating;
+  }
+
+  async tiersOf(id: BlobId): Promise<string> {
+    const [places] = await this.tiering.tiers.placesOf([id]);
+    return places?.tiers.join('+') ?? 'none';
+  }
+
+  /** Runs a step until it has nothing to do; lets others run in between. */
+  async settle(step: keyof Tiering['steps']): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let count = 0; (await this.tiering.steps[step]()) === 'busy'; count += 1) {
+      assert(count < 10_000, `${step} ends`);
+    }
+  }
+
+  async collectAll(): Promise<void> {
+    for (let count = 0; await this.tiering.blobs.collect(); count++) assert(count < 1000, 'collection ends');
+    for (const store of Object.values(this.stores)) await store.collect();
+  }
+
+  /** Bytes of the hot device in use. */
+  used(): number {
+    const { bytesTotal, bytesFree } = this.tiering.tiers.usage().hot;
+    return bytesTotal - bytesFree;
+  }
+
+  /** What the rows of hot copies say that they take. */
+  async bytesOfRows(): Promise<number> {
+    let bytes = 0;
+    for await (const page of this.kv.scan(tableRange(BLOB_TABLES.device, 0 as BlobId), {
+      pageEntries: 100,
+    })) {
+      for (const { value } of page) {
+        for (const { length } of decodeDeviceBlob(value).extents) bytes += length;
+      }
+    }
+    return bytes;
+  }
+
+  /** Contents that a lower tier keeps. */
+  kept(tier: LowerTier): number {
+    return this.media[tier].contents.size;
+  }
+
+  /** Flips a bit of the hot copy. */
+  async damageHot(id: BlobId): Promise<void> {
+    const row = await this.kv.get(blobKey(BLOB_TABLES.device, id));
+    assert(row !== undefined, `blob ${id} has no copy on the device`);
+    this.device.corrupt(decodeDeviceBlob(row).extents[0]!.offset + 7, 3);
+  }
+}
