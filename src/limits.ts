@@ -66,8 +66,10 @@ export const READ_AHEAD_TOTAL_BYTES_MAX = 16 << 20;
 export const READ_AHEAD_FILES_MAX = 1_024;
 /** Blobs of one draft that are being written to the device at a time. */
 export const DRAFT_WRITES_MAX = 3;
-/** Rows a walk or directory listing fetches at a time. */
-export const PAGE_ENTRIES_MAX = 1_000;
+/** Rows a walk or directory listing fetches at a time: a page of S3, and what tells that there is another one, come at once. */
+export const PAGE_ENTRIES_MAX = 1_024;
+/** Files whose write-outs have ended lately: a listing that meets more of them while it reads asks every inode. */
+export const FORGOTTEN_FILES_MAX = 4_096;
 /** Versions that a listing reads in one moment, unless one key has more. */
 export const VERSIONS_PER_READ_MAX = 256;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */
@@ -383,8 +385,11 @@ export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
 export const ROCKSDB_OPEN_FILES_MAX = 512;
 
 /* Stores of one gateway. */
-/** Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). */
-export const STORE_FORMAT_VERSION = 2;
+/**
+ * Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). 3: names
+ * carry what listings show, which an older program would leave behind when it changes an inode (ADR 33).
+ */
+export const STORE_FORMAT_VERSION = 3;
 /** From this one on, data keys that are not there are lost. */
 export const DATA_KEYS_FORMAT_VERSION = 2;
 /** Key of the MAC of file handles. */

@@ -43,7 +43,7 @@ import {
   upload,
 } from './uploads.ts';
 import { listVersions } from './list-versions.ts';
-import { walk } from './walk.ts';
+import { list, walk } from './walk.ts';
 import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
@@ -159,6 +159,7 @@ function objectStore(parts: Parts): ObjectStore {
     removeKey: (at) => audited(parts, byKey(at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
+    list: (ino, options) => list(parts, ino, options),
     blobsOf: (ino) => blobsOf(parts, ino),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (caller, to) => createUpload(parts, caller, to),

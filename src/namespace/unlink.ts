@@ -6,8 +6,9 @@ import { inodeKey, orphanKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { countingOf } from './quota/counting.ts';
+import { putInode } from './put-inode.ts';
 import { withoutName } from './names.ts';
-import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { type EntryName, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
 
 /** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */
@@ -34,7 +35,7 @@ export async function unlink(
   if (inode.linkCount > 1) {
     const names = withoutName(inode, name);
     const ctime = nextCtime(parts, inode, now);
-    tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, names, ctime }));
+    await putInode(tx, { ...inode, linkCount: inode.linkCount - 1, names, ctime });
     return;
   }
   await dropInode(parts, tx, inode);

@@ -14,4 +14,4 @@ export const serverDate = ({ seconds }: Time): string => imfOfServer(seconds);
 export const isoDate = ({ seconds, nanoseconds }: Time): string =>
   new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString();
 /** As S3 writes times in XML: whole seconds with `.000Z`. */
-export const xmlDate = ({ seconds }: Time): string => isoOfEntity(seconds);
+export const xmlDate = ({ seconds }: Pick<Time, 'seconds'>): string => isoOfEntity(seconds);
