@@ -1,27 +1,20 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { loadNative } from '../src/native.ts';
 import { SHARD_HEADER_BYTES } from '../src/workers/segment.ts';
 import { nativeReduction } from '../src/workers/native-reduction.ts';
 import type { ChunkItem, Packing } from '../src/workers/reduction.ts';
+import { chunkStoreRows } from './chunk-store.ts';
 import { codecLimit, isalLimit } from './limits.ts';
+import { noise, text } from './samples.ts';
+import { row, type KernelOptions, type KernelRow } from './kernel-rows.ts';
 
-/** The work of the lower tiers on one core, without servers: `npm run bench -- --only erasure` or `reduction`. */
-export const kernelBenches = { erasure: erasureRows, reduction: reductionRows } as const;
+/** The work of the lower tiers on one core, without servers: `npm run bench -- --only erasure`, `reduction` or `chunks`. */
+export const kernelBenches = {
+  erasure: erasureRows,
+  reduction: reductionRows,
+  chunks: chunkStoreRows,
+} as const satisfies Readonly<Record<string, (options: KernelOptions) => KernelRows | Promise<KernelRows>>>;
 
-export interface KernelOptions {
-  readonly seconds: number;
-  /** Where ISA-L is installed; without it that limit is missing. */
-  readonly isal: string | undefined;
-}
-
-export interface KernelRow {
-  readonly name: string;
-  /** Of plain data; of the fastest round, since noise of other programs only ever adds. */
-  readonly gigabytesPerSecond: number;
-  readonly limit: string;
-  readonly limitGigabytesPerSecond: number | undefined;
-}
+type KernelRows = readonly KernelRow[];
 
 const mebibyte = 1 << 20;
 
@@ -34,23 +27,6 @@ function fastest(seconds: number, bytes: number, work: () => unknown): number {
     least = Math.min(least, performance.now() - start);
   } while (performance.now() < end);
   return bytes / least / 1e6;
-}
-
-/** Bytes that nothing compresses. */
-function noise(length: number): Uint8Array {
-  let state = 1;
-  return Uint8Array.from({ length }, () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state >>> 16;
-  });
-}
-
-/** Text of this project, cut to a length. */
-function text(length: number): Uint8Array {
-  const files = readdirSync('src', { recursive: true }).map((file) => path.join('src', String(file)));
-  const sources = files.filter((file) => file.endsWith('.ts')).sort();
-  const all = Buffer.concat(sources.map((file) => readFileSync(file)));
-  return Buffer.concat(Array.from({ length: Math.ceil(length / all.length) }, () => all)).subarray(0, length);
 }
 
 function copied(seconds: number, bytes: number): number {
@@ -90,13 +66,6 @@ function erasureRows({ seconds, isal }: KernelOptions): readonly KernelRow[] {
     ];
   });
 }
-
-const row = (
-  name: string,
-  gigabytesPerSecond: number,
-  limit: string,
-  limitGigabytesPerSecond: number | undefined,
-): KernelRow => ({ name, gigabytesPerSecond, limit, limitGigabytesPerSecond });
 
 const chunkBytes = 65_536;
 const secret = Buffer.alloc(32, 1);
@@ -174,16 +143,4 @@ function openedAt(seconds: number, codec: Packing['compression']['codec'], plain
   if (frame === undefined) throw new Error('nothing was packed');
   const [none, target] = [new Uint8Array(), new Uint8Array(chunkBytes)];
   return fastest(seconds, chunkBytes, () => addon.openFrame(secret, none, frame, target));
-}
-
-/** As a table of Markdown. */
-export function renderKernels(rows: readonly KernelRow[]): readonly string[] {
-  const cells = rows.map(({ name, gigabytesPerSecond, limit, limitGigabytesPerSecond: most }) => [
-    name,
-    gigabytesPerSecond.toFixed(2),
-    most === undefined ? `${limit}: not measured` : `${limit} ${most.toFixed(2)}`,
-    most === undefined ? '–' : (gigabytesPerSecond / most).toFixed(2),
-  ]);
-  const lines = [['work', 'GB/s', 'limit, GB/s', 'ratio'], ['---', '--:', '---', '--:'], ...cells];
-  return lines.map((line) => `| ${line.join(' | ')} |`);
 }

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startGanesha } from './ganesha.ts';
 import { benchCases, type BenchCase } from './cases.ts';
-import { kernelBenches, renderKernels, type KernelOptions } from './kernels.ts';
+import { renderKernels, type KernelOptions } from './kernel-rows.ts';
+import { kernelBenches } from './kernels.ts';
 import {
   longDriverMsMax,
   runDriver,
@@ -22,9 +23,9 @@ DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N t
 least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare, half an hour at the most. --ganesha runs the
 NFS cases against NFS-Ganesha in turn as well and takes it as their base. --json prints rows as JSON.
 
-       npm run bench -- --only erasure|reduction [--isal PREFIX] [--seconds N] [--json]
+       npm run bench -- --only erasure|reduction|chunks [--isal PREFIX] [--seconds N] [--json]
 
-The kernels of the lower tiers on one core, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it.`;
+The kernels of the lower tiers on one core, and the chunk store over them, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it.`;
 
 interface Options {
   readonly drivers: string;
@@ -117,7 +118,7 @@ function kernelsOf():
     strict: false,
   });
   const [only, isal] = [values.only, values.isal];
-  if (only !== 'erasure' && only !== 'reduction') return undefined;
+  if (only !== 'erasure' && only !== 'reduction' && only !== 'chunks') return undefined;
   const seconds = Math.min(secondsMax, Number(values.seconds ?? 1) || 1);
   return {
     name: only,
@@ -130,7 +131,7 @@ function kernelsOf():
 async function main(): Promise<number> {
   const kernels = kernelsOf();
   if (kernels !== undefined) {
-    const rows = kernelBenches[kernels.name](kernels);
+    const rows = await kernelBenches[kernels.name](kernels);
     console.log(kernels.isJson ? JSON.stringify(rows, undefined, 2) : renderKernels(rows).join('\n'));
     return 0;
   }

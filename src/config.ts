@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { coldUrl } from './config/cold-url.ts';
 import { accessKey, secretKey, userName } from './config/credentials.ts';
 import { exportRule } from './config/export-rule.ts';
 import {
@@ -10,6 +11,7 @@ import {
   count,
   duration,
   erasureCode,
+  erasureCodeOrNone,
   group,
   seconds,
   text,
@@ -28,6 +30,7 @@ import {
 import { NFS_GROUPS_LISTED_MAX, NFS_GROUPS_MAX } from './limits/nfs.ts';
 import { WARM_DEVICES_MAX, WARM_PATH_CHARS_MAX } from './limits/tiering.ts';
 import { BODY_MEMORY_BYTES_MIN } from './limits/s3.ts';
+import { COLD_RECALL_DAYS_MAX } from './limits/tiering.ts';
 
 const noId = 4_294_967_295;
 const ownerId = (description: string) =>
@@ -283,6 +286,74 @@ export const configSchema = group({
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
   }),
+  warm: group({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
+      default: [],
+      maxItems: WARM_DEVICES_MAX,
+      flag: 'warm',
+      placeholder: 'DIR',
+      description:
+        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+    }),
+    ec: erasureCode({
+      default: '4+2',
+      description:
+        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
+    }),
+  }),
+  cold: group({
+    url: Type.Optional(
+      coldUrl({
+        flag: 'cold',
+        defaultText: 'none',
+        description:
+          'Bucket of any S3 store for what is read least, below a prefix of its own; without an endpoint, AWS.',
+      }),
+    ),
+    accessKeyId: Type.Optional(
+      accessKey({
+        flag: false,
+        defaultText: 'the usual chain of AWS programs',
+        description: 'Access key for that store; set both keys or none.',
+      }),
+    ),
+    secretAccessKey: Type.Optional(
+      secretKey({ flag: false, secret: true, defaultText: 'as above', description: 'Its secret key.' }),
+    ),
+    storageClass: choice(
+      [
+        'STANDARD',
+        'STANDARD_IA',
+        'ONEZONE_IA',
+        'INTELLIGENT_TIERING',
+        'GLACIER_IR',
+        'GLACIER',
+        'DEEP_ARCHIVE',
+      ],
+      {
+        default: 'STANDARD',
+        description:
+          'Storage class of its objects. From GLACIER and DEEP_ARCHIVE content must be recalled before it is read.',
+      },
+    ),
+    ec: erasureCodeOrNone({
+      default: '16+2',
+      description:
+        'Parity within each object, which heals damage there; none: damage is found and told, not healed.',
+    }),
+    requests: count({ default: '32', description: 'Requests to that store at a time.' }),
+    recallDays: Type.Integer({
+      minimum: 1,
+      maximum: COLD_RECALL_DAYS_MAX,
+      default: 7,
+      placeholder: 'DAYS',
+      description: 'How long what was recalled from an archive class can be read.',
+    }),
+    recallSpeed: choice(['Expedited', 'Standard', 'Bulk'], {
+      default: 'Standard',
+      description: 'How fast, and how dear, a recall from an archive class is.',
+    }),
+  }),
   heat: group({
     prometheus: Type.Optional(
       text({
@@ -310,7 +381,8 @@ export const configSchema = group({
       default: '7d',
       description: 'How old a segment is, and how long nobody has read it, before that.',
     }),
-    cipher: choice(['aes-256-gcm', 'chacha20-poly1305', 'none'], {
+    // Not 'none': S3 says AES256 of what is sealed there.
+    cipher: choice(['aes-256-gcm', 'chacha20-poly1305'], {
       default: 'aes-256-gcm',
       description:
         'What content of the warm and cold tier is encrypted with, each chunk with a key of its own.',
@@ -325,21 +397,6 @@ export const configSchema = group({
       default: 50,
       placeholder: 'PERCENT',
       description: 'A segment is compacted when less than this share of its content is still used.',
-    }),
-  }),
-  warm: group({
-    devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
-      default: [],
-      maxItems: WARM_DEVICES_MAX,
-      flag: 'warm',
-      placeholder: 'DIR',
-      description:
-        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
-    }),
-    ec: erasureCode({
-      default: '4+2',
-      description:
-        'Shards of a segment in the warm pool, each on another device: K with data and M more, so that any M devices may be lost.',
     }),
   }),
   tiering: group({

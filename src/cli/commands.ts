@@ -18,6 +18,7 @@ import { storagePolicyCommands } from './storage-policy.ts';
 import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
+import { warmCommands } from './warm.ts';
 
 const help: Command = {
   name: 'help',
@@ -57,6 +58,7 @@ export const commands: readonly Command[] = [
   ...tierCommands,
   ...storagePolicyCommands,
   scrub,
+  ...warmCommands,
   help,
   version,
 ];

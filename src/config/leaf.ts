@@ -94,6 +94,12 @@ export const erasureCode = (options: LeafOptions): TTransform<TString, ErasureCo
     .Decode(parseErasureCode)
     .Encode(formatErasureCode);
 
+/** The same, or `none`: one shard with data and no other. */
+export const erasureCodeOrNone = (options: LeafOptions): TTransform<TString, ErasureCode> =>
+  Type.Transform(Type.String({ placeholder: 'K+M', ...options }))
+    .Decode((written) => (written === 'none' ? { data: 1, parity: 0 } : parseErasureCode(written)))
+    .Encode(formatErasureCode);
+
 /** Decodes to a boolean. */
 export const trueOrFalse = (options: LeafOptions): TTransform<TString, boolean> =>
   Type.Transform(Type.String({ ...options, enum: ['true', 'false'], placeholder: 'true|false' }))

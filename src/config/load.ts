@@ -3,8 +3,8 @@ import { Ajv } from 'ajv';
 import path from 'node:path';
 import { configSchema, type Config } from '../config.ts';
 import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
+import { COLD_REQUESTS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { sentenceOf } from './complaint.ts';
-import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
 import { settings, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
@@ -140,10 +140,29 @@ function complete(config: Config): Config {
   };
 }
 
-function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction, warm }: Config): void {
+function refuseTierContradictions({
+  warm,
+  cold,
+  reduction,
+}: Pick<Config, 'warm' | 'cold' | 'reduction'>): void {
   const { segmentBytes } = reduction;
   if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
     throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
+  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
+  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
+  const { accessKeyId, secretAccessKey, requests } = cold;
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    throw new UsageError(
+      'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',
+    );
+  }
+  if (requests > COLD_REQUESTS_MAX) {
+    throw new UsageError(`cold.requests: ${requests} are too many: write 1 to ${COLD_REQUESTS_MAX}`);
+  }
+}
+
+function refuseContradictions({ root, users, roles, s3, nfs, admin, ...tiers }: Config): void {
+  refuseTierContradictions(tiers);
   if ((root.accessKey === undefined) !== (root.secretKey === undefined)) {
     throw new UsageError(
       'TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY belong together: set both or none',
@@ -166,8 +185,6 @@ function refuseContradictions({ root, users, roles, s3, nfs, admin, reduction, w
     'name',
     roles.map(({ name }) => name),
   );
-  const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
-  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
   refuseHalfTls(nfs.tls);
   for (const [index, rule] of nfs.exports.entries()) {
     const complaint = complaintAbout(rule) ?? complaintAboutTls(rule, nfs.tls);

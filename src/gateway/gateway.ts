@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { Address } from '../config/address.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -62,7 +63,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const secretsKey = await openSecretsKey(environment.random, secretsKeyPath(config));
     const wakes = new Set<(step: TieringStep) => void>();
     const wake = (step: TieringStep): void => wakes.forEach((each) => each(step));
-    const given = { environment, secretsKey, stopped: stopped.give, wake };
+    const given = { environment, secretsKey, stopped: stopped.give, metrics, wake };
     const layers = await openLayers(scope, config, given);
     const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
@@ -83,9 +84,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('locks', () => locks.locks.step());
     const storage = await startStorageControl(config, { layers, environment, scheduler });
     scheduler.observe(metrics);
-    observeTiers(metrics, layers);
-    observeMemory(metrics, namespace);
-    observeQuotas(metrics, namespace.quotas);
+    observeLayers(metrics, layers);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
@@ -95,10 +94,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const nfs = open.own(await openNfsDoor(config, { ...parts, locks, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
-    const bucketsOf = async (accountId: string): Promise<readonly string[]> => {
-      const all = await namespace.objects.buckets();
-      return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
-    };
+    const bucketsOf = bucketsByAccount(namespace, accounts);
     const status = async (): Promise<Status> => ({
       version,
       uptimeSeconds: (clock.monotonic() - startedAt) / 1000,
@@ -116,9 +112,10 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
+    const { warm } = layers.lowerTiers;
     const { tiers } = layers.tiering;
     const scrub = scrubRuns(environment, tiers);
-    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, storage, tiers };
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, storage, tiers, warm };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {
@@ -128,6 +125,20 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       close: () => scope.close(),
     };
   });
+
+function observeLayers(metrics: Metrics, layers: Layers): void {
+  observeTiers(metrics, layers);
+  observeMemory(metrics, layers.namespace);
+  observeQuotas(metrics, layers.namespace.quotas);
+}
+
+/** Names of the buckets that belong to an account. */
+const bucketsByAccount =
+  ({ objects }: Namespace, accounts: Pick<Accounts, 'account'>) =>
+  async (accountId: string): Promise<readonly string[]> => {
+    const all = await objects.buckets();
+    return all.filter(({ owner }) => accounts.account(owner).id === accountId).map(({ name }) => name);
+  };
 
 /** A promise and the function that settles it. */
 function signal(): { readonly given: Promise<unknown>; readonly give: (reason: unknown) => void } {

@@ -20,6 +20,7 @@ import {
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
 import { loadNative } from '../native.ts';
+import type { Metrics } from '../metrics.ts';
 import { mergeNamespace } from '../namespace/merge.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
@@ -57,6 +58,7 @@ export interface LayersGiven {
   readonly secretsKey: Uint8Array;
   /** Hears of what the gateway cannot survive. */
   readonly stopped: (cause: unknown) => void;
+  readonly metrics: Metrics;
   /** Says that a step of the tiers has work. */
   readonly wake: (step: TieringStep) => void;
 }
@@ -65,7 +67,7 @@ export interface LayersGiven {
 export async function openLayers(
   scope: Scope,
   config: Config,
-  { environment, secretsKey, stopped, wake }: LayersGiven,
+  { environment, secretsKey, stopped, metrics, wake }: LayersGiven,
 ): Promise<Layers> {
   const engine = await openRocksdb(path.join(config.data, 'metadata')).catch(
     explainInUse(`The data directory ${config.data}`, '--data DIR'),
@@ -84,7 +86,7 @@ export async function openLayers(
   });
   if (format !== STORE_FORMAT_VERSION) await settleFormat(kv);
   const { dataKeys } = keyring;
-  const lowerTiers = await openLowerTiers(scope, config, { kv, environment, dataKeys });
+  const lowerTiers = await openLowerTiers(scope, config, { kv, environment, dataKeys, metrics });
   const tiering = await openTiers(config, lowerTiers, {
     kv,
     device: stoppingOnFailedFlush(device, stopped),

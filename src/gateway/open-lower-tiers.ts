@@ -1,22 +1,31 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
+import { Fault } from '../fault.ts';
 import type { Kv } from '../kv/kv.ts';
 import { WORKER_THREADS_MAX } from '../limits.ts';
 import { loadNative } from '../native.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Scope } from '../scope.ts';
 import type { Step } from '../scheduler.ts';
+import { openColdStore, type OpenedColdStore } from '../tiering/cold/open-cold-store.ts';
+import { coldStoreAttached } from '../tiering/cold/ownership.ts';
 import type { DataKeys } from '../tiering/data-keys.ts';
 import type { LowerTierParts } from '../tiering/open-tiering.ts';
 import { openChunkStore } from '../tiering/reduction/open-chunk-store.ts';
+import { chunkTables } from '../tiering/reduction/tables.ts';
 import { reductionSettings } from '../tiering/reduction/settings.ts';
 import type { SegmentStore } from '../tiering/segment-store.ts';
+import type { LowerTier } from '../tiering/tier.ts';
 import { openWarmPool } from '../tiering/warm/open-warm-pool.ts';
 import type { WarmPool } from '../tiering/warm/warm-pool.ts';
+import { nativeCompute } from '../workers/native.ts';
+import { nativeErasure } from '../workers/native-erasure.ts';
 import { nativeReduction } from '../workers/native-reduction.ts';
 import { reductionPool } from '../workers/pool.ts';
 import type { Reduction } from '../workers/reduction.ts';
 import type { Alert } from './admin/health.ts';
+import { coldSettings } from './cold-settings.ts';
 
 /** Background work of a tier, one bounded unit a call. */
 export interface TierStep {
@@ -38,6 +47,7 @@ export interface LowerTiersGiven {
   readonly kv: Kv;
   readonly environment: Environment;
   readonly dataKeys: DataKeys;
+  readonly metrics: Metrics;
 }
 
 /** Opens the stores of the lower tiers that the config names, and over each its store of chunks. */
@@ -51,18 +61,20 @@ export async function openLowerTiers(
   const reduction = scope.own(reductionPool({ threads, inline }));
   const warm = await openWarm(scope, config, { ...given, reduction });
   const lower: LowerTierParts[] = [];
-  for (const segments of [warm]) {
+  const cold = await openCold(scope, config, { ...given, reduction });
+  for (const segments of [warm, cold?.store]) {
     if (segments !== undefined) lower.push(await openTier(scope, config, { ...given, reduction, segments }));
   }
   const collects = lower.map(({ chunks }) => ({
     name: `${chunks.tier}-collect`,
     step: async () => ((await chunks.collect()) ? ('busy' as const) : ('idle' as const)),
   }));
+  const watches = cold === undefined ? [] : [{ name: 'cold-watch', step: () => cold.step() }];
   return {
     lower,
     warm,
-    steps: [...(warm?.steps ?? []), ...collects],
-    alerts: () => [...(warm?.alerts() ?? [])],
+    steps: [...(warm?.steps ?? []), ...watches, ...collects],
+    alerts: () => [...(warm?.alerts() ?? []), ...(cold?.alerts() ?? [])],
   };
 }
 
@@ -70,14 +82,41 @@ interface TierGiven extends LowerTiersGiven {
   readonly reduction: Reduction;
 }
 
+/** Also without a device in the config, when content lies in it: its rows know where. */
 async function openWarm(
   scope: Scope,
   { warm, reduction: { segmentBytes } }: Config,
   given: TierGiven,
 ): Promise<WarmPool | undefined> {
-  if (warm.devices.length === 0) return undefined;
+  if (warm.devices.length === 0 && !(await holdsContent(given.kv, 'warm'))) return undefined;
   const { devices, ec } = warm;
   return scope.own(await openWarmPool({ ...given, devices, shape: ec, imageBytesMax: segmentBytes }));
+}
+
+async function openCold(
+  scope: Scope,
+  config: Config,
+  given: TierGiven,
+): Promise<OpenedColdStore | undefined> {
+  const settings = coldSettings(config);
+  if (settings === undefined) {
+    if (!(await holdsContent(given.kv, 'cold'))) return undefined;
+    const place = (await coldStoreAttached(given.kv)) ?? 'that is not named';
+    const detail = `Content of ${config.data} lies in the cold store ${place}: say where it is with --cold.`;
+    throw new Fault('unavailable', 'store', detail);
+  }
+  const addon = loadNative();
+  const kernels = { compute: nativeCompute(addon), erasure: nativeErasure(addon) };
+  const opened = await openColdStore(settings, { ...given, ...kernels });
+  scope.own(opened.store);
+  return opened;
+}
+
+/** Whether blobs have copies in that tier. */
+async function holdsContent(kv: Kv, tier: LowerTier): Promise<boolean> {
+  const recipes = chunkTables(tier).recipes(undefined);
+  for await (const page of kv.scan(recipes, { pageEntries: 1 })) return page.length > 0;
+  return false;
 }
 
 async function openTier(

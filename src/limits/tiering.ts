@@ -64,6 +64,9 @@ export const SCRUB_PAGE_BLOBS = 16;
 /** Between two rounds of the background. */
 export const SCRUB_REST_MS = 86_400_000;
 
+/** Of one stripe, data and parity: so many checksums of large blocks fit into a header (docs/formats.md). */
+export const STRIPE_SHARDS_MAX = 64;
+
 // Chunk stores.
 
 /** How content is cut. */
@@ -116,6 +119,49 @@ export const SCRUB_DAMAGED_MAX = 65_536;
 
 /** Segments that one page of a listing names; AWS: keys of one ListObjectsV2 page. */
 export const SEGMENTS_LISTED_MAX = 1_000;
+/** An image of the greatest length with as much parity as data, and headers. */
+export const COLD_OBJECT_BYTES_MAX = 129 << 20;
+/** Requests that may be under way at a time: each may hold an object in memory. */
+export const COLD_REQUESTS_MAX = 1_024;
+/** Calls that wait for their turn; further ones are told to come again. */
+export const COLD_WAITING_MAX = 1_024;
+/** Of these places every so many-th goes to background work, however many readers wait. */
+export const COLD_PATIENT_TURN = 4;
+/** Attempts at one call, and how long they may take in all. */
+export const COLD_ATTEMPTS_MAX = 6;
+export const COLD_CALL_MS_MAX = 60_000;
+/** Between attempts: random up to this, doubling up to the maximum; more where the store says that it is busy. */
+export const COLD_BACKOFF_MS_MIN = 100;
+export const COLD_BACKOFF_BUSY_MS_MIN = 500;
+export const COLD_BACKOFF_MS_MAX = 10_000;
+/** Of one attempt: this, and as long as its bytes take at the slowest pace that is borne. */
+export const COLD_ATTEMPT_MS = 15_000;
+export const COLD_BYTES_PER_SECOND_MIN = 256 << 10;
+export const COLD_CONNECT_MS_MAX = 5_000;
+/** An open connection without a byte. */
+export const COLD_SOCKET_QUIET_MS_MAX = 30_000;
+/** After so many failed attempts in a row nothing is sent for a while, which doubles up to the maximum. */
+export const COLD_FAILURES_MAX = 8;
+export const COLD_PAUSE_MS_MIN = 2_000;
+export const COLD_PAUSE_MS_MAX = 30_000;
+/** How often an upload is read back before it counts as not what was sent. */
+export const COLD_READ_BACKS_MAX = 3;
+/** Uploads of the same bytes, each over the one before, until the store counts as broken. */
+export const COLD_UPLOADS_MAX = 2;
+/** Between two looks at an object that does not read as it was written. */
+export const COLD_LOOK_AGAIN_MS_MAX = 500;
+/** How long the state of a recall is believed before the store is asked again, and how many are kept. */
+export const COLD_RECALL_LOOK_MS = 10_000;
+export const COLD_RECALLS_MAX = 65_536;
+/** AWS: days that a restored object stays. */
+export const COLD_RECALL_DAYS_MAX = 30_000;
+/** Of the object that says whose a prefix is. */
+export const COLD_MARKER_BYTES_MAX = 4_096;
+/** AWS: names of buckets; keys, of which segments need 50. */
+export const COLD_BUCKET_CHARS_MAX = 63;
+export const COLD_PREFIX_CHARS_MAX = 900;
+/** Upper bounds of the histogram of requests. */
+export const COLD_SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 // Warm pool.
 
@@ -129,8 +175,8 @@ export const WARM_IMAGE_BYTES_MAX = 2 << 20;
 export const WARM_STRIPES_CACHED_MAX = 4_096;
 /** Rows of one page of a scan, and shards that one page of a device names. */
 export const WARM_PAGE_ENTRIES_MAX = 512;
-/** Calls of one device under way: each may hold a thread of the process for as long as the device hangs. */
-export const WARM_DEVICE_CALLS_MAX = 2;
+/** Calls of one device under way: while it hangs, each holds one of the few threads that files and metadata share. */
+export const WARM_DEVICE_CALLS_MAX = 1;
 /** Calls that wait for one device; more are refused. */
 export const WARM_DEVICE_WAITING_MAX = 1_024;
 /** A device that has not answered for this long hangs: nobody asks it anything until it has. */
@@ -150,6 +196,8 @@ export const WARM_MISSING_MS_MAX = 600_000;
 export const WARM_REPAIRS_WAITING_MAX = 4_096;
 /** How long one of them rests that could not be repaired. */
 export const WARM_REPAIR_REST_MS = 60_000;
+/** Segments that are repaired at a time: each is in memory as a whole. */
+export const WARM_REPAIRS_PARALLEL_MAX = 3;
 /** Segments that one step of repair or balance looks at. */
 export const WARM_SEGMENTS_PER_STEP = 32;
 /** How much fuller, as a share, the fullest device may be than the emptiest before shards move. */

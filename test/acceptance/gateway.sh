@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 script=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/$script.XXXXXX")
 chmod 755 "$work" # NFS clients look into it as other users
-client=mounted gateway='' s3_port=0 nfs_port=0 endpoint=''
+client=mounted gateway='' s3_port=0 nfs_port=0 admin_port=0 endpoint='' serve_flags=()
 
 step() { printf '\n== %s\n' "$*"; }
 fail() { echo "$script: FAILED: $*" >&2; exit 1; }
@@ -29,8 +29,8 @@ export TERRACE_ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID TERRACE_ROOT_SECRET_KEY=$AWS_S
 
 start() { # on the same ports after the first time, as a service would
   : > "$work/out"
-  node dist/src/main.js serve --data "$work/data" --s3 "127.0.0.1:$s3_port" --nfs "127.0.0.1:$nfs_port" --admin 127.0.0.1:0 \
-    > "$work/out" 2>> "$work/log" &
+  node dist/src/main.js serve --data "$work/data" --s3 "127.0.0.1:$s3_port" --nfs "127.0.0.1:$nfs_port" \
+    --admin "127.0.0.1:$admin_port" ${serve_flags[@]+"${serve_flags[@]}"} > "$work/out" 2>> "$work/log" &
   gateway=$!
   for _ in $(seq 300); do
     grep -q '^ready' "$work/out" && break
@@ -41,6 +41,8 @@ start() { # on the same ports after the first time, as a service would
   ready=$(grep '^ready' "$work/out") || fail 'the gateway was not ready within 30 s'
   s3_port=$(sed -E 's/.*s3=http:\/\/[^ ]*:([0-9]+).*/\1/' <<< "$ready")
   nfs_port=$(sed -E 's/.*nfs=[^ ]*:([0-9]+) .*/\1/' <<< "$ready")
+  admin_port=$(sed -E 's/.*admin=http:\/\/[^ ]*:([0-9]+).*/\1/' <<< "$ready")
+  export TERRACE_ADMIN=127.0.0.1:$admin_port
   export endpoint=http://127.0.0.1:$s3_port
 }
 kill_gateway() { # as power loss looks to the process

@@ -15,6 +15,7 @@ import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
+import type { WarmControl } from './warm-rows.ts';
 
 /** What the rows of the admin API read. */
 export interface AdminSources {
@@ -36,6 +37,8 @@ export interface AdminSources {
   readonly storage: StorageControl;
   readonly tiers: Tiers;
   readonly scrub: ScrubRuns;
+  /** Absent: there is no warm pool. */
+  readonly warm?: WarmControl | undefined;
 }
 
 /** What a call says, checked by the schemas of its row. */

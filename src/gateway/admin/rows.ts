@@ -13,6 +13,7 @@ import { statusSchema } from './status.ts';
 import { storagePolicyRows } from './storage-policy-rows.ts';
 import { tierRows } from './tier-rows.ts';
 import { userRows } from './user-rows.ts';
+import { warmRows } from './warm-rows.ts';
 
 const readiness = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) });
 
@@ -76,4 +77,5 @@ export const adminRows: readonly AdminRow[] = [
   ...storagePolicyRows,
   ...tierRows,
   ...scrubRows,
+  ...warmRows,
 ];

@@ -5,12 +5,12 @@ import {
   SEGMENT_LEADS_MAX,
   SMALL_SEGMENTS_MIN,
 } from '../../limits/tiering.ts';
-import { Fault } from '../../fault.ts';
 import type { SegmentId } from '../segment-store.ts';
 import { Audit } from './audit.ts';
-import { compactSegments, recompressSegment } from './compact.ts';
+import { compactSegments, moveFrames, recompressSegment, type Compaction } from './compact.ts';
 import type { ChunkParts } from './parts.ts';
-import { dropSegment, segmentState, sweepChunks, type SegmentState } from './sweep.ts';
+import { decodeChunk, type ChunkRow } from './records.ts';
+import { dropSegment, segmentStates, sweepChunks, type SegmentState } from './sweep.ts';
 import { fingerprintOfKey, segmentOfKey, type FingerprintText } from './tables.ts';
 
 /** One unit; false at the end of its part of a round. */
@@ -27,6 +27,8 @@ export class Collector {
   readonly #small = new Set<SegmentId>();
   readonly #sparse = new Set<SegmentId>();
   readonly #old = new Set<SegmentId>();
+  /** Worth compacting, but for an index that cannot be read. */
+  readonly #blind = new Set<SegmentId>();
   #round: readonly RoundStep[] = [];
   #roundEndedAt: number | undefined;
   #collecting: Promise<boolean> | undefined;
@@ -86,9 +88,9 @@ export class Collector {
   async #look(id: SegmentId): Promise<void> {
     this.#forget(id);
     if (this.#parts.open.has(id)) return;
-    const state = await segmentState(this.#parts, id);
+    const state = (await segmentStates(this.#parts, [id])).get(id);
     if (state === undefined) return;
-    if (state.state !== 'sealed' || state.bytesLive === 0) await dropSegment(this.#parts, id);
+    if (isOver(state)) await dropSegment(this.#parts, id);
     else this.#note(id, state);
   }
 
@@ -97,7 +99,7 @@ export class Collector {
     const { settings, segments, environment } = this.#parts;
     const { access, imageBytesMax } = segments.traits;
     // To read from a staged store costs time and money: there only empty segments go.
-    if (access === 'staged') return;
+    if (access === 'staged' || this.#blind.has(id)) return;
     if (bytesLive < frameBytes * settings.sparseShare) this.#sparse.add(id);
     else if (imageBytes <= imageBytesMax / SMALL_SEGMENTS_MIN) this.#small.add(id);
     else if (settings.background !== undefined && !isDense) {
@@ -138,21 +140,36 @@ export class Collector {
     return [...this.#sparse, ...this.#small].slice(0, 2 * SMALL_SEGMENTS_MIN);
   }
 
-  /** A segment that cannot be read stays as it is until the next round: its chunks are lost or will be healed. */
-  async #moved(sources: readonly SegmentId[], move: () => Promise<number>): Promise<void> {
+  /** What had no room moves with the next unit; nothing that cannot move is tried again before the next round. */
+  async #moved(sources: readonly SegmentId[], move: () => Promise<Compaction>): Promise<void> {
+    const { leads } = this.#parts;
     for (const id of sources) this.#forget(id);
-    try {
-      await move();
-    } catch (failure) {
-      const isDamaged =
-        failure instanceof Fault && (failure.code === 'corrupt' || failure.code === 'not-found');
-      if (!isDamaged) {
-        for (const id of sources) this.#parts.leads.segment(id);
-        throw failure;
+    const { moved, blind } = await move().catch((failure: unknown) => {
+      for (const id of sources) leads.segment(id);
+      throw failure;
+    });
+    for (const id of blind) if (this.#blind.size < SEGMENT_LEADS_MAX) this.#blind.add(id);
+    if (moved > 0) for (const id of sources) leads.segment(id);
+  }
+
+  /** Takes what can be read out of segments without an index, since all rows of chunks come by. */
+  async #rescue(page: readonly Entry[]): Promise<void> {
+    if (this.#blind.size === 0) return;
+    const { imageBytesMax } = this.#parts.segments.traits;
+    let rows = new Map<FingerprintText, ChunkRow>();
+    let bytes = 0;
+    for (const { key, value } of page) {
+      const row = decodeChunk(value);
+      if (row.isLost || !this.#blind.has(row.segment)) continue;
+      if (bytes + row.length > imageBytesMax) {
+        await moveFrames(this.#parts, rows);
+        rows = new Map();
+        bytes = 0;
       }
-      const { environment, tier } = this.#parts;
-      environment.log.warn('a segment could not be compacted', { tier, segments: sources, failure });
+      rows.set(fingerprintOfKey(key), row);
+      bytes += row.length;
     }
+    await moveFrames(this.#parts, rows);
   }
 
   async #goRound(): Promise<boolean> {
@@ -172,14 +189,24 @@ export class Collector {
 
   /** What leads miss is in the tables; the store itself and the counts are compared less often. */
   #roundSteps(isDue: boolean): readonly RoundStep[] {
-    const { tables } = this.#parts;
+    const { tables, leads } = this.#parts;
     const segments = this.#pages(tables.segments(undefined), async (page) => {
-      for (const { key } of page) await this.#look(segmentOfKey(key));
+      const ids = page.map(({ key }) => segmentOfKey(key));
+      for (const [id, state] of await segmentStates(this.#parts, ids)) {
+        if (isOver(state)) leads.segment(id);
+        else this.#note(id, state);
+      }
     });
     const chunks = this.#pages(tables.chunks(undefined), async (page) => {
       await this.#sweep(page.map(({ key }) => fingerprintOfKey(key)));
+      await this.#rescue(page);
     });
-    return isDue ? [chunks, segments, this.#strays(), () => this.#audit.step()] : [chunks, segments];
+    const seeAgain = async (): Promise<boolean> => {
+      this.#blind.clear();
+      return false;
+    };
+    const tablesOnly = [chunks, seeAgain, segments];
+    return isDue ? [...tablesOnly, this.#strays(), () => this.#audit.step()] : tablesOnly;
   }
 
   #pages(range: KeyRange, work: (page: readonly Entry[]) => Promise<void>): RoundStep {
@@ -213,6 +240,9 @@ export class Collector {
     };
   }
 }
+
+/** Nothing is in it, or nothing will be. */
+const isOver = ({ state, bytesLive }: SegmentState): boolean => state !== 'sealed' || bytesLive === 0;
 
 async function firstPage<Page>(pages: AsyncIterable<Page>): Promise<Page | undefined> {
   for await (const page of pages) return page;

@@ -6,12 +6,12 @@ import { footerBytes, readFooter, TRAILER_BYTES } from '../../workers/segment.ts
 import type { SegmentId } from '../segment-store.ts';
 import { changeLive, sealSegments } from './attach.ts';
 import { markLost, readChunkRows, type ChunkRows } from './chunk-rows.ts';
-import { openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
+import { isGone, openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { encodeChunk, isSamePlace, type ChunkPlace, type ChunkRow } from './records.ts';
-import { segmentState } from './sweep.ts';
+import { segmentStates } from './sweep.ts';
 import { fingerprintOf, fingerprintText, type FingerprintText } from './tables.ts';
-import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
+import { packSegment, putSegment, type PackedSegment, type SegmentPacking } from './write-segment.ts';
 
 /** What a chunk moves from and to. */
 interface Move {
@@ -27,12 +27,30 @@ interface Moving {
   readonly item: PackItem;
 }
 
+/** Frames that are taken over stay as they are, whatever is said. */
+const taken: Packing['compression'] = { codec: 'plain', level: 1 };
+
+export interface Compaction {
+  /** How many chunks. */
+  readonly moved: number;
+  /** Segments whose index cannot be read: what is in them is known by the rows of all chunks only. */
+  readonly blind: readonly SegmentId[];
+}
+
 /**
- * Moves what is live in some segments into one new segment, as much as it has room for. Frames are taken over as they are.
- * The sources are not deleted here: they become empty. Answers how many chunks have moved.
+ * Moves what is live in some segments into one new segment, as much as it has room for. The sources are not deleted here:
+ * they become empty.
  */
-export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<number> {
-  const rows = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
+export async function compactSegments(parts: ChunkParts, sources: readonly SegmentId[]): Promise<Compaction> {
+  const { rows, blind } = await liveChunks(parts, sources, parts.segments.traits.imageBytesMax);
+  return { moved: await moveFrames(parts, rows), blind };
+}
+
+/** Moves as many of these chunks as one new segment has room for. Frames are taken over as they are. Answers how many. */
+export async function moveFrames(parts: ChunkParts, rows: ChunkRows): Promise<number> {
+  const sources = new Set([...rows.values()].map(({ segment }) => segment));
+  const states = await segmentStates(parts, [...sources]);
+  const packing = { compression: taken, isDense: [...states.values()].every(({ isDense }) => isDense) };
   const frames = await readFrames(parts, rows);
   const moving = [...rows].flatMap(([fingerprint, row]): Moving[] => {
     const bytes = frames.get(fingerprint);
@@ -40,23 +58,23 @@ export async function compactSegments(parts: ChunkParts, sources: readonly Segme
   });
   await mend(parts, rows, moving);
   try {
-    return await moveAll(parts, moving, { codec: 'plain', level: 1 });
+    return await moveAll(parts, moving, packing);
   } catch (failure) {
     if (!(failure instanceof Fault && failure.code === 'corrupt')) throw failure;
     // Only now is it worth to look at each: the native code has compared all of them already.
     const sound = moving.filter(({ item }) => item.kind === 'frame' && isIntactFrame(item.bytes));
     await mend(parts, rows, sound);
-    return moveAll(parts, sound, { codec: 'plain', level: 1 });
+    return moveAll(parts, sound, packing);
   }
 }
 
-/** Compresses what is live in a segment again, with Zstandard, into a new one. Answers how many chunks have moved. */
+/** Compresses what is live in a segment again, with Zstandard, into a new one. */
 export async function recompressSegment(
   parts: ChunkParts,
   source: SegmentId,
   level: number,
-): Promise<number> {
-  const rows = await liveChunks(parts, [source], Infinity);
+): Promise<Compaction> {
+  const { rows, blind } = await liveChunks(parts, [source], Infinity);
   const frames = await readFrames(parts, rows);
   const moving: Moving[] = [];
   for (const [text, row] of rows) {
@@ -69,17 +87,18 @@ export async function recompressSegment(
     moving.push({ fingerprint: text, row, item });
   }
   await mend(parts, rows, moving);
-  return moveAll(parts, moving, { codec: 'zstd', level });
+  const packing = { compression: { codec: 'zstd', level }, isDense: true } as const;
+  return { moved: await moveAll(parts, moving, packing), blind };
 }
 
 async function moveAll(
   parts: ChunkParts,
   moving: readonly Moving[],
-  compression: Packing['compression'],
+  packing: SegmentPacking,
 ): Promise<number> {
   if (moving.length === 0) return 0;
   const items = moving.map(({ item }) => item);
-  const segment = await packSegment(parts, items, compression);
+  const segment = await packSegment(parts, items, packing);
   return moveInto(parts, segment, movesInto(segment, moving));
 }
 
@@ -96,27 +115,36 @@ async function liveChunks(
   parts: ChunkParts,
   ids: readonly SegmentId[],
   bytesMax: number,
-): Promise<ChunkRows> {
+): Promise<{ readonly rows: ChunkRows; readonly blind: readonly SegmentId[] }> {
   const live = new Map<FingerprintText, ChunkRow>();
+  const blind: SegmentId[] = [];
   let bytes = 0;
   for (const id of ids) {
-    const rows = await readChunkRows(parts, await fingerprintsIn(parts, id));
+    const fingerprints = await fingerprintsIn(parts, id);
+    if (fingerprints === undefined) blind.push(id);
+    const rows = await readChunkRows(parts, fingerprints ?? []);
     for (const [fingerprint, row] of rows) {
       if (row.segment !== id || row.isLost || bytes + row.length > bytesMax) continue;
       live.set(fingerprint, row);
       bytes += row.length;
     }
   }
-  return live;
+  return { rows: live, blind };
 }
 
-/** What the index at the end of a segment names. Fault('corrupt', 'blob') when it cannot be read. */
-async function fingerprintsIn(parts: ChunkParts, id: SegmentId): Promise<readonly FingerprintText[]> {
-  const state = await segmentState(parts, id);
+/** What the index at the end of a segment names; `undefined` when it cannot be read, and a scrub does not help. */
+async function fingerprintsIn(
+  parts: ChunkParts,
+  id: SegmentId,
+): Promise<readonly FingerprintText[] | undefined> {
+  const state = (await segmentStates(parts, [id])).get(id);
   if (state === undefined) return [];
-  const footer = await readEnd(parts, id, state.imageBytes);
-  if (footer === undefined) throw new Fault('corrupt', 'blob', `the index of segment ${id} is damaged`);
-  return footer.entries.map(({ head }) => fingerprintText(head.fingerprint));
+  let footer = await readEnd(parts, id, state.imageBytes);
+  if (footer === undefined) {
+    await scrubOnce(parts, id);
+    footer = await readEnd(parts, id, state.imageBytes);
+  }
+  return footer?.entries.map(({ head }) => fingerprintText(head.fingerprint));
 }
 
 async function readEnd(
@@ -124,16 +152,15 @@ async function readEnd(
   id: SegmentId,
   imageBytes: number,
 ): Promise<ReturnType<typeof readFooter>> {
-  for (const isLast of [false, true]) {
+  try {
     const trailer = await segments.read(id, imageBytes - TRAILER_BYTES, TRAILER_BYTES);
     const length = footerBytes(trailer);
-    if (length !== undefined && length <= imageBytes) {
-      const footer = readFooter(await segments.read(id, imageBytes - length, length));
-      if (footer !== undefined) return footer;
-    }
-    if (!isLast) await segments.scrub(id);
+    if (length === undefined || length > imageBytes) return undefined;
+    return readFooter(await segments.read(id, imageBytes - length, length));
+  } catch (failure) {
+    if (isGone(failure)) return undefined;
+    throw failure;
   }
-  return undefined;
 }
 
 /** Frames that were found broken do not move: their segments are scrubbed, and what stays broken is lost. */

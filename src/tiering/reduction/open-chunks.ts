@@ -25,13 +25,10 @@ export async function openChunks(parts: ChunkParts, rows: ChunkRows): Promise<Op
   const opened = new Map<FingerprintText, Uint8Array | undefined>();
   await atMost(READ_RUNS_MAX, runsOf(rows), async (run) => {
     const frames = await readRun(parts, run);
-    for (const [index, [fingerprint, row]] of run.chunks.entries()) {
-      const frame = frames?.[index];
-      opened.set(
-        fingerprint,
-        frame === undefined ? undefined : await openFrame(parts, [fingerprint, row], frame),
-      );
-    }
+    const open = async (chunk: PlacedChunk, frame: Uint8Array | undefined): Promise<void> => {
+      opened.set(chunk[0], frame === undefined ? undefined : await openFrame(parts, chunk, frame));
+    };
+    await Promise.all(run.chunks.map((chunk, index) => open(chunk, frames?.[index])));
   });
   return opened;
 }

@@ -115,6 +115,7 @@ async function writeNew(parts: ChunkParts, items: ReadonlyMap<FingerprintText, C
   const segments: SegmentId[] = [];
   const puts: Promise<void>[] = [];
   const entries = [...items];
+  const { compression } = parts.settings;
   try {
     for (let at = 0; at < entries.length;) {
       await puts.at(-STORE_PUTS_MAX);
@@ -122,7 +123,7 @@ async function writeNew(parts: ChunkParts, items: ReadonlyMap<FingerprintText, C
       const segment = await packSegment(
         parts,
         some.map(([, item]) => item),
-        parts.settings.compression,
+        { compression, isDense: compression.codec === 'zstd' },
       );
       segments.push(segment.id);
       for (const [fingerprint, place] of placesIn(segment, some)) places.set(fingerprint, place);

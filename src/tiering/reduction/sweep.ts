@@ -38,12 +38,19 @@ export interface SegmentState extends SegmentRow {
   readonly bytesLive: number;
 }
 
-export async function segmentState(
+/** Of those that have a row. */
+export async function segmentStates(
   { kv, tables }: ChunkParts,
-  id: SegmentId,
-): Promise<SegmentState | undefined> {
-  const [row, live] = await kv.getMany([tables.segment(id), tables.live(id)]);
-  return row === undefined ? undefined : { ...decodeSegment(row), bytesLive: decodeCounts(live, 1)[0] ?? 0 };
+  ids: readonly SegmentId[],
+): Promise<ReadonlyMap<SegmentId, SegmentState>> {
+  const rows = await kv.getMany(ids.flatMap((id) => [tables.segment(id), tables.live(id)]));
+  const states = new Map<SegmentId, SegmentState>();
+  for (const [index, id] of ids.entries()) {
+    const [row, live] = rows.slice(2 * index);
+    if (row !== undefined)
+      states.set(id, { ...decodeSegment(row), bytesLive: decodeCounts(live, 1)[0] ?? 0 });
+  }
+  return states;
 }
 
 /**

@@ -50,8 +50,13 @@ export interface ChunkTables {
 
 export function chunkTables(tier: LowerTier): ChunkTables {
   const under = (first: number, tail?: Uint8Array, third?: number): Key => {
-    const head = third === undefined ? [first, tierBytes[tier]] : [first, tierBytes[tier], third];
-    return Buffer.concat([Uint8Array.from(head), tail ?? new Uint8Array()]);
+    const headBytes = third === undefined ? 2 : 3;
+    const key = Buffer.allocUnsafe(headBytes + (tail?.length ?? 0));
+    key[0] = first;
+    key[1] = tierBytes[tier];
+    if (third !== undefined) key[2] = third;
+    if (tail !== undefined) key.set(tail, headBytes);
+    return key;
   };
   const range = (first: number, after: Uint8Array | undefined): KeyRange => ({
     start: after === undefined ? under(first) : Buffer.concat([under(first, after), Uint8Array.of(0)]),

@@ -12,11 +12,17 @@ export interface PackedSegment {
   readonly row: SegmentRow;
 }
 
+/** How a segment is packed; `isDense`: no better compression is to be had. */
+export interface SegmentPacking {
+  readonly compression: Packing['compression'];
+  readonly isDense: boolean;
+}
+
 /** A segment of as many of the first items as have room. It is pinned: whoever asked for it unpins it. */
 export async function packSegment(
   parts: ChunkParts,
   items: readonly PackItem[],
-  compression: Packing['compression'],
+  { compression, isDense }: SegmentPacking,
 ): Promise<PackedSegment> {
   const { reduction, segments, ids, environment, open } = parts;
   const { shape, imageBytesMax } = segments.traits;
@@ -30,7 +36,7 @@ export async function packSegment(
     imageBytes: packed.shardBytes * shape.data,
     frameBytes: packed.placed.reduce((sum, { length }) => sum + length, 0),
     madeAt: environment.clock.wall().seconds,
-    isDense: compression.codec === 'zstd',
+    isDense,
   };
   return { id, packed, seal, row };
 }

@@ -69,8 +69,8 @@ async function makeDevice(directory: string, identity: DeviceIdentity): Promise<
   if (marked === undefined) await refuseContent(directory);
   else if (marked.pool !== identity.pool) {
     throw refused(`The warm device ${directory} belongs to another pool and is left as it is`);
-  } else if (marked.device !== identity.device) {
-    throw refused(`The warm device ${directory} is already one of this pool, under another path`);
+  } else if (marked.device !== identity.device && !(await isEmpty(directory))) {
+    throw refused(`The directory ${directory} holds shards of this pool, as another device of it`);
   }
   for (const name of [INCOMING_NAME, SHARDS_NAME])
     await mkdir(path.join(directory, name), { recursive: true });
@@ -80,6 +80,10 @@ async function makeDevice(directory: string, identity: DeviceIdentity): Promise<
   await syncDirectory(directory);
   if (isMade) await syncDirectory(parent);
 }
+
+/** A crash may leave a directory marked that no row knows: nothing is lost when it becomes another device. */
+const isEmpty = async (directory: string): Promise<boolean> =>
+  ((await ifThere(readdir(path.join(directory, SHARDS_NAME)))) ?? []).length === 0;
 
 /** A directory without a marker may only hold what a crash leaves between these steps. */
 async function refuseContent(directory: string): Promise<void> {

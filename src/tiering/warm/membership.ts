@@ -41,8 +41,7 @@ export class Membership {
     const { environment, rows, members } = this.#parts;
     const records = await rows.all();
     for (const record of records) {
-      // A crash came between the row and the mark.
-      if (record.state === 'new' && !configured.includes(record.path)) await rows.forget(record);
+      if (isLeftOver(record, { records, configured })) await rows.forget(record);
       else members.add(this.#memberOf(record));
     }
     await Promise.all(members.all().map((member) => this.#seek(member)));
@@ -122,7 +121,8 @@ export class Membership {
 
   async #look(member: Member): Promise<void> {
     if (member.isMissing) {
-      await this.#seek(member);
+      // Who hangs holds a thread, and is not given another one.
+      if (!member.isStalled) await this.#seek(member);
       this.#giveUp(member);
     } else if (!member.isStalled) await this.#probe(member);
     if (!member.isMissing && member.isSilent) this.#detach(member, 'it fails or does not answer');
@@ -282,6 +282,18 @@ export class Membership {
     return mine;
   }
 }
+
+/** A crash came between the row and the order that it was made for: that must be given again, unless the config gives it. */
+const isLeftOver = (
+  { state, path: place, number }: DeviceRecord,
+  {
+    records,
+    configured,
+  }: { readonly records: readonly DeviceRecord[]; readonly configured: readonly string[] },
+): boolean =>
+  state === 'new' &&
+  (!configured.includes(place) ||
+    records.some((it) => it.number !== number && it.path === place && it.state !== 'removed'));
 
 const isWithin = (inner: string, outer: string): boolean => {
   const way = path.relative(outer, inner);

@@ -9,6 +9,8 @@ export type ShardOperation =
 /** How a broken device answers. */
 export type ShardFailure = 'EIO' | 'ENOSPC' | 'hang';
 
+type FailureOf = (operation: ShardOperation, name?: ShardName) => ShardFailure | undefined;
+
 interface Shard {
   readonly name: ShardName;
   readonly bytes: Uint8Array;
@@ -21,18 +23,25 @@ export class MemoryPlace {
   isPlugged = true;
   bytesTotal: number;
   volume: string;
-  /** Asked before each call. */
-  failure: ((operation: ShardOperation, name?: ShardName) => ShardFailure | undefined) | undefined;
   /** How long calls take; called twice for each, before its effect and after it. */
   delay: ((operation: ShardOperation) => Promise<void>) | undefined;
   readonly #shards = new Map<string, Shard>();
   readonly #incoming = new Set<Shard>();
   /** Counts crashes: what was under way before one must not happen after it. */
   #life = 0;
+  #failure: FailureOf | undefined;
+  /** Calls that hang. */
+  #hanging: (() => void)[] = [];
 
   constructor({ bytesTotal = 2 ** 32, volume }: { readonly bytesTotal?: number; readonly volume: string }) {
     this.bytesTotal = bytesTotal;
     this.volume = volume;
+  }
+
+  /** Asked before each call. What hangs ends, with a failure, when the place gets another one. */
+  set failure(failure: FailureOf | undefined) {
+    this.#failure = failure;
+    for (const end of this.#hanging.splice(0)) end();
   }
 
   names(): readonly ShardName[] {
@@ -95,10 +104,10 @@ export class MemoryPlace {
     checkAlive();
     await (this.delay?.(operation) ?? Promise.resolve());
     checkAlive();
-    const failure = this.failure?.(operation, name);
-    if (failure === 'hang') await new Promise(() => undefined);
+    const failure = this.#failure?.(operation, name);
+    if (failure === 'hang') await new Promise<void>((end) => this.#hanging.push(end));
     if (failure === 'ENOSPC') throw new Fault('no-space', 'device', 'ENOSPC');
-    if (failure === 'EIO') throw new Fault('unavailable', 'device', 'EIO');
+    if (failure !== undefined) throw new Fault('unavailable', 'device', 'EIO');
     return async () => {
       await (this.delay?.(operation) ?? Promise.resolve());
       checkAlive();
@@ -125,7 +134,9 @@ export class MemoryShardDevices implements ShardDevices {
     const place = this.#plugged(path);
     if (place === undefined) throw new Fault('invalid-argument', 'device', `There is no directory ${path}.`);
     const taken = place.identity;
-    if (taken !== undefined && (taken.pool !== identity.pool || taken.device !== identity.device)) {
+    const isOther =
+      taken?.pool !== identity.pool || (taken.device !== identity.device && place.names().length > 0);
+    if (taken !== undefined && isOther) {
       throw new Fault('invalid-argument', 'device', `${path} belongs to another pool.`);
     }
     place.identity = identity;

@@ -51,7 +51,7 @@ export interface ShardDevices {
   /** Two paths of one place are equal. */
   placeOf(path: string): Promise<string>;
   /**
-   * Makes an empty place a device; one that already has just this identity is taken as it is.
+   * Makes an empty place a device, also one that is marked as a device of this pool; one of just this identity is taken as it is.
    * Fault('invalid-argument') for a place that holds anything else or cannot be written.
    */
   make(path: string, identity: DeviceIdentity): Promise<ShardDevice>;

@@ -270,3 +270,90 @@ test('only frames that a range touches are read, neighbours at once', async () =
   await bed.check(1, bytes);
   assert.equal(reads.length, bed.segments.ids().length);
 });
+
+test('an attach and a sweep of what it shares may meet at any moment: one of the two gives way', async () => {
+  const outcomes = new Set<string>();
+  for (let turns = -40; turns < 40; turns += 1) {
+    const bed = await ChunkBed.open();
+    await bed.collectAll();
+    await bed.put([blobOf(1, contentOf([1], 600))]);
+    const [stored] = await bed.chunks.store([blobOf(2, contentOf([1], 600))]);
+    await bed.release(1);
+    // Whichever comes first, by so many turns.
+    const collect = async (): Promise<boolean> => (await waited(-turns), bed.chunks.collect());
+    const attach = async (): Promise<string> => {
+      await waited(turns);
+      return bed.kv
+        .transact('durable', (tx) => bed.chunks.attach(tx, stored!))
+        .then(() => 'attached')
+        .catch((failure: Fault) => failure.code);
+    };
+    const collecting = collect();
+    const attached = await attach();
+    assert(await collecting);
+    outcomes.add(attached);
+    await bed.audit();
+    if (attached === 'attached') await bed.check(2, contentOf([1], 600));
+    else bed.chunks.discard(stored!);
+    await bed.collectAll();
+    await bed.checkCollected();
+  }
+  assert.deepEqual([...outcomes].sort(), ['attached', 'conflict']);
+});
+
+test('a segment that nothing names any more stays for those who have begun to read it', async () => {
+  const bed = await ChunkBed.open();
+  const bytes = contentOf([1, 2]);
+  await bed.put([blobOf(1, bytes)]);
+  const before = bed.segments.ids();
+  const read = bed.segments.read.bind(bed.segments);
+  const { promise: held, resolve: goOn } = withResolvers();
+  bed.segments.read = async (...given) => {
+    await held;
+    return read(...given);
+  };
+  const reading = bed.chunks.read(id(1), 0, bytes.length);
+  await bed.release(1);
+  const collecting = bed.collectAll();
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(bed.segments.ids(), before);
+  goOn();
+  assert(Buffer.from(await reading).equals(bytes));
+  await collecting;
+  assert.deepEqual(bed.segments.ids(), []);
+});
+
+test('what can be read moves out of a sparse segment whose index is damaged, in the next round', async () => {
+  const bed = await ChunkBed.open({ imageBytesMax: 32_768 });
+  const contents = Array.from({ length: 8 }, (_, index) => contentOf([index]));
+  await bed.put(contents.map((bytes, index) => blobOf(index, bytes)));
+  const [segment] = bed.segments.ids();
+  const [row] = await rowsOf(bed.kv, tables.segments(undefined));
+  for (let index = 2; index < 7; index += 1) await bed.release(index);
+  bed.segments.corrupt(segment!, 300);
+  bed.segments.corrupt(segment!, decodeSegment(row!.value).imageBytes - 70);
+  await bed.collectAll();
+  await bed.collectAll();
+  await bed.audit();
+  await assert.rejects(bed.chunks.read(id(0), 0, 3000), faultOf('corrupt'));
+  for (const index of [1, 7]) await bed.check(index, contents[index]!);
+  const rows = (await rowsOf(bed.kv, tables.chunks(undefined))).map(({ value }) => decodeChunk(value));
+  assert.deepEqual(
+    rows.filter((chunk) => chunk.segment === segment).map(({ isLost }) => isLost),
+    [true],
+  );
+  await bed.release(0);
+  await bed.collectAll();
+  await bed.checkCollected();
+  assert(!bed.segments.ids().includes(segment!));
+});
+
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+async function waited(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+}

@@ -46,6 +46,12 @@ export class ManualClock implements Clock {
     }
   }
 
+  /** Runs until nobody sleeps: what was given up has ended, too. */
+  async settle(): Promise<void> {
+    do await turn();
+    while (this.#wakeNext());
+  }
+
   #wakeNext(): boolean {
     const next = this.#sleepers.reduce<Sleeper | undefined>(
       (first, it) => (first === undefined || it.at < first.at ? it : first),

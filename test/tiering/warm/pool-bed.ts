@@ -94,6 +94,7 @@ export function openPool(
 /** Background work until there is none; devices are looked at as if time had passed. */
 export async function settle({ pool, clock }: Pick<PoolBed, 'pool' | 'clock'>): Promise<void> {
   for (let round = 0; round < 3; round++) {
+    await clock.settle();
     clock.pass(60_000);
     for (let isBusy = true; isBusy;) {
       isBusy = false;

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import type { Clock, Random } from '../../environment.ts';
+import { Fault } from '../../fault.ts';
+import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
+import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
+import type {
+  ObjectBody,
+  ObjectFacts,
+  ObjectOperation,
+  ObjectPage,
+  ObjectRange,
+  ObjectStore,
+  ObjectUpload,
+} from './object-store.ts';
+import { isArchive } from './storage-class.ts';
+
+/**
+ * `error`: an internal error, not done. `slow-down`: refused as too much. `silence`: done or not, no answer ever comes.
+ * `lost-answer`: done, then the connection breaks. `corrupt-answer`: a read has one wrong byte. `short-answer`: a read ends
+ * early. `corrupt-write`: acknowledged, and other bytes are kept. `gone`: nobody accepts connections.
+ */
+export type ObjectFailure =
+  | 'error'
+  | 'slow-down'
+  | 'silence'
+  | 'lost-answer'
+  | 'corrupt-answer'
+  | 'short-answer'
+  | 'corrupt-write'
+  | 'gone';
+
+export interface MemoryObjectOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long an operation takes, before it has its effect and again before it answers. A turn of the loop unless given. */
+  readonly delay?: (operation: ObjectOperation['name']) => Promise<void>;
+  /** A store that knows no conditions, or no checksums. */
+  readonly ignores?: 'conditions' | 'checksums';
+  /** How long a restore takes. */
+  readonly restoreMs?: number;
+}
+
+interface Kept {
+  bytes: Uint8Array;
+  etag: string;
+  crc64nvme: Uint8Array;
+  storageClass: string;
+  restoredAt: number | undefined;
+}
+
+/** What an upload put under a key, in the order of the effects. */
+export interface Uploaded {
+  readonly key: string;
+  readonly etag: string;
+}
+
+/** The object store in memory that misbehaves as others may: for tests of the layers and of what is above them. */
+export class MemoryObjectStore implements ObjectStore {
+  readonly #options: MemoryObjectOptions;
+  readonly #kept = new Map<string, Kept>();
+  readonly #uploads: Uploaded[] = [];
+  #failing: ((operation: ObjectOperation['name'], key: string) => ObjectFailure | undefined) | undefined;
+  #runningMax = 0;
+  #running = 0;
+  #isClosed = false;
+
+  constructor(options: MemoryObjectOptions) {
+    this.#options = options;
+  }
+
+  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<{ readonly etag: string }> {
+    return this.#serve({ name: 'put', key, signal }, (failure) => {
+      const { ignores } = this.#options;
+      const crc64nvme = crcOf(upload.bytes);
+      if (ignores !== 'checksums' && Buffer.compare(crc64nvme, upload.crc64nvme) !== 0) {
+        throw new Fault('checksum-mismatch', 'object', `${key}: BadDigest`);
+      }
+      if (ignores !== 'conditions') this.#requireCondition(key, upload);
+      const bytes = Uint8Array.from(upload.bytes);
+      const etag = etagOf(bytes);
+      if (failure === 'corrupt-write') this.#flipOne(bytes);
+      this.#kept.set(key, { bytes, etag, crc64nvme, storageClass: 'STANDARD', restoredAt: undefined });
+      this.#uploads.push({ key, etag });
+      return { etag };
+    });
+  }
+
+  get(key: string, range: ObjectRange | undefined, signal: AbortSignal): Promise<ObjectBody> {
+    return this.#serve({ name: 'get', key, signal }, (failure) => {
+      const kept = this.#present(key);
+      if (this.#access(kept) !== 'readable')
+        throw new Fault('recall-pending', 'object', `${key}: InvalidObjectState`);
+      const { offset, length } = range ?? { offset: 0, length: kept.bytes.length };
+      if (offset >= kept.bytes.length)
+        throw new Fault('range-not-satisfiable', 'object', `${key}: InvalidRange`);
+      const whole = kept.bytes.slice(offset, offset + length);
+      if (failure === 'corrupt-answer') this.#flipOne(whole);
+      const bytes = failure === 'short-answer' ? whole.subarray(0, whole.length >> 1) : whole;
+      return { bytes, offset, objectBytes: kept.bytes.length, etag: kept.etag };
+    });
+  }
+
+  head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined> {
+    return this.#serve({ name: 'head', key, signal }, () => {
+      const kept = this.#kept.get(key);
+      if (kept === undefined) return undefined;
+      const { bytes, etag, crc64nvme, storageClass } = kept;
+      return { objectBytes: bytes.length, etag, crc64nvme, storageClass, access: this.#access(kept) };
+    });
+  }
+
+  delete(key: string, signal: AbortSignal): Promise<void> {
+    return this.#serve({ name: 'delete', key, signal }, () => void this.#kept.delete(key));
+  }
+
+  list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage> {
+    return this.#serve({ name: 'list', key: prefix, signal }, () => {
+      const left = this.keys().filter((key) => key.startsWith(prefix) && key > after);
+      return { keys: left.slice(0, SEGMENTS_LISTED_MAX), isLast: left.length <= SEGMENTS_LISTED_MAX };
+    });
+  }
+
+  restore(key: string, _how: unknown, signal: AbortSignal): Promise<void> {
+    return this.#serve({ name: 'restore', key, signal }, () => {
+      this.#present(key).restoredAt ??= this.#options.clock.monotonic() + (this.#options.restoreMs ?? 0);
+    });
+  }
+
+  archive(key: string, to: { etag: string; storageClass: string }, signal: AbortSignal): Promise<void> {
+    return this.#serve({ name: 'archive', key, signal }, () => {
+      const kept = this.#present(key);
+      if (kept.etag !== to.etag)
+        throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);
+      kept.storageClass = to.storageClass;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return Promise.resolve();
+  }
+
+  /** Ascending. */
+  keys(): readonly string[] {
+    return [...this.#kept.keys()].sort();
+  }
+
+  /** What lies under a key now, damage included. */
+  lying(key: string): Uint8Array {
+    return this.#present(key).bytes;
+  }
+
+  /** All that had an effect, first to last. */
+  uploads(): readonly Uploaded[] {
+    return this.#uploads;
+  }
+
+  /** The most calls that were under way at a time. */
+  runningMax(): number {
+    return this.#runningMax;
+  }
+
+  /** Flips one bit where an object lies. */
+  corrupt(key: string, offset: number): void {
+    const { bytes } = this.#present(key);
+    assert(offset < bytes.length, `offset ${offset}`);
+    bytes[offset]! ^= 1;
+  }
+
+  /** From now on operations fail as `decide` says; `undefined` ends it. */
+  failWhen(
+    decide: ((operation: ObjectOperation['name'], key: string) => ObjectFailure | undefined) | undefined,
+  ): void {
+    this.#failing = decide;
+  }
+
+  async #serve<Answer>(
+    {
+      name,
+      key,
+      signal,
+    }: { readonly name: ObjectOperation['name']; readonly key: string; readonly signal: AbortSignal },
+    effect: (failure: ObjectFailure | undefined) => Answer,
+  ): Promise<Answer> {
+    const { delay = () => Promise.resolve() } = this.#options;
+    assert(!this.#isClosed, 'the store is closed');
+    this.#running += 1;
+    this.#runningMax = Math.max(this.#running, this.#runningMax);
+    try {
+      await delay(name);
+      signal.throwIfAborted();
+      const failure = this.#failing?.(name, key);
+      if (failure === 'gone')
+        throw new Fault('unavailable', 'store', 'The cold store does not answer (ECONNREFUSED).');
+      if (failure === 'error')
+        throw new Fault('unavailable', 'store', 'The cold store fails with status 500.');
+      if (failure === 'slow-down') throw new Fault('throttled', 'store', 'The cold store asks to slow down.');
+      const isDone = failure !== 'silence' || this.#options.random.below(2) === 0;
+      const answer = isDone ? effect(failure) : undefined;
+      if (failure === 'silence') return await never(signal);
+      await delay(name);
+      signal.throwIfAborted();
+      if (failure === 'lost-answer')
+        throw new Fault('unavailable', 'store', 'The cold store broke off (ECONNRESET).');
+      return answer as Answer;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #requireCondition(key: string, { condition }: ObjectUpload): void {
+    const found = this.#kept.get(key);
+    const isMet = condition.kind === 'absent' ? found === undefined : found?.etag === condition.etag;
+    if (!isMet) throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);
+  }
+
+  #present(key: string): Kept {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) throw new Fault('not-found', 'object', `${key}: NoSuchKey`);
+    return kept;
+  }
+
+  #access({ storageClass, restoredAt }: Kept): ObjectFacts['access'] {
+    if (!isArchive(storageClass)) return 'readable';
+    if (restoredAt === undefined) return 'archived';
+    return this.#options.clock.monotonic() < restoredAt ? 'restoring' : 'readable';
+  }
+
+  #flipOne(bytes: Uint8Array): void {
+    if (bytes.length > 0) bytes[this.#options.random.below(bytes.length)]! ^= 1;
+  }
+}
+
+const etagOf = (bytes: Uint8Array): string => `"${createHash('md5').update(bytes).digest('hex')}"`;
+
+function crcOf(bytes: Uint8Array): Uint8Array {
+  const state = crcStart('crc64nvme');
+  crcUpdate(state, bytes);
+  return crcBytes(state);
+}
+
+/** Rejects with the signal's reason once it is aborted, and does nothing else. */
+const never = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });

@@ -1,0 +1,131 @@
+import type { Closable } from '../../scope.ts';
+
+/** Bytes of an object; `length` of at least 1. */
+export interface ObjectRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What must be under the key at the moment of the upload. */
+export type UploadCondition = { readonly kind: 'absent' } | { readonly kind: 'same'; readonly etag: string };
+
+export interface ObjectUpload {
+  /** Not changed until `put` resolves. */
+  readonly bytes: Uint8Array;
+  /** Of `bytes`, 8 bytes, big endian; the store compares. */
+  readonly crc64nvme: Uint8Array;
+  readonly condition: UploadCondition;
+}
+
+export interface ObjectBody {
+  readonly bytes: Uint8Array;
+  /** Where `bytes` lie in the object, as the store says. */
+  readonly offset: number;
+  /** Of the whole object, as the store says. */
+  readonly objectBytes: number;
+  readonly etag: string;
+}
+
+export interface ObjectFacts {
+  readonly objectBytes: number;
+  readonly etag: string;
+  /** `archived`: it must be restored before it can be read; `restoring`: that is under way. */
+  readonly access: 'readable' | 'archived' | 'restoring';
+  /** As the store keeps it, if it does. */
+  readonly crc64nvme: Uint8Array | undefined;
+  readonly storageClass: string;
+}
+
+export interface ObjectPage {
+  /** Ascending in the order of UTF-8. */
+  readonly keys: readonly string[];
+  readonly isLast: boolean;
+}
+
+/** How an archived object is brought back: for how many days, and how fast (S3: the tier of a restore). */
+export interface ObjectRestore {
+  readonly days: number;
+  readonly speed: 'Expedited' | 'Standard' | 'Bulk';
+}
+
+/**
+ * A bucket of an object store, as much of it as tiering uses. Knows nothing of segments: keys are whatever the caller says.
+ * Every call may be made again after a failure. Faults about one object have the subject `object`: 'not-found',
+ * 'precondition-failed', 'recall-pending', 'range-not-satisfiable', 'checksum-mismatch', 'corrupt'. Those about the store
+ * have `store` or `bucket` and a sentence for the operator: 'unavailable' and 'throttled' pass by themselves,
+ * 'access-denied', 'invalid-argument', 'not-supported' and a 'not-found' bucket do not. Source: AWS S3 API reference.
+ */
+export interface ObjectStore extends Closable {
+  /** Resolves when the store has acknowledged it. After a failure the object may be there all the same. */
+  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<{ readonly etag: string }>;
+  /** The whole object without a range. */
+  get(key: string, range: ObjectRange | undefined, signal: AbortSignal): Promise<ObjectBody>;
+  head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined>;
+  /** Absent is success. */
+  delete(key: string, signal: AbortSignal): Promise<void>;
+  /** One page of the keys that begin with `prefix`, strictly after `after`; the empty text is before all. */
+  list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
+  /** Begins to bring an archived object back; under way already is success. */
+  restore(key: string, how: ObjectRestore, signal: AbortSignal): Promise<void>;
+  /** Changes the storage class of an object that is still what `etag` says. */
+  archive(key: string, to: ObjectArchive, signal: AbortSignal): Promise<void>;
+}
+
+export interface ObjectArchive {
+  readonly etag: string;
+  readonly storageClass: string;
+}
+
+export const objectOperations = ['put', 'get', 'head', 'delete', 'list', 'restore', 'archive'] as const;
+
+/** One call, for layers that treat all calls alike. */
+export interface ObjectOperation {
+  readonly name: (typeof objectOperations)[number];
+  readonly key: string;
+  /** That go to the store; of what comes back, as far as it is known before. */
+  readonly bytes: number;
+  /** Somebody waits for it: a range that is read, not a whole object. */
+  readonly isUrgent: boolean;
+}
+
+/** A layer adds one behaviour to any store and hides nothing of it. */
+export type ObjectStoreLayer = (inner: ObjectStore) => ObjectStore;
+
+/** One behaviour around each call; `call` may be made several times. */
+export type Around = <Answer>(
+  operation: ObjectOperation,
+  signal: AbortSignal,
+  call: (signal: AbortSignal) => Promise<Answer>,
+) => Promise<Answer>;
+
+export const surrounding =
+  (around: Around): ObjectStoreLayer =>
+  (inner) => {
+    const about = (name: ObjectOperation['name'], key: string, bytes = 0): ObjectOperation => ({
+      name,
+      key,
+      bytes,
+      isUrgent: name === 'get' && bytes > 0,
+    });
+    return {
+      put: (key, upload, signal) =>
+        around(about('put', key, upload.bytes.length), signal, (it) => inner.put(key, upload, it)),
+      get: (key, range, signal) =>
+        around(about('get', key, range?.length), signal, (it) => inner.get(key, range, it)),
+      head: (key, signal) => around(about('head', key), signal, (it) => inner.head(key, it)),
+      delete: (key, signal) => around(about('delete', key), signal, (it) => inner.delete(key, it)),
+      list: (prefix, after, signal) =>
+        around(about('list', prefix), signal, (it) => inner.list(prefix, after, it)),
+      restore: (key, how, signal) =>
+        around(about('restore', key), signal, (it) => inner.restore(key, how, it)),
+      archive: (key, to, signal) => around(about('archive', key), signal, (it) => inner.archive(key, to, it)),
+      close: () => inner.close(),
+    };
+  };
+
+/** The same store as an object whose members can be taken over one by one: what layers about single calls begin with. */
+export const unchanged: ObjectStoreLayer = surrounding((_, signal, call) => call(signal));
+
+/** Outermost first: `layered(bucket, [bounded(…), retrying(…)])` holds a place while it retries. */
+export const layered = (store: ObjectStore, layers: readonly ObjectStoreLayer[]): ObjectStore =>
+  layers.reduceRight((inner, layer) => layer(inner), store);

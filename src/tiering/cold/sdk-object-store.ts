@@ -1,0 +1,235 @@
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  RestoreObjectCommand,
+  S3Client,
+  type GetObjectCommandOutput,
+  type HeadObjectCommandOutput,
+  type StorageClass,
+} from '@aws-sdk/client-s3';
+import { Fault } from '../../fault.ts';
+import {
+  COLD_CONNECT_MS_MAX,
+  COLD_OBJECT_BYTES_MAX,
+  COLD_SOCKET_QUIET_MS_MAX,
+  SEGMENTS_LISTED_MAX,
+} from '../../limits/tiering.ts';
+import type { Compute } from '../../workers/compute.ts';
+import type { ColdPlace } from './cold-place.ts';
+import type {
+  ObjectArchive,
+  ObjectBody,
+  ObjectFacts,
+  ObjectRange,
+  ObjectStore,
+  ObjectUpload,
+} from './object-store.ts';
+import { faultOf } from './sdk-failure.ts';
+import { isArchive } from './storage-class.ts';
+
+export interface SdkOptions {
+  readonly place: ColdPlace;
+  /** `undefined`: the usual chain of AWS programs. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  /** Connections at most. */
+  readonly socketsMax: number;
+  /** Of new objects; archive classes are for `archive`. */
+  readonly storageClass: string;
+  readonly compute: Compute;
+}
+
+/** A bucket of any S3 endpoint, through the AWS SDK. It tries once: repeating is a layer's. */
+export function sdkObjectStore(options: SdkOptions): ObjectStore {
+  const client = clientOf(options);
+  const { place, compute, storageClass } = options;
+  const { bucket: Bucket } = place;
+  const asked = async <Answer>(
+    key: string,
+    abortSignal: AbortSignal,
+    ask: (call: { readonly abortSignal: AbortSignal }) => Promise<Answer>,
+  ): Promise<Answer> => {
+    try {
+      return await ask({ abortSignal });
+    } catch (cause) {
+      // Whoever ended it says why.
+      abortSignal.throwIfAborted();
+      throw faultOf(cause, { place, key, accessKey: options.credentials?.accessKeyId });
+    }
+  };
+  return {
+    put: (Key, upload, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = await uploadOf({ Bucket, Key, storageClass }, upload, compute);
+        return { etag: (await client.send(command, call)).ETag ?? '' };
+      }),
+    get: (Key, range, signal) =>
+      asked(Key, signal, async (call) => {
+        const Range =
+          range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
+        return bodyOf(Key, range, await client.send(new GetObjectCommand({ Bucket, Key, Range }), call));
+      }),
+    head: (Key, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' });
+        // The answer has no body that could say more.
+        return client.send(command, call).then(factsOf, unless('NotFound'));
+      }),
+    delete: (Key, signal) =>
+      asked(Key, signal, async (call) => {
+        await client.send(new DeleteObjectCommand({ Bucket, Key }), call);
+      }),
+    list: (Prefix, after, signal) =>
+      asked(Prefix, signal, async (call) => {
+        const StartAfter = after === '' ? undefined : after;
+        const command = new ListObjectsV2Command({
+          Bucket,
+          Prefix,
+          StartAfter,
+          MaxKeys: SEGMENTS_LISTED_MAX,
+        });
+        const { Contents = [], IsTruncated = false } = await client.send(command, call);
+        return { keys: Contents.flatMap((it) => it.Key ?? []), isLast: !IsTruncated };
+      }),
+    restore: (Key, how, signal) =>
+      asked(Key, signal, async (call) => {
+        const RestoreRequest = { Days: how.days, GlacierJobParameters: { Tier: how.speed } };
+        const command = new RestoreObjectCommand({ Bucket, Key, RestoreRequest });
+        await client.send(command, call).catch(unless('RestoreAlreadyInProgress'));
+      }),
+    archive: (Key, to, signal) =>
+      asked(Key, signal, async (call) => {
+        await client.send(archivingOf({ Bucket, Key }, to), call);
+      }),
+    close: () => Promise.resolve(client.destroy()),
+  };
+}
+
+/** Answers `undefined` in the place of one kind of failure. */
+const unless =
+  (name: string) =>
+  (cause: Error): undefined => {
+    if (cause.name !== name) throw cause;
+  };
+
+function clientOf({ place, credentials, socketsMax }: SdkOptions): S3Client {
+  const { endpoint, region } = place;
+  const agent = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: socketsMax };
+  return new S3Client({
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    ...(credentials !== undefined && { credentials }),
+    followRegionRedirects: endpoint === undefined,
+    maxAttempts: 1,
+    // Its checksums are JavaScript; ours are native and travel as headers.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // One round trip less; who refuses an upload says so after it.
+    expectContinueHeader: false,
+    requestHandler: {
+      connectionTimeout: COLD_CONNECT_MS_MAX,
+      socketTimeout: COLD_SOCKET_QUIET_MS_MAX,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  });
+}
+
+async function uploadOf(
+  {
+    storageClass,
+    ...named
+  }: { readonly Bucket: string; readonly Key: string; readonly storageClass: string },
+  { bytes: Body, crc64nvme, condition }: ObjectUpload,
+  compute: Compute,
+): Promise<PutObjectCommand> {
+  const command = new PutObjectCommand({
+    ...named,
+    Body,
+    ContentLength: Body.length,
+    ContentType: 'application/octet-stream',
+    ChecksumCRC64NVME: Buffer.from(crc64nvme).toString('base64'),
+    ...(condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
+    ...(storageClass !== 'STANDARD' && { StorageClass: storageClass as StorageClass }),
+  });
+  const hasher = compute.hasher(['sha256']);
+  await hasher.update([Body]);
+  const { sha256 } = hasher.digests();
+  const digest = Buffer.from(sha256 ?? []).toString('hex');
+  // The signature covers it, and the SDK would compute it on the event loop.
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { readonly headers: Record<string, string> };
+      headers['x-amz-content-sha256'] = digest;
+      return next(args);
+    },
+    { step: 'build', name: 'contentDigest' },
+  );
+  return command;
+}
+
+/** A copy onto itself: AWS's way to change a storage class. */
+const archivingOf = (
+  named: { readonly Bucket: string; readonly Key: string },
+  { etag, storageClass }: ObjectArchive,
+): CopyObjectCommand =>
+  new CopyObjectCommand({
+    ...named,
+    CopySource: `${named.Bucket}/${named.Key}`.split('/').map(encodeURIComponent).join('/'),
+    CopySourceIfMatch: etag,
+    StorageClass: storageClass as StorageClass,
+  });
+
+async function bodyOf(
+  key: string,
+  range: ObjectRange | undefined,
+  { Body, ContentLength, ContentRange, ETag }: GetObjectCommandOutput,
+): Promise<ObjectBody> {
+  const length = ContentLength ?? -1;
+  const lengthMax = range?.length ?? COLD_OBJECT_BYTES_MAX;
+  const refusal =
+    length < 0
+      ? new Fault('not-supported', 'store', `The cold store does not say how long its answers are (${key}).`)
+      : range !== undefined && ContentRange === undefined
+        ? new Fault('not-supported', 'store', `The cold store ignores ranges of objects (${key}).`)
+        : length > lengthMax
+          ? new Fault('corrupt', 'object', `${key} has ${length} bytes, of ${lengthMax} at most`)
+          : undefined;
+  if (refusal !== undefined) {
+    (Body as { destroy?: () => void } | undefined)?.destroy?.();
+    throw refusal;
+  }
+  const stream = (Body ?? []) as AsyncIterable<Uint8Array>;
+  const bytes = Buffer.allocUnsafe(length);
+  let filled = 0;
+  for await (const piece of stream) {
+    const room = length - filled;
+    bytes.set(piece.length > room ? piece.subarray(0, room) : piece, filled);
+    filled += Math.min(piece.length, room);
+  }
+  const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+  return {
+    bytes: bytes.subarray(0, filled),
+    offset: Number(from ?? 0),
+    objectBytes: Number(total ?? length),
+    etag: ETag ?? '',
+  };
+}
+
+function factsOf(answer: HeadObjectCommandOutput): ObjectFacts {
+  const { ContentLength = 0, ETag = '', StorageClass = 'STANDARD', Restore, ChecksumCRC64NVME } = answer;
+  const isArchived = isArchive(StorageClass) || answer.ArchiveStatus !== undefined;
+  const isRestoring = Restore?.includes('ongoing-request="true"') === true;
+  const isRestored = Restore?.includes('ongoing-request="false"') === true;
+  const archived = isRestoring ? 'restoring' : 'archived';
+  return {
+    objectBytes: ContentLength,
+    etag: ETag,
+    access: isArchived && !isRestored ? archived : 'readable',
+    crc64nvme: ChecksumCRC64NVME === undefined ? undefined : Buffer.from(ChecksumCRC64NVME, 'base64'),
+    storageClass: StorageClass,
+  };
+}

@@ -1,0 +1,98 @@
+import { Fault } from '../../fault.ts';
+import type { Compute } from '../../workers/compute.ts';
+import { nameOf, type ColdPlace } from './cold-place.ts';
+import type { ObjectStore, UploadCondition } from './object-store.ts';
+
+export interface Probing {
+  /** Without repetitions: what is refused shall be heard of. */
+  readonly objects: ObjectStore;
+  readonly place: ColdPlace;
+  readonly compute: Compute;
+  readonly signal: AbortSignal;
+}
+
+/** What a store does not do and can be lived with, as a sentence. */
+export type Shortcoming = string | undefined;
+
+/**
+ * Tries everything that segments rely on with one small object under `key`, which is gone afterwards.
+ * Fault('not-supported', 'store'), a sentence, for a store that ignores conditions or gives back something else.
+ */
+export async function selfTest(probing: Probing, key: string, random: Uint8Array): Promise<Shortcoming> {
+  const { objects, signal } = probing;
+  try {
+    const etag = await testContent(probing, key, random);
+    await testConditions(probing, key, { random, etag });
+    return await testChecksum(probing, key, random);
+  } finally {
+    await objects.delete(key, signal).catch(() => undefined);
+  }
+}
+
+async function testContent(probing: Probing, key: string, bytes: Uint8Array): Promise<string> {
+  const { objects, signal } = probing;
+  await upload(probing, key, { bytes, condition: { kind: 'absent' } });
+  const whole = await objects.get(key, undefined, signal);
+  const part = await objects.get(key, { offset: 1, length: 2 }, signal);
+  const isSame =
+    Buffer.compare(whole.bytes, bytes) === 0 && Buffer.compare(part.bytes, bytes.subarray(1, 3)) === 0;
+  if (!isSame) throw lacking(probing, 'does not give back what it was given');
+  const { keys } = await objects.list(key, '', signal);
+  if (!keys.includes(key)) throw lacking(probing, 'does not list what was just put there');
+  return whole.etag;
+}
+
+async function testConditions(
+  probing: Probing,
+  key: string,
+  { random, etag }: { readonly random: Uint8Array; readonly etag: string },
+): Promise<void> {
+  const bytes = random.toReversed();
+  const wrong = '"00000000000000000000000000000000"';
+  if (await upload(probing, key, { bytes, condition: { kind: 'absent' } })) {
+    throw lacking(probing, 'ignores conditions of uploads (If-None-Match)');
+  }
+  if (await upload(probing, key, { bytes, condition: { kind: 'same', etag: wrong } })) {
+    throw lacking(probing, 'ignores conditions of uploads (If-Match)');
+  }
+  if (!(await upload(probing, key, { bytes, condition: { kind: 'same', etag } }))) {
+    throw lacking(probing, 'does not replace an object on the condition that it has not changed (If-Match)');
+  }
+}
+
+async function testChecksum(probing: Probing, key: string, random: Uint8Array): Promise<Shortcoming> {
+  const { objects, signal, place } = probing;
+  await objects.delete(key, signal);
+  const crc64nvme = checksumOf(probing.compute, random).toReversed();
+  try {
+    await objects.put(key, { bytes: random, crc64nvme, condition: { kind: 'absent' } }, signal);
+  } catch (failure) {
+    // Stores differ in how they say it.
+    const isRefusal =
+      failure instanceof Fault && ['checksum-mismatch', 'invalid-argument'].includes(failure.code);
+    if (isRefusal) return undefined;
+    throw failure;
+  }
+  return `The cold store ${nameOf(place)} takes uploads whose checksum is wrong (CRC64NVME): all that finds damage on the way is that each upload is read back.`;
+}
+
+/** Whether it was taken; false when the condition was not met. */
+async function upload(
+  { objects, compute, signal }: Probing,
+  key: string,
+  { bytes, condition }: { readonly bytes: Uint8Array; readonly condition: UploadCondition },
+): Promise<boolean> {
+  try {
+    await objects.put(key, { bytes, crc64nvme: checksumOf(compute, bytes), condition }, signal);
+    return true;
+  } catch (failure) {
+    if (failure instanceof Fault && failure.code === 'precondition-failed') return false;
+    throw failure;
+  }
+}
+
+const checksumOf = (compute: Compute, bytes: Uint8Array): Uint8Array =>
+  compute.digest(['crc64nvme'], [bytes]).crc64nvme ?? new Uint8Array(0);
+
+const lacking = ({ place }: Probing, what: string): Fault =>
+  new Fault('not-supported', 'store', `The cold store ${nameOf(place)} ${what}: use another one.`);
