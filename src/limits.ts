@@ -191,7 +191,7 @@ export const KV_ATTEMPTS_MAX = 16;
 export const AUDIT_REFUSALS_MAX = 200_000;
 /** The same of changes, which no flood of refusals pushes out. */
 export const AUDIT_CHANGES_MAX = 500_000;
-/** The same of bypasses, which no flood of changes pushes out; and of one bucket, so that none pushes out those of others. */
+/** The same of bypasses, which no flood of changes pushes out; and of one bucket. Beyond them all the bucket with most rows loses its oldest. */
 export const AUDIT_BYPASSES_MAX = 500_000;
 export const AUDIT_BUCKET_BYPASSES_MAX = 50_000;
 /** The same refusal again counts in the row that it has for this long. */
@@ -204,7 +204,7 @@ export const AUDIT_CALLER_ROWS_PER_SECOND = 1;
 /** The same of all callers together; more of their refusals share a row for each door. */
 export const AUDIT_BURST_MAX = 4_096;
 export const AUDIT_ROWS_PER_SECOND = 4;
-/** Beyond that, what a caller is refused first still has rows of its own: so many for each caller, and for all that are new. */
+/** Beyond that, what a caller is refused first still has rows of its own: so many for each user, role or uid in a network, and for all that are new. */
 export const AUDIT_FIRST_ROWS_MAX = 16;
 export const AUDIT_FIRST_BURST_MAX = 1_024;
 export const AUDIT_FIRST_ROWS_PER_SECOND = 1;
@@ -278,7 +278,10 @@ export const STS_PARAMETERS_MAX = 128;
 
 /** All keys are held in memory: below 1 KiB each. */
 export const RING_KEYS_MAX = 10_000;
-/** Each rotation of the key of SSE-S3 adds one and seals all anew: at 2 µs each, 10 ms. */
+/**
+ * Each rotation of the key of SSE-S3 adds one and seals all anew: at 2 µs each, 10 ms. None is removed: with one a day there are
+ * eleven years of rotations.
+ */
 export const DATA_KEYS_MAX = 4_096;
 /** Versions of one key that still seal something: each waits for one pass over the store. */
 export const RING_KEY_VERSIONS_MAX = 100;
@@ -290,8 +293,7 @@ export const REWRAP_PAGE_ENTRIES = 500;
 export const ENCRYPTION_CONTEXT_CHARS_MAX = 8_192;
 /** Of an answer that `terrace key` reads: all keys. */
 export const RING_KEYS_BYTES_MAX = 16_777_216;
-/** `terrace key rotate --wait` asks this often how far it is. */
-export const KEY_POLL_MS = 500;
+
 // Lifecycle of objects.
 
 /** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */

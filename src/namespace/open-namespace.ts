@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet } from './attach.ts';
-import { Trail } from '../audit/trail.ts';
+import { Trail, type TrailParts } from '../audit/trail.ts';
 import { audited, nfsActor, type Attempt } from './audit.ts';
 import { attributes, ifStale } from './attributes.ts';
 import { blobsOf } from './blobs-of.ts';
@@ -48,8 +48,12 @@ import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
+export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
+  readonly groupOf: TrailParts['groupOf'];
+}
+
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(opened: Omit<PartsGiven, 'trail' | 'quotas'>): Promise<Namespace> {
+export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
   const quotas = await openQuotas(opened.kv, opened.environment);
   const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
   await ensureRoot(given);

@@ -40,10 +40,13 @@ const lock = (parts: Parts, at: VersionAt & ByActor, change: LockChange): Promis
       const version = { ...inode.version, openUntil: 0 };
       const after = { ...inode, version, lock: changedLock(before, change, now) };
       await putInode(tx, after);
-      if (isSameLock(before.lock, after.lock)) return foundOf(after);
+      if (isSameLock(inode.lock, after.lock)) return foundOf(after);
       const bucket = await bucketName(tx, at.bucket);
       const isBypassed = bypassesGovernance(before.lock, after.lock, now);
-      parts.trail.put(tx, order, { ...eventOf(at, { before, after, isBypassed }), bucket });
+      parts.trail.put(tx, order, {
+        ...eventOf(at, { before: isBypassed ? before : inode, after, isBypassed }),
+        bucket,
+      });
       return foundOf(after);
     }),
   );

@@ -6,6 +6,7 @@ import { inodeKey, orphanKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
+import { countingOf } from './quota/counting.ts';
 import { withoutName } from './names.ts';
 import { type EntryName, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
@@ -49,6 +50,8 @@ export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): 
 
 /** What NFS has written to the inode and not committed goes with its last name. */
 export function forgetWhenCommitted({ files }: Pick<Parts, 'files'>, tx: KvTransaction, ino: Ino): void {
+  const reservation = files.get(ino)?.reservation;
+  if (reservation !== undefined) countingOf(tx).takeOver(reservation.owned());
   tx.whenCommitted(() => {
     const file = files.get(ino);
     if (file !== undefined) files.forget(file);
