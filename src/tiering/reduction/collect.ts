@@ -29,6 +29,8 @@ export class Collector {
   readonly #old = new Set<SegmentId>();
   /** Worth compacting, but for an index that cannot be read. */
   readonly #blind = new Set<SegmentId>();
+  /** With less redundancy than new segments. */
+  #weak: SegmentId[] = [];
   #round: readonly RoundStep[] = [];
   #roundEndedAt: number | undefined;
   #collecting: Promise<boolean> | undefined;
@@ -61,6 +63,7 @@ export class Collector {
         () => this.#look(segment),
       );
     }
+    if (await this.#moveWeak()) return true;
     if (await this.#compact()) return true;
     return this.#goRound();
   }
@@ -119,6 +122,15 @@ export class Collector {
     this.#sparse.delete(id);
     this.#small.delete(id);
     this.#old.delete(id);
+  }
+
+  /** What would lose more than new segments when devices go is moved to new ones, one at a time: most are about full. */
+  async #moveWeak(): Promise<boolean> {
+    if (this.#weak.length === 0) this.#weak = [...(this.#parts.segments.weak?.() ?? [])];
+    const id = this.#weak.shift();
+    if (id === undefined) return false;
+    await this.#moved([id], () => compactSegments(this.#parts, [id]));
+    return true;
   }
 
   async #compact(): Promise<boolean> {

@@ -109,6 +109,16 @@ export class Member {
     return !this.isMissing && !this.isStalled;
   }
 
+  /** Keeps what is written: it is there, or counted on to come back. */
+  get isExpected(): boolean {
+    return this.record.state === 'in-service' && !(this.isMissing && this.isGivenUp);
+  }
+
+  /** What it holds may be asked for later: it is not given up, and has not left the pool. */
+  get mayAnswer(): boolean {
+    return this.record.state !== 'removed' && !(this.isMissing && this.isGivenUp);
+  }
+
   /** Part of what new stripes are spread over. */
   get isPresent(): boolean {
     return this.record.state === 'in-service' && this.isUsable && !this.isResting;

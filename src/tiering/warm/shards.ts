@@ -54,6 +54,8 @@ export type FoundShard =
   | { readonly state: 'sound'; readonly bytes: Uint8Array }
   /** Not there, or not what was written. */
   | { readonly state: 'damaged' }
+  /** Its device answers, but not for this shard: it is made anew, and may be read later all the same. */
+  | { readonly state: 'unreadable' }
   /** Its device is missing, hangs or fails: nobody knows. */
   | { readonly state: 'unreachable' };
 
@@ -69,7 +71,9 @@ export async function inspect(
     return (await isSound(reduction, of, bytes)) ? { state: 'sound', bytes } : { state: 'damaged' };
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
-    return { state: isLost(cause) || (await answers(member)) ? 'damaged' : 'unreachable' };
+    if (isLost(cause)) return { state: 'damaged' };
+    const isUnreadable = cause.code === 'unavailable' && (await answers(member));
+    return { state: isUnreadable ? 'unreadable' : 'unreachable' };
   }
 }
 

@@ -13,13 +13,16 @@ interface Pages {
 
 /**
  * Walks over what lies on the devices, and takes away shards that no stripe says are there: of writes that were broken off, of
- * segments that were deleted or moved while the device was away. A shard that its stripe misses is taken over instead.
+ * segments that were deleted or moved while the device was away. A shard that its stripe misses is taken over instead. Shards of
+ * segments that are younger than the rows stay: who restores older metadata can still restore newer.
  */
 export class SweepWork {
   readonly #parts: PoolParts;
   #isWanted = true;
   #left: Member[] = [];
   #pages: Pages | undefined;
+  /** Shards that were left, of segments that the rows are too old to know, by device. */
+  readonly #unknown = new Map<Member, number>();
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
@@ -27,6 +30,11 @@ export class SweepWork {
 
   want(): void {
     this.#isWanted = true;
+  }
+
+  /** How many shards the last walk left because the rows may be too old to know them. */
+  unknownOn(member: Member): number {
+    return this.#unknown.get(member) ?? 0;
   }
 
   /** One page of one device. */
@@ -53,6 +61,7 @@ export class SweepWork {
     for (let member = this.#left.shift(); member !== undefined; member = this.#left.shift()) {
       const { device } = member;
       if (!member.isUsable || device === undefined) continue;
+      this.#unknown.delete(member);
       this.#pages = { member, iterator: device.list()[Symbol.asyncIterator]() };
       return this.#pages;
     }
@@ -75,6 +84,8 @@ export class SweepWork {
       if (stripe !== undefined && (await this.#isMissed(stripe, member, name))) {
         const devices = stripe.devices.with(name.index, member.record.number);
         await stripes.change(name.id, stripe, { ...stripe, devices });
+      } else if (stripe === undefined && !stripes.wouldKnow(name.id)) {
+        this.#unknown.set(member, this.unknownOn(member) + 1);
       } else await discard(member, name);
     });
   }

@@ -85,6 +85,20 @@ test('released chunks are swept, empty segments deleted, sparse ones compacted i
   for (let index = 0; index < 12; index += 4) await bed.check(index, contents[index]!);
 });
 
+test('what the store keeps with less parity than new segments moves to new ones', async () => {
+  const bed = await ChunkBed.open();
+  const blobs = [1, 2, 3].map((id) => ({ id, bytes: contentOf([id]) }));
+  bed.segments.reshape({ data: 2, parity: 0 });
+  for (const { id, bytes } of blobs) await bed.put([blobOf(id, bytes)]);
+  await bed.collectAll();
+  const before = bed.segments.ids();
+  bed.segments.reshape({ data: 2, parity: 1 });
+  for (let steps = 0; await bed.chunks.collect(); steps += 1) assert(steps < 1_000, 'collection ends');
+  assert(before.every((id) => !bed.segments.ids().includes(id)));
+  for (const { id, bytes } of blobs) await bed.check(id, bytes);
+  await bed.checkCollected();
+});
+
 test('many small segments become few', async () => {
   const bed = await ChunkBed.open({ imageBytesMax: 65_536 });
   for (let index = 0; index < 10; index += 1) await bed.put([blobOf(index, contentOf([index], 2000))]);

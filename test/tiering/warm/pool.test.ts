@@ -106,6 +106,13 @@ suite('warm pool', () => {
     const { bed, all } = await filled(9, 12);
     for (const path of ['/d1', '/d2', '/d3']) placeOf(bed, path).lose();
     await settle(bed);
+    for (const { id, image } of all.filter((segment) => shardsOf(bed, segment.id).length < 4)) {
+      const perhaps = faults('unavailable', /devices do not answer|do not answer now/);
+      await assert.rejects(bed.clock.run(bed.pool.read(id, 0, image.length)), perhaps);
+      await assert.rejects(bed.clock.run(bed.pool.scrub(id)), perhaps, 'they may come back');
+    }
+    bed.pool.rebuild();
+    await settle(bed);
     const lost = ['/d1', '/d2', '/d3'];
     for (const segment of all) {
       const left = shardsOf(bed, segment.id).length;
@@ -119,8 +126,6 @@ suite('warm pool', () => {
     }
     assert.ok(all.some(({ id }) => shardsOf(bed, id).length < 4) && lost.length === 3);
     assert.ok(all.some(({ id }) => shardsOf(bed, id).length >= 4));
-    bed.pool.rebuild();
-    await settle(bed);
     assert.ok(bed.pool.alerts().some(({ text }) => /lost more shards than they can/.test(text)));
   });
 
@@ -172,6 +177,66 @@ suite('warm pool', () => {
     await settle(bed);
     assert.equal(isBad, false);
     assert.equal((await bed.clock.run(bed.pool.scrub(id))).corrupt, 0);
+  });
+
+  test('what too many bad sectors keep back is not called lost, while their devices answer', async () => {
+    const { bed, all } = await filled(6, 1);
+    const [{ id, image }] = all as [(typeof all)[0]];
+    for (const { path } of shardsOf(bed, id).filter(({ index }) => index < 3)) {
+      placeOf(bed, path).failure = (_operation, name) => (name?.id === id ? 'EIO' : undefined);
+    }
+    await assert.rejects(bed.clock.run(bed.pool.read(id, 0, image.length)), faults('unavailable'));
+    await assert.rejects(bed.clock.run(bed.pool.scrub(id)), faults('unavailable'));
+    await settle(bed);
+    assert.equal(bed.pool.state().repair.lost, 0);
+  });
+
+  test('a device that is only busy is not taken for one with bad sectors', async () => {
+    const { bed, all } = await filled(6, 1);
+    const [{ id, image }] = all as [(typeof all)[0]];
+    await settle(bed);
+    const place = placeOf(bed, '/d1');
+    let written = 0;
+    place.failure = (operation) => {
+      if (operation === 'put') written += 1;
+      return undefined;
+    };
+    place.delay = () => bed.clock.sleep(5);
+    const crowd = Array.from({ length: 1_100 }, () => bed.pool.read(id, 0, image.length));
+    const health = bed.clock.run(bed.pool.scrub(id));
+    await bed.clock.run(Promise.allSettled([...crowd, health]));
+    assert.equal(written, 0);
+  });
+
+  test('devices that are away for a while take no parity away: nothing is written until enough are back', async () => {
+    const bed = await openBed();
+    const away = ['/d1', '/d2', '/d3', '/d4'];
+    for (const path of away) placeOf(bed, path).failure = () => 'EIO';
+    for (let n = 1; n <= 4; n++) {
+      const segment = await segmentOf(n, bed.pool.traits.shape);
+      await assert.rejects(bed.clock.run(bed.pool.put(segment.id, segment.packed)), faults('unavailable'));
+    }
+    assert.equal(bed.pool.state().shape, undefined);
+    assert.ok(bed.pool.alerts().some(({ text }) => /takes no new content: too few/.test(text)));
+    for (const path of away) placeOf(bed, path).failure = undefined;
+    await settle(bed);
+    assert.deepEqual(bed.pool.state().shape, shape42);
+  });
+
+  test('what was written with less parity is counted, said, and named to be written anew when devices are there', async () => {
+    const { bed, all } = await filled(1, 3);
+    assert.ok(bed.pool.alerts().some(({ text }) => /3 segments .* less parity than 4\+2/.test(text)));
+    await settle(bed);
+    assert.deepEqual(bed.pool.weak?.(), [], 'nothing better can be written now');
+    for (const path of ['/n1', '/n2', '/n3', '/n4', '/n5']) {
+      bed.devices.place(path);
+      await bed.clock.run(bed.pool.add(path));
+    }
+    await settle(bed);
+    assert.deepEqual(new Set(bed.pool.weak?.()), new Set(all.map(({ id }) => id)));
+    assert.deepEqual(bed.pool.weak?.(), []);
+    for (const { id } of all) await bed.clock.run(bed.pool.delete(id));
+    assert.deepEqual(bed.pool.alerts(), []);
   });
 
   for (const { devices, shape, severity } of [
@@ -339,6 +404,34 @@ suite('devices of a warm pool', () => {
     placeOf(bed, '/d1').isPlugged = true;
     await settle(bed);
     for (const { id } of all) assert.equal(shardsOf(bed, id).length, 6, 'what came back is swept');
+  });
+
+  test('shards of segments that restored metadata is too old to know are left, and that is said', async () => {
+    const bed = await openBed();
+    const { clock } = bed;
+    const [old, restored, fresh] = await Promise.all([1, 2, 3].map((n) => segmentOf(n)));
+    assert.ok(old !== undefined && restored !== undefined && fresh !== undefined);
+    await clock.run(bed.pool.put(old.id, old.packed));
+    const range = { start: Uint8Array.of(), end: Uint8Array.of(255) };
+    const { entries } = await bed.engine.page(range, {
+      reverse: false,
+      entriesMax: 1_000,
+      bytesMax: 1 << 20,
+    });
+    await clock.run(bed.pool.put(restored.id, restored.packed));
+    const newer = bed.engine;
+    bed.engine = new MemoryEngine({}, entries);
+    bed.pool = await openPool(bed);
+    await settle(bed);
+    assert.equal(shardsOf(bed, restored.id).length, 6);
+    assert.ok(bed.pool.alerts().some(({ text }) => /hold 6 shards .* newer/.test(text)));
+    await clock.run(bed.pool.put(fresh.id, fresh.packed));
+    bed.pool.rebuild();
+    await settle(bed);
+    assert.equal(shardsOf(bed, restored.id).length, 6, 'what is written since then does not end it');
+    bed.engine = newer;
+    bed.pool = await openPool(bed);
+    await checkImage(bed, restored);
   });
 
   test('a device that is drained gives its shards to others and is then nobody’s', async () => {
