@@ -114,6 +114,8 @@ export const AUDIT_CHUNKS_MAX = 262_144;
 export const SCRUB_CHUNKS = 64;
 /** Damaged segments that one round of scrubbing remembers; of more it looks at every chunk. */
 export const SCRUB_DAMAGED_MAX = 65_536;
+/** Segments in a row that do not answer and are skipped by a scrub; when there are more, it waits for the store. */
+export const SCRUB_SKIPPED_MAX = 16;
 
 // Cold store.
 

@@ -8,6 +8,7 @@ import {
 import type { SegmentId } from '../segment-store.ts';
 import { Audit } from './audit.ts';
 import { compactSegments, moveFrames, recompressSegment, type Compaction } from './compact.ts';
+import { isAway } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { decodeChunk, type ChunkRow } from './records.ts';
 import { dropSegment, segmentStates, sweepChunks, type SegmentState } from './sweep.ts';
@@ -157,6 +158,8 @@ export class Collector {
     const { leads } = this.#parts;
     for (const id of sources) this.#forget(id);
     const { moved, blind } = await move().catch((failure: unknown) => {
+      // What cannot be asked for now must not hold up all others: it rests until the next round.
+      if (isAway(failure)) return { moved: 0, blind: [] };
       for (const id of sources) leads.segment(id);
       throw failure;
     });
@@ -174,14 +177,23 @@ export class Collector {
       const row = decodeChunk(value);
       if (row.isLost || !this.#blind.has(row.segment)) continue;
       if (bytes + row.length > imageBytesMax) {
-        await moveFrames(this.#parts, rows);
+        await this.#rescueSome(rows);
         rows = new Map();
         bytes = 0;
       }
       rows.set(fingerprintOfKey(key), row);
       bytes += row.length;
     }
-    await moveFrames(this.#parts, rows);
+    await this.#rescueSome(rows);
+  }
+
+  /** What cannot be asked for now stays where it is until the next round. */
+  async #rescueSome(rows: ReadonlyMap<FingerprintText, ChunkRow>): Promise<void> {
+    try {
+      await moveFrames(this.#parts, rows);
+    } catch (failure) {
+      if (!isAway(failure)) throw failure;
+    }
   }
 
   async #goRound(): Promise<boolean> {

@@ -14,6 +14,8 @@ import {
 } from './directory-device.ts';
 import type { DeviceIdentity, ShardDevice, ShardDevices } from './shard-device.ts';
 
+/** Of a marker, as far as it is read. */
+const MARKER_BYTES_MAX = 4_096;
 /** Made by the file system itself. */
 const LOST_AND_FOUND = 'lost+found';
 
@@ -33,13 +35,20 @@ export function directoryDevices(): ShardDevices {
       return opened(directory, identity);
     },
     async find(directory, identity): Promise<ShardDevice> {
-      const isThere = await isMarkedAs(directory, identity).catch((cause: unknown) => {
+      const isThere = await isThereNow(directory, identity).catch((cause: unknown) => {
         throw new Fault('unavailable', 'device', (cause as Error).message, { cause });
       });
       if (!isThere) throw new Fault('not-found', 'device', await absence(directory));
       return opened(directory, identity);
     },
   };
+
+  /** A medium that died answers from the cache for long. */
+  async function isThereNow(directory: string, identity: DeviceIdentity): Promise<boolean> {
+    if (!(await isMarkedAs(directory, identity))) return false;
+    await direct.read(path.join(directory, MARKER_NAME), MARKER_BYTES_MAX);
+    return true;
+  }
 
   async function opened(directory: string, identity: DeviceIdentity): Promise<ShardDevice> {
     const device = new DirectoryDevice(directory, identity, direct);

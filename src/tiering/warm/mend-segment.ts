@@ -195,6 +195,8 @@ interface Moving {
 export async function moveTo(parts: PoolParts, target: Member, moving: Moving): Promise<Stripe | undefined> {
   const { id, stripe, index } = moving;
   const from = parts.members.byNumber(stripe.devices[index]!);
+  // It may be drained since it was chosen; with a claim it stays until this has ended.
+  if (!target.isWritable) return undefined;
   target.claims += 1;
   try {
     if (!(await isWritten(parts, target, moving))) return undefined;

@@ -80,12 +80,10 @@ export async function inspect(
 /** A device that is well but for one shard cannot read some sectors: writing the shard anew takes others. */
 async function answers(member: Member): Promise<boolean> {
   if (!member.isUsable) return false;
-  return member
-    .call((device) => device.probe())
-    .then(
-      () => true,
-      () => false,
-    );
+  return member.probe().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Of a shard, not of its device. */
@@ -107,8 +105,9 @@ async function isSound(
 export async function writeCompared(member: Member, name: ShardName, bytes: Uint8Array): Promise<void> {
   await member.call((device) => device.put(name, bytes));
   const back = await member.call((device) => device.readWhole(name));
-  if (Buffer.compare(back, bytes) === 0) return;
-  member.errors += 1;
+  const isSame = Buffer.compare(back, bytes) === 0;
+  member.compared(isSame);
+  if (isSame) return;
   throw new Fault('corrupt', 'device', `the warm device ${member.record.path} does not keep what is written`);
 }
 

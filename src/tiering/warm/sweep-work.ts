@@ -81,13 +81,24 @@ export class SweepWork {
     await locks.run(name.id, async () => {
       const stripe = await stripes.get(name.id);
       if (isNamed(stripe, member, name)) return;
-      if (stripe !== undefined && (await this.#isMissed(stripe, member, name))) {
-        const devices = stripe.devices.with(name.index, member.record.number);
-        await stripes.change(name.id, stripe, { ...stripe, devices });
-      } else if (stripe === undefined && !stripes.wouldKnow(name.id)) {
+      if (stripe !== undefined && (await this.#isTaken(stripe, member, name))) return;
+      if (stripe === undefined && !stripes.wouldKnow(name.id)) {
         this.#unknown.set(member, this.unknownOn(member) + 1);
       } else await discard(member, name);
     });
+  }
+
+  /** Whether the stripe missed it, and names it now. The claim keeps the device in the pool until it does. */
+  async #isTaken(stripe: Stripe, member: Member, name: ShardName): Promise<boolean> {
+    member.claims += 1;
+    try {
+      if (!(await this.#isMissed(stripe, member, name)) || member.record.state !== 'in-service') return false;
+      const devices = stripe.devices.with(name.index, member.record.number);
+      await this.#parts.stripes.change(name.id, stripe, { ...stripe, devices });
+      return true;
+    } finally {
+      member.claims -= 1;
+    }
   }
 
   async #isMissed(stripe: Stripe, member: Member, { id, generation, index }: ShardName): Promise<boolean> {
