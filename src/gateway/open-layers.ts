@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { rootAccount } from '../accounts/account-id.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -97,7 +98,10 @@ export async function openLayers(
   const defaultEncryption: BucketEncryption | undefined =
     algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
   const namespace = scope.own(
-    await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
+    await openNamespace({
+      ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
+      groupOf: peerGroup,
+    }),
   );
   return {
     kv,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import { attributes } from '../../src/namespace/attributes.ts';
@@ -23,7 +24,7 @@ async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  const trail = await Trail.open({ kv, sequence, environment });
+  const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
   return partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
