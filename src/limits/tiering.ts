@@ -210,8 +210,8 @@ export const WARM_HEDGES_MAX = 16;
 export const WARM_HEDGE_MS_MIN = 5;
 export const WARM_HEDGE_MS_MAX = 1_000;
 export const WARM_HEDGE_MS_FIRST = 50;
-/** Memory for reads past the caches of the system, in slots that whole shards go through piece by piece. */
-export const WARM_DIRECT_SLOTS = 8;
+/** Memory of each device for reads past the caches of the system, in slots that whole shards go through piece by piece. */
+export const WARM_DIRECT_SLOTS = 2;
 export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
 /** Of the path of a device. */
 export const WARM_PATH_CHARS_MAX = 4_096;
