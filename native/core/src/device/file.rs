@@ -32,7 +32,7 @@ pub enum RefusalKind {
 }
 
 impl Refusal {
-    fn new(kind: RefusalKind, sentence: String) -> Self {
+    pub(super) fn new(kind: RefusalKind, sentence: String) -> Self {
         Self { kind, sentence }
     }
 
@@ -266,7 +266,7 @@ fn usable_bytes(length: u64) -> u64 {
 }
 
 /// Direct where the file system can do it, and locked against a second gateway.
-fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
+pub(super) fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
     let open = |direct: i32| {
         let mut options = OpenOptions::new();
         options
@@ -476,7 +476,7 @@ fn publish(unfinished: &Path, path: &Path) -> Result<(), Refusal> {
 }
 
 /// Bytes of a block device.
-fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
+pub(super) fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
     // SAFETY: a plain call on an open descriptor.
     let end = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_END) };
     u64::try_from(end).map_err(|_| {
