@@ -36,7 +36,8 @@ export function printAnswer(
 }
 
 export interface AdminRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Default: GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
   /** What an answer has at most. */
@@ -50,7 +51,7 @@ export interface AdminRequest {
 export async function callAdmin(
   cli: Cli,
   flags: ReadonlyMap<string, string>,
-  { method, path, body, bytesMax }: AdminRequest,
+  { method = 'GET', path, body, bytesMax }: AdminRequest,
 ): Promise<unknown> {
   const url = `${baseUrl(flags.get('--admin') ?? cli.variables['TERRACE_ADMIN'] ?? adminDefault)}${path}`;
   const json = body === undefined ? '' : JSON.stringify(body);
