@@ -141,3 +141,20 @@ export class RecordReader {
     assert.equal(this.#offset, this.#bytes.length, 'record has bytes behind its end');
   }
 }
+
+export interface TextRecord {
+  readonly encode: (text: string) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => string;
+}
+
+/** A record of one text behind a version: JSON, whose later members have their defaults in older rows. */
+export const textRecord = (version: number, name: string): TextRecord => ({
+  encode: (text) => new RecordWriter().number(version).text(text).finish(),
+  decode(bytes) {
+    const reader = new RecordReader(bytes);
+    assert.equal(reader.number(), version, `${name} of an unknown version`);
+    const text = reader.text();
+    reader.end();
+    return text;
+  },
+});
