@@ -158,3 +158,18 @@ export const textRecord = (version: number, name: string): TextRecord => ({
     return text;
   },
 });
+
+/** The text of all chunks, UTF-8; `undefined` when they have more than `bytesMax` bytes: then the rest is not read. */
+export async function boundedText(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  bytesMax: number,
+): Promise<string | undefined> {
+  const read: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > bytesMax) return undefined;
+    read.push(chunk);
+  }
+  return Buffer.concat(read, length).toString('utf8');
+}

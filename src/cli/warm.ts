@@ -80,13 +80,8 @@ function order({ verb, notes = [], body, done, ...rest }: Order): Command {
     soFar: (ask) => ask(warmSchema, present),
     lines: (answer, places) => [done(answer, places)],
   });
-  const run: Command['run'] = (cli, flags, operands) =>
-    command.run(
-      cli,
-      flags,
-      operands.map((place) => path.resolve(place)),
-    );
-  return { ...command, run };
+  const resolved = (place: string): string => path.resolve(place);
+  return { ...command, run: (cli, flags, places) => command.run(cli, flags, places.map(resolved)) };
 }
 
 const leaving = (
