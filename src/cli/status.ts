@@ -20,7 +20,7 @@ export const status = asking({
 });
 
 /** The status for people. */
-export function renderStatus(status: Status): readonly string[] {
+function renderStatus(status: Status): readonly string[] {
   const { addresses, hot, health } = status;
   const used = hot.bytesTotal - hot.bytesFree;
   const rows = [
