@@ -65,9 +65,6 @@ export const SCRUB_PAGE_BLOBS = 16;
 /** Between two rounds of the background. */
 export const SCRUB_REST_MS = 86_400_000;
 
-/** Of one stripe, data and parity: so many checksums of large blocks fit into a header (docs/formats.md). */
-export const STRIPE_SHARDS_MAX = 64;
-
 // Chunk stores.
 
 /** How content is cut. */
