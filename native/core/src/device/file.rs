@@ -287,7 +287,8 @@ pub(super) fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refus
         Err(error) => Err(error),
     };
     let in_use = || {
-        let sentence = format!("{} is in use by another process", path.display());
+        // Only of a block device that can be: O_EXCL finds mounts as well.
+        let sentence = format!("{} is mounted or in use by another process", path.display());
         Refusal::new(RefusalKind::InUse, sentence)
     };
     let (file, is_direct) = opened.map_err(|error| match error.raw_os_error() {
