@@ -1,4 +1,5 @@
-import { makeWay, requireExpected, resolve, type Resolved } from './attach.ts';
+import { makeWay, requireExpected } from './attach.ts';
+import { resolve, type Resolved } from './resolve.ts';
 import { loadInode, requireBucket, withDirty } from './attributes.ts';
 import { bucketName } from './audit.ts';
 import { transactCopying } from './copying.ts';

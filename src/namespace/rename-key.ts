@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
-import { makeWay, requireExpected, resolve } from './attach.ts';
+import { makeWay, requireExpected } from './attach.ts';
+import { resolve } from './resolve.ts';
 import { foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';

@@ -1,5 +1,5 @@
 import { loadInode, requireBucket } from '../attributes.ts';
-import { countMissing, resolve } from '../attach.ts';
+import { countMissing, resolve } from '../resolve.ts';
 import { partKey } from '../keys.ts';
 import type { Caller, ObjectAt, ObjectStore } from '../namespace.ts';
 import type { Parts } from '../parts.ts';
