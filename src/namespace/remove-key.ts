@@ -10,7 +10,7 @@ import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { emptiedImplicit } from './remove.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';
