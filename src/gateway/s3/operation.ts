@@ -6,7 +6,7 @@ import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
 import type { ContentKeys } from '../../keyring/keyring.ts';
 import type { RuleBook } from '../../lifecycle/rule-book.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
-import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Bucket, Caller, Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { StoredPolicy } from './bucket-policy.ts';
@@ -105,6 +105,16 @@ export interface LifecycleHook {
   readonly changed: () => void;
 }
 
+/** Content that must be brought back before it can be read, and is for some days. Outcomes and bounds are those of its maker. */
+export interface RestoreHook {
+  /** `until`, in seconds since 1970, when it is back; `undefined`: nobody asked for it, or its time is over. */
+  readonly statusOf: (ino: Ino) => Promise<{ readonly until: number | undefined } | undefined>;
+  readonly request: (
+    ino: Ino,
+    wish: { readonly days: number; readonly speed: 'Expedited' | 'Standard' | 'Bulk' },
+  ) => Promise<'needless' | 'begun' | 'under-way' | 'renewed'>;
+}
+
 /** What every handler may use. */
 export interface S3Parts {
   readonly objects: ObjectStore;
@@ -124,6 +134,7 @@ export interface S3Parts {
   /** Whether new buckets begin with a public access block. */
   readonly publicAccessBlock: boolean;
   readonly lifecycle: LifecycleHook;
+  readonly restores: RestoreHook;
 }
 
 export interface S3Context {
