@@ -2,6 +2,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { TieringStep } from '../tiering/open-tiering.ts';
 import { tiers as allTiers } from '../tiering/tier.ts';
+import { isCriticallyFull, isFull, ownSpace } from '../tiering/fill-level.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import type { Alert } from './admin/health.ts';
 import type { Status } from './admin/status.ts';
@@ -92,12 +93,36 @@ export function tierAlerts({ tiering, lowerTiers, device }: TieredLayers): reado
       'The hot tier is nearly full of what no lower tier has yet: writers wait until it has gone there.';
     alerts.push({ severity: 'degraded', text });
   }
+  alerts.push(...warmAlerts(tiering.tiers));
   if (!device.isDirect) {
     const text =
       'The file system of the hot device has no direct I/O: content passes through the page cache.';
     alerts.push({ severity: 'degraded', text });
   }
   return [...alerts, ...scrubAlerts(tiering.lastScrub())];
+}
+
+/** Of a warm tier that fills up: with a cold one content goes there by itself. */
+function warmAlerts(tiers: Tiers): readonly Alert[] {
+  const { warm, cold } = tiers.usage();
+  if (warm === undefined) return [];
+  const space = ownSpace(warm.bytesStored, warm);
+  if (isCriticallyFull(space)) {
+    const way =
+      cold === undefined
+        ? 'add devices with terrace warm add DIR, or a cold tier with --cold'
+        : 'its content goes to the cold tier, or add devices with terrace warm add DIR';
+    return [
+      {
+        severity: cold === undefined ? 'critical' : 'degraded',
+        text: `The warm tier is full and takes little more: ${way}.`,
+      },
+    ];
+  }
+  if (cold !== undefined || !isFull(space)) return [];
+  const text =
+    'The warm tier is more than 80 % full and there is no cold tier that its content could go to: add devices with terrace warm add DIR, or a cold tier with --cold.';
+  return [{ severity: 'degraded', text }];
 }
 
 function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly Alert[] {

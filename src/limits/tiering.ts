@@ -44,6 +44,8 @@ export const HOT_LOW_SHARE = 0.6;
 export const HOT_CRITICAL_SHARE = 0.95;
 /** Share of a lower tier that stays free of what eviction brings. */
 export const LOWER_FREE_SHARE_MIN = 0.02;
+/** What a lower tier waits, after content has gone from it to a colder one, for its segments to be collected. */
+export const SPILL_REST_MS = 30_000;
 /** Blobs that eviction looks at to choose victims, and of how many rows a look at the table of blobs is. */
 export const EVICTION_SAMPLE_BLOBS = 2_048;
 export const EVICTION_PAGE_ROWS = 512;
