@@ -14,18 +14,21 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** Starts all background work of the tiers; without lower tiers there is only scrubbing. */
+/** What the hot tier has to do also when it is alone. */
+const ownUpkeep: ReadonlySet<TieringStep> = new Set(['scrub', 'trim', 'defragment']);
+
+/** Starts all background work of the tiers; without lower tiers nothing moves. */
 export function startTierSteps(scheduler: Scheduler, { tiering, lowerTiers }: TieredLayers): void {
   const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
   const isAlone = lowerTiers.lower.length === 0;
-  for (const [name, step] of own) if (!isAlone || name === 'scrub') scheduler.start(name, step);
+  for (const [name, step] of own) if (!isAlone || ownUpkeep.has(name)) scheduler.start(name, step);
   for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
 }
 
 export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {
   const { tiers } = tiering;
   const tier = allTiers;
-  observeSpace(metrics, tiers);
+  observeSpace(metrics, tiering);
   const moves = { outcome: ['completed', 'failed'] };
   metrics.observed(
     { name: 'migrations_total', help: 'Migrations between tiers that have ended', labels: moves },
@@ -41,6 +44,16 @@ export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void 
   plain('migrations_queued', 'Migrations that wait', () => tiers.totals().queued);
   plain('migrations_running', 'Migrations under way', () => tiers.totals().running);
   plain('copies_repaired_total', 'Damaged copies made anew since the start', () => tiering.counts().repaired);
+  plain(
+    'hot_trimmed_bytes_total',
+    'Freed space given back to the hot device since the start',
+    () => tiering.counts().bytesTrimmed,
+  );
+  plain(
+    'hot_defragmented_bytes_total',
+    'Content moved within the hot device since the start to make large free extents',
+    () => tiering.counts().bytesDefragmented,
+  );
   metrics.observed(
     { name: 'tier_reads_total', help: 'Reads of content by the tier that answered', labels: { tier } },
     (gauge) => {
@@ -55,10 +68,12 @@ export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void 
   );
 }
 
-function observeSpace(metrics: Metrics, tiers: Tiers): void {
-  const labels = { kind: ['total', 'free'] };
-  metrics.observed({ name: 'hot_bytes', help: 'Space of the hot device', labels }, (gauge) => {
+function observeSpace(metrics: Metrics, { tiers, counts }: TieredLayers['tiering']): void {
+  const labels = { kind: ['total', 'free', 'whole'] };
+  const help = 'Space of the hot device; whole: what of the free space lies in whole MiB';
+  metrics.observed({ name: 'hot_bytes', help, labels }, (gauge) => {
     const { bytesTotal, bytesFree } = tiers.usage().hot;
+    gauge.set({ kind: 'whole' }, counts().bytesFreeWhole);
     gauge.set({ kind: 'total' }, bytesTotal);
     gauge.set({ kind: 'free' }, bytesFree);
   });

@@ -6,7 +6,7 @@ import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { HeatMap } from './heat.ts';
-import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
@@ -32,7 +32,8 @@ export interface LowerTierParts {
   readonly segments: Pick<SegmentStore, 'usage'>;
 }
 
-export type TieringStep = 'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub';
+export type TieringStep =
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -60,7 +61,7 @@ export interface Tiering {
   readonly lastScrub: () => ScrubReport | undefined;
 }
 
-export interface TieringCounts {
+export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
@@ -174,8 +175,10 @@ class OpenTiering {
         promote: () => promotions.step(),
         repair: () => this.#repairs.step(),
         scrub: () => this.#scrubber.step(),
+        trim: () => copies.hot.trim(),
+        defragment: () => copies.hot.defragment(),
       },
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
   }
