@@ -23,7 +23,7 @@ export class BlobSpace {
   readonly #allocator: Allocator;
   readonly #growth: DeviceGrowth | undefined;
   readonly #collect: () => Promise<boolean>;
-  readonly #trims: Trims;
+  readonly #trims: Pick<Trims, 'held' | 'freed'>;
   #growing: Promise<boolean> | undefined;
   /** By how much the device could still grow when that was last asked. */
   #bytesGrowable = 0;
@@ -32,7 +32,7 @@ export class BlobSpace {
     readonly device: Device;
     readonly allocator: Allocator;
     readonly growth: DeviceGrowth | undefined;
-    readonly trims: Trims;
+    readonly trims: Pick<Trims, 'held' | 'freed'>;
     /** Frees space of garbage; false when there is none. */
     readonly collect: () => Promise<boolean>;
   }) {

@@ -270,8 +270,10 @@ test('a set of units is what was added and not deleted', () =>
       const set = new UnitSet();
       const model = new Set<number>();
       for (const [unit, isAdded] of steps) {
-        if (isAdded) [set.add(unit), model.add(unit)];
-        else [set.delete(unit), model.delete(unit)];
+        for (const each of [set, model]) {
+          if (isAdded) each.add(unit);
+          else each.delete(unit);
+        }
       }
       assert.deepEqual(
         [...set],
