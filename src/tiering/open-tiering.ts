@@ -4,9 +4,9 @@ import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { usageWithin, type FillFacts } from './fill-level.ts';
+import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { HeatMap } from './heat.ts';
-import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
@@ -20,6 +20,7 @@ import { Rereads } from './rereads.ts';
 import { Room } from './room.ts';
 import { Scrubber } from './scrubber.ts';
 import type { RecallWish, SegmentStore } from './segment-store.ts';
+import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
 import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
@@ -31,7 +32,8 @@ export interface LowerTierParts {
   readonly segments: Pick<SegmentStore, 'usage'>;
 }
 
-export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
+export type TieringStep =
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -59,7 +61,7 @@ export interface Tiering {
   readonly lastScrub: () => ScrubReport | undefined;
 }
 
-export interface TieringCounts {
+export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
@@ -141,6 +143,7 @@ class OpenTiering {
       move: this.#move,
       pace: new Pace(clock, this.#options.migrationBytesPerSecond),
       present: this.#present(),
+      usageOf: (tier) => this.#usageOf(tier),
       nextId,
       wake: () => wake('migrate'),
     });
@@ -152,6 +155,7 @@ class OpenTiering {
       evict: (bytesMin) => eviction.round(bytesMin),
       collect: () => copies.hot.collect(),
     });
+    const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
     const isAlone = this.#options.lower.length === 0;
     return {
@@ -167,13 +171,27 @@ class OpenTiering {
       steps: {
         migrate: () => migrations.step(),
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        spill: () => stepOf(spills),
         promote: () => promotions.step(),
         repair: () => this.#repairs.step(),
         scrub: () => this.#scrubber.step(),
+        trim: () => copies.hot.trim(),
+        defragment: () => copies.hot.defragment(),
       },
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
+  }
+
+  /** Of each lower tier that has a colder one. */
+  #spills(migrations: Migrations): readonly Spill[] {
+    const { clock } = this.#options.hot.environment;
+    const { lower } = this.#options;
+    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
+      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+      const to = lower[index + 1]!.chunks;
+      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+    });
   }
 
   #tiers(migrations: Migrations, room: Room): Tiers {
@@ -246,6 +264,12 @@ class OpenTiering {
     }
     return sum;
   }
+}
+
+/** The first that has work. */
+async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
+  for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
+  return 'idle';
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({

@@ -60,6 +60,8 @@ export interface ChunkStore extends Closable {
   release(tx: KvTransaction, id: BlobId): Promise<boolean>;
   /** The length of each blob that has a copy here. */
   lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]>;
+  /** Blobs that have a copy here, ascending by id after `after`. */
+  blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]>;
   /**
    * Exactly `length` bytes from `offset`, opened and compared. Fault('not-found', 'blob') when there is no copy here,
    * 'corrupt' when it is damaged beyond repair, else faults of the segment store.
