@@ -16,7 +16,7 @@ import { endOf, extentsWithin, replaceRanges, type Range } from './extents.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type Extent, type Inode } from './records.ts';
+import type { Extent, Inode } from './records.ts';
 import { stageRun, type Staged } from './stage.ts';
 
 /** A file that NFS has written to, and where. */
