@@ -47,6 +47,8 @@ export interface SegmentStore extends Closable {
    * A store compares with checksums where it has them; who opens frames and finds them damaged calls `scrub` and reads again.
    */
   read(id: SegmentId, offset: number, length: number): Promise<Uint8Array>;
+  /** How long the image of a segment is: for who has no rows that say it. */
+  imageBytes(id: SegmentId): Promise<number>;
   /** Absent is success. */
   delete(id: SegmentId): Promise<void>;
   /** Ascending by id, strictly after `after`. For collection and scrubbing, never for a request. */

@@ -9,7 +9,7 @@ import type { ObjectOwnership } from '../../namespace/access-control.ts';
 import type { Bucket, Caller, Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
-import type { Access } from './access.ts';
+import type { StoredPolicy } from './bucket-policy.ts';
 import type { S3ErrorCode } from './error-codes.ts';
 import type { AnswerStream } from './http.ts';
 
@@ -71,6 +71,33 @@ export interface Principal {
   readonly caller: Caller;
 }
 
+/** One thing that a principal wants to do. */
+export interface Wish {
+  readonly action: Action;
+  /** `undefined` for a list of one's buckets and for a bucket that is being made. */
+  readonly bucket: Bucket | undefined;
+  /** Of a bucket that is being made. */
+  readonly bucketName?: string | undefined;
+  /** Of the object; absent: the bucket itself. */
+  readonly key?: string | undefined;
+  /** What `s3:prefix` is, when it is not the request's parameter. */
+  readonly prefix?: string | undefined;
+  /** Of the version that is named, as the client wrote it; absent: the latest one is meant. */
+  readonly versionId?: string | undefined;
+  /** See NeededAction. */
+  readonly isOwnersRight?: boolean;
+}
+
+/** What the principal of a request may do (access.ts). */
+export interface Decisions {
+  /** Whether the bucket belongs to the principal's account. */
+  isOwn(bucket: Bucket): boolean;
+  policyOf(bucket: Bucket): Promise<StoredPolicy | undefined>;
+  may(wish: Wish): Promise<boolean>;
+  /** S3Error AccessDenied when it may not. */
+  require(wish: Wish): Promise<void>;
+}
+
 /** What the door and the job that carries out lifecycle rules have in common. */
 export interface LifecycleHook {
   readonly rules: Pick<RuleBook, 'calendar' | 'terms'>;
@@ -114,7 +141,7 @@ export interface S3Context {
   readonly parts: S3Parts;
   readonly principal: Principal;
   /** Asked about what the door could not know: keys that stand in a body, and sources of copies. */
-  readonly access: Access;
+  readonly access: Decisions;
   readonly requestId: string;
   /** Address of the other end of the connection. */
   readonly peer: string;

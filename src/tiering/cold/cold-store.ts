@@ -4,6 +4,7 @@ import { Fault } from '../../fault.ts';
 import { COLD_RECALL_LOOK_MS, COLD_RECALLS_MAX } from '../../limits/tiering.ts';
 import type { StripeShape } from '../../workers/erasure.ts';
 import type { Packed } from '../../workers/reduction.ts';
+import { readShardHeader, SHARD_HEADER_BYTES } from '../../workers/segment.ts';
 import type { RecallWish, SegmentHealth, SegmentId, SegmentStore, StoreTraits } from '../segment-store.ts';
 import { coldObject } from './cold-object.ts';
 import { keyBelow, type ColdPlace } from './cold-place.ts';
@@ -63,6 +64,20 @@ export class ColdStore implements SegmentStore {
     return asSegmentFault(
       async () => (await this.#objects.get(this.#keyOf(id), { offset, length }, this.#signal)).bytes,
     );
+  }
+
+  imageBytes(id: SegmentId): Promise<number> {
+    const key = this.#keyOf(id);
+    return asSegmentFault(async () => {
+      const facts = await this.#objects.head(key, this.#signal);
+      if (facts === undefined) throw new Fault('not-found', 'object', key);
+      const { objectBytes } = facts;
+      const length = Math.min(SHARD_HEADER_BYTES, objectBytes);
+      if (length === 0) return 0;
+      const { bytes } = await this.#objects.get(key, { offset: objectBytes - length, length }, this.#signal);
+      const header = readShardHeader(bytes);
+      return header === undefined ? objectBytes : header.shape.data * header.shardBytes;
+    });
   }
 
   delete(id: SegmentId): Promise<void> {

@@ -9,7 +9,7 @@ export interface BlobToStore {
   readonly id: BlobId;
   /** Its bytes as they are read; not changed until `store` resolves. */
   readonly bytes: Uint8Array;
-  /** Travels with every frame of it, sealed; opaque here. */
+  /** Lies beside its recipe in a segment, sealed; opaque here. At most `BLOB_LABEL_BYTES_MAX`. */
   readonly label: Uint8Array;
 }
 
@@ -22,6 +22,7 @@ export interface StoredBlob {
 /** In bytes, where nothing else is said. */
 export interface ChunkStoreUsage {
   readonly blobs: number;
+  /** With the descriptions of blobs, here and below. */
   readonly chunks: number;
   readonly segments: number;
   /** Of all blobs, as they are read. */

@@ -28,7 +28,7 @@ import { Readers } from './readers.ts';
 import { Recent } from './recent.ts';
 import { distinctOf, lengthOfRecipe } from './records.ts';
 import { Scrubber, type ScrubStep } from './scrub.ts';
-import { openSecrets } from './secrets.ts';
+import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
 import { chunkTables, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
@@ -73,6 +73,8 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     chunks: new Recent(CHUNK_CACHE_ROWS_MAX, () => 1),
     reads: new Recent(SEGMENT_READS_MAX, () => 1),
     ids: segmentIds({ environment, sequence, identity: secrets.identity }),
+    sealedSecrets: (keyId) => sealSecrets({ random: environment.random, dataKeys, tier }, keyId, secrets),
+    keyFrames: new Map(),
     scrubs: new Map(),
     density: { ratio: densityFirst },
   };
