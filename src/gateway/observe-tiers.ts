@@ -141,10 +141,19 @@ function warmAlerts(tiers: Tiers): readonly Alert[] {
 }
 
 function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly Alert[] {
-  if (last === undefined || last.unrecoverable === 0) return [];
-  const what = last.unrecoverable === 1 ? 'one piece' : `${last.unrecoverable} pieces`;
-  const text = `The last scrub found ${what} of content damaged in every copy: bring it back from elsewhere.`;
-  return [{ severity: 'critical', text }];
+  if (last === undefined) return [];
+  const alerts: Alert[] = [];
+  if (last.unrecoverable > 0) {
+    const what = last.unrecoverable === 1 ? 'one piece' : `${last.unrecoverable} pieces`;
+    const text = `The last scrub found ${what} of content damaged in every copy: bring it back from elsewhere.`;
+    alerts.push({ severity: 'critical', text });
+  }
+  if (last.unknown > 0) {
+    const what = last.unknown === 1 ? 'one segment' : `${last.unknown} segments`;
+    const text = `The last scrub could not look at ${what}, because a store did not answer: run terrace scrub when it does.`;
+    alerts.push({ severity: 'degraded', text });
+  }
+  return alerts;
 }
 
 /** What the status says of the tiers. */
