@@ -22,6 +22,7 @@ import {
 } from '../limits.ts';
 import { loadNative } from '../native.ts';
 import type { Metrics } from '../metrics.ts';
+import { blobLabels } from '../namespace/blob-labels.ts';
 import { mergeNamespace } from '../namespace/merge.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
@@ -132,6 +133,7 @@ async function openTiers(
     hot: { ...given, allocator, ...(growth !== undefined && { growth }) },
     ...(hot.size !== 'auto' && { hotBytesMax: hot.size }),
     lower,
+    labels: blobLabels(given.kv),
     migrationBytesPerSecond: migrationRate,
     scrubBytesPerSecond: scrubRate,
     wake,

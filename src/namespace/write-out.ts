@@ -6,6 +6,7 @@ import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { DirtyRanges, runsOf } from './dirty.ts';
 import { inOpenVersion } from './fork.ts';
+import { putHolders } from './holders.ts';
 import { endOf, extentsAround, firstEndingFrom, overlapping, replaceRanges, type Range } from './extents.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
@@ -188,6 +189,7 @@ async function commitRuns(
   const now = environment.clock.wall();
   if (needsFork(inode, rules, now)) return undefined;
   for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
+  for (const { extents } of staged) putHolders(tx, ino, extents);
   const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
