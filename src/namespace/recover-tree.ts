@@ -3,7 +3,7 @@ import { Fault } from '../fault.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Log } from '../environment.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
-import { RecoveredBlobs, type RecoveredBlob } from '../tiering/reduction/recover-blobs.ts';
+import type { RecoveredBlob, RecoveredBlobs } from '../tiering/reduction/recover-blobs.ts';
 import { decodeBlobLabel, type LabelledFile, type LabelledPiece } from './blob-label.ts';
 import type { Range } from './extents.ts';
 import {

@@ -7,7 +7,10 @@ import { decodeBlobLabel } from '../../src/namespace/blob-label.ts';
 import type { Bucket } from '../../src/namespace/namespace.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { MemorySegmentStore } from '../../src/tiering/memory-segment-store.ts';
+import { openChunkStore } from '../../src/tiering/reduction/open-chunk-store.ts';
+import { referenceReduction } from '../../src/workers/reference-reduction.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
+import { settingsDefault } from '../tiering/reduction/chunk-bed.ts';
 import { noise } from '../workers/segments.ts';
 import { moveAllDown, recoveredTree, type ReadFile } from './recovered-tree.ts';
 import {
@@ -37,7 +40,11 @@ async function open(): Promise<Tiered> {
   const environment = { clock, random: seededRandom(1), log: silent };
   const stack = await openStack({
     ...{ engine: new MemoryEngine(), device: memoryDevice(), environment },
-    ...{ warmSegments: segments, inlineBytesMax: 100, defaultEncryption: aes256 },
+    ...{ inlineBytesMax: 100, defaultEncryption: aes256 },
+    lower: async (given) => {
+      const parts = { ...given, segments, reduction: referenceReduction(), settings: settingsDefault };
+      return [{ chunks: await openChunkStore({ ...parts, tier: 'warm' }), segments }];
+    },
   });
   return { ...stack, segments, clock };
 }

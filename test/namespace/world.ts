@@ -16,16 +16,13 @@ import type { Blobs } from '../../src/tiering/blobs.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
+import type { ChunkStoreOptions } from '../../src/tiering/reduction/open-chunk-store.ts';
 import { openTiering, type LowerTierParts, type Tiering } from '../../src/tiering/open-tiering.ts';
-import { openChunkStore } from '../../src/tiering/reduction/open-chunk-store.ts';
-import type { SegmentStore } from '../../src/tiering/segment-store.ts';
 import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
-import { referenceReduction } from '../../src/workers/reference-reduction.ts';
 import { openTestKeyring } from '../keyring/test-keyring.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { MemoryChunkStore, type ChunkMedia } from '../tiering/memory-chunk-store.ts';
-import { settingsDefault } from '../tiering/reduction/chunk-bed.ts';
 
 const DEVICE_BYTES = 64 << 20;
 export const memoryDevice = (): MemoryDevice => new MemoryDevice({ bytes: DEVICE_BYTES });
@@ -92,6 +89,8 @@ export const silent: Environment['log'] = {
   error: () => undefined,
 };
 
+export type ChunkStoreParts = Pick<ChunkStoreOptions, 'kv' | 'environment' | 'dataKeys'>;
+
 /** `inlineBytesMax` small: even short content goes to the device. */
 export async function openStack(given: {
   readonly engine: KvEngine;
@@ -101,8 +100,8 @@ export async function openStack(given: {
   readonly defaultEncryption?: BucketEncryption;
   /** What lower tiers keep over a crash; without any, all content stays hot. */
   readonly lowerMedia?: readonly { readonly tier: LowerTier; readonly media: ChunkMedia }[];
-  /** A warm tier of real chunks over these instead. */
-  readonly warmSegments?: SegmentStore;
+  /** Other lower tiers than those. */
+  readonly lower?: (given: ChunkStoreParts) => Promise<readonly LowerTierParts[]>;
   /** Of lower tiers. */
   readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
@@ -121,17 +120,13 @@ export async function openStack(given: {
   const cipher = referenceCipher();
   const keyring = await openTestKeyring({ kv, environment, cipher });
   const { dataKeys } = keyring;
-  const lower: LowerTierParts[] = lowerMedia.map(({ tier, media }) => {
+  const memory = lowerMedia.map(({ tier, media }) => {
     const chunks = new MemoryChunkStore({ kv, tier, media, ...(given.delay && { delay: given.delay }) });
     const segments = { usage: () => ({ bytesTotal: 2 ** 40, bytesFree: 2 ** 40 }) };
     return { chunks, segments };
   });
-  if (given.warmSegments !== undefined) {
-    const segments = given.warmSegments;
-    const parts = { kv, environment, segments, dataKeys, reduction: referenceReduction() };
-    const chunks = await openChunkStore({ ...parts, tier: 'warm', settings: settingsDefault });
-    lower.push({ chunks, segments });
-  }
+  const others = (await given.lower?.({ kv, environment, dataKeys })) ?? [];
+  const lower = [...memory, ...others];
   const tiering = await openTiering({
     labels: blobLabels(kv),
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },

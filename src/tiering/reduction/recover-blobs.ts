@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Kv, Value } from '../../kv/kv.ts';
 import { COLLECT_ROWS, READ_RUNS_MAX } from '../../limits/tiering.ts';
-import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
-import type { RecoveryKeys } from '../data-keys.ts';
-import type { SegmentStore } from '../segment-store.ts';
 import { decodeDescription, labelIn, type Description } from './description.ts';
+import type { RecoveryParts } from './recovery-parts.ts';
 import { RecoveryFrames } from './recovery-frames.ts';
 import {
   decodeFound,
@@ -19,15 +16,6 @@ import {
   type RecoveryTables,
 } from './recovery-tables.ts';
 import { indexSegments } from './recovery-index.ts';
-
-export interface RecoveryParts {
-  readonly segments: SegmentStore;
-  readonly reduction: Reduction;
-  readonly keys: RecoveryKeys;
-  /** Empty, or of a recovery of another tier: rows of what is found are kept here, since there may be more than memory holds. */
-  readonly scratch: Kv;
-  readonly log: Log;
-}
 
 /** A blob of which a segment says what it is made of. */
 export interface RecoveredBlob {
