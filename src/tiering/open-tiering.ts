@@ -1,5 +1,6 @@
 import type { Kv } from '../kv/kv.ts';
 import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
@@ -41,6 +42,7 @@ export interface TieringOptions {
   readonly hotBytesMax?: number;
   /** Warmest first; none: everything stays hot. */
   readonly lower: readonly LowerTierParts[];
+  readonly labels: BlobLabels;
   /** Of migrations, in bytes; 0: no limit. */
   readonly migrationBytesPerSecond: number;
   /** Of scrubbing in the background; 0 switches it off. */
@@ -67,13 +69,6 @@ export interface TieringCounts extends HotUpkeep {
   readonly repaired: number;
 }
 
-/** Frames say by it which blob they were of. The blob's id, 8 bytes, big endian. */
-const labelOf = (id: BlobId): Uint8Array => {
-  const label = new Uint8Array(8);
-  new DataView(label.buffer).setBigUint64(0, BigInt(id));
-  return label;
-};
-
 /** What a tier whose size nobody knows counts for in the sum of all, in bytes: 1 PiB. */
 const BYTES_OF_ENDLESS = 2 ** 50;
 
@@ -83,6 +78,7 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
+    options.labels.forget(tx, ids);
     tx.whenCommitted(() => {
       for (const id of ids) {
         known.clean.forget(id);
@@ -122,7 +118,7 @@ class OpenTiering {
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
     this.#copies = new Copies({ kv, hot, lower, damaged });
-    const healing = { copies: this.#copies, labelOf };
+    const healing = { copies: this.#copies, labels: options.labels };
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
