@@ -116,7 +116,7 @@ async function publish(
   const old = beside.file === undefined ? undefined : await loadInode(tx, beside.file.ino);
   requireExpected(old && withDirty(old, parts.files.get(old.ino)?.attributes), expect, key);
   const contentGeneration = parts.sequence.next();
-  const ino = parts.sequence.next() as Ino;
+  const ino = draft.ino();
   const { mode, uid, gid } =
     old?.kind === 'file' ? old : { mode: OBJECT_MODE, uid: caller.uid, gid: caller.gid };
   const birth = { ino, bucket, kind: 'file', mode, uid, gid, now: edit.now, contentGeneration } as const;
