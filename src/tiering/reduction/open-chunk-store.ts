@@ -14,11 +14,11 @@ import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
-import type { SegmentStore } from '../segment-store.ts';
+import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
-import type { BlobToStore, ChunkStore, ChunkStoreUsage, StoredBlob } from './chunk-store.ts';
+import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
 import { Collector } from './collect.ts';
 import { Leads } from './leads.ts';
 import { OpenSegments } from './open-segments.ts';
@@ -27,10 +27,10 @@ import { readBlob } from './read-blob.ts';
 import { Readers } from './readers.ts';
 import { Recent } from './recent.ts';
 import { distinctOf, lengthOfRecipe } from './records.ts';
-import { Scrubber, type ScrubStep } from './scrub.ts';
+import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
-import { chunkTables, segmentIdOf } from './tables.ts';
+import { blobOfRecipeKey, chunkTables, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
 import { Usage } from './usage.ts';
 
@@ -116,6 +116,10 @@ class Chunks implements ChunkStore {
     this.#scrubber = new Scrubber(parts);
   }
 
+  get isStaged(): boolean {
+    return this.#parts.segments.traits.access === 'staged';
+  }
+
   store(blobs: readonly BlobToStore[]): Promise<readonly StoredBlob[]> {
     return this.#run(async () => {
       const staged = await storeBlobs(this.#parts, blobs);
@@ -150,11 +154,19 @@ class Chunks implements ChunkStore {
     return rows.map((row) => (row === undefined ? undefined : lengthOfRecipe(row)));
   }
 
+  async blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]> {
+    const { kv, tables } = this.#parts;
+    for await (const page of kv.scan(tables.recipes(after), { pageEntries: countMax })) {
+      return page.map(({ key, value }) => ({ id: blobOfRecipeKey(key), length: lengthOfRecipe(value) }));
+    }
+    return [];
+  }
+
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
     return this.#run(() => readBlob(this.#parts, { id, offset, length }));
   }
 
-  recall(id: BlobId): Promise<boolean> {
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean> {
     return this.#run(async () => {
       const recipe = await recipeOf(this.#parts, id);
       if (recipe === undefined) {
@@ -162,7 +174,8 @@ class Chunks implements ChunkStore {
       }
       const rows = await chunkRowsOf(this.#parts, distinctOf(recipe));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
-      const answers = await atMost(RECALLS_MAX, segments, (segment) => this.#parts.segments.recall(segment));
+      const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
+      const answers = await atMost(RECALLS_MAX, segments, recall);
       return answers.every((isBack) => isBack);
     });
   }

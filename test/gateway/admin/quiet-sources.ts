@@ -5,11 +5,18 @@ import { memoryExports } from '../../exports/memory-exports.ts';
 import { noLocks } from '../../namespace/locks/no-locks.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { openWorld, silent } from '../../namespace/world.ts';
-import { MemoryTiers } from '../../tiering/memory-tiers.ts';
+import { MemoryTiers, recalling } from '../../tiering/memory-tiers.ts';
 import { openStorageControl } from '../../../src/storage-policy/open-storage-policies.ts';
 import { noJobs } from './no-jobs.ts';
 
-const neverScrubbed: ScrubAnswer = { state: 'none', checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
+const neverScrubbed: ScrubAnswer = {
+  state: 'none',
+  checked: 0,
+  corrupt: 0,
+  healed: 0,
+  unrecoverable: 0,
+  unknown: 0,
+};
 const noScrubs: ScrubRuns = { start: () => neverScrubbed, state: () => neverScrubbed };
 
 /** Sources of an admin API in which nothing is the matter: a test gives those that it is about in their place. */
@@ -32,7 +39,7 @@ export async function quietSources(): Promise<
   const tiers = new MemoryTiers();
   const environment = { clock, random: seededRandom(1), log: silent };
   const { objects } = namespace;
-  const given = { kv, objects, tiers, environment, nextId: () => 1, query: undefined };
+  const given = { kv, objects, tiers, environment, nextId: () => 1, query: undefined, ...recalling };
   return {
     audit: emptyTrail,
     exports: await memoryExports(),
