@@ -173,6 +173,26 @@ test('a label is what was true when the blob moved, and of one key the younger c
   assert(keyed(after, 'hot').bytes.equals(Buffer.from(noise(3000, 3))));
 });
 
+test('old versions and parts of uploads come back under their keys', async () => {
+  const stack = await open();
+  const { objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  await objects.changeBucketRules(bucket, { versioning: 'enabled' });
+  for (const seed of [1, 2]) await put(stack, bucket, 'a/k', noise(3000, seed));
+  const to = { bucket: bucket.ino, key: bytes('a/u') };
+  const { uploadId } = await objects.createUpload(s3, { ...to, facet: plainFacet(''), checksum: undefined });
+  const part = await objects.draft(s3);
+  await part.write([noise(3000, 3)]);
+  await objects.putPart({ ...to, uploadId }, part, { number: 7, etag: 'p', checksums: [] });
+  await moveAllDown(stack);
+  const shown = (await recoveredTree(stack.segments)).map(({ label, isNewest, bytes: found }) => {
+    const { keys, kind, part: number } = label;
+    const seed = [1, 2, 3].find((it) => found.equals(Buffer.from(noise(3000, it))));
+    return `${keys.map((key) => Buffer.from(key).toString()).join()} ${kind} ${number} ${seed} ${isNewest}`;
+  });
+  assert.deepEqual(shown, ['a/k version 0 1 true', 'a/k current 0 2 true', 'a/u part 7 3 true']);
+});
+
 test('what of a file was never moved is said to be missing, and holes are zeros', async () => {
   const stack = await open();
   const { objects, files } = stack.namespace;
