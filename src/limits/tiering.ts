@@ -57,6 +57,8 @@ export const ROOM_POLL_MS = 10;
 export const ROOM_PATIENCE_MS = 2_000;
 /** Writers that wait for room, each with a blob in memory. */
 export const ROOM_WAITERS_MAX = 4_096;
+/** Blobs that one step describes anew. */
+export const DESCRIBE_BLOBS_MAX = 128;
 /** Damaged copies that wait to be made anew. */
 export const REPAIRS_WAITING_MAX = 1_024;
 /** Hot blobs that scrubbing reads at a time, and at most between two looks at its pace. */

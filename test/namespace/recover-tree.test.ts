@@ -152,6 +152,23 @@ test('a file of many extents, a copy and a completed upload come back', async ()
   await checkTree(stack, bucket, await recoveredTree(stack.segments));
 });
 
+test('an object that is made of parts which have moved before is found under its key', async () => {
+  const stack = await open();
+  const { objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  const to = { bucket: bucket.ino, key: bytes('whole') };
+  const { uploadId } = await objects.createUpload(s3, { ...to, facet: plainFacet(''), checksum: undefined });
+  const part = await objects.draft(s3);
+  await part.write([noise(70_000, 1)]);
+  await objects.putPart({ ...to, uploadId }, part, { number: 1, etag: 'p', checksums: [] });
+  await moveAllDown(stack);
+  const parts = [{ number: 1, etag: 'p' }];
+  await objects.completeUpload(s3, { ...to, uploadId, facet: plainFacet('w-1'), expect: {}, parts });
+  await settle(stack);
+  while ((await stack.tiering.steps.repair()) === 'busy');
+  await checkTree(stack, bucket, await recoveredTree(stack.segments));
+});
+
 test('a label is what was true when the blob moved, and of one key the younger content is the newest', async () => {
   const stack = await open();
   const { objects } = stack.namespace;
@@ -234,12 +251,12 @@ test('a blob of which nobody knows anything has no label, and one of many copies
   );
 });
 
-type Step = readonly [what: 'put' | 'edit' | 'copy' | 'remove', one: number, other: number];
+type Step = readonly [what: 'put' | 'edit' | 'copy' | 'remove' | 'move', one: number, other: number];
 
 test('whatever happens to a tree, what has moved last is what comes back', () =>
   fc.assert(
     fc.asyncProperty(
-      fc.array(fc.tuple(fc.constantFrom('put', 'edit', 'copy', 'remove'), fc.nat(4), fc.nat(4)), {
+      fc.array(fc.tuple(fc.constantFrom('put', 'edit', 'copy', 'remove', 'move'), fc.nat(4), fc.nat(4)), {
         maxLength: 14,
       }) as fc.Arbitrary<Step[]>,
       async (steps) => {
@@ -248,6 +265,7 @@ test('whatever happens to a tree, what has moved last is what comes back', () =>
         for (const [at, step] of steps.entries()) await take(stack, bucket, step, at);
         await settle(stack);
         await moveAllDown(stack);
+        while ((await stack.tiering.steps.repair()) === 'busy');
         await checkTree(stack, bucket, await recoveredTree(stack.segments));
       },
     ),
@@ -259,6 +277,7 @@ async function take(stack: Tiered, bucket: Bucket, [what, one, other]: Step, at:
   const key = bytes(`d/${one}`);
   stack.clock.ms += 1000;
   if (what === 'put') await put(stack, bucket, `d/${one}`, noise(200 + 3000 * other, at));
+  else if (what === 'move') await moveAllDown(stack);
   else if (what === 'remove') await objects.removeKey({ bucket: bucket.ino, key, expect: {} });
   else {
     const source = await objects.open({ bucket: bucket.ino, key });

@@ -22,6 +22,7 @@ import {
 } from '../../src/namespace/records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
+import { DESCRIPTIONS_TABLE } from '../../src/tiering/descriptions.ts';
 import { migrationTables } from '../../src/tiering/migration-records.ts';
 import {
   BLOB_TABLES,
@@ -114,6 +115,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     ...Object.values(ringTable),
     ...Object.values(auditTables),
     ...Object.values(migrationTables),
+    DESCRIPTIONS_TABLE,
     1,
   ];
   const known = new Set<number>([...Object.values(table), ...others]);
