@@ -194,6 +194,8 @@ export const WARM_DEVICE_FREE_BYTES_MIN = 64 << 20;
 export const WARM_WATCH_MS = 5_000;
 /** A device that has done nothing but fail or hang for this long counts as missing. */
 export const WARM_SILENT_MS_MAX = 30_000;
+/** How long the stop of the gateway waits for what a device has under way. */
+export const WARM_CLOSE_MS_MAX = 2_000;
 /** A device may be away for this long before its shards are made anew elsewhere. */
 export const WARM_MISSING_MS_MAX = 600_000;
 /** Damaged segments that wait for repair by name; when there are more, all are looked at. */
@@ -215,6 +217,14 @@ export const WARM_HEDGE_MS_FIRST = 50;
 /** Memory of each device for reads past the caches of the system, in slots that whole shards go through piece by piece. */
 export const WARM_DIRECT_SLOTS = 2;
 export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
+/** Of a block device in the pool: a smaller one would hold next to nothing beside what is kept free. */
+export const WARM_DISK_BYTES_MIN = 128 << 20;
+/** Of the catalogue of a block device; a group stands for 497 MiB of the device. */
+export const WARM_CATALOGUE_GROUPS_MAX = 262_144;
+/** Blocks of it in memory, 4 KiB each with 31 shards, for each device. */
+export const WARM_CATALOGUE_BLOCKS_CACHED_MAX = 2_048;
+/** Pieces of one shard on a block device: an entry of the catalogue has room for so many. */
+export const WARM_SHARD_EXTENTS_MAX = 11;
 /** Of the path of a device. */
 export const WARM_PATH_CHARS_MAX = 4_096;
 /** Of an answer that `terrace warm` reads: all devices. */

@@ -1,7 +1,7 @@
 import type { KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { Closable } from '../../scope.ts';
 import type { BlobId } from '../blobs.ts';
-import type { SegmentHealth } from '../segment-store.ts';
+import type { RecallWish, SegmentHealth } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 
 /** A blob that shall have a copy in a lower tier. */
@@ -42,6 +42,8 @@ export interface ChunkStoreUsage {
  */
 export interface ChunkStore extends Closable {
   readonly tier: LowerTier;
+  /** Content must be recalled before it is read: until then reads are Fault('recall-pending', 'store'). */
+  readonly isStaged: boolean;
   /**
    * Resolves when all content of the blobs is durable in the store and was read back. A crash forgets what is not attached.
    * Give it batches of several MiB: each makes segments of its own. Faults of the segment store.
@@ -63,8 +65,8 @@ export interface ChunkStore extends Closable {
    * 'corrupt' when it is damaged beyond repair, else faults of the segment store.
    */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
-  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. */
-  recall(id: BlobId): Promise<boolean>;
+  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. See SegmentStore.recall. */
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean>;
   /** One bounded unit of work on dead chunks, sparse segments and segments that nobody names; false when there is none. */
   collect(): Promise<boolean>;
   /** Checks the next segment; `undefined` at the end of a round, after which the next call begins another. */
