@@ -4,14 +4,18 @@ import type { Clock, Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
 import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
-import type {
-  ObjectBody,
-  ObjectFacts,
-  ObjectOperation,
-  ObjectPage,
-  ObjectRange,
-  ObjectStore,
-  ObjectUpload,
+import {
+  nextAfter,
+  type FolderAfter,
+  type FolderPage,
+  type ListedObject,
+  type ObjectBody,
+  type ObjectFacts,
+  type ObjectOperation,
+  type ObjectPage,
+  type ObjectRange,
+  type ObjectStore,
+  type ObjectUpload,
 } from './object-store.ts';
 import { isArchive } from './storage-class.ts';
 
@@ -45,6 +49,7 @@ interface Kept {
   bytes: Uint8Array;
   etag: string;
   crc64nvme: Uint8Array;
+  modifiedAt: number;
   storageClass: string;
   restoredAt: number | undefined;
 }
@@ -80,7 +85,9 @@ export class MemoryObjectStore implements ObjectStore {
       const bytes = Uint8Array.from(upload.bytes);
       const etag = etagOf(bytes);
       if (failure === 'corrupt-write') this.#flipOne(bytes);
-      this.#kept.set(key, { bytes, etag, crc64nvme, storageClass: 'STANDARD', restoredAt: undefined });
+      const modifiedAt = this.#options.clock.wall().seconds;
+      const storageClass = 'STANDARD';
+      this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, storageClass, restoredAt: undefined });
       this.#uploads.push({ key, etag });
       return { etag };
     });
@@ -91,6 +98,8 @@ export class MemoryObjectStore implements ObjectStore {
       const kept = this.#present(key);
       if (this.#access(kept) !== 'readable')
         throw new Fault('recall-pending', 'object', `${key}: InvalidObjectState`);
+      if (range?.etag !== undefined && range.etag !== kept.etag && this.#options.ignores !== 'conditions')
+        throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);
       const { offset, length } = range ?? { offset: 0, length: kept.bytes.length };
       if (offset >= kept.bytes.length)
         throw new Fault('range-not-satisfiable', 'object', `${key}: InvalidRange`);
@@ -118,6 +127,24 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#serve({ name: 'list', key: prefix, signal }, () => {
       const left = this.keys().filter((key) => key.startsWith(prefix) && key > after);
       return { keys: left.slice(0, SEGMENTS_LISTED_MAX), isLast: left.length <= SEGMENTS_LISTED_MAX };
+    });
+  }
+
+  browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage> {
+    return this.#serve({ name: 'browse', key: prefix, signal }, () => {
+      const entries = this.keys()
+        .filter(
+          (key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(page.after)) > 0,
+        )
+        .map((key) => ({ key, slash: key.indexOf('/', prefix.length) }))
+        .map(({ key, slash }) => (slash < 0 ? key : key.slice(0, slash + 1)));
+      const distinct = [...new Set(entries)];
+      const shown = distinct.slice(0, page.entriesMax);
+      const isFolder = (entry: string): boolean => entry.length > prefix.length && entry.endsWith('/');
+      const folders = shown.filter(isFolder);
+      const objects = shown.filter((entry) => !isFolder(entry)).map((key) => this.#listed(key));
+      const isLast = shown.length === distinct.length;
+      return { objects, folders, next: isLast ? undefined : nextAfter(objects, folders) };
     });
   }
 
@@ -207,6 +234,11 @@ export class MemoryObjectStore implements ObjectStore {
     } finally {
       this.#running -= 1;
     }
+  }
+
+  #listed(key: string): ListedObject {
+    const { bytes, etag, modifiedAt, storageClass } = this.#present(key);
+    return { key, objectBytes: bytes.length, etag, modifiedAt, storageClass };
   }
 
   #requireCondition(key: string, { condition }: ObjectUpload): void {

@@ -1,9 +1,12 @@
+import assert from 'node:assert/strict';
 import type { Closable } from '../../scope.ts';
 
 /** Bytes of an object; `length` of at least 1. */
 export interface ObjectRange {
   readonly offset: number;
   readonly length: number;
+  /** That the object must still have: Fault('precondition-failed', 'object') when the store says that it has another. */
+  readonly etag?: string;
 }
 
 /** What must be under the key at the moment of the upload. */
@@ -42,6 +45,25 @@ export interface ObjectPage {
   readonly isLast: boolean;
 }
 
+/** An object as a listing describes it. */
+export interface ListedObject {
+  readonly key: string;
+  readonly objectBytes: number;
+  readonly etag: string;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  readonly storageClass: string;
+}
+
+/** One page of what lies directly below a prefix; keys and folders are each ascending in the order of UTF-8. */
+export interface FolderPage {
+  readonly objects: readonly ListedObject[];
+  /** With the prefix before and a slash behind them. */
+  readonly folders: readonly string[];
+  /** Pass it as `after` to go on, at any later time; `undefined`: that was all. */
+  readonly next: string | undefined;
+}
+
 /** How an archived object is brought back: for how many days, and how fast (S3: the tier of a restore). */
 export interface ObjectRestore {
   readonly days: number;
@@ -65,10 +87,18 @@ export interface ObjectStore extends Closable {
   delete(key: string, signal: AbortSignal): Promise<void>;
   /** One page of the keys that begin with `prefix`, strictly after `after`; the empty text is before all. */
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
+  /** As `list`, but what has a slash behind the prefix is one folder each. At most `entriesMax` of both together, of 1,000. */
+  browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage>;
   /** Begins to bring an archived object back; under way already is success. */
   restore(key: string, how: ObjectRestore, signal: AbortSignal): Promise<void>;
   /** Changes the storage class of an object that is still what `etag` says. */
   archive(key: string, to: ObjectArchive, signal: AbortSignal): Promise<void>;
+}
+
+export interface FolderAfter {
+  /** `next` of the page before, or a key; the empty text is before all. */
+  readonly after: string;
+  readonly entriesMax: number;
 }
 
 export interface ObjectArchive {
@@ -76,7 +106,16 @@ export interface ObjectArchive {
   readonly storageClass: string;
 }
 
-export const objectOperations = ['put', 'get', 'head', 'delete', 'list', 'restore', 'archive'] as const;
+export const objectOperations = [
+  'put',
+  'get',
+  'head',
+  'delete',
+  'list',
+  'browse',
+  'restore',
+  'archive',
+] as const;
 
 /** One call, for layers that treat all calls alike. */
 export interface ObjectOperation {
@@ -116,6 +155,8 @@ export const surrounding =
       delete: (key, signal) => around(about('delete', key), signal, (it) => inner.delete(key, it)),
       list: (prefix, after, signal) =>
         around(about('list', prefix), signal, (it) => inner.list(prefix, after, it)),
+      browse: (prefix, page, signal) =>
+        around(about('browse', prefix), signal, (it) => inner.browse(prefix, page, it)),
       restore: (key, how, signal) =>
         around(about('restore', key), signal, (it) => inner.restore(key, how, it)),
       archive: (key, to, signal) => around(about('archive', key), signal, (it) => inner.archive(key, to, it)),
@@ -129,3 +170,17 @@ export const unchanged: ObjectStoreLayer = surrounding((_, signal, call) => call
 /** Outermost first: `layered(bucket, [bounded(…), retrying(…)])` holds a place while it retries. */
 export const layered = (store: ObjectStore, layers: readonly ObjectStoreLayer[]): ObjectStore =>
   layers.reduceRight((inner, layer) => layer(inner), store);
+
+/**
+ * From where a listing goes on behind a page: the last key, or behind everything that the last folder holds, since no
+ * character of a key comes after that one. Unlike a store's own token it stays good.
+ */
+export function nextAfter(objects: readonly { readonly key: string }[], folders: readonly string[]): string {
+  const folder = folders.at(-1);
+  const ends = [objects.at(-1)?.key, folder === undefined ? undefined : `${folder}\u{10ffff}`];
+  const [last] = ends
+    .filter((end) => end !== undefined)
+    .sort((a, b) => Buffer.compare(Buffer.from(b), Buffer.from(a)));
+  assert(last !== undefined, 'a page with nothing on it says that more follows');
+  return last;
+}

@@ -9,6 +9,7 @@ import {
   S3Client,
   type GetObjectCommandOutput,
   type HeadObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
   type StorageClass,
 } from '@aws-sdk/client-s3';
 import { Fault } from '../../fault.ts';
@@ -20,13 +21,15 @@ import {
 } from '../../limits/tiering.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { ColdPlace } from './cold-place.ts';
-import type {
-  ObjectArchive,
-  ObjectBody,
-  ObjectFacts,
-  ObjectRange,
-  ObjectStore,
-  ObjectUpload,
+import {
+  nextAfter,
+  type FolderPage,
+  type ObjectArchive,
+  type ObjectBody,
+  type ObjectFacts,
+  type ObjectRange,
+  type ObjectStore,
+  type ObjectUpload,
 } from './object-store.ts';
 import { faultOf } from './sdk-failure.ts';
 import { isArchive } from './storage-class.ts';
@@ -70,7 +73,9 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
       asked(Key, signal, async (call) => {
         const Range =
           range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
-        return bodyOf(Key, range, await client.send(new GetObjectCommand({ Bucket, Key, Range }), call));
+        const IfMatch = range?.etag;
+        const command = new GetObjectCommand({ Bucket, Key, Range, IfMatch });
+        return bodyOf(Key, range, await client.send(command, call));
       }),
     head: (Key, signal) =>
       asked(Key, signal, async (call) => {
@@ -93,6 +98,17 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
         });
         const { Contents = [], IsTruncated = false } = await client.send(command, call);
         return { keys: Contents.flatMap((it) => it.Key ?? []), isLast: !IsTruncated };
+      }),
+    browse: (Prefix, page, signal) =>
+      asked(Prefix, signal, async (call) => {
+        const command = new ListObjectsV2Command({
+          Bucket,
+          Prefix,
+          Delimiter: '/',
+          StartAfter: page.after === '' ? undefined : page.after,
+          MaxKeys: page.entriesMax,
+        });
+        return folderPageOf(await client.send(command, call));
       }),
     restore: (Key, how, signal) =>
       asked(Key, signal, async (call) => {
@@ -217,6 +233,19 @@ async function bodyOf(
     objectBytes: Number(total ?? length),
     etag: ETag ?? '',
   };
+}
+
+function folderPageOf(answer: ListObjectsV2CommandOutput): FolderPage {
+  const { Contents = [], CommonPrefixes = [], IsTruncated = false } = answer;
+  const objects = Contents.map(({ Key = '', Size, ETag, LastModified, StorageClass = 'STANDARD' }) => {
+    if (Size === undefined || ETag === undefined || LastModified === undefined) {
+      throw new Fault('not-supported', 'store', `The store does not say in its listing what ${Key} is.`);
+    }
+    const modifiedAt = Math.floor(LastModified.getTime() / 1000);
+    return { key: Key, objectBytes: Size, etag: ETag, modifiedAt, storageClass: StorageClass };
+  });
+  const folders = CommonPrefixes.flatMap(({ Prefix }) => Prefix ?? []);
+  return { objects, folders, next: IsTruncated ? nextAfter(objects, folders) : undefined };
 }
 
 function factsOf(answer: HeadObjectCommandOutput): ObjectFacts {

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { Fault, type FaultCode } from '../../fault.ts';
+import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
+import type { BlobId } from '../blobs.ts';
+import type { ObjectBody, ObjectStore } from '../cold/object-store.ts';
+import {
+  decodeForeign,
+  encodeForeign,
+  foreignKey,
+  type BindingId,
+  type ForeignRange,
+} from './foreign-records.ts';
+
+/** What a store answers when an object is not what it was when it was listed. */
+const changed: ReadonlySet<FaultCode> = new Set([
+  'not-found',
+  'precondition-failed',
+  'range-not-satisfiable',
+  'corrupt',
+]);
+
+/**
+ * Copies of blobs that lie in objects of others, one row for each. They are only read: nothing here is written to a store or
+ * deleted from it. An object whose ETag is another one by now is Fault('conflict', 'blob'), never other bytes (ADR 34).
+ */
+export class ForeignCopies {
+  readonly tier = 'cold';
+  readonly #kv: Kv;
+  readonly #stores = new Map<BindingId, ObjectStore>();
+
+  constructor(kv: Kv) {
+    this.#kv = kv;
+  }
+
+  /** The store of a binding; it stays open when the copies close. */
+  bind(binding: BindingId, store: ObjectStore): void {
+    assert(!this.#stores.has(binding), `binding ${binding} has a store already`);
+    this.#stores.set(binding, store);
+  }
+
+  /** From now on its blobs are Fault('unavailable', 'store'). */
+  unbind(binding: BindingId): void {
+    this.#stores.delete(binding);
+  }
+
+  attach(tx: KvTransaction, id: BlobId, range: ForeignRange): void {
+    tx.put(foreignKey(id), encodeForeign(range));
+  }
+
+  /** False when there is no such copy. */
+  async release(tx: KvTransaction, id: BlobId): Promise<boolean> {
+    const key = foreignKey(id);
+    if ((await tx.get(key)) === undefined) return false;
+    tx.delete(key);
+    return true;
+  }
+
+  /** The length of each blob that has a foreign copy. */
+  async lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]> {
+    const rows = await reader.getMany(ids.map(foreignKey));
+    return rows.map((row) => row && decodeForeign(row).length);
+  }
+
+  /**
+   * Exactly `length` bytes from `offset` of the blob. Fault('not-found', 'blob') without a foreign copy, ('conflict', 'blob')
+   * when the object was changed outside, 'recall-pending' when it is archived, else faults of the store.
+   */
+  async read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
+    const row = await this.#kv.get(foreignKey(id));
+    if (row === undefined) throw new Fault('not-found', 'blob', `blob ${id}`);
+    const range = decodeForeign(row);
+    assert(offset >= 0 && offset + length <= range.length, `bytes ${offset}+${length} of blob ${id}`);
+    if (length === 0) return new Uint8Array(0);
+    const store = this.#stores.get(range.binding);
+    if (store === undefined) {
+      const detail = `The bucket that holds ${range.key} is not attached now.`;
+      throw new Fault('unavailable', 'store', detail);
+    }
+    const body = await fetchFrom(store, range, { offset: range.offset + offset, length });
+    // A store that ignores conditions gives what it has now.
+    if (body.etag !== range.etag) throw changedOutside(range.key);
+    return body.bytes;
+  }
+}
+
+async function fetchFrom(
+  store: ObjectStore,
+  { key, etag }: ForeignRange,
+  wanted: { readonly offset: number; readonly length: number },
+): Promise<ObjectBody> {
+  try {
+    return await store.get(key, { ...wanted, etag }, new AbortController().signal);
+  } catch (cause) {
+    const isChanged = cause instanceof Fault && cause.subject === 'object' && changed.has(cause.code);
+    throw isChanged ? changedOutside(key, cause) : cause;
+  }
+}
+
+const changedOutside = (key: string, cause?: Fault): Fault =>
+  new Fault('conflict', 'blob', `${key} was changed in its own bucket since it was listed`, { cause });
