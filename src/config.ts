@@ -381,7 +381,8 @@ export const configSchema = group({
       default: '7d',
       description: 'How old a segment is, and how long nobody has read it, before that.',
     }),
-    cipher: choice(['aes-256-gcm', 'chacha20-poly1305', 'none'], {
+    // Not 'none': S3 says AES256 of what is sealed there.
+    cipher: choice(['aes-256-gcm', 'chacha20-poly1305'], {
       default: 'aes-256-gcm',
       description:
         'What content of the warm and cold tier is encrypted with, each chunk with a key of its own.',

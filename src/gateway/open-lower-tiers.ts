@@ -20,6 +20,7 @@ import type { LowerTier } from '../tiering/tier.ts';
 import { openWarmPool } from '../tiering/warm/open-warm-pool.ts';
 import type { WarmPool } from '../tiering/warm/warm-pool.ts';
 import { nativeCompute } from '../workers/native.ts';
+import { nativeErasure } from '../workers/native-erasure.ts';
 import { nativeReduction } from '../workers/native-reduction.ts';
 import { reductionPool } from '../workers/pool.ts';
 import type { Reduction } from '../workers/reduction.ts';
@@ -68,10 +69,11 @@ export async function openLowerTiers(
     name: `${chunks.tier}-collect`,
     step: async () => ((await chunks.collect()) ? ('busy' as const) : ('idle' as const)),
   }));
+  const watches = cold === undefined ? [] : [{ name: 'cold-watch', step: () => cold.step() }];
   return {
     lower,
     warm,
-    steps: [...(warm?.steps ?? []), ...collects],
+    steps: [...(warm?.steps ?? []), ...watches, ...collects],
     alerts: () => [...(warm?.alerts() ?? []), ...(cold?.alerts() ?? [])],
   };
 }
@@ -103,7 +105,9 @@ async function openCold(
     const detail = `Content of ${config.data} lies in the cold store ${place}: say where it is with --cold.`;
     throw new Fault('unavailable', 'store', detail);
   }
-  const opened = await openColdStore(settings, { ...given, compute: nativeCompute(loadNative()) });
+  const addon = loadNative();
+  const kernels = { compute: nativeCompute(addon), erasure: nativeErasure(addon) };
+  const opened = await openColdStore(settings, { ...given, ...kernels });
   scope.own(opened.store);
   return opened;
 }

@@ -175,8 +175,8 @@ export const WARM_IMAGE_BYTES_MAX = 2 << 20;
 export const WARM_STRIPES_CACHED_MAX = 4_096;
 /** Rows of one page of a scan, and shards that one page of a device names. */
 export const WARM_PAGE_ENTRIES_MAX = 512;
-/** Calls of one device under way: each may hold a thread of the process for as long as the device hangs. */
-export const WARM_DEVICE_CALLS_MAX = 2;
+/** Calls of one device under way: while it hangs, each holds one of the few threads that files and metadata share. */
+export const WARM_DEVICE_CALLS_MAX = 1;
 /** Calls that wait for one device; more are refused. */
 export const WARM_DEVICE_WAITING_MAX = 1_024;
 /** A device that has not answered for this long hangs: nobody asks it anything until it has. */
@@ -196,6 +196,8 @@ export const WARM_MISSING_MS_MAX = 600_000;
 export const WARM_REPAIRS_WAITING_MAX = 4_096;
 /** How long one of them rests that could not be repaired. */
 export const WARM_REPAIR_REST_MS = 60_000;
+/** Segments that are repaired at a time: each is in memory as a whole. */
+export const WARM_REPAIRS_PARALLEL_MAX = 3;
 /** Segments that one step of repair or balance looks at. */
 export const WARM_SEGMENTS_PER_STEP = 32;
 /** How much fuller, as a share, the fullest device may be than the emptiest before shards move. */

@@ -49,7 +49,8 @@ check() { # everything in the bucket is what was put there, through both doors
 cold='' cold_port=0
 start_cold() {
   : > "$work/cold.out"
-  node dist/src/main.js serve --data "$work/cold" --s3 "127.0.0.1:$cold_port" --nfs 127.0.0.1:0 --admin 127.0.0.1:0 \
+  env -u TERRACE_COLD_ACCESS_KEY_ID -u TERRACE_COLD_SECRET_ACCESS_KEY \
+    node dist/src/main.js serve --data "$work/cold" --s3 "127.0.0.1:$cold_port" --nfs 127.0.0.1:0 --admin 127.0.0.1:0 \
     > "$work/cold.out" 2>> "$work/cold.log" &
   cold=$!
   for _ in $(seq 300); do

@@ -5,9 +5,15 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { Fault } from '../../src/fault.ts';
-import { SECRETS_KEY_BYTES } from '../../src/limits.ts';
+import { SECRETS_KEY_BYTES, STORE_FORMAT_VERSION } from '../../src/limits.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { openLayers, type Layers } from '../../src/gateway/open-layers.ts';
+import { dataKeyRange } from '../../src/keyring/records.ts';
+import type { Kv } from '../../src/kv/kv.ts';
+import { openOptimistic } from '../../src/kv/optimistic.ts';
+import { openRocksdb } from '../../src/kv/rocksdb.ts';
+import { FORMAT_KEY } from '../../src/namespace/keys.ts';
+import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { opening } from '../../src/scope.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { content, environmentOf } from '../tiering/hot/blob-bed.ts';
@@ -164,4 +170,51 @@ test('a data directory that is in use, and a hot device in no directory, are one
       path.join(nowhere, 'hot'),
     );
     await assert.rejects(misplaced, (it) => it instanceof Fault && it.detail === wanted);
+  }));
+
+/** The metadata of a data directory that no gateway has open. */
+async function withMetadata(directory: string, use: (kv: Kv) => Promise<void>): Promise<void> {
+  const kv = openOptimistic(await openRocksdb(path.join(directory, 'metadata')), { merge: mergeNamespace });
+  await use(kv);
+  await kv.close();
+}
+
+const forgetDataKeys = (kv: Kv): Promise<void> =>
+  kv.transact('durable', async (tx) => {
+    for await (const page of tx.scan(dataKeyRange(), { pageEntries: 10 })) {
+      for (const { key } of page) tx.delete(key);
+    }
+  });
+
+const setFormat = (kv: Kv, format: number): Promise<void> =>
+  kv.transact('durable', async (tx) => tx.put(FORMAT_KEY, Uint8Array.of(format)));
+
+test('a data directory from before there were data keys gets one, and is of the present format then', () =>
+  withDirectory(async (directory) => {
+    await start(directory, put);
+    await withMetadata(directory, async (kv) => {
+      await forgetDataKeys(kv);
+      await setFormat(kv, 1);
+    });
+    await start(directory, async (layers) => {
+      await check(layers);
+      assert.equal(layers.keyring.dataKeys.current().keyId, 1);
+      assert.deepEqual([...((await layers.kv.get(FORMAT_KEY)) ?? [])], [STORE_FORMAT_VERSION]);
+    });
+  }));
+
+test('a data directory that has lost its data keys, or is of a newer program, is refused and left as it is', () =>
+  withDirectory(async (directory) => {
+    await start(directory, put);
+    await withMetadata(directory, forgetDataKeys);
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await assert.rejects(
+        start(directory, nothing),
+        /Data key 1 is missing .*Bring back the whole data directory/,
+      );
+    await withMetadata(directory, (kv) => setFormat(kv, STORE_FORMAT_VERSION + 1));
+    await assert.rejects(start(directory, nothing), /start the newer program/);
+    await withMetadata(directory, async (kv) => {
+      assert.deepEqual([...((await kv.get(FORMAT_KEY)) ?? [])], [STORE_FORMAT_VERSION + 1]);
+    });
   }));

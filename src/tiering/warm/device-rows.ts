@@ -41,9 +41,13 @@ export class DeviceRows {
     return new DeviceRows(kv, random, id);
   }
 
-  async all(): Promise<readonly DeviceRecord[]> {
+  all(): Promise<readonly DeviceRecord[]> {
+    return DeviceRows.recordsOf(this.#kv);
+  }
+
+  static async recordsOf(kv: Kv): Promise<readonly DeviceRecord[]> {
     const records: DeviceRecord[] = [];
-    for await (const page of this.#kv.scan(deviceRange, { pageEntries: WARM_PAGE_ENTRIES_MAX })) {
+    for await (const page of kv.scan(deviceRange, { pageEntries: WARM_PAGE_ENTRIES_MAX })) {
       records.push(...page.map(({ key, value }) => decodeDevice(key, value)));
     }
     return records;

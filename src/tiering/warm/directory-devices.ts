@@ -70,7 +70,7 @@ async function makeDevice(directory: string, identity: DeviceIdentity): Promise<
   else if (marked.pool !== identity.pool) {
     throw refused(`The warm device ${directory} belongs to another pool and is left as it is`);
   } else if (marked.device !== identity.device && !(await isEmpty(directory))) {
-    throw refused(`The warm device ${directory} is already one of this pool, under another path`);
+    throw refused(`The directory ${directory} holds shards of this pool, as another device of it`);
   }
   for (const name of [INCOMING_NAME, SHARDS_NAME])
     await mkdir(path.join(directory, name), { recursive: true });

@@ -121,7 +121,8 @@ export class Membership {
 
   async #look(member: Member): Promise<void> {
     if (member.isMissing) {
-      await this.#seek(member);
+      // Who hangs holds a thread, and is not given another one.
+      if (!member.isStalled) await this.#seek(member);
       this.#giveUp(member);
     } else if (!member.isStalled) await this.#probe(member);
     if (!member.isMissing && member.isSilent) this.#detach(member, 'it fails or does not answer');

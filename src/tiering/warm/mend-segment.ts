@@ -24,19 +24,20 @@ interface Shard {
   found: FoundShard;
 }
 
-/** Reads every byte of every shard, and makes anew what is gone or damaged. Fault('not-found', 'store') without the segment. */
-export function scrubSegment(parts: PoolParts, id: SegmentId): Promise<SegmentHealth> {
+/**
+ * Reads every byte of every shard, and makes anew what is gone or damaged. `undefined` without the segment;
+ * Fault('unavailable', 'store') when too many devices do not answer to say whether it is whole.
+ */
+export function mendSegment(parts: PoolParts, id: SegmentId): Promise<Mended | undefined> {
   return parts.locks.run(id, async () => {
     const stripe = await parts.stripes.get(id);
-    if (stripe === undefined) throw new Fault('not-found', 'store', `there is no segment ${id}`);
-    const { checked, corrupt, healed, isWhole } = await mend(parts, id, stripe);
-    return { checked, corrupt, healed, isWhole };
+    return stripe === undefined ? undefined : mend(parts, id, stripe);
   });
 }
 
 /**
  * Brings all shards to devices that keep them: off those that are drained, anew for those that are gone. Whether shards are there
- * is asked of their devices; only when something is wrong they are read. `undefined` without the segment.
+ * is asked of their devices; only when something is wrong they are read. `undefined` and faults as above.
  */
 export function repairSegment(parts: PoolParts, id: SegmentId): Promise<Mended | undefined> {
   return parts.locks.run(id, async () => {

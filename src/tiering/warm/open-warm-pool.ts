@@ -1,4 +1,5 @@
 import type { Environment } from '../../environment.ts';
+import { Fault } from '../../fault.ts';
 import type { Kv } from '../../kv/kv.ts';
 import { WARM_DEVICE_FREE_BYTES_MIN, WARM_IMAGE_BYTES_MAX, WARM_WATCH_MS } from '../../limits/tiering.ts';
 import type { StripeShape } from '../../workers/erasure.ts';
@@ -10,7 +11,7 @@ import { directoryDevices } from './directory-devices.ts';
 import type { Member } from './member.ts';
 import { Members } from './members.ts';
 import { Membership } from './membership.ts';
-import { scrubSegment } from './mend-segment.ts';
+import { mendSegment } from './mend-segment.ts';
 import { poolAlerts, type PoolAlert } from './pool-alerts.ts';
 import type { PoolParts } from './pool-parts.ts';
 import { SegmentReader } from './read-segment.ts';
@@ -48,6 +49,12 @@ export async function openWarmPool(given: WarmPoolGiven): Promise<WarmPool> {
   const pool = new OpenPool(given, { members: new Members(shape, environment.random), rows, stripes });
   await pool.open(given.devices);
   return pool;
+}
+
+/** Whether rows name a device: then there is a pool to open, whatever the config says. */
+export async function hasWarmPool(kv: Kv): Promise<boolean> {
+  const records = await DeviceRows.recordsOf(kv);
+  return records.some(({ state }) => state !== 'removed');
 }
 
 class OpenPool implements WarmPool {
@@ -137,8 +144,11 @@ class OpenPool implements WarmPool {
     for await (const page of this.#parts.stripes.pages(after)) yield page.map(({ id }) => id);
   }
 
-  scrub(id: SegmentId): Promise<SegmentHealth> {
-    return scrubSegment(this.#parts, id);
+  async scrub(id: SegmentId): Promise<SegmentHealth> {
+    const mended = await mendSegment(this.#parts, id);
+    if (mended === undefined) throw new Fault('not-found', 'store', `there is no segment ${id}`);
+    const { checked, corrupt, healed, isWhole } = mended;
+    return { checked, corrupt, healed, isWhole };
   }
 
   async recall(): Promise<boolean> {

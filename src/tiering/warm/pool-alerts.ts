@@ -66,9 +66,14 @@ function* shardAlerts(stripes: Stripes, { lost, waiting }: RoundProgress): Gener
     const text = `${lost} segments of the warm pool have lost more shards than they can: bring back the devices that are missing.`;
     yield { severity: 'critical', text };
   }
-  if (waiting > 0 || nowhere > 0) {
-    const text = `${Math.max(waiting, nowhere)} shards of the warm pool have no device to lie on: add one with terrace warm add DIR.`;
+  if (waiting > 0) {
+    const text = `${waiting} segments of the warm pool have shards that no device has room for: add one with terrace warm add DIR.`;
     yield { severity: 'degraded', text };
+  } else if (nowhere > 0) {
+    yield {
+      severity: 'degraded',
+      text: `${nowhere} shards of the warm pool are missing, and are made anew.`,
+    };
   }
 }
 

@@ -132,8 +132,8 @@ export class SegmentReader {
       if (damaged.length > 0) throw new Fault('corrupt', 'device', `damaged blocks on ${member.record.path}`);
       return bytes;
     } catch (cause) {
-      if (isLost(cause)) this.#parts.wantRepair(of.id);
-      else of.unreachable.add(index);
+      if (!isLost(cause)) of.unreachable.add(index);
+      if (isLost(cause) || member.isUsable) this.#parts.wantRepair(of.id);
       throw cause;
     }
   }

@@ -1,12 +1,22 @@
 import { Fault } from '../../fault.ts';
 import {
   WARM_REPAIR_REST_MS,
+  WARM_REPAIRS_PARALLEL_MAX,
   WARM_REPAIRS_WAITING_MAX,
   WARM_SEGMENTS_PER_STEP,
 } from '../../limits/tiering.ts';
 import type { SegmentId } from '../segment-store.ts';
-import { repairSegment, type Mended } from './mend-segment.ts';
+import { mendSegment, repairSegment, type Mended } from './mend-segment.ts';
 import type { PoolParts } from './pool-parts.ts';
+
+/** Some at a time. */
+async function inParallel<T>(values: readonly T[], work: (value: T) => Promise<void>): Promise<void> {
+  const left = [...values];
+  const takeAll = async (): Promise<void> => {
+    for (let value = left.shift(); value !== undefined; value = left.shift()) await work(value);
+  };
+  await Promise.all(Array.from({ length: WARM_REPAIRS_PARALLEL_MAX }, takeAll));
+}
 
 /** A walk over all segments. */
 export interface RoundProgress {
@@ -59,7 +69,7 @@ export class RepairWork {
     const named = [...this.#named].slice(0, WARM_SEGMENTS_PER_STEP);
     if (named.length > 0) {
       for (const id of named) this.#named.delete(id);
-      for (const id of named) await this.#repairNamed(id);
+      await inParallel(named, (id) => this.#mendNamed(id));
       return 'busy';
     }
     if (!this.#isRunning) {
@@ -78,8 +88,9 @@ export class RepairWork {
     this.#resting.clear();
   }
 
-  async #repairNamed(id: SegmentId): Promise<void> {
-    const mended = await this.#repair(id);
+  /** Somebody has seen damage, which no length shows. */
+  async #mendNamed(id: SegmentId): Promise<void> {
+    const mended = await this.#outcome(mendSegment(this.#parts, id));
     const isOpen = mended === 'unknown' || (mended !== undefined && mended.missing > 0);
     if (isOpen && this.#resting.size < WARM_REPAIRS_WAITING_MAX) this.#resting.add(id);
   }
@@ -93,11 +104,10 @@ export class RepairWork {
 
   async #walk(): Promise<void> {
     const page = await this.#parts.stripes.some(this.#cursor, WARM_SEGMENTS_PER_STEP);
-    for (const { id } of page) {
-      const mended = await this.#repair(id);
-      this.#count(mended);
-      this.#cursor = id;
-    }
+    await inParallel(page, async ({ id }) => {
+      this.#count(await this.#outcome(repairSegment(this.#parts, id)));
+    });
+    this.#cursor = page.at(-1)?.id;
     if (page.length === 0) this.#isRunning = false;
   }
 
@@ -113,9 +123,9 @@ export class RepairWork {
     };
   }
 
-  async #repair(id: SegmentId): Promise<Mended | undefined | 'unknown'> {
+  async #outcome(mending: Promise<Mended | undefined>): Promise<Mended | undefined | 'unknown'> {
     try {
-      return await repairSegment(this.#parts, id);
+      return await mending;
     } catch (cause) {
       // Devices that do not answer now: the walk that begins when they do again comes here, too.
       if (cause instanceof Fault && cause.code === 'unavailable' && cause.subject === 'store')

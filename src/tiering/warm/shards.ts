@@ -69,8 +69,19 @@ export async function inspect(
     return (await isSound(reduction, of, bytes)) ? { state: 'sound', bytes } : { state: 'damaged' };
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
-    return { state: isLost(cause) ? 'damaged' : 'unreachable' };
+    return { state: isLost(cause) || (await answers(member)) ? 'damaged' : 'unreachable' };
   }
+}
+
+/** A device that is well but for one shard cannot read some sectors: writing the shard anew takes others. */
+async function answers(member: Member): Promise<boolean> {
+  if (!member.isUsable) return false;
+  return member
+    .call((device) => device.probe())
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 /** Of a shard, not of its device. */

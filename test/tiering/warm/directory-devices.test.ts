@@ -104,12 +104,12 @@ suite('directories as warm devices', () => {
       detail: /belongs to another pool/,
     },
     {
-      what: 'a device of this pool under another path',
+      what: 'another device of this pool',
       prepare: async (it: string) => {
         const device = await devices.make(it, { ...identity, device: other.device });
         await device.put(name(1), noise(4096, 1));
       },
-      detail: /under another path/,
+      detail: /as another device/,
     },
     {
       what: 'a directory with files',

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Fault, type FaultCode } from '../../../src/fault.ts';
+import { MemoryEngine } from '../../../src/kv/memory.ts';
+import { openOptimistic } from '../../../src/kv/optimistic.ts';
+import { hasWarmPool } from '../../../src/tiering/warm/open-warm-pool.ts';
 import { SHARD_HEADER_BYTES } from '../../../src/workers/segment.ts';
 import {
   checkImage,
@@ -141,14 +144,34 @@ suite('warm pool', () => {
     const [{ id, packed, image }] = all as [(typeof all)[0]];
     await settle(bed);
     const { path } = shardsOf(bed, id).find(({ index }) => index === 1)!;
-    placeOf(bed, path).remove({ id, generation: 1, index: 1 });
-    const bytes = await bed.clock.run(bed.pool.read(id, packed.shardBytes, 10));
-    assert.deepEqual(
-      Buffer.from(bytes),
-      Buffer.from(image.subarray(packed.shardBytes, packed.shardBytes + 10)),
-    );
+    const name = { id, generation: 1, index: 1 };
+    for (const harm of [
+      () => placeOf(bed, path).remove(name),
+      () => placeOf(bed, path).corrupt(name, 4_100, 1),
+    ]) {
+      harm();
+      const bytes = await bed.clock.run(bed.pool.read(id, packed.shardBytes, 10));
+      const wanted = image.subarray(packed.shardBytes, packed.shardBytes + 10);
+      assert.deepEqual(Buffer.from(bytes), Buffer.from(wanted));
+      await settle(bed);
+      assert.deepEqual(placeOf(bed, path).shard(name), Uint8Array.from(packed.shards[1]!));
+    }
+  });
+
+  test('sectors that cannot be read cost one shard, which is written anew', async () => {
+    const { bed, all } = await filled(6, 2);
+    const { id } = all[0]!;
+    const { path } = shardsOf(bed, id).find(({ index }) => index === 2)!;
+    let isBad = true;
+    placeOf(bed, path).failure = (operation, name) => {
+      if (name?.id !== id) return undefined;
+      if (operation === 'put') isBad = false;
+      return isBad ? 'EIO' : undefined;
+    };
+    for (const segment of all) await checkImage(bed, segment);
     await settle(bed);
-    assert.equal(shardsOf(bed, id).length, 6);
+    assert.equal(isBad, false);
+    assert.equal((await bed.clock.run(bed.pool.scrub(id))).corrupt, 0);
   });
 
   for (const { devices, shape, severity } of [
@@ -281,6 +304,15 @@ suite('devices of a warm pool', () => {
     assert.deepEqual(bed.pool.alerts(), []);
     assert.deepEqual(bed.pool.traits.shape, shape42);
     await checkImage(bed, fresh);
+  });
+
+  test('a pool is known by its rows, also when the config names no device any more', async () => {
+    const { bed, all } = await filled(6, 1);
+    const kv = openOptimistic(bed.engine, { merge: () => undefined });
+    assert.equal(await bed.clock.run(hasWarmPool(kv)), true);
+    assert.equal(await hasWarmPool(openOptimistic(new MemoryEngine(), { merge: () => undefined })), false);
+    bed.pool = await openPool({ ...bed, paths: [] });
+    await checkImage(bed, all[0]!);
   });
 
   test('what a device missed while it was away is swept and made anew', async () => {
