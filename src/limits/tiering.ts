@@ -9,6 +9,8 @@ export const MIGRATIONS_QUEUED_MAX = 1_024;
 /** What one step of a migration moves: segments of 2 MiB should come out full. A single larger blob makes a batch of its own. */
 export const MIGRATION_BATCH_BYTES_MAX = 16 << 20;
 export const MIGRATION_BATCH_BLOBS_MAX = 512;
+/** Longer blobs, which only objects of others are, stay where they are: a move holds blobs in memory. */
+export const MOVED_BLOB_BYTES_MAX = 16 << 20;
 /** Blobs that a batch reads at a time. */
 export const MIGRATION_READS_MAX = 4;
 /** How often a batch is copied anew because chunks that it shares went meanwhile. */

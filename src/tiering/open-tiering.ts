@@ -5,6 +5,7 @@ import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { usageWithin, type FillFacts } from './fill-level.ts';
+import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
 import { HeatMap } from './heat.ts';
 import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
@@ -50,6 +51,8 @@ export interface TieringOptions {
 /** The tiers of a gateway. */
 export interface Tiering {
   readonly blobs: Blobs;
+  /** Blobs that are ranges of objects of others. */
+  readonly foreign: ForeignBlobs;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -77,7 +80,11 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const foreign = new ForeignCopies(options.hot);
+  const lower = new LowerCopies(
+    options.lower.map(({ chunks }) => chunks),
+    foreign,
+  );
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
@@ -89,12 +96,13 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
     });
   };
   const hot = await openBlobs({ ...options.hot, alsoRelease });
-  return new OpenTiering(options, { hot, lower, ...known }).opened();
+  return new OpenTiering(options, { hot, lower, foreign, ...known }).opened();
 }
 
 interface OpenedParts {
   readonly hot: HotBlobs;
   readonly lower: LowerCopies;
+  readonly foreign: ForeignCopies;
   readonly clean: CleanCopies;
   readonly heat: HeatMap;
 }
@@ -103,6 +111,7 @@ class OpenTiering {
   readonly #options: TieringOptions;
   readonly #kv: Kv;
   readonly #copies: Copies;
+  readonly #foreign: ForeignCopies;
   readonly #heat: HeatMap;
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
@@ -111,11 +120,12 @@ class OpenTiering {
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
-  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+  constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
     const { kv, environment } = options.hot;
     const { clock, log } = environment;
     this.#options = options;
     this.#kv = kv;
+    this.#foreign = foreign;
     this.#heat = heat;
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
@@ -153,20 +163,22 @@ class OpenTiering {
       collect: () => copies.hot.collect(),
     });
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
-    const isAlone = this.#options.lower.length === 0;
+    const foreign = this.#foreign;
+    const isAlone = (): boolean => this.#options.lower.length === 0 && !foreign.isBound();
     return {
       blobs: new TieredBlobs({
         copies,
         traffic: { staged: (id) => this.#heat.write(id), read: (...read) => this.#hasRead(...read) },
         // Without lower tiers nothing can make room, and the device may grow by itself.
-        admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
+        admit: (length, write) => (isAlone() ? write() : room.admit(length, write)),
         usage: () => this.#usageOfAll(),
         inlineBytesMax,
       }),
+      foreign,
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
-        evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        evict: () => (isAlone() ? Promise.resolve('idle') : room.step()),
         promote: () => promotions.step(),
         repair: () => this.#repairs.step(),
         scrub: () => this.#scrubber.step(),

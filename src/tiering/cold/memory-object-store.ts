@@ -125,7 +125,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage> {
     return this.#serve({ name: 'list', key: prefix, signal }, () => {
-      const left = this.keys().filter((key) => key.startsWith(prefix) && key > after);
+      const left = this.keys().filter((key) => key.startsWith(prefix) && byUtf8(key, after) > 0);
       return { keys: left.slice(0, SEGMENTS_LISTED_MAX), isLast: left.length <= SEGMENTS_LISTED_MAX };
     });
   }
@@ -133,9 +133,7 @@ export class MemoryObjectStore implements ObjectStore {
   browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage> {
     return this.#serve({ name: 'browse', key: prefix, signal }, () => {
       const entries = this.keys()
-        .filter(
-          (key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(page.after)) > 0,
-        )
+        .filter((key) => key.startsWith(prefix) && byUtf8(key, page.after) > 0)
         .map((key) => ({ key, slash: key.indexOf('/', prefix.length) }))
         .map(({ key, slash }) => (slash < 0 ? key : key.slice(0, slash + 1)));
       const distinct = [...new Set(entries)];
@@ -170,7 +168,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   /** Ascending. */
   keys(): readonly string[] {
-    return [...this.#kept.keys()].sort();
+    return [...this.#kept.keys()].sort(byUtf8);
   }
 
   /** What lies under a key now, damage included. */
@@ -263,6 +261,8 @@ export class MemoryObjectStore implements ObjectStore {
     if (bytes.length > 0) bytes[this.#options.random.below(bytes.length)]! ^= 1;
   }
 }
+
+const byUtf8 = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 const etagOf = (bytes: Uint8Array): string => `"${createHash('md5').update(bytes).digest('hex')}"`;
 

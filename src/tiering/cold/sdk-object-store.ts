@@ -23,6 +23,7 @@ import type { Compute } from '../../workers/compute.ts';
 import type { ColdPlace } from './cold-place.ts';
 import {
   nextAfter,
+  type FolderAfter,
   type FolderPage,
   type ObjectArchive,
   type ObjectBody,
@@ -89,25 +90,13 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
       }),
     list: (Prefix, after, signal) =>
       asked(Prefix, signal, async (call) => {
-        const StartAfter = after === '' ? undefined : after;
-        const command = new ListObjectsV2Command({
-          Bucket,
-          Prefix,
-          StartAfter,
-          MaxKeys: SEGMENTS_LISTED_MAX,
-        });
+        const command = listingOf({ Bucket, Prefix }, { after, entriesMax: SEGMENTS_LISTED_MAX });
         const { Contents = [], IsTruncated = false } = await client.send(command, call);
         return { keys: Contents.flatMap((it) => it.Key ?? []), isLast: !IsTruncated };
       }),
     browse: (Prefix, page, signal) =>
       asked(Prefix, signal, async (call) => {
-        const command = new ListObjectsV2Command({
-          Bucket,
-          Prefix,
-          Delimiter: '/',
-          StartAfter: page.after === '' ? undefined : page.after,
-          MaxKeys: page.entriesMax,
-        });
+        const command = listingOf({ Bucket, Prefix, Delimiter: '/' }, page);
         return folderPageOf(await client.send(command, call));
       }),
     restore: (Key, how, signal) =>
@@ -234,6 +223,12 @@ async function bodyOf(
     etag: ETag ?? '',
   };
 }
+
+const listingOf = (
+  named: { readonly Bucket: string; readonly Prefix: string; readonly Delimiter?: '/' },
+  { after, entriesMax }: FolderAfter,
+): ListObjectsV2Command =>
+  new ListObjectsV2Command({ ...named, ...(after !== '' && { StartAfter: after }), MaxKeys: entriesMax });
 
 function folderPageOf(answer: ListObjectsV2CommandOutput): FolderPage {
   const { Contents = [], CommonPrefixes = [], IsTruncated = false } = answer;

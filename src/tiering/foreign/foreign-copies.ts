@@ -19,32 +19,49 @@ const changed: ReadonlySet<FaultCode> = new Set([
   'corrupt',
 ]);
 
+/** For the namespace, which knows what the objects are; references of such blobs are those of any (blobs.ts). */
+export interface ForeignBlobs {
+  /** The store of a binding; whoever has opened it closes it. */
+  bind(binding: BindingId, store: ObjectStore): void;
+  /** From now on reads of its objects are Fault('unavailable', 'store'). */
+  unbind(binding: BindingId): void;
+  /** Makes a blob out of bytes that lie in an object of a binding: after this commit it exists, with one reference. */
+  attach(tx: KvTransaction, range: ForeignRange): BlobId;
+}
+
 /**
  * Copies of blobs that lie in objects of others, one row for each. They are only read: nothing here is written to a store or
  * deleted from it. An object whose ETag is another one by now is Fault('conflict', 'blob'), never other bytes (ADR 34).
  */
-export class ForeignCopies {
+export class ForeignCopies implements ForeignBlobs {
   readonly tier = 'cold';
   readonly #kv: Kv;
+  readonly #nextId: () => number;
   readonly #stores = new Map<BindingId, ObjectStore>();
 
-  constructor(kv: Kv) {
+  constructor({ kv, nextId }: { readonly kv: Kv; readonly nextId: () => number }) {
     this.#kv = kv;
+    this.#nextId = nextId;
   }
 
-  /** The store of a binding; it stays open when the copies close. */
   bind(binding: BindingId, store: ObjectStore): void {
     assert(!this.#stores.has(binding), `binding ${binding} has a store already`);
     this.#stores.set(binding, store);
   }
 
-  /** From now on its blobs are Fault('unavailable', 'store'). */
   unbind(binding: BindingId): void {
     this.#stores.delete(binding);
   }
 
-  attach(tx: KvTransaction, id: BlobId, range: ForeignRange): void {
+  /** Whether any store can be read now. */
+  isBound(): boolean {
+    return this.#stores.size > 0;
+  }
+
+  attach(tx: KvTransaction, range: ForeignRange): BlobId {
+    const id = this.#nextId() as BlobId;
     tx.put(foreignKey(id), encodeForeign(range));
+    return id;
   }
 
   /** False when there is no such copy. */
