@@ -97,7 +97,10 @@ export async function openLayers(
   const defaultEncryption: BucketEncryption | undefined =
     algorithm === 'none' ? undefined : { algorithm, bucketKey: false, blocksCustomerKeys: false };
   const namespace = scope.own(
-    await openNamespace({ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption }),
+    await openNamespace({
+      ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
+      foreign: tiering.foreign,
+    }),
   );
   return {
     kv,

@@ -219,3 +219,8 @@ export const WARM_PATH_CHARS_MAX = 4_096;
 export const WARM_ANSWER_BYTES_MAX = 8 << 20;
 /** Of an answer that `terrace scrub` reads. */
 export const SCRUB_ANSWER_BYTES_MAX = 65_536;
+
+// Objects of others.
+
+/** Of one page of a folder, which becomes one commit; AWS: keys of one ListObjectsV2 page. */
+export const FOLDER_PAGE_ENTRIES = 1_000;

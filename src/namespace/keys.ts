@@ -25,6 +25,8 @@ const table = {
   usage: 0x26,
   quota: 0x27,
   moved: 0x2c,
+  unlisted: 0x2d,
+  brought: 0x2e,
 } as const;
 
 const SLASH = 0x2f;
@@ -231,3 +233,13 @@ export function placeOfQuotaKey(key: Uint8Array): QuotaPlace {
 /** Prefixes of keys whose directory has moved, oldest first. */
 export const movedKey = (sequence: number): Uint8Array => tupleKey(table.moved, [sequence]);
 export const movedRange = (): KeyRange => prefixRange(tupleKey(table.moved, []));
+
+/** Directories that stand for a folder of an attached bucket and have not been listed to its end. */
+export const unlistedKey = (directory: Ino): Uint8Array => tupleKey(table.unlisted, [directory]);
+
+export const directoryOfUnlistedKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
+export const allUnlisted = (): KeyRange => prefixRange(tupleKey(table.unlisted, []));
+
+/** Keys of an attached bucket, as they are there, that have become objects here, also when those are gone since. */
+export const broughtKey = (bucket: Ino, foreignKey: string): Uint8Array =>
+  tupleKey(table.brought, [bucket], Buffer.from(foreignKey));

@@ -4,6 +4,7 @@ import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import type { BindingId } from '../tiering/foreign/foreign-records.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
 import type { NewBucket } from './new-bucket.ts';
 import type {
@@ -408,12 +409,25 @@ export interface NamespaceMemory {
   readonly cache: { readonly bytes: number; readonly hits: number; readonly misses: number };
 }
 
+export interface AttachedFolders {
+  /**
+   * From now on the bucket shows what lies below a prefix of a bucket of others, beside what it has, listed when somebody
+   * looks. Fault('exists', 'bucket') when it does so already.
+   */
+  attach(
+    bucket: Pick<Bucket, 'ino' | 'name'>,
+    folder: { readonly binding: BindingId; readonly prefix: string },
+  ): Promise<void>;
+}
+
 /** One tree, seen through two interfaces over the same inodes. */
 export interface Namespace extends Closable {
   readonly files: FileTree;
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** Buckets of others that appear in ones of ours. */
+  readonly folders: AttachedFolders;
   /** What it holds in memory now. */
   memory(): NamespaceMemory;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */

@@ -14,10 +14,13 @@ import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from '.
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
+import { Folders } from './foreign/folders.ts';
+import { filesListedFirst, objectsListedFirst } from './foreign/listed-first.ts';
 import { access, entries, lookup, names, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
+import type { ForeignBlobs } from '../tiering/foreign/foreign-copies.ts';
 import { partsOf, type Parts, type PartsGiven } from './parts.ts';
 import { counting } from './quota/counting.ts';
 import { openQuotas } from './quota/open-quotas.ts';
@@ -48,17 +51,25 @@ import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
+/** What it stands on. */
+export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas' | 'folders'> {
+  readonly foreign: ForeignBlobs;
+}
+
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
-export async function openNamespace(opened: Omit<PartsGiven, 'trail' | 'quotas'>): Promise<Namespace> {
+export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
   const quotas = await openQuotas(opened.kv, opened.environment);
-  const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
+  const counted = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
+  const folders = await Folders.open(counted);
+  const given = { ...counted, folders };
   await ensureRoot(given);
   const parts = partsOf({ ...given, trail: await Trail.open(opened) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
   return {
-    files: fileTree(parts),
-    objects: objectStore(parts),
+    files: filesListedFirst(fileTree(parts), folders),
+    objects: objectsListedFirst(objectStore(parts), folders),
+    folders,
     quotas,
     audit: parts.trail,
     memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),

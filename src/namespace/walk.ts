@@ -2,7 +2,8 @@ import type { KvReader } from '../kv/kv.ts';
 import { CHANGE_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import { attempting } from './attempts.ts';
 import { currentInodes, foundOf } from './attributes.ts';
-import { behindPrefix } from './behind-prefix.ts';
+import { behindPrefix, isBehindAll } from './behind-prefix.ts';
+import type { Folders } from './foreign/folders.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -126,6 +127,8 @@ export async function* currentKeys(
 /** The latest state, or one moment. */
 interface Reading {
   readonly kv: KvReader;
+  /** Absent for one moment, in which nothing can be waited for: whoever looks at it has listed before. */
+  readonly folders?: Pick<Folders, 'list'>;
 }
 
 interface Descent {
@@ -178,10 +181,15 @@ function lowerBound(path: Uint8Array, after: Uint8Array): Uint8Array | undefined
   return Buffer.compare(after, path) < 0 ? undefined : 'nothing';
 }
 
-async function directoryAt({ kv }: Reading, bucket: Ino, path: Uint8Array): Promise<Ino | undefined> {
+async function directoryAt(
+  { kv, folders }: Reading,
+  bucket: Ino,
+  path: Uint8Array,
+): Promise<Ino | undefined> {
   let at = bucket;
   let start = 0;
   for (let slash = path.indexOf(SLASH); slash >= 0; slash = path.indexOf(SLASH, start)) {
+    await folders?.list(at);
     const bytes = await kv.get(dentryKey(at, entryName(path.subarray(start, slash), true)));
     if (bytes === undefined) return undefined;
     at = decodeDentry(bytes).ino;
@@ -204,6 +212,7 @@ interface Level {
 async function* level(parts: Reading, at: Level): AsyncIterable<Step> {
   const { directory, path, leaf, lower, options } = at;
   const pageEntries = Math.min(options.pageEntries, PAGE_ENTRIES_MAX);
+  await parts.folders?.list(directory);
   const range = dentryRange(directory, leaf, firstEntry(leaf, lower));
   if (Buffer.compare(range.start, range.end) >= 0) return;
   for await (const page of parts.kv.scan(range, { pageEntries })) {
@@ -215,6 +224,8 @@ async function* level(parts: Reading, at: Level): AsyncIterable<Step> {
       else {
         const below =
           lower !== undefined && startsWith(lower, entry) ? lower.subarray(entry.length) : undefined;
+        // Nothing is left in it: to look would list a folder that nobody asked for.
+        if (below !== undefined && isBehindAll(below)) continue;
         const child = { path: fullKey, leaf: NOTHING, lower: below, options };
         const find = findChild(parts, key, ino);
         if (options.staysOut !== true) yield* inDirectory(parts, child, find);

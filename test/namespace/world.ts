@@ -122,9 +122,9 @@ export async function openStack(given: {
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });
-  const { blobs } = tiering;
+  const { blobs, foreign } = tiering;
   const namespace = await openNamespace({
-    ...{ kv, blobs, sequence, environment, cipher, keyring },
+    ...{ kv, blobs, foreign, sequence, environment, cipher, keyring },
     defaultEncryption,
   });
   return { kv, blobs, keyring, namespace, tiering };

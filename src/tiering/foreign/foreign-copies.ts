@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
-import type { ObjectBody, ObjectStore } from '../cold/object-store.ts';
+import type { FolderAfter, FolderPage, ObjectBody, ObjectStore } from '../cold/object-store.ts';
 import {
   decodeForeign,
   encodeForeign,
@@ -27,6 +27,8 @@ export interface ForeignBlobs {
   unbind(binding: BindingId): void;
   /** Makes a blob out of bytes that lie in an object of a binding: after this commit it exists, with one reference. */
   attach(tx: KvTransaction, range: ForeignRange): BlobId;
+  /** A page of a folder of the bucket: see ObjectStore.browse. Fault('unavailable', 'store') for one that is not bound. */
+  browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage>;
 }
 
 /**
@@ -64,6 +66,10 @@ export class ForeignCopies implements ForeignBlobs {
     return id;
   }
 
+  async browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage> {
+    return this.#storeOf(binding).browse(prefix, page, new AbortController().signal);
+  }
+
   /** False when there is no such copy. */
   async release(tx: KvTransaction, id: BlobId): Promise<boolean> {
     const key = foreignKey(id);
@@ -88,15 +94,19 @@ export class ForeignCopies implements ForeignBlobs {
     const range = decodeForeign(row);
     assert(offset >= 0 && offset + length <= range.length, `bytes ${offset}+${length} of blob ${id}`);
     if (length === 0) return new Uint8Array(0);
-    const store = this.#stores.get(range.binding);
-    if (store === undefined) {
-      const detail = `The bucket that holds ${range.key} is not attached now.`;
-      throw new Fault('unavailable', 'store', detail);
-    }
-    const body = await fetchFrom(store, range, { offset: range.offset + offset, length });
+    const body = await fetchFrom(this.#storeOf(range.binding), range, {
+      offset: range.offset + offset,
+      length,
+    });
     // A store that ignores conditions gives what it has now.
     if (body.etag !== range.etag) throw changedOutside(range.key);
     return body.bytes;
+  }
+
+  #storeOf(binding: BindingId): ObjectStore {
+    const store = this.#stores.get(binding);
+    if (store !== undefined) return store;
+    throw new Fault('unavailable', 'store', `The attached bucket ${binding} is not open now.`);
   }
 }
 
