@@ -114,6 +114,12 @@ export class RecordReader {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   }
 
+  /** A byte string as hexadecimal digits. */
+  hex(): string {
+    const bytes = this.bytes();
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+  }
+
   map(): Record<string, string> {
     // Not by assignment: a member may be called `__proto__`.
     return Object.fromEntries(this.list(() => [this.text(), this.text()] as const));

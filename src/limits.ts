@@ -66,8 +66,10 @@ export const READ_AHEAD_TOTAL_BYTES_MAX = 16 << 20;
 export const READ_AHEAD_FILES_MAX = 1_024;
 /** Blobs of one draft that are being written to the device at a time. */
 export const DRAFT_WRITES_MAX = 3;
-/** Rows a walk or directory listing fetches at a time. */
-export const PAGE_ENTRIES_MAX = 1_000;
+/** Rows a walk or directory listing fetches at a time: a page of S3, and what tells that there is another one, come at once. */
+export const PAGE_ENTRIES_MAX = 1_024;
+/** Files whose write-outs have ended lately: a listing that meets more of them while it reads asks every inode. */
+export const FORGOTTEN_FILES_MAX = 4_096;
 /** Versions that a listing reads in one moment, unless one key has more. */
 export const VERSIONS_PER_READ_MAX = 256;
 /** Extended attributes of one inode, names and values together: they travel with the inode's record. */
@@ -189,7 +191,7 @@ export const KV_ATTEMPTS_MAX = 16;
 export const AUDIT_REFUSALS_MAX = 200_000;
 /** The same of changes, which no flood of refusals pushes out. */
 export const AUDIT_CHANGES_MAX = 500_000;
-/** The same of bypasses, which no flood of changes pushes out; and of one bucket, so that none pushes out those of others. */
+/** The same of bypasses, which no flood of changes pushes out; and of one bucket. Beyond them all the bucket with most rows loses its oldest. */
 export const AUDIT_BYPASSES_MAX = 500_000;
 export const AUDIT_BUCKET_BYPASSES_MAX = 50_000;
 /** The same refusal again counts in the row that it has for this long. */
@@ -202,7 +204,7 @@ export const AUDIT_CALLER_ROWS_PER_SECOND = 1;
 /** The same of all callers together; more of their refusals share a row for each door. */
 export const AUDIT_BURST_MAX = 4_096;
 export const AUDIT_ROWS_PER_SECOND = 4;
-/** Beyond that, what a caller is refused first still has rows of its own: so many for each caller, and for all that are new. */
+/** Beyond that, what a caller is refused first still has rows of its own: so many for each user, role or uid in a network, and for all that are new. */
 export const AUDIT_FIRST_ROWS_MAX = 16;
 export const AUDIT_FIRST_BURST_MAX = 1_024;
 export const AUDIT_FIRST_ROWS_PER_SECOND = 1;
@@ -276,7 +278,10 @@ export const STS_PARAMETERS_MAX = 128;
 
 /** All keys are held in memory: below 1 KiB each. */
 export const RING_KEYS_MAX = 10_000;
-/** Each rotation of the key of SSE-S3 adds one and seals all anew: at 2 µs each, 10 ms. */
+/**
+ * Each rotation of the key of SSE-S3 adds one and seals all anew: at 2 µs each, 10 ms. None is removed: with one a day there are
+ * eleven years of rotations.
+ */
 export const DATA_KEYS_MAX = 4_096;
 /** Versions of one key that still seal something: each waits for one pass over the store. */
 export const RING_KEY_VERSIONS_MAX = 100;
@@ -288,8 +293,7 @@ export const REWRAP_PAGE_ENTRIES = 500;
 export const ENCRYPTION_CONTEXT_CHARS_MAX = 8_192;
 /** Of an answer that `terrace key` reads: all keys. */
 export const RING_KEYS_BYTES_MAX = 16_777_216;
-/** `terrace key rotate --wait` asks this often how far it is. */
-export const KEY_POLL_MS = 500;
+
 // Lifecycle of objects.
 
 /** A day that rules count, unless `lifecycle.secondsPerDay` says otherwise. */
@@ -381,8 +385,11 @@ export const ROCKSDB_MEMTABLE_BYTES = 32 * 1024 * 1024;
 export const ROCKSDB_OPEN_FILES_MAX = 512;
 
 /* Stores of one gateway. */
-/** Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). */
-export const STORE_FORMAT_VERSION = 2;
+/**
+ * Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). 3: names
+ * carry what listings show, which an older program would leave behind when it changes an inode (ADR 33).
+ */
+export const STORE_FORMAT_VERSION = 3;
 /** From this one on, data keys that are not there are lost. */
 export const DATA_KEYS_FORMAT_VERSION = 2;
 /** Key of the MAC of file handles. */

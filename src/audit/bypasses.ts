@@ -1,10 +1,13 @@
 import { decodeU64 } from '../kv/tuple.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import {
+  bucketOfFiledCountKey,
   decodeFiledCount,
   decodeRow,
   encodeFiledCount,
   filedCountKey,
+  filedCountRange,
   filedKey,
   filedRange,
   rowKey,
@@ -29,15 +32,46 @@ export async function fileBypasses(
   return removed;
 }
 
-/** Removes rows of bypasses, and what says where they belong. */
-export async function removeBypasses(tx: KvTransaction, orders: readonly number[]): Promise<void> {
-  for (const [bucket, old] of await byBucket(tx, orders)) {
-    const countKey = filedCountKey(bucket);
-    const rows = decodeFiledCount(await tx.get(countKey)) - old.length;
-    if (rows > 0) tx.put(countKey, encodeFiledCount(rows));
-    else tx.delete(countKey);
+/** Removes so many rows, the oldest of those buckets that have most. Their orders. */
+export async function thinBypasses(tx: KvTransaction, excess: number): Promise<readonly number[]> {
+  const counts = await filedCounts(tx);
+  const removed: number[] = [];
+  for (const [bucket, share] of sharesOf(counts, excess)) {
+    const old = await oldest(tx, bucket, share);
     for (const order of old) remove(tx, bucket, order);
+    const left = (counts.get(bucket) ?? 0) - old.length;
+    if (left > 0) tx.put(filedCountKey(bucket), encodeFiledCount(left));
+    else tx.delete(filedCountKey(bucket));
+    removed.push(...old);
   }
+  return removed;
+}
+
+/** How many each loses, so that all together lose `excess` and nobody loses any while another has more left. */
+export function sharesOf(counts: ReadonlyMap<string, number>, excess: number): ReadonlyMap<string, number> {
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  const shares = new Map<string, number>();
+  let sum = 0;
+  for (const [index, [, count]] of sorted.entries()) {
+    sum += count;
+    const losers = index + 1;
+    const left = Math.max(0, sum - excess);
+    const level = Math.floor(left / losers);
+    if (level < (sorted[losers]?.[1] ?? 0)) continue;
+    // What does not divide evenly stays with the first.
+    const spare = left - level * losers;
+    for (const [at, [bucket, rows]] of sorted.slice(0, losers).entries())
+      shares.set(bucket, rows - level - (at < spare ? 1 : 0));
+    break;
+  }
+  return shares;
+}
+
+async function filedCounts(tx: KvTransaction): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const page of tx.scan(filedCountRange(), { pageEntries: PAGE_ENTRIES_MAX }))
+    for (const { key, value } of page) counts.set(bucketOfFiledCountKey(key), decodeFiledCount(value));
+  return counts;
 }
 
 function remove(tx: KvTransaction, bucket: string, order: number): void {

@@ -40,6 +40,12 @@ export const filedRange = (bucket: string): KeyRange => prefixRange(filedPrefix(
 /** How many those are. */
 export const filedCountKey = (bucket: string): Uint8Array => filedPrefix(FILED_COUNT, bucket);
 
+/** Of all buckets that have any. */
+export const filedCountRange = (): KeyRange => prefixRange(FILED_COUNTS);
+export const bucketOfFiledCountKey = (key: Uint8Array): string =>
+  Buffer.from(key.subarray(FILED_COUNTS.length, -1)).toString();
+const FILED_COUNTS = tupleKey(auditTables.state, [], Uint8Array.of(FILED_COUNT));
+
 export const encodeFiledCount = (rows: number): Uint8Array => new RecordWriter().number(rows).finish();
 export const decodeFiledCount = (bytes: Uint8Array | undefined): number =>
   bytes === undefined ? 0 : new RecordReader(bytes).number();

@@ -20,17 +20,14 @@ export interface Recent {
   row: AuditRow;
 }
 
-interface Counted {
-  readonly budget: Budget;
-  /** Rows that it wanted when there was nothing left for all. */
-  firsts: number;
-}
-
 /** A row to be, and how it is found again. */
 interface Place {
   readonly identity: string;
   readonly event: AuditEvent;
 }
+
+/** The network of an address, of whose addresses one client may have any. */
+export type GroupOf = (address: string) => string;
 
 export interface Moment {
   readonly wall: Time;
@@ -44,12 +41,16 @@ export interface Moment {
  */
 export class Refusals {
   readonly #recent = new Map<string, Recent>();
-  readonly #callers = new Map<string, Counted>();
+  readonly #callers = new Map<string, Budget>();
+  /** By who is behind callers: rows that it wanted when there was nothing left for all. */
+  readonly #wanted = new Map<string, number>();
+  readonly #groupOf: GroupOf;
   readonly #all: Budget;
   /** For those who are new, where some old ones use up what there is for all. */
   readonly #firsts: Budget;
 
-  constructor(now: MonotonicMs) {
+  constructor(now: MonotonicMs, groupOf: GroupOf) {
+    this.#groupOf = groupOf;
     this.#all = new Budget({ burst: AUDIT_BURST_MAX, perSecond: AUDIT_ROWS_PER_SECOND }, now);
     this.#firsts = new Budget({ burst: AUDIT_FIRST_BURST_MAX, perSecond: AUDIT_FIRST_ROWS_PER_SECOND }, now);
   }
@@ -73,25 +74,32 @@ export class Refusals {
   /** Refusals of a caller without budget share a row; without any budget left, all of a door do. */
   #placeOfNew(own: Place, now: MonotonicMs): Place {
     if (this.#recent.size >= AUDIT_RECENT_MAX) return ofEverybody(own.event);
-    const caller = this.#caller(callerOf(own.event.actor), now);
-    if (caller.budget.take(now)) {
-      if (this.#all.take(now)) return own;
-      caller.firsts += 1;
-      return caller.firsts <= AUDIT_FIRST_ROWS_MAX && this.#firsts.take(now) ? own : ofEverybody(own.event);
+    if (this.#budgetOf(callerOf(own.event.actor), now).take(now)) {
+      const isOwn = this.#all.take(now) || (this.#isAmongFirst(own.event.actor) && this.#firsts.take(now));
+      return isOwn ? own : ofEverybody(own.event);
     }
     const shared = ofCaller(own.event);
     return this.#recent.has(shared.identity) || this.#all.take(now) ? shared : ofEverybody(own.event);
   }
 
-  #caller(name: string, now: MonotonicMs): Counted {
+  #budgetOf(caller: string, now: MonotonicMs): Budget {
     const options = { burst: AUDIT_CALLER_BURST_MAX, perSecond: AUDIT_CALLER_ROWS_PER_SECOND };
-    const caller = this.#callers.get(name) ?? { budget: new Budget(options, now), firsts: 0 };
-    // Who has asked last stands last: whoever has been quiet longest is forgotten first.
-    this.#callers.delete(name);
-    this.#callers.set(name, caller);
-    const [oldest] = this.#callers.keys();
-    if (this.#callers.size > AUDIT_CALLERS_MAX && oldest !== undefined) this.#callers.delete(oldest);
-    return caller;
+    const budget = this.#callers.get(caller) ?? new Budget(options, now);
+    keepLast(this.#callers, caller, budget);
+    return budget;
+  }
+
+  #isAmongFirst(actor: Actor | undefined): boolean {
+    const who = this.#behind(actor);
+    const wanted = (this.#wanted.get(who) ?? 0) + 1;
+    keepLast(this.#wanted, who, wanted);
+    return wanted <= AUDIT_FIRST_ROWS_MAX;
+  }
+
+  /** Keys, sessions and addresses of a network are there for the asking: with others it is nobody new. */
+  #behind(actor: Actor | undefined): string {
+    const principal = actor?.principal?.replace(SESSION_NAME, '$1');
+    return JSON.stringify([actor?.door, principal, actor?.uid, actor && this.#groupOf(actor.client)]);
   }
 
   /** Rows of more than a minute ago take nothing in any more. They stand in the order of their time. */
@@ -102,6 +110,17 @@ export class Refusals {
     }
   }
 }
+
+/** Who has asked last stands last: whoever has been quiet longest is forgotten first. */
+function keepLast<Value>(callers: Map<string, Value>, name: string, value: Value): void {
+  callers.delete(name);
+  callers.set(name, value);
+  const [oldest] = callers.keys();
+  if (callers.size > AUDIT_CALLERS_MAX && oldest !== undefined) callers.delete(oldest);
+}
+
+/** Whoever assumes a role or federates a user chooses the name at the end. */
+const SESSION_NAME = /^(arn:aws:sts::\d*:(?:assumed-role\/[^/]+|federated-user))\/.*$/;
 
 const callerOf = (actor: Actor | undefined): string =>
   JSON.stringify([actor?.door, actor?.principal, actor?.accessKey, actor?.uid, actor?.client]);

@@ -13,7 +13,7 @@ import {
 } from '../limits.ts';
 import type { Closable } from '../scope.ts';
 import type { AuditEvent, AuditRow } from './event.ts';
-import { fileBypasses, removeBypasses } from './bypasses.ts';
+import { fileBypasses, thinBypasses } from './bypasses.ts';
 import { logged } from './log-line.ts';
 import { pageOf, type AuditPage, type AuditPageOptions } from './page.ts';
 import {
@@ -30,7 +30,7 @@ import {
   type AuditTable,
   type TrailState,
 } from './records.ts';
-import { Refusals, type Recent } from './refusals.ts';
+import { Refusals, type GroupOf, type Recent } from './refusals.ts';
 
 /** What people who answer for the data may look into: what object lock has refused, and who has changed or passed a lock. */
 export interface AuditTrail {
@@ -44,6 +44,7 @@ export interface TrailParts {
   readonly kv: Kv;
   readonly sequence: Pick<Sequence, 'next'>;
   readonly environment: Environment;
+  readonly groupOf: GroupOf;
   /** Rows kept; the bounds of limits.ts if absent. */
   readonly rowsMax?: RowsMax;
 }
@@ -77,7 +78,7 @@ export class Trail implements AuditTrail, Closable {
   private constructor(parts: TrailParts) {
     this.#parts = parts;
     const now = parts.environment.clock.monotonic();
-    this.#refusals = new Refusals(now);
+    this.#refusals = new Refusals(now, parts.groupOf);
     this.#flushedAt = now;
   }
 
@@ -196,11 +197,13 @@ export class Trail implements AuditTrail, Closable {
       const rows = count.rows + fresh.length - ofBuckets.length;
       const excess = Math.min(rows - rowsMax[table], AUDIT_STEP_ROWS);
       const countedTo = fresh.at(-1) ?? count.countedTo;
-      const old = excess > 0 ? await firstOrders(tx, table, { from: 0, end: countedTo + 1 }) : [];
-      const removed = old.slice(0, Math.max(excess, 0));
+      const removed =
+        excess <= 0
+          ? []
+          : isFiled
+            ? await thinBypasses(tx, excess)
+            : await removeFirst(tx, table, { end: countedTo + 1, count: excess });
       if (fresh.length === 0 && removed.length === 0) return false;
-      if (isFiled) await removeBypasses(tx, removed);
-      else for (const order of removed) tx.delete(rowKey(table, order));
       const removedNow = ofBuckets.length + removed.length;
       const counted = { countedTo, rows: rows - removed.length, removed: count.removed + removedNow };
       tx.put(STATE_KEY, encodeState({ ...state, counts: { ...state.counts, [table]: counted } }));
@@ -212,6 +215,17 @@ export class Trail implements AuditTrail, Closable {
 async function stateOf(tx: Pick<KvTransaction, 'get'>): Promise<TrailState> {
   const bytes = await tx.get(STATE_KEY);
   return bytes === undefined ? NEW_TRAIL : decodeState(bytes);
+}
+
+/** Removes the oldest of the rows before `end`. */
+async function removeFirst(
+  tx: KvTransaction,
+  table: AuditTable,
+  { end, count }: { readonly end: number; readonly count: number },
+): Promise<readonly number[]> {
+  const removed = (await firstOrders(tx, table, { from: 0, end })).slice(0, count);
+  for (const order of removed) tx.delete(rowKey(table, order));
+  return removed;
 }
 
 /** Of the first rows in [from, end), a step's worth. */

@@ -89,7 +89,7 @@ function rendered({ events, nextPage, removed }: AuditAnswer): readonly string[]
       event.detail,
     ]),
   ]);
-  const { refusals, changes, bypasses } = removed;
+  const { refusals, changes, bypasses = 0 } = removed;
   return [
     ...(events.length === 0 ? ['No events.'] : lines),
     ...(nextPage === undefined ? [] : [`There is more: add --page ${nextPage}`]),

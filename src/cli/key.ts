@@ -2,9 +2,10 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import { columns } from '../config/render.ts';
 import { Fault } from '../fault.ts';
 import { keyListSchema, keySchema, type KeyAnswer } from '../gateway/admin/keys.ts';
-import { KEY_POLL_MS, RING_KEYS_BYTES_MAX } from '../limits.ts';
+import { RING_KEYS_BYTES_MAX } from '../limits.ts';
 import { adminFlag, askAdmin, jsonFlag, printAnswer, rootKeysNote, type AdminRequest } from './admin-call.ts';
 import type { Cli, Command } from './command.ts';
+import { untilOver, waitFlag } from './wait.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
@@ -49,20 +50,17 @@ const rotate: Command = {
   operands: ['KEY'],
   summary:
     'Gives a key new material; what is encrypted stays, and its keys are sealed anew in the background.',
-  flags: [
-    { name: '--wait', description: 'Ends when nothing needs an older version any more' },
-    jsonFlag,
-    adminFlag,
-  ],
+  flags: [waitFlag, jsonFlag, adminFlag],
   notes: [rootKeysNote, nameNote],
   async run(cli, flags, [name = '']) {
     let key = await ask(cli, flags, keySchema, { method: 'POST', path: pathOf(name, '/rotate') });
     if (flags.has('--wait')) {
-      const { clock } = cli.environment({ level: 'silent', format: 'text' });
-      while (key.oldVersions.length > 0) {
-        await clock.sleep(KEY_POLL_MS);
-        key = await again(cli, flags, key.id);
-      }
+      const { id } = key;
+      key = await untilOver(cli, {
+        ask: () => again(cli, flags, id),
+        isOver: ({ oldVersions }) => oldVersions.length === 0,
+        line: (now) => `Key ${id}: ${progressOf(now)}`,
+      });
     }
     const left =
       key.oldVersions.length === 0 ? 'No older version is left.' : 'Older ones go when nothing needs them.';

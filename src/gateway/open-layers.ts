@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { rootAccount } from '../accounts/account-id.ts';
 import type { Config } from '../config.ts';
 import type { Environment } from '../environment.ts';
@@ -100,6 +101,7 @@ export async function openLayers(
     await openNamespace({
       ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
       foreign: tiering.foreign,
+      groupOf: peerGroup,
     }),
   );
   return {

@@ -28,21 +28,39 @@ export interface DataKeysOptions {
 export interface RotatingDataKeys extends DataKeys {
   /**
    * Seals all of them with the present version of `key`, in the transaction that makes that version, and adds one, which
-   * seals from then on. Fault('quota-exceeded', 'key') when there are too many.
+   * seals from then on. Fault('quota-exceeded', 'key') when there are DATA_KEYS_MAX, from then on for good: none is removed.
    */
   rotate(tx: KvTransaction, key: LoadedKey): Promise<void>;
 }
 
-/** All data keys of the store; makes the first one where none is expected. Fault('corrupt', 'store') when one is missing. */
+/**
+ * All data keys of the store; makes the first one where none is expected. Fault('corrupt', 'store') when one is missing or does
+ * not open.
+ */
 export async function openDataKeys(options: DataKeysOptions): Promise<RotatingDataKeys> {
   const { kv, ring, expectsDataKeys } = options;
   const key = ring.always('s3');
-  const secrets = await readAll(options, kv, key);
+  const secrets = await readAll(options, kv, key).catch((fault: unknown) => {
+    // A first start that ended early leaves rows, and older programs, which know none, may have rotated the ring since.
+    if (expectsDataKeys || !(fault instanceof Fault)) throw fault;
+    return [];
+  });
   if (secrets.length === 0 && expectsDataKeys) throw missing(1, 1);
   const keys = new OpenDataKeys(options, secrets);
-  if (secrets.length === 0) await kv.transact('durable', (tx) => keys.rotate(tx, key));
+  if (secrets.length === 0)
+    await kv.transact('durable', async (tx) => {
+      await deleteAll(tx);
+      await keys.rotate(tx, key);
+    });
   return keys;
 }
+
+async function deleteAll(tx: KvTransaction): Promise<void> {
+  for await (const page of tx.scan(dataKeyRange(), { pageEntries: PAGE_ENTRIES_MAX }))
+    for (const { key } of page) tx.delete(key);
+}
+
+const NO_MORE = `The key of SSE-S3 cannot be rotated again: each rotation adds a data key, none is ever removed, and there are ${DATA_KEYS_MAX}. What is encrypted stays readable. To go on rotating, give buckets a key of their own (terrace key create, then SSE-KMS in PutBucketEncryption).`;
 
 class OpenDataKeys implements RotatingDataKeys {
   readonly #options: DataKeysOptions;
@@ -67,8 +85,7 @@ class OpenDataKeys implements RotatingDataKeys {
   async rotate(tx: KvTransaction, key: LoadedKey): Promise<void> {
     const { random } = this.#options.environment;
     const kept = await readAll(this.#options, tx, key);
-    if (kept.length >= DATA_KEYS_MAX)
-      throw new Fault('quota-exceeded', 'key', `There are ${DATA_KEYS_MAX} data keys already: no more fit.`);
+    if (kept.length >= DATA_KEYS_MAX) throw new Fault('quota-exceeded', 'key', NO_MORE);
     const secrets = [...kept, random.bytes(SECRET_BYTES)];
     for (const [index, secret] of secrets.entries()) {
       const id = index + 1;

@@ -46,6 +46,8 @@ export const LIST_ENTRIES_MAX = 1000;
 export const LIST_BUCKETS_MAX = 10_000;
 /** Copied from one page to the next of `parts` while an upload is completed. */
 export const PARTS_PAGE_MAX = 1000;
+/** Documents with more characters leave as bytes; shorter ones go into one write with their headers. */
+export const ANSWER_TEXT_MAX = 16 << 10;
 /** XML that clients send: 10,000 parts with checksums are about 4 MiB, 1,000 escaped keys about 6 MiB. */
 export const XML_BYTES_MAX = 8 * 1024 * 1024;
 /** The least memory for bodies: half of it is for one address, and the largest document must have room in that. */

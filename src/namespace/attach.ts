@@ -6,7 +6,7 @@ import { transactCopying, type CopyContent } from './copying.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable, type Pair } from './find.ts';
-import { dentryKey, entryName, inodeKey } from './keys.ts';
+import { dentryKey, entryName } from './keys.ts';
 import type {
   Caller,
   Expectation,
@@ -20,7 +20,8 @@ import type {
 } from './namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
-import { decodeDentry, encodeInode, type Dentry, type EntryName, type Inode } from './records.ts';
+import { putInode } from './put-inode.ts';
+import { decodeDentry, type Dentry, type EntryName, type Inode } from './records.ts';
 import { sealedVersion } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { compareTimes } from './time.ts';
@@ -186,7 +187,7 @@ async function publish(
     facet: { ...facet, contentGeneration },
     encryption: await settled(parts, tx, draft.encryption),
   };
-  tx.put(inodeKey(ino), encodeInode(inode));
+  await putInode(tx, inode);
   edit.finish();
   return inode;
 }
@@ -241,7 +242,7 @@ export async function changeFacet(
     const now = nextCtime(parts, stored, parts.environment.clock.wall());
     const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime: now, mtime: now };
-    tx.put(inodeKey(stored.ino), encodeInode(changed));
+    await putInode(tx, changed);
     return changed;
   });
   return foundOf(withDirty(inode, parts.files.get(inode.ino)?.attributes));

@@ -168,7 +168,7 @@ const contentTypeOfKind: Readonly<Record<Kind, string>> = {
  * Content that S3 did not write has an ETag made of the inode and its content generation. The dash tells clients that
  * it is no MD5, as for multipart uploads (API_Object, ETag).
  */
-const opaqueEtag = (inode: Inode): string =>
+export const opaqueEtag = (inode: Pick<Inode, 'ino' | 'contentGeneration'>): string =>
   `${inode.ino.toString(16).padStart(16, '0')}${inode.contentGeneration.toString(16).padStart(16, '0')}-0`;
 
 export function facetOf(inode: Inode): ObjectFacet {

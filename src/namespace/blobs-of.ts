@@ -7,10 +7,7 @@ import type { Parts } from './parts.ts';
 import { decodeExtent } from './records.ts';
 
 /** See ObjectStore.blobsOf. */
-export async function* blobsOf(
-  { kv }: Pick<Parts, 'kv'>,
-  ino: Ino,
-): AsyncGenerator<readonly BlobId[], void> {
+export async function* blobsOf({ kv }: Pick<Parts, 'kv'>, ino: Ino): AsyncGenerator<readonly BlobId[], void> {
   const inode = await loadInode(kv, ino).catch(ifStale);
   if (inode?.kind !== 'file') return;
   if (inode.extents !== undefined) {

@@ -15,13 +15,13 @@ import {
 import { encryptionOfNew } from './content-key.ts';
 import { transactCopying } from './copying.ts';
 import { findPosix, isDot, isDotDot, nameToMake, printable, type Pair } from './find.ts';
-import { inodeKey } from './keys.ts';
 import type { Attributes, Caller, Change, Ino, Kind, Name, PosixName } from './namespace.ts';
 import type { AttributeWish, Created, CreateMode, SpecialFile, Place } from './file-tree.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { type Inode } from './records.ts';
 import { withName } from './names.ts';
 import { openVersion } from './seal.ts';
 import { setAttributes } from './set-attributes.ts';
@@ -86,12 +86,12 @@ async function enter(
     const name = await requireFree(tx, caller, parent, posixName);
     const rules = await rulesOf(tx, parent.bucket);
     const inode = await born({ edit, parent, name, rules });
+    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     if (inode.kind === 'directory') await enterDirectory(parts, edit, inode, rules);
     else {
       await dropNullVersionOf({ parts, edit, rules }, parent.bucket, { parent: directory, name });
-      tx.put(inodeKey(inode.ino), encodeInode(inode));
+      await putInode(tx, inode);
     }
-    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     edit.finish();
     return { inode, parent, edit };
   });
@@ -231,12 +231,8 @@ export async function addMarker(
   const headers = { 'content-type': 'application/x-directory' };
   const nothing = { metadata: {}, checksums: [], parts: [], tags: [], storageClass: 'STANDARD' };
   const facet = { etag: EMPTY_MD5, headers, ...nothing, contentGeneration };
-  edit.tx.put(inodeKey(ino), encodeInode({ ...marker, facet }));
-  edit.add(directory.ino, MARKER_NAME, {
-    ino,
-    kind: 'file',
-    beside: NOTHING_BESIDE,
-  });
+  edit.add(directory.ino, MARKER_NAME, { ino, kind: 'file', beside: NOTHING_BESIDE });
+  await putInode(edit.tx, { ...marker, facet });
 }
 
 /** ETag of no bytes. */
@@ -294,8 +290,8 @@ export async function link(
     const { linkCount } = inode;
     const ctime = nextCtime(parts, inode, edit.now);
     const names = withName(inode, entry);
-    tx.put(inodeKey(ino), encodeInode({ ...linked, linkCount: linkCount + 1, names, ctime }));
     edit.add(directory, name, { ino, kind: inode.kind, beside: NOTHING_BESIDE });
+    await putInode(tx, { ...linked, linkCount: linkCount + 1, names, ctime });
     edit.finish();
     return { parent, edit };
   });

@@ -65,7 +65,10 @@ async function makeRoom(parts: Parts, wish: Wish): Promise<void> {
     try {
       await (victim === 'unknown' ? room.come : Promise.race([writeOut(parts, victim.ino), room.come]));
     } catch (fault) {
-      if (!(fault instanceof Fault) || victim === 'unknown') throw fault;
+      if (!(fault instanceof Fault) || victim === 'unknown') {
+        if (isReserved) files.unreserve(wish);
+        throw fault;
+      }
       if (isReserved) return;
       // A file that is gone is forgotten, and in nobody's way.
       if (fault.code === 'stale-handle' && files.get(victim.ino) !== victim) continue;

@@ -4,11 +4,11 @@ import { attempting } from './attempts.ts';
 import { loadNamed } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
-import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { type Inode } from './records.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import { keepUnder, rulesOf, type KeyChange } from './versions.ts';
 
@@ -45,6 +45,6 @@ export async function fork(parts: Parts, ino: Ino): Promise<void> {
     if (parts.files.get(ino) !== undefined) countingOf(tx).admit();
     const change: KeyChange = { parts, edit, copy, rules, door: 'nfs' };
     await keepUnder(change, inode, inode.names);
-    tx.put(inodeKey(ino), encodeInode({ ...inode, ...openVersion(parts, rules, edit.now) }));
+    await putInode(tx, { ...inode, ...openVersion(parts, rules, edit.now) });
   });
 }

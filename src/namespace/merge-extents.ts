@@ -13,10 +13,10 @@ import { loadInode } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { endOf, extentsWithin, replaceRanges, type Range } from './extents.ts';
-import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type Extent, type Inode } from './records.ts';
+import { putInode } from './put-inode.ts';
+import { type Extent, type Inode } from './records.ts';
 import { stageRun, type Staged } from './stage.ts';
 
 /** A file that NFS has written to, and where. */
@@ -138,7 +138,7 @@ async function replace(
   for (const blob of fresh.blobs) blobs.attach(tx, blob);
   const nextId = (): number => sequence.next();
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [{ ...range, fresh: fresh.extents }]);
-  tx.put(inodeKey(ino), encodeInode({ ...inode, ...place }));
+  await putInode(tx, { ...inode, ...place });
   return true;
 }
 

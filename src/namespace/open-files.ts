@@ -1,5 +1,6 @@
 import type { MonotonicMs, Time } from '../environment.ts';
 import { DirtyRanges } from './dirty.ts';
+import { ForgottenFiles } from './forgotten-files.ts';
 import type { Ino } from './namespace.ts';
 import type { Reservation } from './quota/reservation.ts';
 import type { Inode } from './records.ts';
@@ -65,6 +66,7 @@ export interface DirtyMemory {
 
 /** The files with dirty data, and one lock for each inode whose content somebody changes or takes a picture of. */
 export class OpenFiles {
+  readonly forgotten = new ForgottenFiles();
   readonly #files = new Map<Ino, OpenFile>();
   readonly #locks = new Map<Ino, Promise<unknown>>();
   readonly #closed = new Map<Ino, Promise<unknown>>();
@@ -92,6 +94,7 @@ export class OpenFiles {
   /** Forgets the file and what it held: its data is durable, or nobody can read it any more. */
   forget(file: OpenFile): void {
     if (this.#files.get(file.ino) === file) this.#files.delete(file.ino);
+    this.forgotten.note(file.ino);
     this.account(file, -file.weight());
     file.reservation.release();
     file.dirty = new DirtyRanges();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { attach, changeFacet } from './attach.ts';
-import { Trail } from '../audit/trail.ts';
+import { Trail, type TrailParts } from '../audit/trail.ts';
 import { audited, nfsActor, type Attempt } from './audit.ts';
 import { attributes, ifStale } from './attributes.ts';
 import { blobsOf } from './blobs-of.ts';
@@ -46,7 +46,7 @@ import {
   upload,
 } from './uploads.ts';
 import { listVersions } from './list-versions.ts';
-import { walk } from './walk.ts';
+import { list, walk } from './walk.ts';
 import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
@@ -54,6 +54,7 @@ import { writeOut } from './write-out.ts';
 /** What it stands on. */
 export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas' | 'folders'> {
   readonly foreign: ForeignBlobs;
+  readonly groupOf: TrailParts['groupOf'];
 }
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
@@ -166,6 +167,7 @@ function objectStore(parts: Parts): ObjectStore {
     removeKey: (at) => audited(parts, byKey(at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
+    list: (ino, options) => list(parts, ino, options),
     blobsOf: (ino) => blobsOf(parts, ino),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (caller, to) => createUpload(parts, caller, to),

@@ -93,7 +93,7 @@ const algorithms: readonly Checksum['algorithm'][] = [
   'XXHASH3',
   'XXHASH128',
 ];
-const STANDARD = 'STANDARD';
+export const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
@@ -306,17 +306,23 @@ function readFacet(reader: RecordReader): StoredFacet {
 
 const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
   writer.list(checksums, ({ algorithm, value, type }) =>
-    writer.number(algorithms.indexOf(algorithm) * 2 + (type === 'COMPOSITE' ? 1 : 0)).text(value),
+    writer.number(checksumCode({ algorithm, type })).text(value),
   );
 };
 
+type ChecksumKind = Pick<Checksum, 'algorithm' | 'type'>;
+
+export const checksumCode = ({ algorithm, type }: ChecksumKind): number =>
+  algorithms.indexOf(algorithm) * 2 + (type === 'COMPOSITE' ? 1 : 0);
+
+export function checksumOfCode(code: number): ChecksumKind {
+  const algorithm = algorithms[Math.floor(code / 2)];
+  assert(algorithm !== undefined, 'checksum of an unknown algorithm');
+  return { algorithm, type: code % 2 === 1 ? 'COMPOSITE' : 'FULL_OBJECT' };
+}
+
 const readChecksums = (reader: RecordReader): readonly Checksum[] =>
-  reader.list(() => {
-    const code = reader.number();
-    const algorithm = algorithms[Math.floor(code / 2)];
-    assert(algorithm !== undefined, 'checksum of an unknown algorithm');
-    return { algorithm, value: reader.text(), type: code % 2 === 1 ? 'COMPOSITE' : 'FULL_OBJECT' };
-  });
+  reader.list(() => ({ ...checksumOfCode(reader.number()), value: reader.text() }));
 
 /** What a name leads to. The ordinal finds the entry's `order` row, and is its NFS directory cookie. */
 export interface Dentry {
@@ -325,11 +331,15 @@ export interface Dentry {
   readonly ordinal: number;
 }
 
-export const encodeDentry = ({ ino, kind, ordinal }: Dentry): Uint8Array =>
-  new RecordWriter().number(kinds.indexOf(kind)).number(ino).number(ordinal).finish();
+export const encodeDentry = (dentry: Dentry): Uint8Array => writeDentry(new RecordWriter(), dentry).finish();
 
-export function decodeDentry(bytes: Uint8Array): Dentry {
-  const reader = new RecordReader(bytes);
+/** What listings show of the inode may follow (listed.ts). */
+export const writeDentry = (writer: RecordWriter, { ino, kind, ordinal }: Dentry): RecordWriter =>
+  writer.number(kinds.indexOf(kind)).number(ino).number(ordinal);
+
+export const decodeDentry = (bytes: Uint8Array): Dentry => readDentry(new RecordReader(bytes));
+
+export function readDentry(reader: RecordReader): Dentry {
   const kind = kinds[reader.number()];
   assert(kind !== undefined);
   return { kind, ino: reader.number() as Ino, ordinal: reader.number() };

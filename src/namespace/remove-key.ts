@@ -4,12 +4,12 @@ import { bucketName } from './audit.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { writeOutCurrent } from './head.ts';
-import { inodeKey } from './keys.ts';
 import { requireErasable } from './lock.ts';
 import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { type Inode } from './records.ts';
 import { emptiedImplicit } from './remove.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';
@@ -130,8 +130,8 @@ async function promote({ parts, edit }: KeyChange, at: VersionAt): Promise<boole
   if (inode === undefined) return false;
   const { parent, name, beside } = await makeWay(parts, edit, { ...at, owner: inode });
   const { ino, kind } = inode;
-  edit.tx.put(inodeKey(ino), encodeInode({ ...inode, linkCount: 1, names: [{ parent, name }] }));
   edit.add(parent, name, { ino, kind, beside });
+  await putInode(edit.tx, { ...inode, linkCount: 1, names: [{ parent, name }] });
   return true;
 }
 

@@ -5,11 +5,11 @@ import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { pairOf, printable } from './find.ts';
 import { writeOutCurrent } from './head.ts';
-import { inodeKey } from './keys.ts';
 import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts';
 import { withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { putInode } from './put-inode.ts';
+import { type EntryName, type Inode } from './records.ts';
 import type { NamedInode } from './remove.ts';
 import { pruneImplicit } from './remove-key.ts';
 import { sealedVersion } from './seal.ts';
@@ -112,6 +112,6 @@ async function enter(
     rules.versioning === 'off' ? {} : sealedVersion(parts, rules, { now: edit.now, lock: undefined });
   const ctime = nextCtime(parts, inode, edit.now);
   const moved = { ...left, ...versioned, names: withName(left, entry), createVerifier, ctime };
-  edit.tx.put(inodeKey(inode.ino), encodeInode(moved));
+  await putInode(edit.tx, moved);
   return moved;
 }

@@ -13,16 +13,17 @@ import {
   requirePosix,
   type FoundEntry,
 } from './find.ts';
-import { dentryRange, entryOfDentryKey, inodeKey } from './keys.ts';
+import { dentryRange, entryOfDentryKey } from './keys.ts';
 import { LockRefusal } from './lock.ts';
 import type { Caller, Change, Ino, Name } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import { noteMoved } from './moved-keys.ts';
 import { parentOf, withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { countingOf } from './quota/counting.ts';
-import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { type EntryName, type Inode } from './records.ts';
 import { keepDirectory, removeEmptyDirectory, retireName } from './remove.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import {
@@ -103,7 +104,7 @@ async function move(change: KeyChange, request: Move): Promise<void> {
   const entry = { parent: source.ino, name: moving.name };
   const version = isDirectory ? {} : await leaveKey(change, inode, entry);
   if (isDirectory) await noteMoved(change, inode.bucket, entry);
-  edit.tx.put(inodeKey(inode.ino), encodeInode({ ...left, ...version, names, ctime }));
+  await putInode(edit.tx, { ...left, ...version, names, ctime });
   if (source.ino !== target.ino) await keepDirectory(parts, edit, source.ino);
 }
 

@@ -6,11 +6,12 @@ import { encodeDirectory } from './directory-row.ts';
 import { contentOf } from './content-key.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
-import { directoryKey, endOfExtentKey, extentRange, inodeKey } from './keys.ts';
+import { directoryKey, endOfExtentKey, extentRange } from './keys.ts';
 import type { Attributes, Caller, Change, Ino } from './namespace.ts';
 import type { AttributeWish } from './file-tree.ts';
 import { MODE_BITS } from './new-inode.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import {
   isInGroup,
   isOwner,
@@ -21,7 +22,7 @@ import {
   SET_UID,
   WRITE,
 } from './permissions.ts';
-import { decodeExtent, encodeInode, type Inode } from './records.ts';
+import { decodeExtent, type Inode } from './records.ts';
 import { advance, compareTimes, laterOf } from './time.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { dropContent } from './unlink.ts';
@@ -83,12 +84,12 @@ async function apply(
     if (changesVersion(inode, wish) && (await mustFork(tx, inode, now))) return 'fork';
     const step = wish.size === undefined ? undefined : await truncationStep(tx, inode, wish.size);
     if (step !== undefined) {
-      tx.put(inodeKey(ino), encodeInode(await resized(parts, tx, inode, step)));
+      await putInode(tx, await resized(parts, tx, inode, step));
       return undefined;
     }
     const changed = changedInode(caller, inode, { wish, now });
     const after = wish.size === undefined ? changed : await resized(parts, tx, changed, wish.size);
-    tx.put(inodeKey(ino), encodeInode(after));
+    await putInode(tx, after);
     return { before, after: attributesOf(after) };
   });
 }
@@ -112,7 +113,7 @@ async function changeDirectory(
   requireAllowed(caller, inode, wish);
   const seen = { ...inode, mtime: row.mtime, ctime: laterOf(inode.ctime, row.ctime) };
   const after = changedInode(caller, seen, { wish, now });
-  tx.put(inodeKey(ino), encodeInode(after));
+  await putInode(tx, after);
   const changedRow = { ...row, mtime: after.mtime, ctime: after.ctime };
   tx.put(directoryKey(ino), encodeDirectory(changedRow));
   return { before, after: directoryAttributes(after, changedRow) };

@@ -3,11 +3,11 @@ import { attempting } from './attempts.ts';
 import { foundOf, ifStale } from './attributes.ts';
 import { bucketName } from './audit.ts';
 import { inodeAt } from './head.ts';
-import { inodeKey } from './keys.ts';
 import { bypassesGovernance, changedLock, defaultLock, isSameLock } from './lock.ts';
 import type { ByActor, Found } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { putInode } from './put-inode.ts';
+import { type Inode } from './records.ts';
 import { isSealed } from './seal.ts';
 import { settled } from './set-attributes.ts';
 import type { LockChange, VersionAt } from './version.ts';
@@ -39,11 +39,14 @@ const lock = (parts: Parts, at: VersionAt & ByActor, change: LockChange): Promis
       const before = { ...inode, lock: held };
       const version = { ...inode.version, openUntil: 0 };
       const after = { ...inode, version, lock: changedLock(before, change, now) };
-      tx.put(inodeKey(inode.ino), encodeInode(after));
-      if (isSameLock(before.lock, after.lock)) return foundOf(after);
+      await putInode(tx, after);
+      if (isSameLock(inode.lock, after.lock)) return foundOf(after);
       const bucket = await bucketName(tx, at.bucket);
       const isBypassed = bypassesGovernance(before.lock, after.lock, now);
-      parts.trail.put(tx, order, { ...eventOf(at, { before, after, isBypassed }), bucket });
+      parts.trail.put(tx, order, {
+        ...eventOf(at, { before: isBypassed ? before : inode, after, isBypassed }),
+        bucket,
+      });
       return foundOf(after);
     }),
   );

@@ -1,10 +1,9 @@
 import { requireExpected } from './attach.ts';
 import { facetOf, nextCtime, withDirty } from './attributes.ts';
 import { inodeAt } from './head.ts';
-import { inodeKey } from './keys.ts';
 import type { Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode } from './records.ts';
+import { putInode } from './put-inode.ts';
 import type { VersionAt } from './version.ts';
 
 /** See ObjectStore.setStorageClass. */
@@ -20,7 +19,7 @@ export async function setStorageClass(
     const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
     const { contentGeneration } = stored;
     const facet = { ...facetOf(stored), storageClass, contentGeneration };
-    tx.put(inodeKey(stored.ino), encodeInode({ ...stored, facet, ctime }));
+    await putInode(tx, { ...stored, facet, ctime });
     return true;
   });
 }

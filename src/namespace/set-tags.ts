@@ -1,10 +1,9 @@
 import { facetOf, foundOf, nextCtime, withDirty } from './attributes.ts';
 import { inodeAt } from './head.ts';
-import { inodeKey } from './keys.ts';
 import type { AccessControl } from './access-control.ts';
 import type { Attributes, Found, ObjectFacet, Tag } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode } from './records.ts';
+import { putInode } from './put-inode.ts';
 import type { VersionAt } from './version.ts';
 
 /** See ObjectStore.setTags. */
@@ -30,7 +29,7 @@ async function replaceInFacet(
     const ctime = nextCtime(parts, stored, parts.environment.clock.wall());
     const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
     const changed = { ...stored, facet, ctime };
-    tx.put(inodeKey(stored.ino), encodeInode(changed));
+    await putInode(tx, changed);
     return changed;
   });
   return inode && foundOf(withDirty(inode, parts.files.get(inode.ino)?.attributes));

@@ -5,8 +5,10 @@ import type { ContentPlace } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
+import { countingOf } from './quota/counting.ts';
 import { withoutName } from './names.ts';
-import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { type EntryName, type Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
 
 /** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */
@@ -33,7 +35,7 @@ export async function unlink(
   if (inode.linkCount > 1) {
     const names = withoutName(inode, name);
     const ctime = nextCtime(parts, inode, now);
-    tx.put(inodeKey(inode.ino), encodeInode({ ...inode, linkCount: inode.linkCount - 1, names, ctime }));
+    await putInode(tx, { ...inode, linkCount: inode.linkCount - 1, names, ctime });
     return;
   }
   await dropInode(parts, tx, inode);
@@ -48,6 +50,8 @@ export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): 
 
 /** What NFS has written to the inode and not committed goes with its last name. */
 export function forgetWhenCommitted({ files }: Pick<Parts, 'files'>, tx: KvTransaction, ino: Ino): void {
+  const reservation = files.get(ino)?.reservation;
+  if (reservation !== undefined) countingOf(tx).takeOver(reservation.owned());
   tx.whenCommitted(() => {
     const file = files.get(ino);
     if (file !== undefined) files.forget(file);

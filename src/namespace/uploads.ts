@@ -9,7 +9,6 @@ import { settled } from './content-key.ts';
 import { FileDraft } from './draft.ts';
 import {
   finishedKey,
-  inodeKey,
   keyOfUploadKey,
   numberOfPartKey,
   partKey,
@@ -21,11 +20,11 @@ import type { Caller, Found, Ino, ObjectKey } from './namespace.ts';
 import type { PartSummary, UploadSummary, Completion, UploadAt } from './upload.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import {
   decodePart,
   decodeUpload,
   encodeFinished,
-  encodeInode,
   encodePart,
   encodeUpload,
   type PartRow,
@@ -139,7 +138,7 @@ export async function putPart(
     const birth = { ino, ...owned, mode: 0, kind: 'file', now, contentGeneration } as const;
     const place = await draft.attachTo(tx);
     const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
-    tx.put(inodeKey(ino), encodeInode(inode));
+    await putInode(tx, inode);
     const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
     tx.put(partKey(sequence, number), encodePart(part));
     return part;

@@ -1,11 +1,12 @@
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { facetOf, loadInode } from './attributes.ts';
 import type { CopyContent } from './copying.ts';
-import { inodeKey, nullVersionKey, versionKey } from './keys.ts';
+import { nullVersionKey, versionKey } from './keys.ts';
 import { parentOf, withoutName } from './names.ts';
 import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { encodeInode, type EntryName, type Inode } from './records.ts';
+import { putInode } from './put-inode.ts';
+import { type EntryName, type Inode } from './records.ts';
 import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { dropInode, forgetWhenCommitted, unlink } from './unlink.ts';
@@ -128,7 +129,7 @@ async function keepVersion(
   // Of the same sequence, so that a null version, which has been the latest until now, is newer than all others.
   const order = versionId === NULL_VERSION ? parts.sequence.next() : versionId;
   const version = { id: versionId, openUntil: 0 };
-  tx.put(inodeKey(inode.ino), encodeInode({ ...inode, version }));
+  await putInode(tx, { ...inode, version });
   putRow(tx, { bucket, key }, { order, row: { versionId, ino: inode.ino, at: now } });
 }
 

@@ -5,7 +5,8 @@ import { currentInodes, foundOf } from './attributes.ts';
 import { behindPrefix, isBehindAll } from './behind-prefix.ts';
 import type { Folders } from './foreign/folders.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
-import type { Ino, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
+import { decodeListedDentry, listedOf } from './listed.ts';
+import type { Ino, ListEntry, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { decodeDentry, type Inode } from './records.ts';
 
@@ -16,79 +17,23 @@ interface Step {
   readonly key: Uint8Array;
   readonly ino: Ino;
   readonly isDirectory: boolean;
+  /** The entry's row. */
+  readonly row: Uint8Array;
+}
+
+/** Steps of a page and what comes behind it. */
+interface Taken {
+  readonly steps: readonly Step[];
+  readonly next: Uint8Array | undefined;
 }
 
 /** See ObjectStore.walk: keys in unsigned byte order, straight from the ordered dentries. */
 export async function walk(parts: Parts, bucket: Ino, options: WalkOptions): Promise<WalkPage> {
-  if (options.entriesMax === 0) return { entries: [], next: undefined };
-  const { delimiter } = options;
-  if (delimiter === undefined || delimiter.length === 0) return walkAll(parts, bucket, options);
-  const isSlash = delimiter.length === 1 && delimiter[0] === SLASH;
-  return isSlash ? walkOneLevel(parts, bucket, options) : walkRolledUp(parts, bucket, options, delimiter);
-}
-
-async function walkAll(parts: Parts, bucket: Ino, options: WalkOptions): Promise<WalkPage> {
-  const steps: Step[] = [];
-  for await (const step of descend(parts, bucket, { ...options, pageEntries: options.entriesMax + 1 })) {
-    steps.push(step);
-    if (steps.length > options.entriesMax) break;
-  }
-  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
-}
-
-/** Directories stay closed: a level of the tree is one scan. */
-async function walkOneLevel(parts: Parts, bucket: Ino, options: WalkOptions): Promise<WalkPage> {
-  const steps: Step[] = [];
-  const shallow = { ...options, staysOut: true, pageEntries: options.entriesMax + 1 };
-  for await (const step of descend(parts, bucket, shallow)) {
-    steps.push(step);
-    if (steps.length > options.entriesMax) break;
-  }
-  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
-}
-
-/** Any other delimiter: each rolled-up prefix is met once, then the walk goes on behind all its keys. */
-async function walkRolledUp(
-  parts: Parts,
-  bucket: Ino,
-  options: WalkOptions,
-  delimiter: Uint8Array,
-): Promise<WalkPage> {
-  const steps: Step[] = [];
-  let after = options.after;
-  search: while (steps.length <= options.entriesMax) {
-    const pageEntries = options.entriesMax + 1 - steps.length;
-    for await (const step of descend(parts, bucket, { ...options, after, pageEntries })) {
-      const at = Buffer.from(step.key).indexOf(delimiter, options.prefix.length);
-      if (at < 0) steps.push(step);
-      else {
-        const key = step.key.subarray(0, at + delimiter.length);
-        steps.push({ key, ino: step.ino, isDirectory: true });
-        after = behindPrefix(key);
-        continue search;
-      }
-      if (steps.length > options.entriesMax) break search;
-    }
-    break;
-  }
-  return pageOf(parts, bucket, { steps, entriesMax: options.entriesMax });
-}
-
-/** One step more than asked for tells whether there is a next page. */
-async function pageOf(
-  parts: Parts,
-  bucket: Ino,
-  { steps, entriesMax }: { readonly steps: readonly Step[]; readonly entriesMax: number },
-): Promise<WalkPage> {
-  const taken = steps.slice(0, entriesMax);
-  const files = taken.filter(({ isDirectory }) => !isDirectory);
-  const inodes = await currentInodes(
-    parts,
-    files.map(({ ino }) => ino),
-  );
-  const inodeOf = new Map(files.map(({ ino }, index) => [ino, inodes[index]]));
+  const { steps, next } = await take(parts, bucket, options);
+  const files = steps.filter(({ isDirectory }) => !isDirectory);
+  const inodeOf = await inodesOf(parts, files);
   const entries: WalkEntry[] = [];
-  for (const { key, ino, isDirectory } of taken) {
+  for (const { key, ino, isDirectory } of steps) {
     if (isDirectory) {
       entries.push({ kind: 'prefix', prefix: key });
       continue;
@@ -96,9 +41,97 @@ async function pageOf(
     const inode = inodeOf.get(ino) ?? (await inodeAt(parts, bucket, key));
     if (inode !== undefined) entries.push({ kind: 'object', key, found: foundOf(inode) });
   }
+  return { entries, next };
+}
+
+/** See ObjectStore.list. */
+export async function list(parts: Parts, bucket: Ino, options: WalkOptions): Promise<WalkPage<ListEntry>> {
+  const { files } = parts;
+  const mark = files.forgotten.mark();
+  const { steps, next } = await take(parts, bucket, options);
+  const forgotten = files.forgotten.since(mark);
+  // What NFS has written stands in memory, and while the names were read it may have gone from there to the store.
+  const isOpen = (ino: Ino): boolean =>
+    files.get(ino) !== undefined || forgotten === undefined || forgotten.has(ino);
+  const rows = steps.map(({ row, ino, isDirectory }) =>
+    isDirectory || isOpen(ino) ? undefined : decodeListedDentry(row).listed,
+  );
+  const unlisted = steps.filter(({ isDirectory }, index) => !isDirectory && rows[index] === undefined);
+  const inodeOf = await inodesOf(parts, unlisted);
+  const entries: ListEntry[] = [];
+  for (const [index, { key, ino, isDirectory }] of steps.entries()) {
+    if (isDirectory) {
+      entries.push({ kind: 'prefix', prefix: key });
+      continue;
+    }
+    const inode =
+      rows[index] === undefined ? (inodeOf.get(ino) ?? (await inodeAt(parts, bucket, key))) : undefined;
+    const listed = rows[index] ?? (inode && listedOf(inode));
+    if (listed !== undefined) entries.push({ kind: 'object', key, listed });
+  }
+  return { entries, next };
+}
+
+async function inodesOf(parts: Parts, files: readonly Step[]): Promise<ReadonlyMap<Ino, Inode | undefined>> {
+  if (files.length === 0) return new Map();
+  const inos = files.map(({ ino }) => ino);
+  const inodes = await currentInodes(parts, inos);
+  return new Map(inos.map((ino, index) => [ino, inodes[index]]));
+}
+
+/** The steps of one page. One step more than asked for tells whether there is a next one. */
+async function take(parts: Parts, bucket: Ino, options: WalkOptions): Promise<Taken> {
+  const { delimiter, entriesMax } = options;
+  if (entriesMax === 0) return { steps: [], next: undefined };
+  const isWhole = delimiter === undefined || delimiter.length === 0;
+  // Where directories stay closed, a level of the tree is one scan.
+  const staysOut = delimiter?.length === 1 && delimiter[0] === SLASH;
+  const steps =
+    isWhole || staysOut
+      ? await takeAll(parts, bucket, { ...options, staysOut, pageEntries: entriesMax + 1 })
+      : await takeRolledUp(parts, bucket, options, delimiter);
+  const taken = steps.slice(0, entriesMax);
   const last = taken.at(-1);
-  if (steps.length <= entriesMax || last === undefined) return { entries, next: undefined };
-  return { entries, next: last.isDirectory ? behindPrefix(last.key) : last.key };
+  if (steps.length <= entriesMax || last === undefined) return { steps: taken, next: undefined };
+  return { steps: taken, next: last.isDirectory ? behindPrefix(last.key) : last.key };
+}
+
+async function takeAll(parts: Parts, bucket: Ino, options: Descent): Promise<readonly Step[]> {
+  const steps: Step[] = [];
+  for await (const run of descend(parts, bucket, options)) {
+    steps.push(...run);
+    if (steps.length >= options.pageEntries) break;
+  }
+  return steps;
+}
+
+/** Any other delimiter: each rolled-up prefix is met once, then the walk goes on behind all its keys. */
+async function takeRolledUp(
+  parts: Parts,
+  bucket: Ino,
+  options: WalkOptions,
+  delimiter: Uint8Array,
+): Promise<readonly Step[]> {
+  const steps: Step[] = [];
+  let after = options.after;
+  search: while (steps.length <= options.entriesMax) {
+    const pageEntries = options.entriesMax + 1 - steps.length;
+    for await (const run of descend(parts, bucket, { ...options, after, pageEntries })) {
+      for (const step of run) {
+        const at = Buffer.from(step.key).indexOf(delimiter, options.prefix.length);
+        if (at >= 0) {
+          const key = step.key.subarray(0, at + delimiter.length);
+          steps.push({ ...step, key, isDirectory: true });
+          after = behindPrefix(key);
+          continue search;
+        }
+        steps.push(step);
+        if (steps.length > options.entriesMax) break search;
+      }
+    }
+    break;
+  }
+  return steps;
 }
 
 /** What a key leads to now: another object has taken it over since the walk came by, or it is gone. */
@@ -121,7 +154,7 @@ export async function* currentKeys(
   bucket: Ino,
   options: Pick<Descent, 'prefix' | 'after' | 'pageEntries'>,
 ): AsyncIterable<{ readonly key: Uint8Array; readonly ino: Ino }> {
-  for await (const { key, ino } of descend(parts, bucket, options)) yield { key, ino };
+  for await (const run of descend(parts, bucket, options)) yield* run;
 }
 
 /** The latest state, or one moment. */
@@ -142,8 +175,8 @@ interface Descent {
 export const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
   bytes.length >= prefix.length && Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0;
 
-/** Keys with the prefix, strictly after `after`, in order. */
-async function* descend(parts: Reading, bucket: Ino, options: Descent): AsyncIterable<Step> {
+/** Keys with the prefix, strictly after `after`, in order, in runs as long as reading them in one go makes them. */
+async function* descend(parts: Reading, bucket: Ino, options: Descent): AsyncIterable<readonly Step[]> {
   const { prefix, after } = options;
   const baseLength = prefix.lastIndexOf(SLASH) + 1;
   const base = prefix.subarray(0, baseLength);
@@ -159,15 +192,15 @@ async function* inDirectory(
   parts: Reading,
   at: Omit<Level, 'directory'>,
   find: () => Promise<Ino | undefined>,
-): AsyncIterable<Step> {
+): AsyncIterable<readonly Step[]> {
   let last: Ino | undefined;
   for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt += 1) {
     const directory = await find();
     if (directory === undefined || directory === last) return;
     let isEmpty = true;
-    for await (const step of level(parts, { ...at, directory })) {
+    for await (const run of level(parts, { ...at, directory })) {
       isEmpty = false;
-      yield step;
+      yield run;
     }
     if (!isEmpty) return;
     last = directory;
@@ -209,31 +242,47 @@ interface Level {
   readonly options: Descent;
 }
 
-async function* level(parts: Reading, at: Level): AsyncIterable<Step> {
+async function* level(parts: Reading, at: Level): AsyncIterable<readonly Step[]> {
   const { directory, path, leaf, lower, options } = at;
   const pageEntries = Math.min(options.pageEntries, PAGE_ENTRIES_MAX);
   await parts.folders?.list(directory);
   const range = dentryRange(directory, leaf, firstEntry(leaf, lower));
   if (Buffer.compare(range.start, range.end) >= 0) return;
   for await (const page of parts.kv.scan(range, { pageEntries })) {
-    for (const { key, value } of page) {
-      const entry = entryOfDentryKey(key);
-      const { ino } = decodeDentry(value);
-      const fullKey = Buffer.concat([path, entry]);
-      if (!isDirectoryEntry(entry)) yield { key: fullKey, ino, isDirectory: false };
-      else {
+    let run: Step[] = [];
+    for (const { key: rowKey, value: row } of page) {
+      const entry = entryOfDentryKey(rowKey);
+      const { ino } = decodeDentry(row);
+      const isDirectory = isDirectoryEntry(entry);
+      const step = { key: joined(path, entry), ino, isDirectory, row };
+      if (isDirectory) {
         const below =
           lower !== undefined && startsWith(lower, entry) ? lower.subarray(entry.length) : undefined;
         // Nothing is left in it: to look would list a folder that nobody asked for.
         if (below !== undefined && isBehindAll(below)) continue;
-        const child = { path: fullKey, leaf: NOTHING, lower: below, options };
-        const find = findChild(parts, key, ino);
-        if (options.staysOut !== true) yield* inDirectory(parts, child, find);
-        else if (below === undefined || (await hasMore(parts, child, find)))
-          yield { key: fullKey, ino, isDirectory: true };
+        const child = { path: step.key, leaf: NOTHING, lower: below, options };
+        const find = findChild(parts, rowKey, ino);
+        if (options.staysOut === true) {
+          if (below !== undefined && !(await hasMore(parts, child, find))) continue;
+        } else {
+          if (run.length > 0) yield run;
+          run = [];
+          yield* inDirectory(parts, child, find);
+          continue;
+        }
       }
+      run.push(step);
     }
+    if (run.length > 0) yield run;
   }
+}
+
+function joined(path: Uint8Array, entry: Uint8Array): Uint8Array {
+  if (path.length === 0) return entry;
+  const key = Buffer.allocUnsafe(path.length + entry.length);
+  key.set(path, 0);
+  key.set(entry, path.length);
+  return key;
 }
 
 /** The first entry that can be, or hold, a key after `lower`. */
@@ -263,6 +312,6 @@ async function hasMore(
   find: () => Promise<Ino | undefined>,
 ): Promise<boolean> {
   const options = { ...child.options, staysOut: false, pageEntries: 1 };
-  for await (const _step of inDirectory(parts, { ...child, options }, find)) return true;
+  for await (const _run of inDirectory(parts, { ...child, options }, find)) return true;
   return false;
 }

@@ -9,14 +9,14 @@ import { withRoom } from './dirty-room.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
 import { attributes, attributesOf, loadNamed, staleHandle, withDirty } from './attributes.ts';
 import { contentOf } from './content-key.ts';
-import { inodeKey } from './keys.ts';
 import { withoutRest } from './dirty.ts';
 import type { Attributes, Caller, Change, Ino } from './namespace.ts';
 import { OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
 import { Reservation } from './quota/reservation.ts';
-import { encodeInode, type Inode } from './records.ts';
+import { type Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
 
@@ -104,7 +104,7 @@ async function withoutSetId({ kv }: Parts, caller: Caller, inode: Inode): Promis
     const now = await loadNamed(tx, inode.ino);
     requireContentAccess(caller, now, WRITE);
     const bare = { ...now, mode: now.mode & ~(SET_UID | SET_GID) };
-    tx.put(inodeKey(inode.ino), encodeInode(bare));
+    await putInode(tx, bare);
     return bare;
   });
 }

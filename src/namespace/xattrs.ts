@@ -1,11 +1,10 @@
 import { Fault } from '../fault.ts';
 import { XATTR_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX } from '../limits.ts';
 import { currentInode, loadNamed, nextCtime } from './attributes.ts';
-import { inodeKey } from './keys.ts';
 import type { Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { putInode } from './put-inode.ts';
 import { isOwner, READ, requireBits, WRITE } from './permissions.ts';
-import { encodeInode } from './records.ts';
 
 /** See FileTree.extendedAttributes. */
 export async function extendedAttributes(
@@ -35,7 +34,7 @@ export async function setExtendedAttribute(
     if (value !== undefined) xattrs.set(name, Buffer.from(value));
     if (bytesOf(xattrs) > XATTR_BYTES_MAX) throw new Fault('no-space', 'inode', `attributes of inode ${ino}`);
     const ctime = nextCtime({ files }, inode, environment.clock.wall());
-    tx.put(inodeKey(ino), encodeInode({ ...inode, xattrs, ctime }));
+    await putInode(tx, { ...inode, xattrs, ctime });
   });
 }
 

@@ -76,7 +76,8 @@ export class Moves {
       throw new Fault('invalid-argument', 'request', detail);
     }
     const { bucket } = targetOf(row.target);
-    if ((await objects.bucket(bucket)) === undefined) throw new Fault('not-found', 'bucket', `There is no bucket ${bucket}.`);
+    if ((await objects.bucket(bucket)) === undefined)
+      throw new Fault('not-found', 'bucket', `There is no bucket ${bucket}.`);
     if (this.#open.size >= MOVES_OPEN_MAX)
       throw new Fault('throttled', 'request', `${MOVES_OPEN_MAX} moves wait already: try again later.`);
     const id = nextId();

@@ -8,7 +8,7 @@ export interface DataKey {
 
 /**
  * Secrets of the tiers, made by the key ring and sealed by it where they lie. A rotation of the ring seals them anew and adds
- * one that seals from then on; old ones stay as long as content is sealed with them.
+ * one that seals from then on. Old ones stay for good: nobody counts what is sealed with them.
  */
 export interface DataKeys {
   /** What seals now. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Actor, AuditEvent } from '../../src/audit/event.ts';
 import { Refusals, type Recent } from '../../src/audit/refusals.ts';
 import type { MonotonicMs } from '../../src/environment.ts';
@@ -24,7 +25,7 @@ class Flood {
   readonly rows = new Set<Recent>();
   #ms = 0;
   #order = 0;
-  readonly #refusals = new Refusals(0 as MonotonicMs);
+  readonly #refusals = new Refusals(0 as MonotonicMs, peerGroup);
 
   add(given: Partial<AuditEvent> = {}, ms = 0): Recent {
     this.#ms += ms;
@@ -101,6 +102,31 @@ test('some callers that are refused without end do not hide what another is refu
   );
   assert.equal(more.at(-1)?.row.actor?.client, '*');
 });
+
+const disguises: readonly { name: string; actorOf: (index: number) => Actor }[] = [
+  {
+    name: 'keys',
+    actorOf: (index) => ({ ...actor, door: 's3', principal: 'arn:aws:iam::1:user/a', accessKey: `${index}` }),
+  },
+  {
+    name: 'names of sessions',
+    actorOf: (index) => ({ ...actor, door: 's3', principal: `arn:aws:sts::1:assumed-role/r/${index}` }),
+  },
+  {
+    name: 'names of federated users',
+    actorOf: (index) => ({ ...actor, door: 's3', principal: `arn:aws:sts::1:federated-user/${index}` }),
+  },
+  { name: 'addresses', actorOf: (index) => ({ ...actor, client: `2001:db8::${index.toString(16)}` }) },
+];
+for (const { name, actorOf } of disguises)
+  test(`a caller with ${name} without number does not hide what another is refused first`, () => {
+    const flood = new Flood();
+    for (let session = 0; session < 400; session += 1)
+      for (let index = 0; index < 60; index += 1)
+        flood.add({ actor: actorOf(session), key: Buffer.from(`k${index}`) }, 1);
+    const other: Actor = { ...actor, client: '10.0.0.2', uid: 8 };
+    assert.deepEqual(flood.add({ actor: other }).row.actor, other);
+  });
 
 test('callers without number share a row in the end, and every refusal counts', () => {
   const flood = new Flood();

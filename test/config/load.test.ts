@@ -188,6 +188,10 @@ suite('mistakes in settings are one sentence each', () => {
       want: 'nfs.exports.0: sec wants certificates of clients, which nobody could have: set nfs.tls.authorities, or add tls',
     },
     {
+      given: { yaml: 'reduction: { cipher: none }' },
+      want: 'reduction.cipher in terrace.yaml: write one of aes-256-gcm, chacha20-poly1305',
+    },
+    {
       given: { yaml: 'nfs:\n  exports:\n    - { clients: ["::1"], squash: some }' },
       want: 'nfs.exports.0.squash in terrace.yaml: write one of none, root, all',
     },

@@ -149,6 +149,21 @@ test('a changed, cut or misplaced row is an error at start that says what to do'
   assert.deepEqual(secretsOf((await open(engine, true)).keyring), secretsOf(keyring));
 });
 
+test('what a first start left behind and older programs made useless gives way to a new data key', async () => {
+  const engine = new MemoryEngine();
+  const { keyring, kv } = await open(engine);
+  await rotate(keyring);
+  const before = secretsOf(keyring);
+  assert.deepEqual(secretsOf((await open(engine)).keyring), before, 'what opens stays');
+  const [first] = await rows(kv);
+  assert.ok(first !== undefined);
+  await kv.transact('durable', async (tx) => tx.put(first.key, first.value.slice(0, -1)));
+  const anew = await open(engine);
+  assert.equal(anew.keyring.dataKeys.current().keyId, 1);
+  assert.equal(before.includes(secretsOf(anew.keyring)[0] ?? ''), false);
+  assert.deepEqual(secretsOf((await open(engine, true)).keyring), secretsOf(anew.keyring));
+});
+
 test('a crash in a rotation leaves all data keys as they were, or all of them with the new one', () =>
   fc.assert(
     fc.asyncProperty(fc.integer(), fc.nat(60), async (seed, crashAfterTurns) => {

@@ -130,7 +130,7 @@ function list(maker: Maker): Operation {
     apply: (tree) => shown(tree).join(' '),
     async run() {
       const all = { prefix: bytes(prefix), after: bytes(''), delimiter: undefined, entriesMax: ENTRIES_MAX };
-      const { entries } = await stack.namespace.objects.walk(bucket.ino, all);
+      const { entries } = await stack.namespace.objects.list(bucket.ino, all);
       return entries.map((entry) => text(entry.kind === 'object' ? entry.key : entry.prefix)).join(' ');
     },
   };

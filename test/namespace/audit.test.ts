@@ -156,6 +156,25 @@ test('a bypass that was not needed leaves no row', async () => {
   );
 });
 
+test('the default retention of a version that NFS may still change has a row when a lock begins it', async () => {
+  const world = await openWorld();
+  const { files, objects } = world.namespace;
+  const bucket = await objects.createBucket(superuser, 'b', { rules });
+  await files.create(
+    nfs,
+    { directory: bucket.ino, name: bytes('k') },
+    { mode: { how: 'guarded' }, wish: {} },
+  );
+  const at = { bucket: bucket.ino, key: bytes('k'), by };
+  const open = await objects.head(at);
+  const locked = await objects.setLock(at, { legalHold: false, bypassesGovernance: false });
+  assert.equal(locked?.lock.retention?.mode, 'COMPLIANCE');
+  const [, row, ...more] = await rowsOf(world);
+  assert.deepEqual([row?.kind, row?.lock, row?.becomes], ['lock-changed', open?.lock, locked.lock]);
+  await objects.setLock(at, { legalHold: false, bypassesGovernance: false });
+  assert.deepEqual([more.length, (await rowsOf(world)).length], [0, 2], 'the same lock again has none');
+});
+
 test('the lock configuration of a bucket: its changes, and what it refuses', async () => {
   const world = await openWorld();
   const { objects } = world.namespace;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { EXTENTS_EMBEDDED_MAX, INODE_NAMES_MAX } from '../../src/limits.ts';
 import { digestOf, needsAliasRow } from '../../src/namespace/alias.ts';
 import { ROOT } from '../../src/namespace/buckets.ts';
+import { listedOf } from '../../src/namespace/listed.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
 import type { Extent, Inode } from '../../src/namespace/records.ts';
 import { imageOf, type DentryRow, type StoreImage } from './store-image.ts';
@@ -25,6 +27,7 @@ export async function checkSettledStore({ kv, blobs }: Pick<Stack, 'kv' | 'blobs
 export function problemsOf(image: StoreImage): readonly string[] {
   const checks = [
     dentryProblems,
+    listedProblems,
     directoryProblems,
     linkProblems,
     nameProblems,
@@ -60,6 +63,19 @@ function* dentryProblems({ inodes, dentries, orders }: StoreImage): Iterable<str
     const bucket = parent === ROOT ? ino : directory?.bucket;
     if (child?.bucket !== bucket) yield `${at} leads to bucket ${child?.bucket}`;
     if (ordinal <= 2) yield `${at} has the cookie ${ordinal}`;
+  }
+}
+
+/** What a first name says of its inode is what the inode says; other names say nothing. */
+function* listedProblems({ inodes, dentries }: StoreImage): Iterable<string> {
+  for (const { parent, entry, ino, kind, listed } of dentries) {
+    const inode = inodes.get(ino);
+    if (inode === undefined) continue;
+    const [first] = inode.names;
+    const isFirst = first?.parent === parent && Buffer.from(first.name).toString('latin1') === entry;
+    const wanted = kind !== 'directory' && isFirst ? listedOf(inode) : undefined;
+    if (!isDeepStrictEqual(listed, wanted))
+      yield `dentry ${parent}/${JSON.stringify(entry)} shows ${JSON.stringify(listed)}, not ${JSON.stringify(wanted)}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
 import { counting } from '../../src/namespace/quota/counting.ts';
@@ -35,9 +36,9 @@ interface Flooded {
   /** Makes a file. */
   readonly file: (name: string) => Promise<Ino>;
   readonly unlink: (name: string) => Promise<unknown>;
-  /** What the device is asked to write waits until it is let through, or fails then. */
-  readonly device: { let: 'wait' | 'through' | 'fail' };
-  readonly release: (how: 'through' | 'fail') => void;
+  /** What the device is asked to write waits until it is let through, or fails then, or breaks with what is no Fault. */
+  readonly device: { let: 'wait' | 'through' | 'break' };
+  readonly release: (how: 'through' | 'fail' | 'break') => void;
 }
 
 /** A namespace from inside, over a device that hangs when it is told to. */
@@ -49,6 +50,7 @@ async function open(): Promise<Flooded> {
     bytes: () => inner.bytes(),
     async write(...asked: Parameters<typeof inner.write>) {
       if (device.let === 'wait') await new Promise<void>((resolve) => waiting.push(resolve));
+      if (device.let === 'break') throw new TypeError('broken');
       return inner.write(...asked);
     },
     read: inner.read.bind(inner),
@@ -62,7 +64,7 @@ async function open(): Promise<Flooded> {
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  const trail = await Trail.open({ kv, sequence, environment });
+  const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
   const folders = await Folders.open({ kv: counted, sequence, environment, foreign: tiering.foreign });
@@ -80,7 +82,7 @@ async function open(): Promise<Flooded> {
     unlink: (name) => remove(parts, root, place(name)),
     release(how) {
       inner.failWhen(how === 'fail' ? (operation) => operation === 'write' : undefined);
-      device.let = 'through';
+      device.let = how === 'break' ? 'break' : 'through';
       for (const go of waiting.splice(0)) go();
       waiting = [];
     },
@@ -146,6 +148,31 @@ test('a flood waits, holds no more than its bounds, stops nobody else, and arriv
   assert.equal(files.weight, 0);
   assert.equal(files.reserved, 0);
   assert.deepEqual(files.memory(), { bytes: 0, files: 0, waiting: 0, waits: files.memory().waits });
+});
+
+test('room that is there when a write-out ends in no known fault is given back', async () => {
+  const at = await open();
+  const { files } = at.parts;
+  const inos = await Promise.all(['a', 'b', 'c'].map(at.file));
+  const waitForRoom = files.waitForRoom.bind(files);
+  let taken = 0;
+  // The news of the room comes later than that of the write-out.
+  files.waitForRoom = (take) => {
+    const { come, leave } = waitForRoom(() => {
+      const isTaken = take();
+      if (isTaken) taken += 1;
+      return isTaken;
+    });
+    return { come: come.then(idle), leave };
+  };
+  at.device.let = 'wait';
+  const writes = Promise.allSettled(flood(at, from('one'), { files: inos, count: 16 }));
+  await idle();
+  await at.unlink('a');
+  at.release('break');
+  assert.ok((await writes).some((each) => each.status === 'rejected' && each.reason instanceof TypeError));
+  assert.ok(taken > 0);
+  assert.equal(files.reserved, 0);
 });
 
 test('a file that is removed gives its room back at once', async () => {

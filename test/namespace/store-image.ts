@@ -3,11 +3,11 @@ import { auditTables } from '../../src/audit/records.ts';
 import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
-import type { Ino } from '../../src/namespace/namespace.ts';
+import { decodeListedDentry } from '../../src/namespace/listed.ts';
+import type { Ino, Listed } from '../../src/namespace/namespace.ts';
 import { decodeUsage, type Usage } from '../../src/namespace/quota/usage.ts';
 import {
   decodeBucket,
-  decodeDentry,
   decodeExtent,
   decodeInode,
   decodeOrder,
@@ -53,6 +53,7 @@ const table = {
 } as const;
 
 export interface DentryRow extends Dentry {
+  readonly listed: Listed | undefined;
   readonly parent: Ino;
   /** The entry's bytes in latin1, a directory's with its slash. */
   readonly entry: string;
@@ -114,7 +115,8 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     ),
     directories: new Map(of(table.directory).map(([key, value]) => [inoAt(key, 1), decodeDirectory(value)])),
     dentries: of(table.dentry).map(([key, value]) => {
-      return { ...decodeDentry(value), parent: inoAt(key, 1), entry: latin1(key.subarray(9)) };
+      const { dentry, listed } = decodeListedDentry(value);
+      return { ...dentry, listed, parent: inoAt(key, 1), entry: latin1(key.subarray(9)) };
     }),
     orders: of(table.order).map(([key, value]) => {
       const { ino, entry } = decodeOrder(value);

@@ -1,3 +1,4 @@
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import type { Environment, MonotonicMs, Time } from '../../src/environment.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
@@ -125,7 +126,7 @@ export async function openStack(given: {
   const { blobs, foreign } = tiering;
   const namespace = await openNamespace({
     ...{ kv, blobs, foreign, sequence, environment, cipher, keyring },
-    defaultEncryption,
+    ...{ defaultEncryption, groupOf: peerGroup },
   });
   return { kv, blobs, keyring, namespace, tiering };
 }

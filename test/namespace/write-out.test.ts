@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
 import { Folders } from '../../src/namespace/foreign/folders.ts';
@@ -24,7 +25,7 @@ async function openParts({ kv, blobs, keyring, tiering }: Stack): Promise<Parts>
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
-  const trail = await Trail.open({ kv, sequence, environment });
+  const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
   const folders = await Folders.open({ kv: counted, sequence, environment, foreign: tiering.foreign });

@@ -45,7 +45,12 @@ export const auditPageSchema = Type.Object({
   /** Pass it as `page` to go on; a page may be short, or empty, and have others behind it. */
   nextPage: Type.Optional(Type.String()),
   /** Rows that are gone because the trail is bounded. */
-  removed: Type.Object({ refusals: Type.Integer(), changes: Type.Integer(), bypasses: Type.Integer() }),
+  removed: Type.Object({
+    refusals: Type.Integer(),
+    changes: Type.Integer(),
+    /** Absent from a gateway before 0.2, which `terrace` may ask while it is replaced. */
+    bypasses: Type.Optional(Type.Integer()),
+  }),
 });
 export type AuditAnswer = Static<typeof auditPageSchema>;
 

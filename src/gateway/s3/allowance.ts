@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { BODY_WIDE_BYTES } from '../../limits/s3.ts';
+import { BODY_GIVEN_WAY_BYTES, BODY_WIDE_BYTES } from '../../limits/s3.ts';
 import type { BodyBudget, BodyClaim } from './body-budget.ts';
 
 /** What one request holds of the common budget. */
@@ -10,6 +10,8 @@ export class Allowance {
   #contentBytes = 0;
   /** Of the budget, when this one became wide. */
   #refusalsBefore = 0;
+  /** It gave way, and stays narrow while more than this is left. */
+  #narrowAbove = Infinity;
   #documentBytes = 0;
   #isOver = false;
 
@@ -28,10 +30,17 @@ export class Allowance {
   widen(contentBytes: number): boolean {
     if (this.isWide) return true;
     const bytes = Math.min(contentBytes, BODY_WIDE_BYTES);
-    if (this.#isOver || !this.#budget.take(this.#content, bytes)) return false;
+    if (this.#isOver || contentBytes > this.#narrowAbove) return false;
+    if (!this.#budget.take(this.#content, bytes)) return false;
     this.#contentBytes = bytes;
     this.#refusalsBefore = this.#budget.refusals;
     return true;
+  }
+
+  /** Leaves the room to others, with so many bytes still to come or to go, and takes none for a while. */
+  giveWay(contentBytes: number): void {
+    this.narrow(0);
+    this.#narrowAbove = contentBytes - BODY_GIVEN_WAY_BYTES;
   }
 
   /** Content holds no more than so much from now on. */
@@ -42,9 +51,9 @@ export class Allowance {
     this.#budget.giveBack(this.#content.peer, spare);
   }
 
-  /** Whether others have found no room since this one is wide, and would find none now. */
+  /** Whether this one is wide, others have found no room since, and would find none now. */
   get isWanted(): boolean {
-    if (this.#budget.refusals === this.#refusalsBefore) return false;
+    if (!this.isWide || this.#budget.refusals === this.#refusalsBefore) return false;
     return this.#budget.isShort(this.#content, BODY_WIDE_BYTES);
   }
 

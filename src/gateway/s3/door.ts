@@ -24,6 +24,7 @@ import { loggingOf } from './logging-configuration.ts';
 import { errorAnswer } from './error-answer.ts';
 import type { S3ErrorCode } from './error-codes.ts';
 import { codeOf, S3Error } from './errors.ts';
+import { ANSWER_TEXT_MAX } from '../../limits/s3.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
 import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest, type RequestBody } from './http.ts';
@@ -337,12 +338,15 @@ class Door {
   }
 
   #accept(success: Operation['success'], answer: S3Answer, passage: Passage): HttpAnswer {
-    const { body } = answer;
+    const { status = success } = answer;
     const headers = [...this.#ownHeaders(passage), ...answer.headers];
-    if (typeof body === 'string')
-      headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(body)));
-    else if (body === undefined && success === 200 && !passage.isHead) headers.push('Content-Length', '0');
-    return { status: answer.status ?? success, headers, body: passage.isHead ? undefined : body };
+    if (typeof answer.body === 'string') {
+      const document = documentOf(answer.body);
+      headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(document)));
+      return { status, headers, body: passage.isHead ? undefined : document };
+    }
+    if (answer.body === undefined && success === 200 && !passage.isHead) headers.push('Content-Length', '0');
+    return { status, headers, body: passage.isHead ? undefined : answer.body };
   }
 
   #refuse(error: S3Error, passage: Passage): HttpAnswer {
@@ -449,3 +453,7 @@ function requireIntegrity({ promised }: Payload): void {
   if (promised.md5 === undefined && promised.checksum === undefined)
     throw new S3Error('InvalidRequest', { message: 'Missing required header for this request: Content-MD5' });
 }
+
+/** Of a long text the bytes are made once: to count them and to send them would each take as long as to make them. */
+const documentOf = (text: string): string | Uint8Array =>
+  text.length > ANSWER_TEXT_MAX ? Buffer.from(text) : text;

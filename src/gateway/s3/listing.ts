@@ -1,6 +1,6 @@
 import { LIST_ENTRIES_MAX } from '../../limits/s3.ts';
 import { behindPrefix } from '../../namespace/behind-prefix.ts';
-import type { Found, Ino, ObjectFacet, ObjectStore, WalkEntry, WalkPage } from '../../namespace/namespace.ts';
+import type { Found, Ino, ListEntry, Listed, ObjectStore, WalkPage } from '../../namespace/namespace.ts';
 import type { VersionEntry, VersionId } from '../../namespace/version.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
 import { positionOfMarker, type Position } from './continuation.ts';
@@ -21,7 +21,7 @@ export interface ListQuery {
 }
 
 export interface ListPage {
-  readonly entries: readonly WalkEntry[];
+  readonly entries: readonly ListEntry[];
   readonly isTruncated: boolean;
 }
 
@@ -29,13 +29,13 @@ export interface ListPage {
 export async function listPage(objects: ObjectStore, bucket: Ino, query: ListQuery): Promise<ListPage> {
   const { entriesMax } = query;
   if (entriesMax === 0) return { entries: [], isTruncated: false };
-  const entries: WalkEntry[] = [];
+  const entries: ListEntry[] = [];
   // A page of the namespace lacks what goes away while it is read: the listing ends where it says so, not where it is short.
   for (
     let after: Uint8Array | undefined = query.after;
     after !== undefined && entries.length <= entriesMax;
   ) {
-    const page: WalkPage = await objects.walk(bucket, {
+    const page: WalkPage<ListEntry> = await objects.list(bucket, {
       ...{ ...query, after },
       entriesMax: entriesMax + 1 - entries.length,
     });
@@ -70,7 +70,7 @@ export function afterMarker(
 }
 
 /** Where a page ends that ends with this entry. */
-export const positionOfEntry = (entry: WalkEntry | VersionEntry): Position =>
+export const positionOfEntry = (entry: ListEntry | VersionEntry): Position =>
   entry.kind === 'prefix' ? { kind: 'prefix', bytes: entry.prefix } : { kind: 'key', bytes: entry.key };
 
 export type Encode = (text: string) => string;
@@ -80,7 +80,7 @@ export const encoderOf = (encodingType: string | undefined): Encode =>
   encodingType === undefined ? xmlText : encodePercentPath;
 
 /** Contents and CommonPrefixes. A page has up to 1,000 entries: strings are appended, nothing is allocated around them. */
-export function entriesXml(entries: readonly WalkEntry[], encode: Encode, ownerXml: OwnerXml): string {
+export function entriesXml(entries: readonly ListEntry[], encode: Encode, ownerXml: OwnerXml): string {
   let contents = '';
   let prefixes = '';
   for (const entry of entries) {
@@ -88,31 +88,31 @@ export function entriesXml(entries: readonly WalkEntry[], encode: Encode, ownerX
       prefixes += prefixXml(entry.prefix, encode);
       continue;
     }
-    contents += `<Contents><Key>${encode(keyText(entry.key))}</Key>${foundXml(entry.found, ownerXml)}</Contents>`;
+    contents += `<Contents><Key>${encode(keyText(entry.key))}</Key>${listedXml(entry.listed, ownerXml)}</Contents>`;
   }
   return contents + prefixes;
 }
 
-/** The Owner element of what has this facet, or none. */
-export type OwnerXml = (facet: Pick<ObjectFacet, 'acl'>) => string;
+/** The Owner element of what this account owns, by its ACL, or none. */
+export type OwnerXml = (owner: Listed['owner']) => string;
 
 /** Of each object of the bucket. Most have the same one. */
 export function ownerElements(context: S3Context): OwnerXml {
   const usual = ownerElement('Owner', ownerOf(context));
-  return (facet) => (facet.acl === undefined ? usual : ownerElement('Owner', objectOwner(context, facet)));
+  return (owner) => (owner === undefined ? usual : ownerElement('Owner', objectOwner(context, owner)));
 }
 
 export const noOwner = (): string => '';
 /** What the elements Contents and Version have in common behind the key. */
-function foundXml({ attributes, facet }: Found, ownerXml: OwnerXml): string {
-  const checksum = facet.checksums[0];
+function listedXml(listed: Listed, ownerXml: OwnerXml): string {
+  const { size, modifiedAt, etag, checksum, storageClass, owner } = listed;
   const checksumXml =
     checksum === undefined
       ? ''
       : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
   return (
-    `<LastModified>${xmlDate(attributes.mtime)}</LastModified><ETag>&quot;${facet.etag}&quot;</ETag>${checksumXml}` +
-    `<Size>${attributes.size}</Size>${ownerXml(facet)}<StorageClass>${facet.storageClass}</StorageClass>`
+    `<LastModified>${xmlDate({ seconds: modifiedAt })}</LastModified><ETag>&quot;${etag}&quot;</ETag>${checksumXml}` +
+    `<Size>${size}</Size>${ownerXml(owner)}<StorageClass>${storageClass}</StorageClass>`
   );
 }
 
@@ -130,11 +130,20 @@ export function versionsXml(entries: readonly VersionEntry[], encode: Encode, ow
       `<IsLatest>${entry.isLatest}</IsLatest>`;
     versions +=
       entry.kind === 'version'
-        ? `<Version>${name}${foundXml(entry.found, ownerXml)}</Version>`
-        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml({})}</DeleteMarker>`;
+        ? `<Version>${name}${listedXml(listedIn(entry.found), ownerXml)}</Version>`
+        : `<DeleteMarker>${name}<LastModified>${xmlDate(entry.modifiedAt)}</LastModified>${ownerXml(undefined)}</DeleteMarker>`;
   }
   return versions + prefixes;
 }
+
+const listedIn = ({ attributes, facet }: Found): Listed => ({
+  size: attributes.size,
+  modifiedAt: attributes.mtime.seconds,
+  etag: facet.etag,
+  checksum: facet.checksums[0],
+  storageClass: facet.storageClass,
+  owner: facet.acl?.owner,
+});
 
 export const versionIdOf = (entry: Exclude<VersionEntry, { kind: 'prefix' }>): VersionId =>
   entry.kind === 'version' ? entry.found.versionId : entry.versionId;

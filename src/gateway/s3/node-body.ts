@@ -22,7 +22,7 @@ export class NodeBody implements RequestBody {
   readonly #allowance: Allowance;
   readonly #pace: Pace;
   #continuation: ServerResponse | undefined;
-  /** Bytes of Content-Length not yet received; Infinity for chunked transfer, which says so itself. */
+  /** Bytes of Content-Length not yet received; for chunked transfer, which says itself when it ends, more than anybody sends. */
   #left: number;
   #isOpen = false;
   #parts: Uint8Array[] = [];
@@ -41,14 +41,18 @@ export class NodeBody implements RequestBody {
     this.#pace = pace;
     const { headers } = request;
     this.#left =
-      headers['transfer-encoding'] !== undefined ? Infinity : Number(headers['content-length'] ?? 0);
+      headers['transfer-encoding'] !== undefined
+        ? Number.MAX_SAFE_INTEGER
+        : Number(headers['content-length'] ?? 0);
   }
 
   async next(): Promise<readonly Uint8Array[] | undefined> {
     if (!this.#isOpen) this.#open();
-    if (this.#isNarrowing) this.#allowance.narrow(0);
-    this.#isNarrowing = this.#allowance.isWide && this.#allowance.isWanted;
+    if (this.#isNarrowing) this.#allowance.giveWay(this.#bytes + this.#left);
+    this.#isNarrowing = this.#allowance.isWanted;
     while (this.#takesMore() && this.#left > 0 && this.#failure === undefined) {
+      // A batch that was full while memory was short may grow now.
+      this.#request.resume();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -69,9 +69,12 @@ export function objectAcl(
   return (isEnforced(parts, bucket) ? undefined : facet.acl) ?? privateAcl(bucketOwner);
 }
 
-/** To whom an object belongs. */
-export const objectOwner = (context: S3Context, facet: Pick<ObjectFacet, 'acl'>): Account =>
-  context.parts.accounts.account(objectAcl(context.parts, bucketOf(context), facet).owner);
+/** To whom an object belongs whose ACL names `owner`, or that has none. */
+export function objectOwner(context: S3Context, owner: string | undefined): Account {
+  const bucket = bucketOf(context);
+  const isBucketOwners = owner === undefined || isEnforced(context.parts, bucket);
+  return context.parts.accounts.account(isBucketOwners ? bucket.owner : owner);
+}
 
 /** The ACL that the bucket has of its own, which counts only where ownership is not enforced. One read, if it has any. */
 export async function bucketAcl(

@@ -14,7 +14,7 @@ import {
 } from '../../limits/s3.ts';
 import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
-import { AnswerWidth } from './answer-width.ts';
+import { aheadBytesMax } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
 import type { AnswerStream, BodyBroken, HttpAnswer, HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
@@ -321,8 +321,7 @@ async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<voi
   const { response, allowance, pace } = exchange;
   const { socket } = response.req;
   let left = stream.length;
-  const width = new AnswerWidth(allowance);
-  for await (const piece of stream.pieces(() => width.aheadBytesMax(left))) {
+  for await (const piece of stream.pieces(() => aheadBytesMax(allowance, left))) {
     if (socket.destroyed) return;
     if (!response.write(piece)) await writable(response, socket);
     left -= piece.length;

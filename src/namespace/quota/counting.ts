@@ -12,7 +12,7 @@ import type {
 } from '../../kv/kv.ts';
 import { inoOfInodeKey, isInodeKey, usageKey } from '../keys.ts';
 import type { Hold, Ledger } from './ledger.ts';
-import { encodeUsage, ownedOf, type Owned } from './usage.ts';
+import { encodeUsage, negative, ownedOf, type Owned } from './usage.ts';
 
 /**
  * The store with usage counted: a transaction that writes inodes changes the usage rows of their owners in the same
@@ -49,8 +49,9 @@ async function transact<T>(
       const changes = counted.changes();
       if (changes.length === 0) return result;
       if (!counted.isAdmitted) {
-        ledger.require(changes);
-        holds.push(ledger.hold(changes));
+        const beyond = counted.beyondReserved(changes);
+        ledger.require(beyond);
+        holds.push(ledger.hold(beyond));
       }
       for (const change of changes) tx.merge(usageKey(change.owner), encodeUsage(change));
       tx.whenCommitted(() => {
@@ -79,6 +80,7 @@ export class CountingTransaction implements KvTransaction {
   readonly #before = new Map<number, Owned | undefined>();
   readonly #after = new Map<number, Owned | undefined>();
   readonly #more: Owned[] = [];
+  readonly #reserved: Owned[] = [];
   #isAdmitted = false;
   #isLeftOut = false;
 
@@ -103,6 +105,16 @@ export class CountingTransaction implements KvTransaction {
   /** Counts what is there in rows of another kind. */
   add(change: Owned): void {
     this.#more.push(change);
+  }
+
+  /** Room that was kept for data which goes with the commit: what the transaction adds may take it. */
+  takeOver(reserved: Owned): void {
+    this.#reserved.push(reserved);
+  }
+
+  /** What changes need beside the room that is taken over. */
+  beyondReserved(changes: readonly Owned[]): readonly Owned[] {
+    return [...changes, ...this.#reserved.map(negative)];
   }
 
   get(key: Key): Promise<Value | undefined> {

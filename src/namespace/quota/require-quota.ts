@@ -8,7 +8,7 @@ import { loadOpen } from '../uploads.ts';
 import { NULL_VERSION } from '../version.ts';
 import { rowOf } from '../version-rows.ts';
 import { isKept } from '../versions.ts';
-import type { Owned } from './usage.ts';
+import { negative, type Owned } from './usage.ts';
 
 type Place = Parameters<ObjectStore['requireQuota']>[1];
 
@@ -28,7 +28,7 @@ export async function requireQuota(parts: Parts, caller: Caller, at: Place, leng
  * another one comes. What attach.ts does, before it is done.
  */
 async function ofObject(
-  { kv, environment }: Parts,
+  { kv, environment, files }: Parts,
   { uid, gid }: Caller,
   { at, length }: { readonly at: ObjectAt; readonly length: number },
 ): Promise<readonly Owned[]> {
@@ -40,6 +40,7 @@ async function ofObject(
     const old = resolved && (await loadInode(tx, resolved.dentry.ino));
     const change = { rules, door: 's3', edit: { now } } as const;
     const isReplaced = old?.linkCount === 1 && !isKept(change, resolved?.name ?? at.key, old);
+    const reservation = isReplaced ? files.get(old.ino)?.reservation : undefined;
     const nullVersion = rules.versioning === 'suspended' ? await rowOf(tx, at, NULL_VERSION) : undefined;
     const hidden = nullVersion?.row.ino === undefined ? undefined : await loadInode(tx, nullVersion.row.ino);
     const made = { bucket, uid, gid };
@@ -52,6 +53,7 @@ async function ofObject(
       ...(old === undefined
         ? []
         : [isReplaced ? without(old, one) : { ...without(old, one - 1n), bytes: 0n }]),
+      ...(reservation === undefined ? [] : [negative(reservation.owned())]),
       ...(hidden === undefined ? [] : [without(hidden, 1n)]),
     ];
   });

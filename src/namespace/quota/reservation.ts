@@ -1,5 +1,5 @@
 import { growth, type Hold, type Ledger } from './ledger.ts';
-import type { Owner } from './usage.ts';
+import type { Owned, Owner } from './usage.ts';
 
 /** Room for what one owner has written and no commit has counted yet. */
 export class Reservation {
@@ -26,6 +26,11 @@ export class Reservation {
     this.#set(this.#bytes - BigInt(bytes));
   }
 
+  /** What it keeps. */
+  owned(): Owned {
+    return { owner: this.#owner, bytes: this.#bytes, inodes: 0n };
+  }
+
   release(): void {
     this.#set(0n);
   }
@@ -33,9 +38,6 @@ export class Reservation {
   #set(bytes: bigint): void {
     if (this.#hold !== undefined) this.#ledger.release(this.#hold);
     this.#bytes = growth(bytes);
-    this.#hold =
-      this.#bytes === 0n
-        ? undefined
-        : this.#ledger.hold([{ owner: this.#owner, bytes: this.#bytes, inodes: 0n }]);
+    this.#hold = this.#bytes === 0n ? undefined : this.#ledger.hold([this.owned()]);
   }
 }

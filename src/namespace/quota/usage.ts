@@ -21,6 +21,12 @@ export interface Owned extends Usage {
   readonly owner: Owner;
 }
 
+export const negative = ({ owner, bytes, inodes }: Owned): Owned => ({
+  owner,
+  bytes: -bytes,
+  inodes: -inodes,
+});
+
 /** A row of usage, and a change of one. */
 export const encodeUsage = ({ bytes, inodes }: Usage): Uint8Array =>
   new RecordWriter().text(bytes.toString()).text(inodes.toString()).finish();

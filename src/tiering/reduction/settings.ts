@@ -7,7 +7,8 @@ export interface ReductionChoices {
   readonly codec: 'lz4' | 'zstd' | 'none';
   /** Of Zstandard. */
   readonly level: number;
-  readonly cipher: FrameCipher;
+  /** Content that its bucket encrypts with SSE-S3 is sealed by the tiers alone: they have no choice but which cipher. */
+  readonly cipher: Exclude<FrameCipher, 'none'>;
   readonly sparsePercent: number;
   readonly background: 'zstd' | 'none';
   readonly backgroundLevel: number;

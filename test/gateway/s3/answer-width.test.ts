@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Allowance } from '../../../src/gateway/s3/allowance.ts';
-import { AnswerWidth } from '../../../src/gateway/s3/answer-width.ts';
+import { aheadBytesMax } from '../../../src/gateway/s3/answer-width.ts';
 import { BodyBudget } from '../../../src/gateway/s3/body-budget.ts';
 import { BODY_GIVEN_WAY_BYTES, BODY_NARROW_BYTES, BODY_WIDE_BYTES } from '../../../src/limits/s3.ts';
 
@@ -17,9 +17,9 @@ const isWide = (aheadBytes: number): boolean => aheadBytes > BODY_NARROW_BYTES;
 
 test('an answer holds what is left of it, and nothing for its last small piece', () => {
   const budget = budgetOf(1);
-  const width = new AnswerWidth(new Allowance(budget, 'a'));
+  const allowance = new Allowance(budget, 'a');
   const held = [8 * MiB, 4 * MiB, 2 * MiB, MiB, BODY_NARROW_BYTES, 0].map((left) => {
-    width.aheadBytesMax(left);
+    aheadBytesMax(allowance, left);
     return budget.bytes;
   });
   assert.deepEqual(held, [BODY_WIDE_BYTES, BODY_WIDE_BYTES, 2 * MiB, MiB, BODY_NARROW_BYTES, 0]);
@@ -27,28 +27,28 @@ test('an answer holds what is left of it, and nothing for its last small piece',
 
 test('a small answer takes nothing', () => {
   const budget = budgetOf(1);
-  assert.equal(isWide(new AnswerWidth(new Allowance(budget, 'a')).aheadBytesMax(BODY_NARROW_BYTES)), false);
+  assert.equal(isWide(aheadBytesMax(new Allowance(budget, 'a'), BODY_NARROW_BYTES)), false);
   assert.equal(budget.bytes, 0);
 });
 
 test('who is wide stays so while nobody else finds too little', () => {
-  const width = new AnswerWidth(new Allowance(budgetOf(1), 'a'));
-  for (let left = 100 * MiB; left > MiB; left -= MiB) assert.equal(isWide(width.aheadBytesMax(left)), true);
+  const allowance = new Allowance(budgetOf(1), 'a');
+  for (let left = 100 * MiB; left > MiB; left -= MiB)
+    assert.equal(isWide(aheadBytesMax(allowance, left)), true);
 });
 
 test('who is wide gives way to whoever found nothing, and asks again after a while', () => {
   const budget = budgetOf(1);
-  const first = new AnswerWidth(new Allowance(budget, 'a'));
-  const allowance = new Allowance(budget, 'b');
-  const second = new AnswerWidth(allowance);
+  const first = new Allowance(budget, 'a');
+  const second = new Allowance(budget, 'b');
   const left = 100 * MiB;
-  assert.equal(isWide(first.aheadBytesMax(left)), true);
-  assert.equal(isWide(second.aheadBytesMax(left)), false);
-  assert.equal(isWide(first.aheadBytesMax(left)), false);
-  assert.equal(isWide(second.aheadBytesMax(left)), true);
-  allowance.release();
-  assert.equal(isWide(first.aheadBytesMax(left - BODY_GIVEN_WAY_BYTES + 1)), false);
-  assert.equal(isWide(first.aheadBytesMax(left - BODY_GIVEN_WAY_BYTES)), true);
+  assert.equal(isWide(aheadBytesMax(first, left)), true);
+  assert.equal(isWide(aheadBytesMax(second, left)), false);
+  assert.equal(isWide(aheadBytesMax(first, left)), false);
+  assert.equal(isWide(aheadBytesMax(second, left)), true);
+  second.release();
+  assert.equal(isWide(aheadBytesMax(first, left - BODY_GIVEN_WAY_BYTES + 1)), false);
+  assert.equal(isWide(aheadBytesMax(first, left - BODY_GIVEN_WAY_BYTES)), true);
 });
 
 test('content leaves a quarter to documents, in all and for one address', () => {

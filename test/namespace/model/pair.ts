@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import type { Random } from '../../../src/environment.ts';
 import { Fault } from '../../../src/fault.ts';
-import type { Bucket, Expectation, Found, Ino } from '../../../src/namespace/namespace.ts';
+import type {
+  Bucket,
+  Expectation,
+  Found,
+  Ino,
+  ListEntry,
+  WalkEntry,
+  WalkOptions,
+} from '../../../src/namespace/namespace.ts';
 import { checkStore } from '../check-store.ts';
 import { openWorld, root, type World } from '../world.ts';
 import { head, list, type Condition } from './objects.ts';
@@ -29,6 +37,17 @@ async function outcomeOf<T>(run: () => T | Promise<T>): Promise<Outcome<T>> {
     if (fault instanceof Fault) return { code: fault.code };
     throw fault;
   }
+}
+
+/** What a listing shows of what a walk finds. */
+function listEntryOf(entry: WalkEntry): ListEntry {
+  if (entry.kind === 'prefix') return entry;
+  const { attributes, facet } = entry.found;
+  const { size, mtime } = attributes;
+  const { etag, storageClass, acl } = facet;
+  const [checksum] = facet.checksums.map(({ algorithm, type }) => ({ algorithm, type }));
+  const listed = { size, modifiedAt: mtime.seconds, etag, checksum, storageClass, owner: acl?.owner };
+  return { kind: 'object', key: entry.key, listed };
 }
 
 /** A namespace and the model of it. Whatever is done to one is done to the other. */
@@ -138,7 +157,13 @@ export class Pair {
     const found: string[] = [];
     for (let after: Uint8Array | undefined = raw(''); after !== undefined;) {
       const asked = { prefix: raw(prefix), delimiter: delimiter === '' ? undefined : raw(delimiter) };
-      const page = await this.world.namespace.objects.walk(this.bucket.ino, { ...asked, after, entriesMax });
+      const { objects } = this.world.namespace;
+      const options: WalkOptions = { ...asked, after, entriesMax };
+      const page = await objects.walk(this.bucket.ino, options);
+      assert.deepEqual(await objects.list(this.bucket.ino, options), {
+        ...page,
+        entries: page.entries.map(listEntryOf),
+      });
       for (const entry of page.entries) {
         found.push(latin1(entry.kind === 'object' ? entry.key : entry.prefix));
         const file = entry.kind === 'object' ? head(this.model, latin1(entry.key)) : undefined;

@@ -259,6 +259,21 @@ test('room that was kept for data is free again when the file is removed before 
   await scene.put('a', 100);
 });
 
+test('room that was kept for data goes over to the object that replaces its file before it is written out', async () => {
+  const scene = await QuotaScene.open();
+  const { objects } = scene.world.namespace;
+  await scene.limit(100);
+  const ino = await scene.create('f', user(0));
+  await scene.write(ino, 60);
+  const place = scene.at('f');
+  assert.equal(await faultOf(objects.requireQuota(s3As(0), place, 101)), 'quota-exceeded');
+  await objects.requireQuota(s3As(0), place, 100);
+  assert.equal(await faultOf(scene.put('f', 101)), 'quota-exceeded');
+  await scene.put('f', 100);
+  assert.equal(scene.used()[0], 100);
+  assert.equal(await faultOf(scene.put('g', 1)), 'quota-exceeded');
+});
+
 test('a limit counts the data that was written before it and is not committed', async () => {
   const scene = await QuotaScene.open();
   const ino = await scene.create('f');

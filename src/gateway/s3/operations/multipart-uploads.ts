@@ -109,7 +109,7 @@ const partXml = (part: PartSummary, showsChecksums: boolean): string =>
 /** Who began the upload, and to whom the object will belong. */
 const peopleXml = (context: S3Context, { initiator, facet }: UploadSummary): string =>
   ownerElement('Initiator', context.parts.accounts.account(initiator ?? bucketOf(context).owner)) +
-  ownerElement('Owner', objectOwner(context, facet));
+  ownerElement('Owner', objectOwner(context, facet.acl?.owner));
 
 const checksumChoice = ({ checksum }: UploadSummary): string =>
   checksum === undefined
