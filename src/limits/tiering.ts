@@ -116,6 +116,8 @@ export const AUDIT_CHUNKS_MAX = 262_144;
 export const SCRUB_CHUNKS = 64;
 /** Damaged segments that one round of scrubbing remembers; of more it looks at every chunk. */
 export const SCRUB_DAMAGED_MAX = 65_536;
+/** Segments in a row that do not answer and are skipped by a scrub; when there are more, it waits for the store. */
+export const SCRUB_SKIPPED_MAX = 16;
 
 // Cold store.
 
@@ -210,8 +212,8 @@ export const WARM_HEDGES_MAX = 16;
 export const WARM_HEDGE_MS_MIN = 5;
 export const WARM_HEDGE_MS_MAX = 1_000;
 export const WARM_HEDGE_MS_FIRST = 50;
-/** Memory for reads past the caches of the system, in slots that whole shards go through piece by piece. */
-export const WARM_DIRECT_SLOTS = 8;
+/** Memory of each device for reads past the caches of the system, in slots that whole shards go through piece by piece. */
+export const WARM_DIRECT_SLOTS = 2;
 export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
 /** Of the path of a device. */
 export const WARM_PATH_CHARS_MAX = 4_096;

@@ -2,8 +2,7 @@ import { decodeBucketEncryption, wishOf } from '../keyring/bucket-encryption.ts'
 import { Fault } from '../fault.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { KvTransaction } from '../kv/kv.ts';
-import { blobFrames, sealedFrames, type FrameSource } from '../tiering/content-frames.ts';
-import { sealedBlobs, type BlobContent } from '../tiering/sealed-blobs.ts';
+import { sealedBlobs, sealedFrames, type BlobContent, type BlobFrames } from '../tiering/sealed-blobs.ts';
 import { configurationKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -41,10 +40,10 @@ export function isOpenable({ keyring }: Pick<Parts, 'keyring'>, encryption: Encr
 }
 
 /** Where memory takes the content of a file from. Fault('access-denied', 'key') for a customer's, which memory must not keep. */
-export function framesOf(parts: Parts, encryption: Encryption | undefined): FrameSource {
+export function framesOf(parts: Parts, encryption: Encryption | undefined): BlobFrames {
   const { blobs, cipher, environment, rooms } = parts;
   const secret = encryption && parts.keyring.open(encryption).secret;
-  if (secret === undefined) return blobFrames(blobs);
+  if (secret === undefined) return blobs;
   return sealedFrames({ blobs, cipher, environment, rooms }, secret);
 }
 

@@ -4,7 +4,7 @@ import { CACHED_FRAME_OVERHEAD_BYTES, CONTENT_CACHE_BYTES_MAX, FRAMES_PER_LOAD_M
 import { FRAME_BYTES } from '../workers/cipher.ts';
 import { allOrNone } from './all-or-none.ts';
 import type { BlobId } from './blobs.ts';
-import type { FrameSource } from './content-frames.ts';
+import type { BlobFrames } from './sealed-blobs.ts';
 import { FrameResidence, type CachedFrame } from './frame-residence.ts';
 import { Slabs, type Slab } from './slabs.ts';
 
@@ -61,13 +61,13 @@ export class ContentCache {
   }
 
   /** Resolves at once, that is to no promise, when memory has all of it. Faults as `source` does. */
-  read(source: FrameSource, id: BlobId, range: BlobRange): Lent | Promise<Lent> {
+  read(source: BlobFrames, id: BlobId, range: BlobRange): Lent | Promise<Lent> {
     const wanted = this.#want(source, id, range);
     return wanted.every(isHere) ? this.#lend(wanted, range) : this.#whenHere(wanted, range);
   }
 
   /** Brings what memory does not have of the range, for reads to come. Faults as `source` does. */
-  async load(source: FrameSource, id: BlobId, range: BlobRange): Promise<void> {
+  async load(source: BlobFrames, id: BlobId, range: BlobRange): Promise<void> {
     this.#letGo(await this.#allHere(this.#want(source, id, range)));
   }
 
@@ -80,7 +80,7 @@ export class ContentCache {
   }
 
   /** Each frame of the range, held, or the promise of it. */
-  #want(source: FrameSource, id: BlobId, { offset, length }: BlobRange): readonly WantedFrame[] {
+  #want(source: BlobFrames, id: BlobId, { offset, length }: BlobRange): readonly WantedFrame[] {
     const wanted: WantedFrame[] = [];
     const end = Math.ceil((offset + length) / FRAME_BYTES);
     let missing: number[] = [];
@@ -134,11 +134,11 @@ export class ContentCache {
   }
 
   /** Loads frames that follow one another; whoever waits for them is told. */
-  #load(source: FrameSource, id: BlobId, numbers: readonly number[]): void {
+  #load(source: BlobFrames, id: BlobId, numbers: readonly number[]): void {
     const [first = 0] = numbers;
     const slabs = numbers.map(() => this.#slabs.take());
     source
-      .frames(
+      .readFrames(
         id,
         first,
         slabs.map(({ bytes }) => bytes),

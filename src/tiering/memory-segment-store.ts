@@ -38,6 +38,8 @@ export class MemorySegmentStore implements SegmentStore {
   readonly #kept = new Map<SegmentId, Kept>();
   /** What was deleted once must not be put again. */
   readonly #used = new Set<SegmentId>();
+  /** Answered as weak since the shape has changed. */
+  readonly #told = new Set<SegmentId>();
   readonly #recalledAt = new Map<SegmentId, number>();
   #shape: StripeShape;
   #failing:
@@ -118,6 +120,14 @@ export class MemorySegmentStore implements SegmentStore {
     });
   }
 
+  weak(): readonly SegmentId[] {
+    const isNew = (id: SegmentId, { shape }: Kept): boolean =>
+      shape.parity < this.#shape.parity && !this.#told.has(id);
+    const weak = [...this.#kept].filter(([id, kept]) => isNew(id, kept)).map(([id]) => id);
+    for (const id of weak) this.#told.add(id);
+    return weak;
+  }
+
   recall(id: SegmentId): Promise<boolean> {
     return this.#serve('recall', id, () => {
       this.#present(id);
@@ -151,6 +161,7 @@ export class MemorySegmentStore implements SegmentStore {
   /** How segments must be encoded from now on. */
   reshape(shape: StripeShape): void {
     this.#shape = shape;
+    this.#told.clear();
   }
 
   /** The process dies: what was not acknowledged is there or not, all of it, as `random` says. Usable again afterwards. */

@@ -47,6 +47,11 @@ export interface SegmentStore extends Closable {
   list(after?: SegmentId): AsyncIterable<readonly SegmentId[]>;
   /** Reads all of a segment, compares every byte with its checksums and writes anew what redundancy gives back. */
   scrub(id: SegmentId): Promise<SegmentHealth>;
+  /**
+   * Some segments that have less redundancy than what is written now: who knows what is in them moves that to new ones. Each is
+   * answered once for a while, and again when it is still there later.
+   */
+  weak?(): readonly SegmentId[];
   /** Begins to bring a segment of a staged store back; at once done for others. `false` while it is under way. */
   recall(id: SegmentId): Promise<boolean>;
   /** In bytes; `bytesTotal` is Infinity where nobody knows. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Fault } from '../../src/fault.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { ContentCache, type Lent } from '../../src/tiering/content-cache.ts';
-import { blobFrames, sealedFrames, type FrameSource } from '../../src/tiering/content-frames.ts';
+import { sealedFrames, type BlobFrames } from '../../src/tiering/sealed-blobs.ts';
 import { Rooms } from '../../src/tiering/rooms.ts';
 import { sealedBlobs } from '../../src/tiering/sealed-blobs.ts';
 import { FRAME_BYTES } from '../../src/workers/cipher.ts';
@@ -27,7 +27,7 @@ const bytesOf = ({ parts }: Lent): Buffer => Buffer.concat(parts);
 async function blob(length: number): Promise<{
   readonly blobs: KeptBlobs;
   readonly plain: Buffer;
-  readonly sources: readonly { readonly id: BlobId; readonly source: FrameSource }[];
+  readonly sources: readonly { readonly id: BlobId; readonly source: BlobFrames }[];
 }> {
   const blobs = new KeptBlobs();
   const plain = pattern(length);
@@ -35,7 +35,7 @@ async function blob(length: number): Promise<{
   const bare = await blobs.stage([plain]);
   const sealed = await sealedBlobs(parts, secret).stage([plain]);
   const sources = [
-    { id: bare.id, source: blobFrames(blobs) },
+    { id: bare.id, source: blobs },
     { id: sealed.id, source: sealedFrames(parts, secret) },
   ];
   return { blobs, plain, sources };
@@ -102,9 +102,9 @@ suite('content in memory', () => {
     const { plain, sources } = await blob(3 * FRAME_BYTES);
     const { id, source } = sources[0] ?? assert.fail();
     let isBroken = true;
-    const flaky: FrameSource = {
-      frames: (...asked) =>
-        isBroken ? Promise.reject(new Fault('corrupt', 'blob', 'broken')) : source.frames(...asked),
+    const flaky: BlobFrames = {
+      readFrames: (...asked) =>
+        isBroken ? Promise.reject(new Fault('corrupt', 'blob', 'broken')) : source.readFrames(...asked),
     };
     const cache = new ContentCache();
     const range = { offset: 10, length: 2 * FRAME_BYTES };
@@ -133,8 +133,8 @@ suite('content in memory', () => {
     const { source: largeSource } = large.sources[0] ?? assert.fail();
     // Another store numbers its blobs from 0 as well.
     const largeId = 1000 as BlobId;
-    const renamed: FrameSource = {
-      frames: (_id, first, targets) => largeSource.frames(large.sources[0]?.id ?? id, first, targets),
+    const renamed: BlobFrames = {
+      readFrames: (_id, first, targets) => largeSource.readFrames(large.sources[0]?.id ?? id, first, targets),
     };
     const cache = new ContentCache(40 * FRAME_BYTES);
     const readHot = async (): Promise<void> => {

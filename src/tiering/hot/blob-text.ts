@@ -1,18 +1,11 @@
 import type { Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import { encodeU64 } from '../../kv/tuple.ts';
-import {
-  FRAME_BYTES,
-  plainBytes,
-  SALT_BYTES,
-  SEALED_FRAME_BYTES,
-  sealedBytes,
-  type Cipher,
-  type Opening,
-} from '../../workers/cipher.ts';
+import { FRAME_BYTES, SALT_BYTES, sealedBytes, type Cipher } from '../../workers/cipher.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import { Rooms } from '../rooms.ts';
+import { openFrames, openRange, type OpeningParts, type SealedRun } from '../sealed-run.ts';
 import { bytesStored, type KeyId } from './blob-records.ts';
 
 interface Range {
@@ -46,9 +39,11 @@ export interface BlobTextParts {
 export class BlobText {
   readonly #parts: BlobTextParts;
   readonly #rooms = new Rooms();
+  readonly #opening: OpeningParts;
 
   constructor(parts: BlobTextParts) {
     this.#parts = parts;
+    this.#opening = { cipher: parts.cipher, rooms: this.#rooms };
   }
 
   /** Runs `use` with the sealed bytes, which are nobody's when it has settled, and the key that seals now. */
@@ -65,25 +60,16 @@ export class BlobText {
   }
 
   /** The bytes of a sealed blob in a range that it has; they belong to the caller. */
-  async read(blob: StoredBlob, keyId: number, { offset, length }: Range): Promise<Uint8Array> {
-    if (length === 0) return new Uint8Array(0);
-    const first = Math.floor(offset / FRAME_BYTES);
-    const frames = Math.ceil((offset + length) / FRAME_BYTES) - first;
-    const plain = await this.#rooms.lend(frames * SEALED_FRAME_BYTES, async (room) => {
-      const sealed = await blob.fetch(sealedRange(blob, first, frames), room);
-      return this.#parts.cipher.open(this.#opening(blob, keyId, first), sealed);
-    });
-    const from = offset - first * FRAME_BYTES;
-    if (plain !== undefined && plain.length >= from + length) return plain.subarray(from, from + length);
-    return damaged(blob, first);
+  async read(blob: StoredBlob, keyId: number, range: Range): Promise<Uint8Array> {
+    return (await openRange(this.#opening, this.#runOf(blob, keyId), range)) ?? damaged(blob, range.offset);
   }
 
   /** See Blobs.readFrames. */
-  readFrames(blob: StoredBlob, first: number, targets: readonly Uint8Array[]): Promise<number> {
+  async readFrames(blob: StoredBlob, firstFrame: number, targets: readonly Uint8Array[]): Promise<number> {
     const { keyId } = blob;
-    return keyId === undefined
-      ? this.#copyFrames(blob, first, targets)
-      : this.#openFrames(blob, this.#opening(blob, keyId, first), targets);
+    if (keyId === undefined) return this.#copyFrames(blob, firstFrame, targets);
+    const length = await openFrames(this.#opening, this.#runOf(blob, keyId), { firstFrame, targets });
+    return length ?? damaged(blob, firstFrame * FRAME_BYTES);
   }
 
   #copyFrames(blob: StoredBlob, first: number, targets: readonly Uint8Array[]): Promise<number> {
@@ -98,31 +84,15 @@ export class BlobText {
     });
   }
 
-  #openFrames(blob: StoredBlob, opening: Opening, targets: readonly Uint8Array[]): Promise<number> {
-    const { firstFrame } = opening;
-    return this.#rooms.lend(targets.length * SEALED_FRAME_BYTES, async (room) => {
-      const sealed = await blob.fetch(sealedRange(blob, firstFrame, targets.length), room);
-      const length = plainBytes(sealed.length);
-      if (length === undefined) return damaged(blob, firstFrame);
-      const texts = targets
-        .slice(0, Math.max(1, Math.ceil(length / FRAME_BYTES)))
-        .map((target, index) => target.subarray(0, length - index * FRAME_BYTES));
-      const isOpen = await this.#parts.cipher.openEach(opening, sealed, texts);
-      return isOpen ? length : damaged(blob, firstFrame);
-    });
-  }
-
-  #opening({ id }: StoredBlob, keyId: number, firstFrame: number): Opening {
-    return { secret: this.#parts.dataKeys.secretOf(keyId), context: encodeU64(id), firstFrame };
+  #runOf(blob: StoredBlob, keyId: number): SealedRun {
+    return {
+      ...{ secret: this.#parts.dataKeys.secretOf(keyId), context: encodeU64(blob.id) },
+      fetch: (offset, bytesMax, room) =>
+        blob.fetch({ offset, length: Math.min(bytesMax, bytesStored(blob) - offset) }, room),
+    };
   }
 }
 
-/** Where frames of a sealed blob lie. */
-function sealedRange(blob: StoredBlob, first: number, frames: number): Range {
-  const offset = first * SEALED_FRAME_BYTES;
-  return { offset, length: Math.min(frames * SEALED_FRAME_BYTES, bytesStored(blob) - offset) };
-}
-
-function damaged({ id }: StoredBlob, frame: number): never {
-  throw new Fault('corrupt', 'blob', `blob ${id} does not open at ${frame * FRAME_BYTES}`);
+function damaged({ id }: StoredBlob, offset: number): never {
+  throw new Fault('corrupt', 'blob', `blob ${id} does not open at ${offset}`);
 }

@@ -22,8 +22,8 @@ interface Pass {
 /**
  * Compares the references of chunks with the recipes that name them: share by share of the fingerprints, so that memory is
  * bounded, and each share by one pass over all recipes. They agree, since both are written by the same transactions; should a
- * mistake ever part them, a count is set right when two passes have found the same and nobody has touched it since before
- * the first: so no chunk loses a reference that a recipe holds.
+ * mistake ever part them, a count that is too low is raised when two passes have found the same and nobody has touched it since
+ * before the first. One that is too high is only reported: it costs space, and to lower it by another mistake would cost content.
  */
 export class Audit {
   readonly #parts: ChunkParts;
@@ -125,17 +125,17 @@ export class Audit {
   }
 
   async #repair(fingerprint: FingerprintText, count: number): Promise<void> {
-    const { kv, tables, touched, environment, tier, leads } = this.#parts;
+    const { kv, tables, touched, environment, tier } = this.#parts;
     const key = tables.references(fingerprint);
     await kv.transact('buffered', async (tx) => {
       const [found] = decodeCounts(await tx.get(key), 1);
-      if (touched.has(fingerprint)) return;
-      if (count === 0) tx.delete(key);
-      else tx.put(key, encodeCounts([count]));
-      tx.whenCommitted(() => {
-        environment.log.error('references of a chunk were counted wrong', { tier, found, count });
-        if (count === 0) leads.chunk(fingerprint);
-      });
+      if (touched.has(fingerprint) || found === undefined) return;
+      if (found < count) tx.put(key, encodeCounts([count]));
+      const event =
+        found < count
+          ? 'references of a chunk were counted too low'
+          : 'a chunk has references that nothing holds';
+      tx.whenCommitted(() => environment.log.error(event, { tier, found, count }));
     });
   }
 }

@@ -8,6 +8,7 @@ import {
 import type { SegmentId } from '../segment-store.ts';
 import { Audit } from './audit.ts';
 import { compactSegments, moveFrames, recompressSegment, type Compaction } from './compact.ts';
+import { isAway } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { decodeChunk, type ChunkRow } from './records.ts';
 import { dropSegment, segmentStates, sweepChunks, type SegmentState } from './sweep.ts';
@@ -29,6 +30,8 @@ export class Collector {
   readonly #old = new Set<SegmentId>();
   /** Worth compacting, but for an index that cannot be read. */
   readonly #blind = new Set<SegmentId>();
+  /** With less redundancy than new segments. */
+  #weak: SegmentId[] = [];
   #round: readonly RoundStep[] = [];
   #roundEndedAt: number | undefined;
   #collecting: Promise<boolean> | undefined;
@@ -61,6 +64,7 @@ export class Collector {
         () => this.#look(segment),
       );
     }
+    if (await this.#moveWeak()) return true;
     if (await this.#compact()) return true;
     return this.#goRound();
   }
@@ -121,6 +125,15 @@ export class Collector {
     this.#old.delete(id);
   }
 
+  /** What would lose more than new segments when devices go is moved to new ones, one at a time: most are about full. */
+  async #moveWeak(): Promise<boolean> {
+    if (this.#weak.length === 0) this.#weak = [...(this.#parts.segments.weak?.() ?? [])];
+    const id = this.#weak.shift();
+    if (id === undefined) return false;
+    await this.#moved([id], () => compactSegments(this.#parts, [id]));
+    return true;
+  }
+
   async #compact(): Promise<boolean> {
     const sources = this.#sources();
     if (sources.length > 0) {
@@ -145,6 +158,8 @@ export class Collector {
     const { leads } = this.#parts;
     for (const id of sources) this.#forget(id);
     const { moved, blind } = await move().catch((failure: unknown) => {
+      // What cannot be asked for now must not hold up all others: it rests until the next round.
+      if (isAway(failure)) return { moved: 0, blind: [] };
       for (const id of sources) leads.segment(id);
       throw failure;
     });
@@ -162,14 +177,23 @@ export class Collector {
       const row = decodeChunk(value);
       if (row.isLost || !this.#blind.has(row.segment)) continue;
       if (bytes + row.length > imageBytesMax) {
-        await moveFrames(this.#parts, rows);
+        await this.#rescueSome(rows);
         rows = new Map();
         bytes = 0;
       }
       rows.set(fingerprintOfKey(key), row);
       bytes += row.length;
     }
-    await moveFrames(this.#parts, rows);
+    await this.#rescueSome(rows);
+  }
+
+  /** What cannot be asked for now stays where it is until the next round. */
+  async #rescueSome(rows: ReadonlyMap<FingerprintText, ChunkRow>): Promise<void> {
+    try {
+      await moveFrames(this.#parts, rows);
+    } catch (failure) {
+      if (!isAway(failure)) throw failure;
+    }
   }
 
   async #goRound(): Promise<boolean> {

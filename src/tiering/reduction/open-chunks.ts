@@ -88,6 +88,10 @@ async function readRun({ segments }: ChunkParts, run: Run): Promise<readonly Uin
 export const isGone = (failure: unknown): boolean =>
   failure instanceof Fault && (failure.code === 'not-found' || failure.code === 'corrupt');
 
+/** What the store says of bytes that it cannot ask for now and may have later. */
+export const isAway = (failure: unknown): failure is Fault =>
+  failure instanceof Fault && failure.code === 'unavailable';
+
 /** Undefined for anything but the content that the fingerprint stands for. */
 export async function openFrame(
   { reduction, dataKeys, chunking }: ChunkParts,

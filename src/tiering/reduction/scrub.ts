@@ -1,9 +1,10 @@
 import type { Entry, KeyRange } from '../../kv/kv.ts';
-import { COLLECT_ROWS, SCRUB_CHUNKS, SCRUB_DAMAGED_MAX } from '../../limits/tiering.ts';
+import { COLLECT_ROWS, SCRUB_CHUNKS, SCRUB_DAMAGED_MAX, SCRUB_SKIPPED_MAX } from '../../limits/tiering.ts';
+import type { Fault } from '../../fault.ts';
 import type { BlobId } from '../blobs.ts';
 import type { SegmentHealth, SegmentId } from '../segment-store.ts';
 import { markLost, readChunkRows } from './chunk-rows.ts';
-import { isGone, openChunks } from './open-chunks.ts';
+import { isAway, isGone, openChunks, type Opened } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { decodeChunk, decodeRecipe, decodeSegment, distinctOf, type ChunkRow } from './records.ts';
 import {
@@ -34,6 +35,7 @@ export class Scrubber {
   readonly #parts: ChunkParts;
   readonly #damaged = new Set<SegmentId>();
   #damage: Damage | undefined;
+  #skippedInRow = 0;
   #scrubbing: Promise<ScrubStep | undefined> | undefined;
 
   constructor(parts: ChunkParts) {
@@ -87,13 +89,25 @@ export class Scrubber {
 
   async #healthOf(id: SegmentId): Promise<SegmentHealth> {
     try {
-      return await this.#parts.segments.scrub(id);
+      const health = await this.#parts.segments.scrub(id);
+      this.#skippedInRow = 0;
+      return health;
     } catch (failure) {
+      // The others are looked at all the same: it comes up again in the next pass.
+      if (isAway(failure) && this.#skippedInRow < SCRUB_SKIPPED_MAX) return this.#skip(id, failure);
       if (!isGone(failure)) throw failure;
     }
     const row = await this.#parts.kv.get(this.#parts.tables.segment(id));
     const isNamed = row !== undefined && decodeSegment(row).state === 'sealed';
     return isNamed ? gone : nothing;
+  }
+
+  /** Where many in a row do not answer, it is the store that is away: a round that skipped all would say nothing. */
+  #skip(segment: SegmentId, { detail }: Fault): SegmentHealth {
+    this.#skippedInRow += 1;
+    const { environment, tier } = this.#parts;
+    environment.log.warn('a segment could not be scrubbed', { tier, segment, reason: detail });
+    return nothing;
   }
 
   async #lookAtDamage({ table, range }: Damage): Promise<ScrubStep | undefined> {
@@ -121,11 +135,22 @@ export class Scrubber {
       if (isSuspect(row)) suspects.set(fingerprintOfKey(key), row);
     }
     if (suspects.size === 0) return [];
-    const opened = await openChunks(this.#parts, suspects);
+    const opened = await this.#opened(suspects);
+    if (opened === undefined) return [];
     const isLost = ([fingerprint]: readonly [FingerprintText, ChunkRow]): boolean =>
       opened.get(fingerprint) === undefined;
     await markLost(this.#parts, new Map([...suspects].filter(isLost)), true);
     return [];
+  }
+
+  /** `undefined` when some cannot be asked for now: then nobody can say that they are lost. */
+  async #opened(suspects: ReadonlyMap<FingerprintText, ChunkRow>): Promise<Opened | undefined> {
+    try {
+      return await openChunks(this.#parts, suspects);
+    } catch (failure) {
+      if (isAway(failure)) return undefined;
+      throw failure;
+    }
   }
 
   async #lostAmong(page: readonly Entry[]): Promise<readonly BlobId[]> {

@@ -81,7 +81,7 @@ export class BalanceWork {
       if (stripe === undefined || pair === undefined) return false;
       const { index, from, to } = pair;
       const found = await inspect(this.#parts.reduction, from, { id, stripe, index });
-      if (found.state === 'damaged') this.#parts.wantRepair(id);
+      if (found.state === 'damaged' || found.state === 'unreadable') this.#parts.wantRepair(id);
       if (found.state !== 'sound') return false;
       return (await moveTo(this.#parts, to, { id, stripe, index, bytes: found.bytes })) !== undefined;
     });

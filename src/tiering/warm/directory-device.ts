@@ -12,6 +12,9 @@ import type { DeviceIdentity, DeviceSpace, ShardDevice, ShardName } from './shar
 /** Below the directory of a device: shards on their way, and those that are there. */
 export const INCOMING_NAME = 'incoming';
 export const SHARDS_NAME = 'shards';
+/** What a probe writes to `incoming` and reads back. */
+const PROBE_NAME = 'probe';
+const PROBE_BYTES = 4_096;
 /** Directories that shards are spread over: about 500 files in each when a device of 1 TiB is full. */
 const FAN_OUT = 4_096;
 
@@ -24,6 +27,9 @@ export class DirectoryDevice implements ShardDevice {
   readonly #path: string;
   readonly #identity: DeviceIdentity;
   readonly #direct: DirectReads;
+  /** Directories whose entry in `shards` this process has synced: one of an earlier process may not have come to that. */
+  readonly #syncedFans = new Set<string>();
+  #probes = 0;
 
   constructor(directory: string, identity: DeviceIdentity, direct: DirectReads) {
     this.#path = directory;
@@ -35,17 +41,31 @@ export class DirectoryDevice implements ShardDevice {
     const incoming = path.join(this.#path, INCOMING_NAME, fileName(name));
     const target = this.#fileOf(name);
     await translated(async () => {
-      await writeSynced(incoming, bytes);
-      await rename(incoming, target).catch(async (cause: unknown) => {
-        if (!isCode(cause, 'ENOENT')) throw cause;
-        await this.#makeFan(path.dirname(target));
-        await rename(incoming, target);
-      });
-      await syncDirectory(path.dirname(target));
+      await this.#moveIn(incoming, target, bytes);
     }).catch((cause: unknown) => {
       if (!(cause instanceof Fault && cause.code === 'not-found')) throw cause;
       throw new Fault('unavailable', 'device', `the directory has gone: ${cause.detail}`, { cause });
     });
+  }
+
+  /** A write that fails leaves nothing: where there is no space, that would take some. */
+  async #moveIn(incoming: string, target: string, bytes: Uint8Array): Promise<void> {
+    const fan = path.dirname(target);
+    try {
+      await writeSynced(incoming, bytes);
+      await rename(incoming, target).catch(async (cause: unknown) => {
+        if (!isCode(cause, 'ENOENT')) throw cause;
+        await this.#makeFan(fan);
+        await rename(incoming, target);
+      });
+    } catch (cause) {
+      await unlink(incoming).catch(() => undefined);
+      throw cause;
+    }
+    await syncDirectory(fan);
+    if (this.#syncedFans.has(fan)) return;
+    await syncDirectory(path.dirname(fan));
+    this.#syncedFans.add(fan);
   }
 
   read(name: ShardName, offset: number, length: number): Promise<Uint8Array> {
@@ -99,6 +119,22 @@ export class DirectoryDevice implements ShardDevice {
   async probe(): Promise<void> {
     const isOurs = await translated(() => isMarkedAs(this.#path, this.#identity));
     if (!isOurs) throw new Fault('not-found', 'device', `${this.#path} is no longer this device`);
+    this.#probes += 1;
+    await this.#tryMedium(Buffer.alloc(PROBE_BYTES, `probe ${this.#probes}\n`));
+  }
+
+  /** The marker may come from a cache for as long as the process lives: this may not. */
+  async #tryMedium(bytes: Uint8Array): Promise<void> {
+    const file = path.join(this.#path, INCOMING_NAME, PROBE_NAME);
+    const back = await translated(async () => {
+      await writeSynced(file, bytes);
+      return this.#direct.read(file, PROBE_BYTES);
+    }).catch((cause: unknown) => {
+      if (!(cause instanceof Fault && cause.code === 'not-found')) throw cause;
+      throw new Fault('unavailable', 'device', `the directory has gone: ${cause.detail}`, { cause });
+    });
+    if (Buffer.compare(back, bytes) === 0) return;
+    throw new Fault('unavailable', 'device', `${this.#path} does not keep what is written`);
   }
 
   async retire(): Promise<void> {
@@ -115,7 +151,8 @@ export class DirectoryDevice implements ShardDevice {
   async clearIncoming(): Promise<void> {
     const incoming = path.join(this.#path, INCOMING_NAME);
     await translated(async () => {
-      for (const name of await readdir(incoming)) await ifThere(unlink(path.join(incoming, name)));
+      const left = (await readdir(incoming)).filter((name) => name !== PROBE_NAME);
+      for (const name of left) await ifThere(unlink(path.join(incoming, name)));
     });
   }
 
@@ -132,7 +169,6 @@ export class DirectoryDevice implements ShardDevice {
     await mkdir(directory).catch((cause: unknown) => {
       if (!isCode(cause, 'EEXIST')) throw cause;
     });
-    await syncDirectory(path.dirname(directory));
   }
 }
 

@@ -14,12 +14,15 @@ import {
 } from './directory-device.ts';
 import type { DeviceIdentity, ShardDevice, ShardDevices } from './shard-device.ts';
 
+/** Of a marker, as far as it is read. */
+const MARKER_BYTES_MAX = 4_096;
 /** Made by the file system itself. */
 const LOST_AND_FOUND = 'lost+found';
 
 /** Directories of this machine as devices, each one best a file system on a disk of its own. */
 export function directoryDevices(): ShardDevices {
-  const direct = new DirectReads();
+  /** By path, as many as devices: one that hangs keeps the slots of no other. */
+  const reads = new Map<string, DirectReads>();
   return {
     placeOf: (directory) => realpath(directory).catch(() => path.resolve(directory)),
     async make(directory, identity): Promise<ShardDevice> {
@@ -33,7 +36,7 @@ export function directoryDevices(): ShardDevices {
       return opened(directory, identity);
     },
     async find(directory, identity): Promise<ShardDevice> {
-      const isThere = await isMarkedAs(directory, identity).catch((cause: unknown) => {
+      const isThere = await isThereNow(directory, identity).catch((cause: unknown) => {
         throw new Fault('unavailable', 'device', (cause as Error).message, { cause });
       });
       if (!isThere) throw new Fault('not-found', 'device', await absence(directory));
@@ -41,8 +44,21 @@ export function directoryDevices(): ShardDevices {
     },
   };
 
+  function readsOf(directory: string): DirectReads {
+    const known = reads.get(directory) ?? new DirectReads();
+    reads.set(directory, known);
+    return known;
+  }
+
+  /** A medium that died answers from the cache for long. */
+  async function isThereNow(directory: string, identity: DeviceIdentity): Promise<boolean> {
+    if (!(await isMarkedAs(directory, identity))) return false;
+    await readsOf(directory).read(path.join(directory, MARKER_NAME), MARKER_BYTES_MAX);
+    return true;
+  }
+
   async function opened(directory: string, identity: DeviceIdentity): Promise<ShardDevice> {
-    const device = new DirectoryDevice(directory, identity, direct);
+    const device = new DirectoryDevice(directory, identity, readsOf(directory));
     await device.clearIncoming();
     return device;
   }

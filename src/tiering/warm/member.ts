@@ -48,6 +48,8 @@ export class Member {
   #failuresInRow = 0;
   #restsUntil = 0;
   #silentSince: MonotonicMs | undefined;
+  /** Writes in a row that were not what was read back. */
+  #mismatchesInRow = 0;
 
   /** `troubled` hears of each failure. */
   constructor(record: DeviceRecord, clock: Clock, troubled: () => void) {
@@ -60,6 +62,7 @@ export class Member {
     this.#device = device;
     this.#space = space;
     this.#failuresInRow = 0;
+    this.#mismatchesInRow = 0;
     this.#silentSince = undefined;
     this.missingSince = undefined;
     this.isGivenUp = false;
@@ -95,7 +98,8 @@ export class Member {
 
   /** It has failed a few times in a row and is asked only by who needs it. */
   get isResting(): boolean {
-    return this.#failuresInRow >= WARM_FAILURES_MAX && this.#clock.monotonic() < this.#restsUntil;
+    const failures = Math.max(this.#failuresInRow, this.#mismatchesInRow);
+    return failures >= WARM_FAILURES_MAX && this.#clock.monotonic() < this.#restsUntil;
   }
 
   /** It has done nothing but fail or hang for long. */
@@ -107,6 +111,16 @@ export class Member {
   /** It can be asked. */
   get isUsable(): boolean {
     return !this.isMissing && !this.isStalled;
+  }
+
+  /** Keeps what is written: it is there, or counted on to come back. */
+  get isExpected(): boolean {
+    return this.record.state === 'in-service' && !(this.isMissing && this.isGivenUp);
+  }
+
+  /** What it holds may be asked for later: it is not given up, and has not left the pool. */
+  get mayAnswer(): boolean {
+    return this.record.state !== 'removed' && !(this.isMissing && this.isGivenUp);
   }
 
   /** Part of what new stripes are spread over. */
@@ -124,8 +138,35 @@ export class Member {
     return (this.#underWay + this.#waiting.length + 1) * this.#latencyMs + resting;
   }
 
+  /** A probe: that it answers shows that the device is there, not that it serves shards. */
+  probe(): Promise<void> {
+    return this.#serve((device) => device.probe(), 'device');
+  }
+
+  /** Its space now; that it answers this shows nothing about its medium. */
+  measured(): Promise<DeviceSpace> {
+    return this.#serve((device) => device.space(), 'nothing');
+  }
+
+  /** What a write was when it was read back. */
+  compared(isSame: boolean): void {
+    if (isSame) this.#mismatchesInRow = 0;
+    else {
+      this.errors += 1;
+      this.#mismatchesInRow += 1;
+      this.#restsUntil = this.#clock.monotonic() + WARM_FAILURE_REST_MS;
+    }
+  }
+
   /** Fault('unavailable' | 'throttled', 'device') when it is not there, hangs, or too many wait for it. */
-  async call<T>(work: (device: ShardDevice) => Promise<T>): Promise<T> {
+  call<T>(work: (device: ShardDevice) => Promise<T>): Promise<T> {
+    return this.#serve(work, 'shards');
+  }
+
+  async #serve<T>(
+    work: (device: ShardDevice) => Promise<T>,
+    shows: 'shards' | 'device' | 'nothing',
+  ): Promise<T> {
     this.#requireUsable();
     await this.#turn();
     const device = this.#device;
@@ -139,8 +180,8 @@ export class Member {
       const value = await this.#withDeadline(working);
       this.#latencyMs += (this.#clock.monotonic() - begunAt - this.#latencyMs) * LATENCY_WEIGHT;
       this.#latencyMs = Math.max(this.#latencyMs, LATENCY_MS_MIN);
-      this.#failuresInRow = 0;
-      this.#silentSince = undefined;
+      if (shows === 'shards') this.#failuresInRow = 0;
+      if (shows !== 'nothing') this.#silentSince = undefined;
       return value;
     } catch (cause) {
       this.#failed(cause);

@@ -41,9 +41,9 @@ export class Members {
 
   /** `undefined`: nothing can be written now. */
   shape(): StripeShape | undefined {
-    const present = this.all().filter(({ isPresent }) => isPresent);
-    const writable = present.filter(({ isWritable }) => isWritable);
-    return shapeFor(this.configured, { present: present.length, writable: writable.length });
+    const expected = this.all().filter(({ isExpected }) => isExpected);
+    const writable = expected.filter(({ isWritable }) => isWritable);
+    return shapeFor(this.configured, { expected: expected.length, writable: writable.length });
   }
 
   /**

@@ -8,7 +8,7 @@ import { Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { DeviceRecord } from './records.ts';
 import { widthOf } from './shape.ts';
-import type { ShardDevice, ShardDevices } from './shard-device.ts';
+import type { DeviceSpace, ShardDevice, ShardDevices } from './shard-device.ts';
 import type { Stripes } from './stripes.ts';
 
 export interface MembershipParts {
@@ -131,8 +131,10 @@ export class Membership {
 
   async #probe(member: Member): Promise<void> {
     try {
-      await member.call((device) => device.probe());
-      member.space = await member.call((device) => device.space());
+      await member.probe().catch((cause: unknown) => {
+        if (!(cause instanceof Fault && cause.code === 'no-space')) throw cause;
+      });
+      member.space = await member.measured();
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === 'not-found') this.#detach(member, cause.detail);
@@ -184,10 +186,13 @@ export class Membership {
   /** A device that is drained and empty leaves the pool. */
   async #finish(member: Member): Promise<void> {
     const { stripes, rows, environment } = this.#parts;
-    const isEmpty = stripes.useOf(member.record.number).shards === 0 && member.claims === 0;
-    if (member.record.state !== 'draining' || !isEmpty) return;
+    const isOver = (): boolean =>
+      member.record.state === 'draining' &&
+      stripes.useOf(member.record.number).shards === 0 &&
+      member.claims === 0;
+    if (!isOver()) return;
     await this.#alone(async () => {
-      if (member.record.state !== 'draining') return;
+      if (!isOver()) return;
       if (member.isUsable) await member.call((device) => device.retire()).catch(ifDevice);
       const removed: DeviceRecord = { ...member.record, state: 'removed' };
       await rows.change([removed]);
@@ -225,10 +230,10 @@ export class Membership {
 
   /** A new member for a place that lies in no other device, nor around one. */
   async #recorded(place: string): Promise<Member> {
-    const { places, members, rows } = this.#parts;
-    const wanted = await places.placeOf(place);
+    const { members, rows } = this.#parts;
+    const wanted = await this.#placeOf(place);
     for (const { record, isMissing } of members.all()) {
-      const other = await places.placeOf(record.path);
+      const other = await this.#placeOf(record.path);
       if (isMissing && other === wanted) continue;
       if (isWithin(wanted, other) || isWithin(other, wanted)) {
         const detail = `The warm device ${place} and ${record.path} are the same directory, or one is in the other: choose an empty directory elsewhere.`;
@@ -240,6 +245,15 @@ export class Membership {
     return member;
   }
 
+  /** A path that hangs is taken as it is written: such a device is to be replaced. */
+  async #placeOf(place: string): Promise<string> {
+    const { places, environment } = this.#parts;
+    const seeking = places.placeOf(place);
+    if (await settlesWithin(environment.clock, seeking, WARM_DEVICE_MS_MAX)) return seeking;
+    seeking.catch(() => undefined);
+    return path.resolve(place);
+  }
+
   async #make(member: Member): Promise<void> {
     await this.#mark(member);
     const inService: DeviceRecord = { ...member.record, state: 'in-service' };
@@ -249,10 +263,10 @@ export class Membership {
 
   /** Makes the place a device. When it is none for us, nobody remembers that it was asked for. */
   async #mark(member: Member): Promise<void> {
-    const { rows, places, members } = this.#parts;
+    const { rows, members } = this.#parts;
     try {
-      const device = await this.#made(places, member);
-      member.attach(device, await device.space());
+      const { device, space } = await this.#made(member);
+      member.attach(device, space);
     } catch (cause) {
       members.remove(member);
       await rows.forget(member.record);
@@ -260,8 +274,11 @@ export class Membership {
     }
   }
 
-  async #made(places: ShardDevices, { record }: Member): Promise<ShardDevice> {
-    const making = places.make(record.path, { pool: this.#parts.rows.poolId, device: record.id });
+  async #made({ record }: Member): Promise<{ readonly device: ShardDevice; readonly space: DeviceSpace }> {
+    const { places, rows } = this.#parts;
+    const making = places
+      .make(record.path, { pool: rows.poolId, device: record.id })
+      .then(async (device) => ({ device, space: await device.space() }));
     if (await settlesWithin(this.#parts.environment.clock, making, WARM_DEVICE_MS_MAX)) return making;
     making.catch(() => undefined);
     throw new Fault(

@@ -65,8 +65,7 @@ async function look(
   return { index, member, isHome: isHomeOf(member), found };
 }
 
-const isHomeOf = (member: Member | undefined): boolean =>
-  member?.record.state === 'in-service' && !(member.isMissing && member.isGivenUp);
+const isHomeOf = (member: Member | undefined): boolean => member?.isExpected === true;
 
 async function isInPlace(
   { members }: PoolParts,
@@ -104,7 +103,7 @@ async function mend(parts: PoolParts, id: SegmentId, stripe: Stripe): Promise<Me
 
 /** To be made anew: what is damaged, and what lies on no device that is there or expected back. */
 const isCorrupt = ({ found, isHome }: Shard): boolean =>
-  found.state === 'damaged' || (found.state === 'unreachable' && !isHome);
+  found.state === 'damaged' || found.state === 'unreadable' || (found.state === 'unreachable' && !isHome);
 
 /**
  * Fills in all shards that are to be made anew. False when too few others are sound; Fault('unavailable', 'store') when that may
@@ -120,7 +119,8 @@ async function rebuild(
   const wanted = shards.filter(isCorrupt);
   if (present.length < data) {
     const silent = shards.filter(
-      ({ found, member }) => found.state === 'unreachable' && member?.isMissing === false,
+      ({ found, member }) =>
+        found.state === 'unreadable' || (found.state === 'unreachable' && member?.mayAnswer === true),
     );
     if (present.length + silent.length < data) return false;
     throw new Fault('unavailable', 'store', `too many devices of segment ${id} do not answer now`);
@@ -195,6 +195,8 @@ interface Moving {
 export async function moveTo(parts: PoolParts, target: Member, moving: Moving): Promise<Stripe | undefined> {
   const { id, stripe, index } = moving;
   const from = parts.members.byNumber(stripe.devices[index]!);
+  // It may be drained since it was chosen; with a claim it stays until this has ended.
+  if (!target.isWritable) return undefined;
   target.claims += 1;
   try {
     if (!(await isWritten(parts, target, moving))) return undefined;

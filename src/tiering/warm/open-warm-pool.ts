@@ -151,6 +151,10 @@ class OpenPool implements WarmPool {
     return { checked, corrupt, healed, isWhole };
   }
 
+  weak(): readonly SegmentId[] {
+    return this.#repair.takeWeak();
+  }
+
   async recall(): Promise<boolean> {
     return true;
   }
@@ -189,7 +193,11 @@ class OpenPool implements WarmPool {
 
   alerts(): readonly PoolAlert[] {
     const { members, stripes } = this.#parts;
-    return poolAlerts(members, { stripes, repair: this.#repair.progress() });
+    return poolAlerts(members, {
+      stripes,
+      repair: this.#repair.progress(),
+      unknownOn: (member) => this.#sweep.unknownOn(member),
+    });
   }
 
   rebuild(): void {

@@ -15,14 +15,23 @@ export interface PoolAlert {
 /** Devices in one sentence; more are counted. */
 const NAMED_MAX = 3;
 
+export interface AlertSources {
+  readonly stripes: Stripes;
+  readonly repair: RoundProgress;
+  /** Shards that a sweep left there because the rows may be too old to know them. */
+  readonly unknownOn: (member: Member) => number;
+}
+
 export function poolAlerts(
   members: Members,
-  { stripes, repair }: { readonly stripes: Stripes; readonly repair: RoundProgress },
+  { stripes, repair, unknownOn }: AlertSources,
 ): readonly PoolAlert[] {
   return [
     ...shapeAlerts(members),
     ...members.all().flatMap((member) => [...deviceAlerts(member, stripes)]),
     ...shardAlerts(stripes, repair),
+    ...parityAlerts(members, stripes),
+    ...unknownAlerts(members, unknownOn),
     ...volumeAlerts(members),
   ];
 }
@@ -31,16 +40,17 @@ function* shapeAlerts(members: Members): Generator<PoolAlert> {
   const { configured } = members;
   const shape = members.shape();
   const present = members.all().filter(({ isPresent }) => isPresent).length;
+  const expected = members.all().filter(({ isExpected }) => isExpected).length;
   const wanted = `${shapeText(configured)} needs ${widthOf(configured)} devices`;
   if (shape === undefined) {
-    const why = present === 0 ? 'no device answers' : `too few of its ${present} devices have room`;
+    const why = present === 0 ? 'no device answers' : `too few of its devices answer and have room`;
     yield { severity: 'critical', text: `The warm pool takes no new content: ${why}, and ${wanted}.` };
     return;
   }
   if (widthOf(shape) === widthOf(configured)) return;
   if (shape.parity < configured.parity) {
     const survives = shape.parity === 0 ? 'no device' : `${shape.parity} of them`;
-    const text = `The warm pool has ${present} devices and ${wanted}: new content is kept as ${shapeText(shape)}, and ${survives} may be lost.`;
+    const text = `The warm pool has ${expected} devices and ${wanted}: new content is kept as ${shapeText(shape)}, and ${survives} may be lost.`;
     yield { severity: 'critical', text };
   } else {
     const text = `The warm pool has ${present} devices that answer and ${wanted}: new content is kept as ${shapeText(shape)}, just as safe, in more space.`;
@@ -75,6 +85,21 @@ function* shardAlerts(stripes: Stripes, { lost, waiting }: RoundProgress): Gener
       text: `${nowhere} shards of the warm pool are missing, and are made anew.`,
     };
   }
+}
+
+function* parityAlerts({ configured }: Members, stripes: Stripes): Generator<PoolAlert> {
+  const weak = stripes.countBelow(configured.parity);
+  if (weak === 0) return;
+  const text = `${weak} segments of the warm pool have less parity than ${shapeText(configured)}: they are written anew when ${configured.parity + 1} devices or more are there.`;
+  yield { severity: 'degraded', text };
+}
+
+/** A write that a crash has cut off leaves a few; many mean that the metadata is older than the devices. */
+function* unknownAlerts(members: Members, unknownOn: AlertSources['unknownOn']): Generator<PoolAlert> {
+  const shards = members.all().reduce((sum, member) => sum + unknownOn(member), 0);
+  if (shards === 0) return;
+  const text = `The warm devices hold ${shards} shards of segments that are newer than all that the metadata knew at the start: they are left until the next start. If the metadata was restored from an older copy, stop the gateway and restore a newer one; after a crash a few are no harm.`;
+  yield { severity: 'degraded', text };
 }
 
 /** Devices that fail together. */

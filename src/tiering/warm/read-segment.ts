@@ -36,7 +36,7 @@ interface Blocks {
 interface Located {
   readonly id: SegmentId;
   readonly stripe: Stripe;
-  /** Shards whose device failed: they may be sound all the same. */
+  /** Shards that nobody could ask for: they may be sound all the same. */
   readonly unreachable: Set<number>;
 }
 
@@ -191,11 +191,13 @@ export class SegmentReader {
     await Promise.all(Array.from({ length: data }, takeOne));
     const [header] = headers;
     if (present.length === data && header !== undefined) return { present, header };
-    for (const { index, member } of all) if (member?.isStalled === true) of.unreachable.add(index);
+    for (const { index, member } of all) {
+      if (member?.isUsable === false && member.mayAnswer) of.unreachable.add(index);
+    }
     throw this.#lost(of, present.length, of.unreachable.size);
   }
 
-  /** `maybe`: shards that a device has that does not answer now. */
+  /** `maybe`: shards of devices that do not answer now, or are away and not given up. */
   #lost({ id, stripe }: Located, sound: number, maybe: number): Fault {
     const { data } = stripe.shape;
     const away = stripe.devices.flatMap((device) => {

@@ -5,6 +5,7 @@ import {
   WARM_REPAIRS_WAITING_MAX,
   WARM_SEGMENTS_PER_STEP,
 } from '../../limits/tiering.ts';
+import type { StripeShape } from '../../workers/erasure.ts';
 import type { SegmentId } from '../segment-store.ts';
 import { mendSegment, repairSegment, type Mended } from './mend-segment.ts';
 import type { PoolParts } from './pool-parts.ts';
@@ -44,6 +45,9 @@ export class RepairWork {
   #cursor: SegmentId | undefined;
   #isRunning = false;
   #counts = nothingYet;
+  /** With less parity than what is written now; the walk has met them, and who can write them anew takes them. */
+  #weak: SegmentId[] = [];
+  #isWeakIncomplete = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
@@ -58,6 +62,16 @@ export class RepairWork {
   /** Looks at all segments; when that is under way already, once more afterwards. */
   wantAll(): void {
     this.#isWanted = true;
+  }
+
+  /** Each is answered once in a walk. */
+  takeWeak(): readonly SegmentId[] {
+    const weak = this.#weak.splice(0, WARM_SEGMENTS_PER_STEP);
+    if (this.#weak.length === 0 && this.#isWeakIncomplete) {
+      this.#isWeakIncomplete = false;
+      this.wantAll();
+    }
+    return weak;
   }
 
   progress(): RoundProgress {
@@ -99,16 +113,25 @@ export class RepairWork {
     this.#isWanted = false;
     this.#isRunning = true;
     this.#cursor = undefined;
+    this.#weak = [];
+    this.#isWeakIncomplete = false;
     this.#counts = { ...nothingYet, total: this.#parts.stripes.count };
   }
 
   async #walk(): Promise<void> {
     const page = await this.#parts.stripes.some(this.#cursor, WARM_SEGMENTS_PER_STEP);
-    await inParallel(page, async ({ id }) => {
+    await inParallel(page, async ({ id, stripe }) => {
+      this.#noteWeak(id, stripe.shape);
       this.#count(await this.#outcome(repairSegment(this.#parts, id)));
     });
     this.#cursor = page.at(-1)?.id;
     if (page.length === 0) this.#isRunning = false;
+  }
+
+  #noteWeak(id: SegmentId, { parity }: StripeShape): void {
+    if (parity >= (this.#parts.members.shape()?.parity ?? 0)) return;
+    if (this.#weak.length < WARM_REPAIRS_WAITING_MAX) this.#weak.push(id);
+    else this.#isWeakIncomplete = true;
   }
 
   #count(mended: Mended | undefined | 'unknown'): void {

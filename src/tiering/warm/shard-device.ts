@@ -40,7 +40,10 @@ export interface ShardDevice extends Closable {
   /** All shards, in no order. Those that come or go meanwhile may be in it or not. */
   list(): AsyncIterable<readonly ShardName[]>;
   space(): Promise<DeviceSpace>;
-  /** Fault('not-found', 'device') when what is at its place is no longer this device. */
+  /**
+   * Writes something to the medium and reads it back from there. Fault('not-found', 'device') when what is at its place is no
+   * longer this device, 'no-space' when there is no room for that.
+   */
   probe(): Promise<void>;
   /** Takes away all that the pool has put there, its identity last: the place can be used for anything. */
   retire(): Promise<void>;

@@ -54,6 +54,8 @@ export type FoundShard =
   | { readonly state: 'sound'; readonly bytes: Uint8Array }
   /** Not there, or not what was written. */
   | { readonly state: 'damaged' }
+  /** Its device answers, but not for this shard: it is made anew, and may be read later all the same. */
+  | { readonly state: 'unreadable' }
   /** Its device is missing, hangs or fails: nobody knows. */
   | { readonly state: 'unreachable' };
 
@@ -69,19 +71,19 @@ export async function inspect(
     return (await isSound(reduction, of, bytes)) ? { state: 'sound', bytes } : { state: 'damaged' };
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
-    return { state: isLost(cause) || (await answers(member)) ? 'damaged' : 'unreachable' };
+    if (isLost(cause)) return { state: 'damaged' };
+    const isUnreadable = cause.code === 'unavailable' && (await answers(member));
+    return { state: isUnreadable ? 'unreadable' : 'unreachable' };
   }
 }
 
 /** A device that is well but for one shard cannot read some sectors: writing the shard anew takes others. */
 async function answers(member: Member): Promise<boolean> {
   if (!member.isUsable) return false;
-  return member
-    .call((device) => device.probe())
-    .then(
-      () => true,
-      () => false,
-    );
+  return member.probe().then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Of a shard, not of its device. */
@@ -103,8 +105,9 @@ async function isSound(
 export async function writeCompared(member: Member, name: ShardName, bytes: Uint8Array): Promise<void> {
   await member.call((device) => device.put(name, bytes));
   const back = await member.call((device) => device.readWhole(name));
-  if (Buffer.compare(back, bytes) === 0) return;
-  member.errors += 1;
+  const isSame = Buffer.compare(back, bytes) === 0;
+  member.compared(isSame);
+  if (isSame) return;
   throw new Fault('corrupt', 'device', `the warm device ${member.record.path} does not keep what is written`);
 }
 

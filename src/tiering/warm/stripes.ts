@@ -40,6 +40,12 @@ export class Stripes {
   #changeCount = 0;
   #count = 0;
   readonly #uses = new Map<number, DeviceUse>();
+  /** How many stripes there are of each number of parity shards. */
+  readonly #parities = new Map<number, number>();
+  /** The last one that had a row at the start. */
+  #lastKnown: SegmentId | undefined;
+  /** The first one that this process has begun to write. */
+  #firstBegun: SegmentId | undefined;
 
   private constructor(kv: Kv) {
     this.#kv = kv;
@@ -49,13 +55,35 @@ export class Stripes {
   static async open(kv: Kv): Promise<Stripes> {
     const stripes = new Stripes(kv);
     for await (const page of stripes.pages()) {
-      for (const { stripe } of page) stripes.#add(stripe, 1);
+      for (const { id, stripe } of page) {
+        stripes.#add(stripe, 1);
+        stripes.#lastKnown = id;
+      }
     }
     return stripes;
   }
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Called before anything of a segment is written. */
+  begin(id: SegmentId): void {
+    if (this.#firstBegun === undefined || id < this.#firstBegun) this.#firstBegun = id;
+  }
+
+  /**
+   * Whether the rows would know a segment of this id if there was one: not when it is younger than all that they knew at the start and
+   * older than what this process writes, as after a restore of older rows.
+   */
+  wouldKnow(id: SegmentId): boolean {
+    const wasThere = this.#lastKnown !== undefined && id <= this.#lastKnown;
+    return wasThere || (this.#firstBegun !== undefined && id >= this.#firstBegun);
+  }
+
+  /** How many have less parity than this. */
+  countBelow(parity: number): number {
+    return [...this.#parities].reduce((sum, [some, count]) => (some < parity ? sum + count : sum), 0);
   }
 
   /** Of a device, or of NOWHERE: what is missing. */
@@ -153,8 +181,9 @@ export class Stripes {
     if (after !== undefined && before !== undefined) this.#keep(id, { stripe: after, header });
   }
 
-  #add({ devices, shardBytes }: Stripe, sign: 1 | -1): void {
+  #add({ shape, devices, shardBytes }: Stripe, sign: 1 | -1): void {
     this.#count += sign;
+    this.#parities.set(shape.parity, (this.#parities.get(shape.parity) ?? 0) + sign);
     for (const device of devices) {
       const use = this.#uses.get(device) ?? { shards: 0, bytes: 0 };
       use.shards += sign;

@@ -13,13 +13,16 @@ interface Pages {
 
 /**
  * Walks over what lies on the devices, and takes away shards that no stripe says are there: of writes that were broken off, of
- * segments that were deleted or moved while the device was away. A shard that its stripe misses is taken over instead.
+ * segments that were deleted or moved while the device was away. A shard that its stripe misses is taken over instead. Shards of
+ * segments that are younger than the rows stay: who restores older metadata can still restore newer.
  */
 export class SweepWork {
   readonly #parts: PoolParts;
   #isWanted = true;
   #left: Member[] = [];
   #pages: Pages | undefined;
+  /** Shards that were left, of segments that the rows are too old to know, by device. */
+  readonly #unknown = new Map<Member, number>();
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
@@ -27,6 +30,11 @@ export class SweepWork {
 
   want(): void {
     this.#isWanted = true;
+  }
+
+  /** How many shards the last walk left because the rows may be too old to know them. */
+  unknownOn(member: Member): number {
+    return this.#unknown.get(member) ?? 0;
   }
 
   /** One page of one device. */
@@ -53,6 +61,7 @@ export class SweepWork {
     for (let member = this.#left.shift(); member !== undefined; member = this.#left.shift()) {
       const { device } = member;
       if (!member.isUsable || device === undefined) continue;
+      this.#unknown.delete(member);
       this.#pages = { member, iterator: device.list()[Symbol.asyncIterator]() };
       return this.#pages;
     }
@@ -72,11 +81,24 @@ export class SweepWork {
     await locks.run(name.id, async () => {
       const stripe = await stripes.get(name.id);
       if (isNamed(stripe, member, name)) return;
-      if (stripe !== undefined && (await this.#isMissed(stripe, member, name))) {
-        const devices = stripe.devices.with(name.index, member.record.number);
-        await stripes.change(name.id, stripe, { ...stripe, devices });
+      if (stripe !== undefined && (await this.#isTaken(stripe, member, name))) return;
+      if (stripe === undefined && !stripes.wouldKnow(name.id)) {
+        this.#unknown.set(member, this.unknownOn(member) + 1);
       } else await discard(member, name);
     });
+  }
+
+  /** Whether the stripe missed it, and names it now. The claim keeps the device in the pool until it does. */
+  async #isTaken(stripe: Stripe, member: Member, name: ShardName): Promise<boolean> {
+    member.claims += 1;
+    try {
+      if (!(await this.#isMissed(stripe, member, name)) || member.record.state !== 'in-service') return false;
+      const devices = stripe.devices.with(name.index, member.record.number);
+      await this.#parts.stripes.change(name.id, stripe, { ...stripe, devices });
+      return true;
+    } finally {
+      member.claims -= 1;
+    }
   }
 
   async #isMissed(stripe: Stripe, member: Member, { id, generation, index }: ShardName): Promise<boolean> {

@@ -24,6 +24,7 @@ export function writeSegment(parts: PoolParts, id: SegmentId, packed: Packed): P
       assert(isSame, `another segment with the id ${id}`);
       return;
     }
+    parts.stripes.begin(id);
     const claimed: Member[] = [];
     try {
       await place(parts, { id, encoding, shards: packed.shards, claimed });

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Fault } from '../../../src/fault.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
-import { encodeCounts } from '../../../src/tiering/counts.ts';
+import { SCRUB_SKIPPED_MAX } from '../../../src/limits/tiering.ts';
+import { decodeCounts, encodeCounts } from '../../../src/tiering/counts.ts';
 import { decodeChunk, decodeRecipe, decodeSegment } from '../../../src/tiering/reduction/records.ts';
 import { fingerprintOfKey } from '../../../src/tiering/reduction/tables.ts';
 import type { SegmentId } from '../../../src/tiering/segment-store.ts';
@@ -83,6 +84,20 @@ test('released chunks are swept, empty segments deleted, sparse ones compacted i
   const { bytesLive, bytesStored } = bed.chunks.usage();
   assert(bytesLive > bytesStored / 2, `${bytesLive} of ${bytesStored}`);
   for (let index = 0; index < 12; index += 4) await bed.check(index, contents[index]!);
+});
+
+test('what the store keeps with less parity than new segments moves to new ones', async () => {
+  const bed = await ChunkBed.open();
+  const blobs = [1, 2, 3].map((id) => ({ id, bytes: contentOf([id]) }));
+  bed.segments.reshape({ data: 2, parity: 0 });
+  for (const { id, bytes } of blobs) await bed.put([blobOf(id, bytes)]);
+  await bed.collectAll();
+  const before = bed.segments.ids();
+  bed.segments.reshape({ data: 2, parity: 1 });
+  for (let steps = 0; await bed.chunks.collect(); steps += 1) assert(steps < 1_000, 'collection ends');
+  assert(before.every((id) => !bed.segments.ids().includes(id)));
+  for (const { id, bytes } of blobs) await bed.check(id, bytes);
+  await bed.checkCollected();
 });
 
 test('many small segments become few', async () => {
@@ -208,7 +223,7 @@ async function packedAs(bed: ChunkBed) {
   return packed!;
 }
 
-test('counts that are wrong are set right, and nothing that a recipe names is freed by it', async () => {
+test('counts that are too low are raised, those too high are only reported', async () => {
   const bed = await ChunkBed.open();
   await bed.put([blobOf(1, contentOf([1, 2])), blobOf(2, contentOf([2, 3]))]);
   await bed.collectAll();
@@ -221,8 +236,12 @@ test('counts that are wrong are set right, and nothing that a recipe names is fr
     tx.put(tables.references(stale), encodeCounts([1]));
   });
   await bed.collectAll();
-  await bed.audit();
-  assert.equal(await bed.kv.get(tables.references(stale)), undefined);
+  const countsNow = async (): Promise<readonly (number | undefined)[]> => {
+    const rows = await bed.kv.getMany([low!, high!, stale].map(tables.references));
+    return rows.map((row) => decodeCounts(row, 1)[0]);
+  };
+  assert.deepEqual((await countsNow()).slice(1), [8, 1]);
+  assert.ok((await countsNow())[0]! > 0);
   assert.equal(bed.errors.length, 3);
   await bed.check(1, contentOf([1, 2]));
 });
@@ -323,6 +342,53 @@ test('a segment that nothing names any more stays for those who have begun to re
   assert.deepEqual(bed.segments.ids(), []);
 });
 
+test('a frame that is of another chunk does not move in its name', async () => {
+  const bed = await ChunkBed.open({ imageBytesMax: 32_768 });
+  const contents = Array.from({ length: 8 }, (_, index) => contentOf([index]));
+  await bed.put(contents.map((bytes, index) => blobOf(index, bytes)));
+  const [one, other] = await rowsOf(bed.kv, tables.chunks(undefined));
+  await bed.kv.transact('durable', async (tx) => tx.put(one!.key, other!.value));
+  const owner = fingerprintOfKey(one!.key);
+  const recipes = (await rowsOf(bed.kv, tables.recipes(undefined))).slice(0, 8);
+  const holds = recipes.findIndex(({ value }) =>
+    decodeRecipe(value).chunks.some(({ fingerprint }) => fingerprint === owner),
+  );
+  const kept = [holds, (holds + 1) % 8];
+  for (let index = 0; index < 8; index += 1) if (!kept.includes(index)) await bed.release(index);
+  await bed.collectAll();
+  const row = await bed.kv.get(tables.chunk(owner));
+  assert.equal(decodeChunk(row!).isLost, true);
+  await bed.check(kept[1]!, contents[kept[1]!]!);
+});
+
+test('segments that cannot be asked for now hold up neither a scrub nor a compaction of others', async () => {
+  const bed = await ChunkBed.open({ imageBytesMax: 32_768 });
+  const contents = Array.from({ length: 24 }, (_, index) => contentOf([index * 2, index * 2 + 1]));
+  await bed.put(contents.map((bytes, index) => blobOf(index, bytes)));
+  const before = bed.segments.ids();
+  const [away] = before;
+  bed.segments.failWhen((_operation, segment) => (segment === away ? 'unavailable' : undefined));
+  assert.equal(await scrubAll(bed), 3 * (before.length - 1));
+  for (let index = 0; index < 24; index += 1) if (index % 4 !== 0) await bed.release(index);
+  await bed.collectAll();
+  assert.deepEqual(
+    before.filter((segment) => bed.segments.ids().includes(segment)),
+    [away],
+  );
+  bed.segments.failWhen(undefined);
+  for (let index = 0; index < 24; index += 4) await bed.check(index, contents[index]!);
+});
+
+test('a scrub waits for a store that is away as a whole', async () => {
+  const bed = await ChunkBed.open();
+  for (let index = 0; index < SCRUB_SKIPPED_MAX + 4; index += 1)
+    await bed.put([blobOf(index, contentOf([index]))]);
+  bed.segments.failWhen(() => 'unavailable');
+  await assert.rejects(scrubAll(bed), faultOf('unavailable'));
+  bed.segments.failWhen(undefined);
+  assert(Number(await scrubAll(bed)) > 0, 'it goes on where it was');
+});
+
 test('what can be read moves out of a sparse segment whose index is damaged, in the next round', async () => {
   const bed = await ChunkBed.open({ imageBytesMax: 32_768 });
   const contents = Array.from({ length: 8 }, (_, index) => contentOf([index]));
@@ -347,6 +413,15 @@ test('what can be read moves out of a sparse segment whose index is damaged, in 
   await bed.checkCollected();
   assert(!bed.segments.ids().includes(segment!));
 });
+
+/** Answers how much was checked. */
+async function scrubAll(bed: ChunkBed): Promise<number> {
+  let checked = 0;
+  for (let step = await bed.chunks.scrub(); step !== undefined; step = await bed.chunks.scrub()) {
+    checked += step.checked;
+  }
+  return checked;
+}
 
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = (): void => undefined;

@@ -40,6 +40,30 @@ suite('directories as warm devices', () => {
   });
   after(() => rm(base, { recursive: true }));
 
+  test('a probe writes to the medium: the marker alone does not make a device well', async () => {
+    const directory = await fresh();
+    const device = await devices.make(directory, identity);
+    await device.probe();
+    await device.probe();
+    const file = path.join(directory, 'incoming', 'probe');
+    await rm(file);
+    await mkdir(file);
+    await assert.rejects(device.probe(), refuses(/EISDIR/, 'unavailable'));
+    await rm(path.join(directory, 'incoming'), { recursive: true });
+    await assert.rejects(device.probe(), refuses(/the directory has gone/, 'unavailable'));
+  });
+
+  test('a write that fails leaves nothing behind', async () => {
+    const directory = await fresh();
+    const device = await devices.make(directory, identity);
+    await device.put(name(1), noise(5_000, 1));
+    const [fan = ''] = await readdir(path.join(directory, 'shards'));
+    await rm(path.join(directory, 'shards', fan), { recursive: true });
+    await writeFile(path.join(directory, 'shards', fan), '');
+    await assert.rejects(device.put(name(1), noise(5_000, 1)), refuses(/ENOTDIR/, 'unavailable'));
+    assert.deepEqual(await readdir(path.join(directory, 'incoming')), []);
+  });
+
   test('keeps shards of every length, over a restart, and gives back any range', async () => {
     const directory = await fresh();
     const made = await devices.make(directory, identity);

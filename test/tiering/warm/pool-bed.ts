@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Environment } from '../../../src/environment.ts';
+import { Fault, type FaultCode } from '../../../src/fault.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
 import type { SegmentId } from '../../../src/tiering/segment-store.ts';
@@ -120,3 +121,24 @@ export const shardsOf = ({ devices }: PoolBed, id: SegmentId): readonly { path: 
   [...devices.places].flatMap(([path, place]) =>
     place.names().flatMap((name) => (name.id === id ? [{ path, index: name.index }] : [])),
   );
+
+export const faults =
+  (code: FaultCode, detail = /./) =>
+  (cause: unknown): boolean =>
+    cause instanceof Fault && cause.code === code && detail.test(cause.detail);
+
+/** A pool with some segments. */
+export async function filled(
+  count = 6,
+  segments = 4,
+  options = {},
+): Promise<{ bed: PoolBed; all: readonly Segment[] }> {
+  const bed = await openBed({ count, ...options });
+  const all = [];
+  for (let n = 1; n <= segments; n++) {
+    const segment = await segmentOf(n, bed.pool.traits.shape);
+    await bed.clock.run(bed.pool.put(segment.id, segment.packed));
+    all.push(segment);
+  }
+  return { bed, all };
+}
