@@ -101,6 +101,7 @@ export async function openLayers(
     await openNamespace({
       ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
       foreign: tiering.foreign,
+      wayOut: tiering.wayOut,
       groupOf: peerGroup,
     }),
   );

@@ -226,3 +226,22 @@ export const SCRUB_ANSWER_BYTES_MAX = 65_536;
 
 /** Of one page of a folder, which becomes one commit; AWS: keys of one ListObjectsV2 page. */
 export const FOLDER_PAGE_ENTRIES = 1_000;
+/** Rows that one step out of an attached bucket looks at. */
+export const WAY_OUT_ROWS = 256;
+/** How long a key that was asked for by name counts as absent, and how many of those are remembered: 200 bytes each. */
+export const ABSENT_MS = 10_000;
+export const ABSENT_KEYS_MAX = 65_536;
+/** Keys that one step of a refresh asks for one by one. */
+export const AGAIN_KEYS_PER_STEP = 32;
+/** How long the background leaves an attached bucket alone that does not answer. */
+export const ATTACHED_REST_MS = 5_000;
+/** Of the folders that wait for a refresh, so many are counted. */
+export const AGAIN_COUNTED_MAX = 10_000;
+/** Rows that one step of detaching a bucket takes away. */
+export const DETACH_ROWS = 256;
+/** Between two looks whether a bucket that is being detached is needed by what was made here. */
+export const DETACH_REST_MS = 10_000;
+/** Objects that reads have found changed outside and that wait for a look. */
+export const CHANGED_WAITING_MAX = 1_024;
+/** AWS: of a key. */
+export const FOREIGN_PREFIX_BYTES_MAX = 1_023;

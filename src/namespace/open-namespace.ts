@@ -14,6 +14,10 @@ import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from '.
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
+import { Absent } from './foreign/absent.ts';
+import { Attachments } from './foreign/attachments.ts';
+import { Bindings } from './foreign/bindings.ts';
+import type { DetachParts } from './foreign/detach.ts';
 import { Folders } from './foreign/folders.ts';
 import { filesListedFirst, objectsListedFirst } from './foreign/listed-first.ts';
 import { access, entries, lookup, names, readlink } from './lookup.ts';
@@ -52,25 +56,29 @@ import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
 /** What it stands on. */
-export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas' | 'folders'> {
+export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
   readonly foreign: ForeignBlobs;
+  readonly wayOut: DetachParts['wayOut'];
   readonly groupOf: TrailParts['groupOf'];
 }
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
 export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
   const quotas = await openQuotas(opened.kv, opened.environment);
-  const counted = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
-  const folders = await Folders.open(counted);
-  const given = { ...counted, folders };
+  const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
   await ensureRoot(given);
   const parts = partsOf({ ...given, trail: await Trail.open(opened) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
+  const { foreign, wayOut } = opened;
+  const absent = new Absent(opened.environment.clock);
+  const attaching = { ...parts, foreign, wayOut, absent, bindings: await Bindings.open(parts.kv) };
+  const folders = new Folders(attaching);
+  const attachments = new Attachments(attaching);
   return {
     files: filesListedFirst(fileTree(parts), folders),
-    objects: objectsListedFirst(objectStore(parts), folders),
-    folders,
+    objects: objectsListedFirst(objectStore(parts, folders), folders),
+    attachments,
     quotas,
     audit: parts.trail,
     memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
@@ -79,6 +87,7 @@ export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> 
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.readAhead.settled();
+      await attachments.settled();
       await quotas.step();
       await parts.trail.close();
       await parts.kv.sync();
@@ -136,7 +145,7 @@ function ourDraft(draft: Draft): FileDraft {
   return draft;
 }
 
-function objectStore(parts: Parts): ObjectStore {
+function objectStore(parts: Parts, folders: Folders): ObjectStore {
   return {
     createBucket: (caller, name, birth) => createBucket(parts, caller, { name, ...birth }),
     bucket: (name) => bucket(parts, name),
@@ -167,7 +176,7 @@ function objectStore(parts: Parts): ObjectStore {
     removeKey: (at) => audited(parts, byKey(at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
-    list: (ino, options) => list(parts, ino, options),
+    list: (ino, options) => list(parts, ino, { ...options, ...(folders.isAttached(ino) && { folders }) }),
     blobsOf: (ino) => blobsOf(parts, ino),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (caller, to) => createUpload(parts, caller, to),

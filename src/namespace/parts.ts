@@ -8,7 +8,6 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { ContentCache } from '../tiering/content-cache.ts';
 import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
-import type { Folders } from './foreign/folders.ts';
 import { OpenFiles } from './open-files.ts';
 import { ShortExtents } from './merge-extents.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -29,8 +28,6 @@ export interface Parts {
   readonly rooms: Rooms;
   readonly files: OpenFiles;
   readonly quotas: OpenQuotas;
-  /** What attached buckets have, as far as somebody has looked. */
-  readonly folders: Folders;
   readonly trail: Trail;
   /** Content that was read over NFS. */
   readonly cache: ContentCache;

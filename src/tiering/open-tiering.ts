@@ -6,6 +6,8 @@ import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { usageWithin, type FillFacts } from './fill-level.ts';
 import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
+import type { BindingId } from './foreign/foreign-records.ts';
+import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
 import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
@@ -53,6 +55,8 @@ export interface Tiering {
   readonly blobs: Blobs;
   /** Blobs that are ranges of objects of others. */
   readonly foreign: ForeignBlobs;
+  /** One bounded unit of making ours what is only in a bucket of others that is left: see way-out.ts. */
+  readonly wayOut: (binding: BindingId, after: BlobId | 0) => Promise<WayOut>;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -164,21 +168,23 @@ class OpenTiering {
     });
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
     const foreign = this.#foreign;
-    const isAlone = (): boolean => this.#options.lower.length === 0 && !foreign.isBound();
+    const isAlone = this.#options.lower.length === 0;
+    const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
       blobs: new TieredBlobs({
         copies,
         traffic: { staged: (id) => this.#heat.write(id), read: (...read) => this.#hasRead(...read) },
         // Without lower tiers nothing can make room, and the device may grow by itself.
-        admit: (length, write) => (isAlone() ? write() : room.admit(length, write)),
+        admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
         usage: () => this.#usageOfAll(),
         inlineBytesMax,
       }),
       foreign,
+      wayOut: (binding, after) => wayOut(exit, binding, after),
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
-        evict: () => (isAlone() ? Promise.resolve('idle') : room.step()),
+        evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
         promote: () => promotions.step(),
         repair: () => this.#repairs.step(),
         scrub: () => this.#scrubber.step(),

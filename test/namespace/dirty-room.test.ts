@@ -6,7 +6,6 @@ import { openQuotas } from '../../src/namespace/quota/open-quotas.ts';
 import { counting } from '../../src/namespace/quota/counting.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
-import { Folders } from '../../src/namespace/foreign/folders.ts';
 import {
   DIRTY_BYTES_MAX,
   DIRTY_CLIENT_BYTES_MAX,
@@ -60,16 +59,14 @@ async function open(): Promise<Flooded> {
   };
   const environment = { clock: new TestClock(), random: seededRandom(1), log: silent };
   const stack = await openStack({ engine: new MemoryEngine(), device: gated, environment });
-  const { kv, blobs, keyring, tiering } = stack;
+  const { kv, blobs, keyring } = stack;
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
   const encryption = { cipher: referenceCipher(), keyring, defaultEncryption: undefined };
   const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
-  const folders = await Folders.open({ kv: counted, sequence, environment, foreign: tiering.foreign });
-  const given = { kv: counted, blobs, sequence, environment, trail, quotas, folders };
-  const parts = partsOf({ ...given, ...encryption });
+  const parts = partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
   const bucket = await createBucket(parts, root, { name: 'b', owner: undefined, rules: NO_RULES });
   const place = (name: string) => ({ directory: bucket.ino, name: bytes(name) });
   return {

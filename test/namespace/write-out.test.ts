@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
-import { Folders } from '../../src/namespace/foreign/folders.ts';
 import { attributes } from '../../src/namespace/attributes.ts';
 import { createBucket } from '../../src/namespace/buckets.ts';
 import { create } from '../../src/namespace/create.ts';
@@ -20,7 +19,7 @@ import { underSchedules } from '../simulation/simulation.ts';
 import { bytes, root, silent, TestClock, type Stack } from './world.ts';
 
 /** The inside of a second namespace over the same store, to look at what it keeps in memory. */
-async function openParts({ kv, blobs, keyring, tiering }: Stack): Promise<Parts> {
+async function openParts({ kv, blobs, keyring }: Stack): Promise<Parts> {
   const environment = { clock: new TestClock(), random: seededRandom(1), log: silent };
   const sequence = await openSequence(kv, Buffer.from('\u0001another'), () => assert.fail());
   for (let skipped = 0; skipped < 1000; skipped += 1) sequence.next();
@@ -28,9 +27,7 @@ async function openParts({ kv, blobs, keyring, tiering }: Stack): Promise<Parts>
   const trail = await Trail.open({ kv, sequence, environment, groupOf: peerGroup });
   const quotas = await openQuotas(kv, environment);
   const counted = counting(kv, quotas.ledger);
-  const folders = await Folders.open({ kv: counted, sequence, environment, foreign: tiering.foreign });
-  const given = { kv: counted, blobs, sequence, environment, trail, quotas, folders };
-  return partsOf({ ...given, ...encryption });
+  return partsOf({ kv: counted, blobs, sequence, environment, trail, quotas, ...encryption });
 }
 
 test('dirty bytes are counted exactly when a file is removed while it is written out', () =>

@@ -10,6 +10,7 @@ import {
   type FolderPage,
   type ListedObject,
   type ObjectBody,
+  type ObjectDescription,
   type ObjectFacts,
   type ObjectOperation,
   type ObjectPage,
@@ -52,7 +53,10 @@ interface Kept {
   modifiedAt: number;
   storageClass: string;
   restoredAt: number | undefined;
+  description: Omit<ObjectDescription, 'modifiedAt'>;
 }
+
+const NO_DESCRIPTION: Kept['description'] = { headers: {}, metadata: {}, checksums: [] };
 
 /** What an upload put under a key, in the order of the effects. */
 export interface Uploaded {
@@ -87,7 +91,8 @@ export class MemoryObjectStore implements ObjectStore {
       if (failure === 'corrupt-write') this.#flipOne(bytes);
       const modifiedAt = this.#options.clock.wall().seconds;
       const storageClass = 'STANDARD';
-      this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, storageClass, restoredAt: undefined });
+      const fresh = { storageClass, restoredAt: undefined, description: NO_DESCRIPTION };
+      this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, ...fresh });
       this.#uploads.push({ key, etag });
       return { etag };
     });
@@ -114,8 +119,10 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#serve({ name: 'head', key, signal }, () => {
       const kept = this.#kept.get(key);
       if (kept === undefined) return undefined;
-      const { bytes, etag, crc64nvme, storageClass } = kept;
-      return { objectBytes: bytes.length, etag, crc64nvme, storageClass, access: this.#access(kept) };
+      const { bytes, etag, crc64nvme, storageClass, modifiedAt } = kept;
+      const description = { modifiedAt, ...kept.description };
+      const facts = { objectBytes: bytes.length, etag, crc64nvme, storageClass, description };
+      return { ...facts, access: this.#access(kept) };
     });
   }
 
@@ -164,6 +171,11 @@ export class MemoryObjectStore implements ObjectStore {
   close(): Promise<void> {
     this.#isClosed = true;
     return Promise.resolve();
+  }
+
+  /** What `head` says of an object from now on, until it is put again. */
+  describe(key: string, description: Kept['description']): void {
+    this.#present(key).description = description;
   }
 
   /** Ascending. */

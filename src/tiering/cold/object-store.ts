@@ -37,7 +37,39 @@ export interface ObjectFacts {
   /** As the store keeps it, if it does. */
   readonly crc64nvme: Uint8Array | undefined;
   readonly storageClass: string;
+  readonly description: ObjectDescription;
 }
+
+/** What the store tells the readers of an object about it, as far as it does. */
+export interface ObjectDescription {
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  /** About the content, by lower-case name: content-type, cache-control, … */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of whoever put it, by lower-case name without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** As the store writes them: Base64, with `-N` behind a composite one. */
+  readonly checksums: readonly ObjectChecksum[];
+}
+
+export interface ObjectChecksum {
+  readonly algorithm: (typeof checksumAlgorithms)[number];
+  readonly value: string;
+  readonly type: 'FULL_OBJECT' | 'COMPOSITE';
+}
+
+export const checksumAlgorithms = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'MD5',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+] as const;
 
 export interface ObjectPage {
   /** Ascending in the order of UTF-8. */

@@ -2,10 +2,19 @@ import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
-import type { FolderAfter, FolderPage, ObjectBody, ObjectStore } from '../cold/object-store.ts';
+import type {
+  FolderAfter,
+  FolderPage,
+  ObjectBody,
+  ObjectFacts,
+  ObjectPage,
+  ObjectStore,
+} from '../cold/object-store.ts';
 import {
+  blobOfForeignKey,
   decodeForeign,
   encodeForeign,
+  foreignAfter,
   foreignKey,
   type BindingId,
   type ForeignRange,
@@ -27,8 +36,21 @@ export interface ForeignBlobs {
   unbind(binding: BindingId): void;
   /** Makes a blob out of bytes that lie in an object of a binding: after this commit it exists, with one reference. */
   attach(tx: KvTransaction, range: ForeignRange): BlobId;
-  /** A page of a folder of the bucket: see ObjectStore.browse. Fault('unavailable', 'store') for one that is not bound. */
+  /** Where the bytes of a blob lie there; `undefined` for one that has no such copy. */
+  rangeOf(reader: KvReader, id: BlobId): Promise<ForeignRange | undefined>;
+  /** See ObjectStore.browse, list, head. Fault('unavailable', 'store') for a binding that has no store. */
   browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage>;
+  list(binding: BindingId, prefix: string, after: string): Promise<ObjectPage>;
+  head(binding: BindingId, key: string): Promise<ObjectFacts | undefined>;
+  /** Hears of objects that are not what they were when they were listed, whenever a read meets one. One listener. */
+  whenChanged(listener: (binding: BindingId, key: string) => void): void;
+}
+
+/** Rows of one binding among the next ones of the table. */
+export interface ForeignPage {
+  readonly ids: readonly BlobId[];
+  /** `undefined`: those were the last. */
+  readonly next: BlobId | undefined;
 }
 
 /**
@@ -40,6 +62,7 @@ export class ForeignCopies implements ForeignBlobs {
   readonly #kv: Kv;
   readonly #nextId: () => number;
   readonly #stores = new Map<BindingId, ObjectStore>();
+  #changed: (binding: BindingId, key: string) => void = () => undefined;
 
   constructor({ kv, nextId }: { readonly kv: Kv; readonly nextId: () => number }) {
     this.#kv = kv;
@@ -55,19 +78,43 @@ export class ForeignCopies implements ForeignBlobs {
     this.#stores.delete(binding);
   }
 
-  /** Whether any store can be read now. */
-  isBound(): boolean {
-    return this.#stores.size > 0;
-  }
-
   attach(tx: KvTransaction, range: ForeignRange): BlobId {
     const id = this.#nextId() as BlobId;
     tx.put(foreignKey(id), encodeForeign(range));
     return id;
   }
 
-  async browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage> {
-    return this.#storeOf(binding).browse(prefix, page, new AbortController().signal);
+  browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage> {
+    return this.#asked(binding, (store, signal) => store.browse(prefix, page, signal));
+  }
+
+  list(binding: BindingId, prefix: string, after: string): Promise<ObjectPage> {
+    return this.#asked(binding, (store, signal) => store.list(prefix, after, signal));
+  }
+
+  head(binding: BindingId, key: string): Promise<ObjectFacts | undefined> {
+    return this.#asked(binding, (store, signal) => store.head(key, signal));
+  }
+
+  whenChanged(listener: (binding: BindingId, key: string) => void): void {
+    this.#changed = listener;
+  }
+
+  async rangeOf(reader: KvReader, id: BlobId): Promise<ForeignRange | undefined> {
+    const row = await reader.get(foreignKey(id));
+    return row && decodeForeign(row);
+  }
+
+  /** Of the next `rowsMax` rows those of the binding. */
+  async pageOf(binding: BindingId, after: BlobId | 0, rowsMax: number): Promise<ForeignPage> {
+    for await (const page of this.#kv.scan(foreignAfter(after), { pageEntries: rowsMax })) {
+      const ids = page
+        .filter(({ value }) => decodeForeign(value).binding === binding)
+        .map(({ key }) => blobOfForeignKey(key));
+      const last = page.at(-1);
+      return { ids, next: last && blobOfForeignKey(last.key) };
+    }
+    return { ids: [], next: undefined };
   }
 
   /** False when there is no such copy. */
@@ -94,13 +141,23 @@ export class ForeignCopies implements ForeignBlobs {
     const range = decodeForeign(row);
     assert(offset >= 0 && offset + length <= range.length, `bytes ${offset}+${length} of blob ${id}`);
     if (length === 0) return new Uint8Array(0);
-    const body = await fetchFrom(this.#storeOf(range.binding), range, {
-      offset: range.offset + offset,
-      length,
-    });
-    // A store that ignores conditions gives what it has now.
-    if (body.etag !== range.etag) throw changedOutside(range.key);
-    return body.bytes;
+    const wanted = { offset: range.offset + offset, length };
+    try {
+      const body = await fetchFrom(this.#storeOf(range.binding), range, wanted);
+      // A store that ignores conditions gives what it has now.
+      if (body.etag !== range.etag) throw changedOutside(range.key);
+      return body.bytes;
+    } catch (cause) {
+      if (cause instanceof Fault && cause.code === 'conflict') this.#changed(range.binding, range.key);
+      throw cause;
+    }
+  }
+
+  async #asked<Answer>(
+    binding: BindingId,
+    ask: (store: ObjectStore, signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> {
+    return ask(this.#storeOf(binding), new AbortController().signal);
   }
 
   #storeOf(binding: BindingId): ObjectStore {

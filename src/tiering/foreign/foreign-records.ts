@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../../codec.ts';
-import type { Key, Value } from '../../kv/kv.ts';
-import { tupleKey } from '../../kv/tuple.ts';
+import type { Key, KeyRange, Value } from '../../kv/kv.ts';
+import { decodeU64, prefixRange, tupleKey } from '../../kv/tuple.ts';
 import type { BlobId } from '../blobs.ts';
 
 /** Copies of blobs that are ranges of objects of others, by blob. */
@@ -25,6 +25,12 @@ export interface ForeignRange {
 }
 
 export const foreignKey = (id: BlobId): Key => tupleKey(FOREIGN_TABLE, [id]);
+export const blobOfForeignKey = (key: Key): BlobId => decodeU64(key, 1) as BlobId;
+/** Of all bindings, from behind a blob; 0: from the first. */
+export const foreignAfter = (id: BlobId | 0): KeyRange => ({
+  start: tupleKey(FOREIGN_TABLE, [id + 1]),
+  end: prefixRange(tupleKey(FOREIGN_TABLE, [])).end,
+});
 
 export function encodeForeign({ binding, key, etag, offset, length }: ForeignRange): Value {
   assert(length > 0, 'a foreign blob without bytes');

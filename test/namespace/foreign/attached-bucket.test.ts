@@ -1,80 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bucket, WalkOptions, WalkPage } from '../../../src/namespace/namespace.ts';
-import { exact } from '../../../src/tiering/cold/layers/exact.ts';
-import { MemoryObjectStore } from '../../../src/tiering/cold/memory-object-store.ts';
-import { layered, type ObjectStore } from '../../../src/tiering/cold/object-store.ts';
-import type { BindingId } from '../../../src/tiering/foreign/foreign-records.ts';
-import { referenceCompute } from '../../../src/workers/reference.ts';
-import { seededRandom } from '../../kv/seeded-random.ts';
-import { bytes, get, openWorld, put, root, s3, settle, text, type World } from '../world.ts';
-
-const binding = 3 as BindingId;
-const { signal } = new AbortController();
-
-interface Attached {
-  world: World;
-  readonly bucket: Bucket;
-  readonly theirs: MemoryObjectStore;
-  /** Of the listings that were asked for, what they were of. */
-  readonly listings: string[];
-  upload(key: string, content?: string): Promise<void>;
-}
-
-/** A bucket of ours that shows what lies below `data/` in one of others. */
-async function attached(keys: readonly string[] = []): Promise<Attached> {
-  const world = await openWorld();
-  const theirs = new MemoryObjectStore({ clock: world.clock, random: seededRandom(2) });
-  const listings: string[] = [];
-  bindTo(world, theirs, listings);
-  const upload = async (key: string, content = `content of ${key}`): Promise<void> => {
-    const body = bytes(content);
-    const { crc64nvme = body } = referenceCompute().digest(['crc64nvme'], [body]);
-    await theirs.delete(`data/${key}`, signal);
-    await theirs.put(`data/${key}`, { bytes: body, crc64nvme, condition: { kind: 'absent' } }, signal);
-  };
-  for (const key of keys) await upload(key);
-  const bucket = await world.namespace.objects.createBucket(s3, 'ours');
-  await world.namespace.folders.attach(bucket, { binding, prefix: 'data/' });
-  return { world, bucket, theirs, listings, upload };
-}
-
-function bindTo({ tiering }: World, theirs: ObjectStore, listings: string[]): void {
-  const store = layered(theirs, [exact()]);
-  const browse: ObjectStore['browse'] = (prefix, page, abort) => {
-    listings.push(prefix);
-    return store.browse(prefix, page, abort);
-  };
-  tiering.foreign.bind(binding, { ...store, browse });
-}
-
-async function walked(
-  { world, bucket }: Attached,
-  prefix = '',
-  delimiter?: string,
-): Promise<readonly string[]> {
-  const found: string[] = [];
-  let after: Uint8Array | undefined = new Uint8Array(0);
-  while (after !== undefined) {
-    const by = delimiter === undefined ? undefined : bytes(delimiter);
-    const options: WalkOptions = { prefix: bytes(prefix), after, delimiter: by, entriesMax: 3 };
-    const page: WalkPage = await world.namespace.objects.walk(bucket.ino, options);
-    found.push(...page.entries.map((it) => text(it.kind === 'object' ? it.key : it.prefix)));
-    after = page.next;
-  }
-  return found;
-}
+import { bytes, get, openWorld, put, root, s3, settle, text } from '../world.ts';
+import { AttachedBed, binding } from './attached-bed.ts';
 
 const keys = ['a', 'a/b', 'a/c/d', 'b/', 'b/x', 'c//y', 'z'];
+const away = { code: 'unavailable', subject: 'store' };
 
 test('an attached bucket shows what the others have, to both doors, with its content', async () => {
-  const at = await attached(keys);
-  assert.deepEqual(await walked(at), keys);
+  const bed = await AttachedBed.open(keys);
+  assert.deepEqual(await bed.listed(), keys);
   for (const key of keys) {
-    assert.equal((await get(at.world, at.bucket, key))?.toString(), `content of ${key}`);
+    assert.equal((await get(bed.world, bed.bucket, key))?.toString(), `content of ${key}`);
   }
-  const { files } = at.world.namespace;
-  const looked = await files.lookup(root, { directory: at.bucket.ino, name: bytes('b') });
+  const { files } = bed.world.namespace;
+  const looked = await files.lookup(root, { directory: bed.bucket.ino, name: bytes('b') });
   const { attributes } = await files.lookup(root, { directory: looked.attributes.ino, name: bytes('x') });
   const read = await files.read(root, attributes.ino, { offset: 8, length: 100 });
   assert.equal(text(read.parts), 'of b/x');
@@ -82,102 +21,149 @@ test('an attached bucket shows what the others have, to both doors, with its con
 });
 
 test('a folder is listed when somebody looks into it, once, and not before', async () => {
-  const at = await attached(keys);
-  assert.deepEqual(at.listings, []);
-  assert.deepEqual(await walked(at, '', '/'), ['a', 'a/', 'b/', 'c/', 'z']);
-  assert.deepEqual(at.listings, ['data/']);
-  await get(at.world, at.bucket, 'a/c/d');
-  await get(at.world, at.bucket, 'a/c/d');
-  assert.deepEqual(at.listings, ['data/', 'data/a/', 'data/a/c/']);
-  const { ino } = at.bucket;
-  const page = { after: 0, entriesMax: 100 };
-  const [one, two] = await Promise.all([
-    at.world.namespace.files.entries(root, ino, page),
-    at.world.namespace.files.names(root, ino, page),
-  ]);
-  assert.deepEqual([one.entries.length, two.entries.length], [5, 5]);
-  assert.equal(at.listings.length, 3);
+  const bed = await AttachedBed.open(keys);
+  assert.deepEqual(bed.newlyAsked(), []);
+  assert.deepEqual(await bed.listed('', '/'), ['a', 'a/', 'b/', 'c/', 'z']);
+  assert.deepEqual(bed.newlyAsked(), ['browse data/']);
+  assert.deepEqual(await bed.listed(), keys);
+  assert.deepEqual(await bed.listed(), keys);
+  assert.equal(bed.newlyAsked().length, 5, 'a/, a/c/, b/, c/ and c//');
+  const { names } = bed.world.namespace.files;
+  const { entries } = await names(root, bed.bucket.ino, { after: 0, entriesMax: 100 });
+  assert.equal(entries.length, 5);
+  assert.deepEqual(bed.newlyAsked(), []);
 });
 
-test('a folder of more than a page is whole in its listing', async () => {
-  const many = Array.from({ length: 2_500 }, (_, index) => `n${String(index).padStart(5, '0')}`);
-  const at = await attached(many);
-  const { namespace } = at.world;
-  const { entries, eof } = await namespace.files.names(root, at.bucket.ino, { after: 0, entriesMax: 3_000 });
-  assert.deepEqual([entries.length, eof, at.listings.length], [2_500, true, 3]);
+test('a folder of many pages is listed as far as somebody reads, and is whole in the end', async () => {
+  const many = Array.from({ length: 3_500 }, (_, index) => `n${String(index).padStart(5, '0')}`);
+  const bed = await AttachedBed.open(many);
+  const { objects, files } = bed.world.namespace;
+  const first = { prefix: bytes(''), after: bytes(''), delimiter: undefined, entriesMax: 10 };
+  assert.equal((await objects.list(bed.bucket.ino, first)).entries.length, 10);
+  assert.equal(bed.newlyAsked().length, 1);
+  const { entries, eof } = await files.names(root, bed.bucket.ino, { after: 0, entriesMax: 1_500 });
+  assert.deepEqual([entries.length, eof], [1_500, false]);
+  assert.equal(bed.newlyAsked().length, 1);
+  const rest = await files.names(root, bed.bucket.ino, { after: entries[1_499]!.cookie, entriesMax: 5_000 });
+  assert.deepEqual([rest.entries.length, rest.eof], [2_000, true]);
+  assert.deepEqual(await bed.listed('', undefined, 1_000), many);
+});
+
+test('who begins in the middle of a folder does not wait for what lies before', async () => {
+  const many = Array.from({ length: 3_500 }, (_, index) => `n${String(index).padStart(5, '0')}`);
+  const bed = await AttachedBed.open([...many, 'x/1', 'x/2', 'y']);
+  assert.deepEqual(await bed.listed('n034', undefined, 1_000), many.slice(3_400));
+  assert.equal(bed.newlyAsked().length, 1);
+  const { objects } = bed.world.namespace;
+  const behind = { prefix: bytes(''), after: bytes('n03497'), delimiter: bytes('/'), entriesMax: 3 };
+  const page = await objects.list(bed.bucket.ino, behind);
+  const shown = page.entries.map((it) => text(it.kind === 'object' ? it.key : it.prefix));
+  assert.deepEqual(shown, ['n03498', 'n03499', 'x/']);
+  assert.equal(bed.newlyAsked().length, 1);
+  assert.deepEqual(await bed.listed('', undefined, 1_000), [...many, 'x/1', 'x/2', 'y']);
 });
 
 test('while the store is away what was seen is seen, and nothing else is taken for absent', async () => {
-  const at = await attached(keys);
-  await walked(at, '', '/');
-  await get(at.world, at.bucket, 'z');
-  at.theirs.failWhen(() => 'gone');
-  const away = { code: 'unavailable', subject: 'store' };
-  assert.deepEqual(await walked(at, '', '/'), ['a', 'a/', 'b/', 'c/', 'z']);
-  await assert.rejects(walked(at), away);
-  await assert.rejects(get(at.world, at.bucket, 'a/b'), away);
-  await assert.rejects(get(at.world, at.bucket, 'a/nothing'), away);
-  await assert.rejects(put(at.world, at.bucket, 'a/new', 'new'), away);
+  const bed = await AttachedBed.open(keys);
+  await bed.listed('', '/');
+  await get(bed.world, bed.bucket, 'z');
+  bed.theirs.failWhen(() => 'gone');
+  assert.deepEqual(await bed.listed('', '/'), ['a', 'a/', 'b/', 'c/', 'z']);
+  await assert.rejects(bed.listed(), away);
+  await assert.rejects(get(bed.world, bed.bucket, 'a/b'), away);
+  await assert.rejects(get(bed.world, bed.bucket, 'a/nothing'), away);
+  await assert.rejects(put(bed.world, bed.bucket, 'a/new', 'new'), away);
   const after = { key: bytes(''), versionId: undefined };
   const versions = { prefix: bytes(''), entriesMax: 10, after, delimiter: undefined };
-  await assert.rejects(at.world.namespace.objects.versions(at.bucket.ino, versions), away);
-  at.theirs.failWhen(undefined);
-  assert.deepEqual(await walked(at), keys);
+  await assert.rejects(bed.world.namespace.objects.versions(bed.bucket.ino, versions), away);
+  bed.theirs.failWhen(undefined);
+  assert.deepEqual(await bed.listed(), keys);
+});
+
+test('a listing that fails half-way leaves a folder that goes on where it was', async () => {
+  const many = Array.from({ length: 2_500 }, (_, index) => `n${String(index).padStart(5, '0')}`);
+  const bed = await AttachedBed.open(many);
+  let left = 2;
+  bed.theirs.failWhen((name) => (name === 'browse' && (left -= 1) < 0 ? 'gone' : undefined));
+  await assert.rejects(bed.listed('', undefined, 1_000), away);
+  await bed.reopen();
+  await assert.rejects(bed.listed('', undefined, 1_000), away);
+  bed.theirs.failWhen(undefined);
+  bed.newlyAsked();
+  assert.deepEqual(await bed.listed('', undefined, 1_000), many);
+  assert.equal(bed.newlyAsked().length, 1, 'only the page that is missing');
 });
 
 test('what is made, changed or removed here is so only here, also after a new start', async () => {
-  const at = await attached(keys);
-  await put(at.world, at.bucket, 'z', 'ours');
-  await put(at.world, at.bucket, 'a/b', 'ours too');
-  await at.world.namespace.objects.removeKey({ bucket: at.bucket.ino, key: bytes('a/c/d'), expect: {} });
-  await settle(at.world);
+  const bed = await AttachedBed.open(keys);
+  await put(bed.world, bed.bucket, 'z', 'ours');
+  await put(bed.world, bed.bucket, 'a/b', 'ours too');
+  await bed.delete('a/c/d');
+  await settle(bed.world);
   const check = async (): Promise<void> => {
-    assert.deepEqual(await walked(at), ['a', 'a/b', 'b/', 'b/x', 'c//y', 'z']);
-    assert.equal((await get(at.world, at.bucket, 'z'))?.toString(), 'ours');
-    assert.equal((await get(at.world, at.bucket, 'b/x'))?.toString(), 'content of b/x');
+    assert.deepEqual(await bed.listed(), ['a', 'a/b', 'b/', 'b/x', 'c//y', 'z']);
+    assert.equal((await get(bed.world, bed.bucket, 'z'))?.toString(), 'ours');
+    assert.equal((await get(bed.world, bed.bucket, 'b/x'))?.toString(), 'content of b/x');
   };
   await check();
-  at.world = await openWorld(at.world);
-  bindTo(at.world, at.theirs, at.listings);
+  await bed.reopen();
   await check();
   assert.deepEqual(
-    at.theirs.keys(),
+    bed.theirs.keys(),
     keys.map((key) => `data/${key}`),
   );
 });
 
-test('a name that is taken here stays what it is', async () => {
+test('a bucket that holds something, is attached already or is none cannot be attached', async () => {
   const world = await openWorld();
-  const theirs = new MemoryObjectStore({ clock: world.clock, random: seededRandom(2) });
-  bindTo(world, theirs, []);
-  const bucket = await world.namespace.objects.createBucket(s3, 'ours');
+  const { objects, attachments } = world.namespace;
+  const wish = { id: binding, prefix: '', place: 's3://theirs', access: 'local' } as const;
+  const bucket = await objects.createBucket(s3, 'ours');
   await put(world, bucket, 'same', 'ours');
-  const body = bytes('theirs');
-  const { crc64nvme = body } = referenceCompute().digest(['crc64nvme'], [body]);
-  for (const key of ['same', 'same/below', 'other']) {
-    await theirs.put(key, { bytes: body, crc64nvme, condition: { kind: 'absent' } }, signal);
-  }
-  await world.namespace.folders.attach(bucket, { binding, prefix: '' });
-  assert.equal((await get(world, bucket, 'same'))?.toString(), 'ours');
-  assert.equal((await get(world, bucket, 'same/below'))?.toString(), 'theirs');
-  assert.equal((await get(world, bucket, 'other'))?.toString(), 'theirs');
+  await assert.rejects(attachments.attach(bucket, wish), { code: 'not-empty', subject: 'bucket' });
+  await objects.removeKey({ bucket: bucket.ino, key: bytes('same'), expect: {} });
+  await attachments.attach(bucket, wish);
+  await assert.rejects(attachments.attach(bucket, wish), { code: 'exists', subject: 'bucket' });
+  await assert.rejects(objects.deleteBucket('ours'), { code: 'not-empty', subject: 'bucket' });
+  const other = await objects.createBucket(s3, 'other');
+  await assert.rejects(attachments.detach(other.ino), { code: 'not-found', subject: 'bucket' });
 });
 
 test('a part of an attached object that is written over NFS covers theirs, and the rest is read from there', async () => {
-  const at = await attached(['file']);
-  const { files } = at.world.namespace;
-  const { attributes } = await files.lookup(root, { directory: at.bucket.ino, name: bytes('file') });
+  const bed = await AttachedBed.open(['file']);
+  const { files } = bed.world.namespace;
+  const { attributes } = await files.lookup(root, { directory: bed.bucket.ino, name: bytes('file') });
   await files.write(root, attributes.ino, { offset: 3, data: bytes('###'), stable: true });
-  assert.equal((await get(at.world, at.bucket, 'file'))?.toString(), 'con###t of file');
+  assert.equal((await get(bed.world, bed.bucket, 'file'))?.toString(), 'con###t of file');
 });
 
-test('an object that was changed outside is refused, and a removed directory with unseen entries too', async () => {
-  const at = await attached(keys);
-  await walked(at, '', '/');
-  await at.upload('z', 'other bytes, z');
-  await assert.rejects(get(at.world, at.bucket, 'z'), { code: 'conflict', subject: 'blob' });
-  const { files, objects } = at.world.namespace;
-  const place = { directory: at.bucket.ino, name: bytes('c') };
-  await assert.rejects(files.removeDirectory(root, place), { code: 'not-empty' });
-  await assert.rejects(objects.deleteBucket('ours'), { code: 'not-empty' });
+test('a directory with entries that nobody has seen is not removed as an empty one', async () => {
+  const bed = await AttachedBed.open(keys);
+  const { files } = bed.world.namespace;
+  for (const name of ['a', 'b', 'c']) {
+    const place = { directory: bed.bucket.ino, name: bytes(name) };
+    await assert.rejects(files.removeDirectory(root, place), { code: 'not-empty' });
+  }
+  await bed.delete('c//y');
+  await bed.delete('a/b');
+  assert.deepEqual(await bed.listed(), ['a', 'a/c/d', 'b/', 'b/x', 'z']);
+});
+
+test('a bucket that is attached for reading only refuses every change through both doors', async () => {
+  const bed = await AttachedBed.open(keys, 'read-only');
+  const { files } = bed.world.namespace;
+  const refused = { code: 'read-only', subject: 'bucket' };
+  await assert.rejects(put(bed.world, bed.bucket, 'new', 'new'), refused);
+  await assert.rejects(bed.delete('z'), refused);
+  const directory = bed.bucket.ino;
+  const place = { directory, name: bytes('z') };
+  const { attributes } = await files.lookup(root, place);
+  const data = { offset: 0, data: bytes('x'), stable: true };
+  await assert.rejects(files.write(root, attributes.ino, data), refused);
+  await assert.rejects(files.setAttributes(root, attributes.ino, { wish: { size: 0 } }), refused);
+  await assert.rejects(files.remove(root, place), refused);
+  await assert.rejects(files.makeDirectory(root, { directory, name: bytes('d') }, {}), refused);
+  const to = { directory, name: bytes('y') };
+  await assert.rejects(files.rename(root, { from: place, to }), refused);
+  assert.deepEqual(await bed.listed(), keys);
 });
