@@ -29,7 +29,7 @@ export interface DriverResult {
   readonly machine: { readonly others_share: number };
 }
 
-export const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
+const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
 
 /** Rejects with `reason` when `work` takes longer. */
 async function within<T>(ms: number, reason: string, work: Promise<T>): Promise<T> {

@@ -2,20 +2,14 @@ import type { Environment } from '../environment.ts';
 import { POLICY_PASS_MS_MIN, POLICY_PASS_REST_FACTOR, POLICY_STEP_SLICES } from '../limits/storage-policy.ts';
 import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
-import type { Assessor } from './assess.ts';
+import { assessments, type AssessmentsParts } from './assessments.ts';
 import { Orders, type Ended } from './orders.ts';
-import type { StoragePolicies } from './policies.ts';
 import type { StoragePolicy } from './policy.ts';
 import { Tally, type PolicyReport } from './report.ts';
-import type { Scores } from './scores.ts';
-import { survey, type SurveyParts } from './survey.ts';
 
-export interface PolicyJobParts extends SurveyParts {
+export interface PolicyJobParts extends AssessmentsParts {
   readonly tiers: Pick<Tiers, 'placesOf' | 'migrate'>;
   readonly environment: Pick<Environment, 'clock' | 'log'>;
-  readonly policies: StoragePolicies;
-  readonly assessor: Assessor;
-  readonly scores: Scores;
 }
 
 /**
@@ -82,25 +76,20 @@ export class PolicyJob {
   }
 
   async *#one(policy: StoragePolicy): AsyncGenerator<undefined, void> {
-    const { assessor, environment, policies, scores } = this.#parts;
-    await scores.refresh(policy);
     const tally = new Tally(policy);
     const orders = this.#ordersOf(policy);
     let seen = 0;
-    for await (const slice of survey(this.#parts, policy.target)) {
-      if (policies.about(slice.bucket, slice.key)?.name === policy.name) {
-        const assessment = assessor.assess(policy, slice);
+    for await (const assessment of assessments(this.#parts, policy)) {
+      if (assessment !== undefined) {
         tally.add(assessment);
-        const { due, placement } = assessment;
-        if (due.length > 0) {
-          await orders[placement.tier].add(due, slice.attributes.size >= policy.ecBytesMin);
-        }
+        const { due, placement, slice } = assessment;
+        if (due.length > 0) await orders[placement.tier].add(due, slice.attributes.size >= policy.ecBytesMin);
       }
       seen += 1;
       if (seen % POLICY_STEP_SLICES === 0) yield;
     }
     for (const tier of allTiers) await orders[tier].flush();
-    this.#reports.set(policy.name, tally.report(environment.clock.wall()));
+    this.#reports.set(policy.name, tally.report(this.#parts.environment.clock.wall()));
     yield;
   }
 

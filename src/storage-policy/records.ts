@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { RecordReader, RecordWriter } from '../codec.ts';
+import { RecordReader, RecordWriter, textRecord } from '../codec.ts';
 import type { KeyRange } from '../kv/kv.ts';
 import { decodeU64, prefixRange, tupleKey } from '../kv/tuple.ts';
 import type { Tier } from '../tiering/tier.ts';
@@ -15,17 +15,8 @@ export const policyKey = (name: string): Uint8Array => tupleKey(policyTable, [],
 export const policyRange = (): KeyRange => prefixRange(tupleKey(policyTable, []));
 export const nameOfPolicyKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
 
-/** As the JSON that the admin API takes: members that come later have their defaults in older rows. */
-export const encodePolicy = (json: string): Uint8Array =>
-  new RecordWriter().number(VERSION).text(json).finish();
-
-export function decodePolicy(bytes: Uint8Array): string {
-  const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), VERSION, 'a storage policy of an unknown version');
-  const json = reader.text();
-  reader.end();
-  return json;
-}
+/** As the JSON that the admin API takes. */
+export const { encode: encodePolicy, decode: decodePolicy } = textRecord(VERSION, 'storage policy');
 
 /** What somebody ordered to be moved, until it is done: a restart begins it again. */
 export interface MoveRow {

@@ -46,7 +46,7 @@ export interface ChunkRow extends ChunkPlace {
  * `writing`: perhaps not in the store yet, and nothing names it. `sealed`: chunks may be in it. `dropped`: nothing names it
  * any more; it is deleted from the store, then its row.
  */
-export const segmentStates = ['writing', 'sealed', 'dropped'] as const;
+const segmentStates = ['writing', 'sealed', 'dropped'] as const;
 
 export interface SegmentRow {
   readonly state: (typeof segmentStates)[number];

@@ -9,6 +9,7 @@ import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
+import type { MemoryDevice } from '../../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { openLockWorld, type LockWorldOptions } from './lock-world.ts';
 import { openWorld, s3 } from '../../namespace/world.ts';
@@ -16,6 +17,8 @@ import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
 export interface NfsWorld {
   readonly namespace: Namespace;
+  /** Where content lies. */
+  readonly device: MemoryDevice;
   readonly door: NfsDoor;
   readonly client: NfsClient;
   readonly bucket: Ino;
@@ -48,7 +51,7 @@ export async function openNfs(
   } = {},
 ): Promise<NfsWorld> {
   const rules = await memoryExports(declared);
-  const { namespace } = await openWorld();
+  const { namespace, device } = await openWorld();
   const { ino: bucket } = await namespace.objects.createBucket(s3, 'bucket');
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
@@ -84,6 +87,7 @@ export async function openNfs(
     (await open(secret, engine)).client;
   return {
     namespace,
+    device,
     door,
     client,
     bucket,

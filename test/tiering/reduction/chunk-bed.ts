@@ -25,7 +25,7 @@ import { seededRandom } from '../../kv/seeded-random.ts';
 import { noise } from '../../workers/segments.ts';
 import { MemoryDataKeys } from '../memory-data-keys.ts';
 
-export const settingsDefault: ReductionSettings = {
+const settingsDefault: ReductionSettings = {
   compression: { codec: 'lz4', level: 1 },
   cipher: 'aes-256-gcm',
   sparseShare: 0.5,
