@@ -13,11 +13,17 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** Starts all background work of the tiers; without lower tiers there is only scrubbing. */
-export function startTierSteps(scheduler: Scheduler, { tiering, lowerTiers }: TieredLayers): void {
+/** Steps that have work where there are no lower tiers: content of attached buckets may be moved to the hot one. */
+const stepsAlone: readonly TieringStep[] = ['migrate', 'scrub'];
+
+export const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
+  lowerTiers.lower.length > 0 || stepsAlone.includes(name);
+
+/** Starts all background work of the tiers. */
+export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): void {
+  const { tiering, lowerTiers } = layers;
   const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
-  const isAlone = lowerTiers.lower.length === 0;
-  for (const [name, step] of own) if (!isAlone || name === 'scrub') scheduler.start(name, step);
+  for (const [name, step] of own) if (hasStep(layers, name)) scheduler.start(name, step);
   for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
 }
 

@@ -243,3 +243,5 @@ export const DETACH_REST_MS = 10_000;
 export const CHANGED_WAITING_MAX = 1_024;
 /** AWS: of a key. */
 export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
+/** Of an answer that `terrace cold` reads. */
+export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;

@@ -12,6 +12,7 @@ import type { Locks } from '../../namespace/locks/locks.ts';
 import type { StorageControl } from '../../storage-policy/open-storage-policies.ts';
 import type { Tiers } from '../../tiering/tiers.ts';
 import type { Access } from './access.ts';
+import type { AttachedControl } from './attached.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
@@ -30,6 +31,7 @@ export interface AdminSources {
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
   readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
+  readonly attached: AttachedControl;
   readonly audit: AuditTrail;
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;

@@ -34,7 +34,7 @@ import {
   type ObjectStore,
   type ObjectUpload,
 } from './object-store.ts';
-import { faultOf } from './sdk-failure.ts';
+import { faultOf, type StoreRole } from './sdk-failure.ts';
 import { isArchive } from './storage-class.ts';
 
 export interface SdkOptions {
@@ -48,12 +48,13 @@ export interface SdkOptions {
   /** Of new objects; archive classes are for `archive`. */
   readonly storageClass: string;
   readonly compute: Compute;
+  readonly role: StoreRole;
 }
 
 /** A bucket of any S3 endpoint, through the AWS SDK. It tries once: repeating is a layer's. */
 export function sdkObjectStore(options: SdkOptions): ObjectStore {
   const client = clientOf(options);
-  const { place, compute, storageClass } = options;
+  const { place, compute, storageClass, role } = options;
   const { bucket: Bucket } = place;
   const asked = async <Answer>(
     key: string,
@@ -65,7 +66,7 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
     } catch (cause) {
       // Whoever ended it says why.
       abortSignal.throwIfAborted();
-      throw faultOf(cause, { place, key, accessKey: options.credentials?.accessKeyId });
+      throw faultOf(cause, { place, key, accessKey: options.credentials?.accessKeyId, role });
     }
   };
   return {

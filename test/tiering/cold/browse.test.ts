@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { MemoryObjectStore } from '../../../src/tiering/cold/memory-object-store.ts';
 import type { ObjectStore } from '../../../src/tiering/cold/object-store.ts';
+import { attachedRole } from '../../../src/tiering/cold/sdk-failure.ts';
 import { sdkObjectStore } from '../../../src/tiering/cold/sdk-object-store.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { keys, liveDoor } from '../../gateway/s3/live-door.ts';
@@ -17,7 +18,8 @@ async function aTerrace(context: TestContext): Promise<ObjectStore> {
   const endpoint = `http://127.0.0.1:${port}`;
   const place = { bucket: 'theirs', prefix: '', endpoint, region: 'us-east-1' };
   const credentials = { accessKeyId: keys.accessKey, secretAccessKey: keys.secretKey };
-  const store = sdkObjectStore({ place, credentials, socketsMax: 2, storageClass: 'STANDARD', compute });
+  const how = { socketsMax: 2, storageClass: 'STANDARD', compute, role: attachedRole };
+  const store = sdkObjectStore({ place, credentials, ...how });
   context.after(() => store.close());
   return store;
 }
