@@ -98,11 +98,13 @@ crash
 equal 'metadata after a crash' "$(head_of api ours photo)" "$(head_of their_api theirs data/photo)"
 
 step 'all of it through S3 and through NFS'
-listed() { api list-objects-v2 --bucket "$1" --prefix "$2" --query 'Contents[].[Key,Size,ETag]' | sed "s,^$2,,"; }
-listed theirs data/ > "$work/theirs.list"
-time listed ours '' > "$work/ours.list"
+listed() { # api|their_api BUCKET PREFIX
+  "$1" list-objects-v2 --bucket "$2" --prefix "$3" --query 'Contents[].[Key,Size,ETag]' | sed "s,^$3,,"
+}
+listed their_api theirs data/ > "$work/theirs.list"
+time listed api ours '' > "$work/ours.list"
 cmp "$work/theirs.list" "$work/ours.list" || fail 'the listings differ'
-time listed ours '' > "$work/ours.list"
+time listed api ours '' > "$work/ours.list"
 cmp "$work/theirs.list" "$work/ours.list" || fail 'the listings differ the second time'
 (cd "$work/tree/data" && find . -type f ! -path './odd/*' -exec sha256sum {} + | sort -k2) > "$work/want"
 nfs_sums() { on_mount /ours 'find . -type f ! -path "./odd/*" ! -name below ! -name ".s3:*" -exec sha256sum {} + | sort -k2'; }
@@ -120,7 +122,7 @@ s3 rm --only-show-errors s3://ours/flat/n0000020
 on_mount /ours 'rm -r d1; mv d2 moved; echo more >> flat/n0000030; mkdir made; echo made > made/file'
 equal 'a PUT here' "$(get /ours/flat/n0000010)" mine
 equal 'an append here' "$(get /ours/flat/n0000030)" $'content of 30\nmore'
-listed theirs data/ > "$work/theirs.list2"
+listed their_api theirs data/ > "$work/theirs.list2"
 cmp "$work/theirs.list" "$work/theirs.list2" || fail 'the other bucket has changed'
 
 step 'changed there: found by a read, and by a refresh; what was deleted here stays away'
@@ -136,8 +138,8 @@ terrace cold refresh ours --wait
 equal 'a new object' "$(get /ours/flat/new)" new
 refused 'Not Found' api head-object --bucket ours --key flat/n0000050
 refused 'Not Found' api head-object --bucket ours --key flat/n0000020
-equal 'a directory that was removed here' "$(listed ours d1/)" None
-equal 'one that was renamed' "$(listed ours d2/)" None
+equal 'a directory that was removed here' "$(listed api ours d1/)" None
+equal 'one that was renamed' "$(listed api ours d2/)" None
 equal 'its content' "$(get /ours/moved/e2/n0000002)" 'content of 2'
 
 step 'the other gateway away: local content goes on'
@@ -158,7 +160,7 @@ crash
 terrace cold detach ours --wait
 equal 'attached' "$(field bucket)" undefined
 stop_other
-listed ours '' | cut -f1 | sort > "$work/left"
+listed api ours '' | cut -f1 | sort > "$work/left"
 printf '%s\n' flat/n0000010 flat/n0000030 flat/while-away made/ made/file > "$work/left.want"
 grep -v '^moved/' "$work/left" | cmp - "$work/left.want" || { cat "$work/left"; fail 'what is left'; }
 equal 'an append here' "$(get /ours/flat/n0000030)" $'content of 30\nmore'
