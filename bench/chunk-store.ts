@@ -62,6 +62,7 @@ function keptSegments(): SegmentStore {
         : Buffer.concat(shards.slice(first)).subarray(from, from + length);
     },
     delete: none,
+    imageBytes: none,
     list: async function* () {},
     scrub: none,
     recall: none,
@@ -78,7 +79,7 @@ async function openStores(): Promise<Stores> {
     environment: realEnvironment({ level: 'silent', format: 'json', write: () => undefined }),
     segments: keptSegments(),
     reduction: nativeReduction(loadNative()),
-    dataKeys: { current: () => ({ keyId: 1, secret }), secretOf: () => secret },
+    dataKeys: { current: () => ({ keyId: 1, secret }), secretOf: () => secret, envelopeOf: () => secret },
     tier: 'warm',
     settings,
   });

@@ -85,11 +85,11 @@ export class AttachedStores implements AttachedControl, Closable {
   }
 
   alerts(): readonly Alert[] {
-    return [...this.#stores.values()].flatMap(({ bucket, outage }) => {
-      const found = outage();
+    return [...this.#stores.values()].flatMap((opened) => {
+      const found = opened.outage();
       if (found === undefined) return [];
       const since = isoTime({ seconds: found.since.seconds, nanoseconds: 0 });
-      const text = `What the bucket ${bucket} shows is out of reach since ${since}; the rest goes on. ${found.reason}`;
+      const text = `What the bucket ${opened.bucket} shows is out of reach since ${since}; the rest goes on. ${found.reason}`;
       return [{ severity: 'degraded' as const, text }];
     });
   }

@@ -24,7 +24,7 @@ import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeMemory } from './namespace-metrics.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
-import { hasStep, observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
+import { observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
 import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { scrubRuns } from './scrub-runs.ts';
@@ -73,8 +73,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
-    startTierSteps(scheduler, layers);
-    wakes.add((step) => hasStep(layers, step) && scheduler.wake(step));
+    wakes.add(startTierSteps(scheduler, layers));
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
     scheduler.start('access-log', () => accessLog.step());
@@ -87,7 +86,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const attached = await startAttachedBuckets(scope, config, { layers, environment, scheduler });
     scheduler.observe(metrics);
     observeLayers(metrics, layers);
-    const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
+    const parts = { layers, environment, metrics, lifecycle: lifecycle.hook, restores: storage.restores };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));
@@ -114,21 +113,10 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const { warm } = layers.lowerTiers;
     const { tiers } = layers.tiering;
     const scrub = scrubRuns(environment, tiers);
-    const held = {
-      attached,
-      audit,
-      jobs,
-      locks: locks.locks,
-      namespace,
-      exports: rules,
-      scrub,
-      storage,
-      tiers,
-      warm,
-    };
+    const control = { attached, scrub, storage, tiers, warm: layers.lowerTiers.warm };
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, ...control };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {

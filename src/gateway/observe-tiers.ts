@@ -16,15 +16,18 @@ const HOT_FREE_SHARE_MIN = 0.05;
 /** Steps that have work where there are no lower tiers: content of attached buckets may be moved to the hot one. */
 const stepsAlone: readonly TieringStep[] = ['migrate', 'scrub'];
 
-export const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
+const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
   lowerTiers.lower.length > 0 || stepsAlone.includes(name);
 
-/** Starts all background work of the tiers. */
-export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): void {
+/** Starts all background work of the tiers. What wakes a step, if it is there. */
+export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): (step: TieringStep) => void {
   const { tiering, lowerTiers } = layers;
   const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
   for (const [name, step] of own) if (hasStep(layers, name)) scheduler.start(name, step);
   for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
+  return (name) => {
+    if (hasStep(layers, name)) scheduler.wake(name);
+  };
 }
 
 export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {

@@ -69,6 +69,10 @@ export const SCRUB_REST_MS = 86_400_000;
 
 // Chunk stores.
 
+/** What the namespace says of a blob, which lies twice in a segment. */
+export const BLOB_LABEL_BYTES_MAX = 16 << 10;
+/** Deltas upon deltas that a recovery follows. */
+export const RECOVERY_BASES_MAX = 8;
 /** How content is cut. */
 export const CHUNK_LENGTH_MIN = 32_768;
 export const CHUNK_LENGTH_AVERAGE = 65_536;

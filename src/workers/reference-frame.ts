@@ -38,7 +38,10 @@ const nonce = new Uint8Array(12);
 const gainDivisor = 16;
 
 /** The frame of a chunk. Whatever compression is asked for, it is LZ4, or none where that gains nothing. */
-export function referenceFrame(item: ChunkItem, { compression, seal }: Packing): Uint8Array {
+export function referenceFrame(
+  item: ChunkItem,
+  { compression, seal }: Pick<Packing, 'compression' | 'seal'>,
+): Uint8Array {
   const { plain, fingerprint, salts, label } = item;
   assert(plain.length <= CHUNK_BYTES_MAX && label.length <= LABEL_BYTES_MAX);
   const compressed = compression.codec === 'plain' ? plain : lz4Compress(plain);

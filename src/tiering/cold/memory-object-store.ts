@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
+import { SECONDS_PER_DAY } from '../../limits.ts';
 import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
 import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type ObjectOperation,
   type ObjectPage,
   type ObjectRange,
+  type ObjectRestore,
   type ObjectStore,
   type ObjectUpload,
 } from './object-store.ts';
@@ -53,6 +55,7 @@ interface Kept {
   modifiedAt: number;
   storageClass: string;
   restoredAt: number | undefined;
+  archivedAgainAt: number;
   description: Omit<ObjectDescription, 'modifiedAt'>;
 }
 
@@ -91,7 +94,7 @@ export class MemoryObjectStore implements ObjectStore {
       if (failure === 'corrupt-write') this.#flipOne(bytes);
       const modifiedAt = this.#options.clock.wall().seconds;
       const storageClass = 'STANDARD';
-      const fresh = { storageClass, restoredAt: undefined, description: NO_DESCRIPTION };
+      const fresh = { storageClass, restoredAt: undefined, archivedAgainAt: 0, description: NO_DESCRIPTION };
       this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, ...fresh });
       this.#uploads.push({ key, etag });
       return { etag };
@@ -153,9 +156,12 @@ export class MemoryObjectStore implements ObjectStore {
     });
   }
 
-  restore(key: string, _how: unknown, signal: AbortSignal): Promise<void> {
+  restore(key: string, { days }: ObjectRestore, signal: AbortSignal): Promise<void> {
     return this.#serve({ name: 'restore', key, signal }, () => {
-      this.#present(key).restoredAt ??= this.#options.clock.monotonic() + (this.#options.restoreMs ?? 0);
+      const kept = this.#present(key);
+      const now = this.#options.clock.monotonic();
+      if (this.#access(kept) === 'archived') kept.restoredAt = now + (this.#options.restoreMs ?? 0);
+      kept.archivedAgainAt = Math.max(now, kept.restoredAt ?? now) + days * SECONDS_PER_DAY * 1000;
     });
   }
 
@@ -263,10 +269,11 @@ export class MemoryObjectStore implements ObjectStore {
     return kept;
   }
 
-  #access({ storageClass, restoredAt }: Kept): ObjectFacts['access'] {
+  #access({ storageClass, restoredAt, archivedAgainAt }: Kept): ObjectFacts['access'] {
     if (!isArchive(storageClass)) return 'readable';
-    if (restoredAt === undefined) return 'archived';
-    return this.#options.clock.monotonic() < restoredAt ? 'restoring' : 'readable';
+    const now = this.#options.clock.monotonic();
+    if (restoredAt === undefined || now >= archivedAgainAt) return 'archived';
+    return now < restoredAt ? 'restoring' : 'readable';
   }
 
   #flipOne(bytes: Uint8Array): void {

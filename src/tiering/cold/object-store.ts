@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Closable } from '../../scope.ts';
+import type { RecallWish } from '../segment-store.ts';
 
 /** Bytes of an object; `length` of at least 1. */
 export interface ObjectRange {
@@ -96,11 +97,8 @@ export interface FolderPage {
   readonly next: string | undefined;
 }
 
-/** How an archived object is brought back: for how many days, and how fast (S3: the tier of a restore). */
-export interface ObjectRestore {
-  readonly days: number;
-  readonly speed: 'Expedited' | 'Standard' | 'Bulk';
-}
+/** How an archived object is brought back. */
+export type ObjectRestore = RecallWish;
 
 /**
  * A bucket of an object store, as much of it as tiering uses. Knows nothing of segments: keys are whatever the caller says.
@@ -121,7 +119,7 @@ export interface ObjectStore extends Closable {
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
   /** As `list`, but what has a slash behind the prefix is one folder each. At most `entriesMax` of both together, of 1,000. */
   browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage>;
-  /** Begins to bring an archived object back; under way already is success. */
+  /** Begins to bring an archived object back; under way already is success. One that is back stays so for those days. */
   restore(key: string, how: ObjectRestore, signal: AbortSignal): Promise<void>;
   /** Changes the storage class of an object that is still what `etag` says. */
   archive(key: string, to: ObjectArchive, signal: AbortSignal): Promise<void>;

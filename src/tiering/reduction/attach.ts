@@ -9,10 +9,10 @@ import {
   decodeChunk,
   decodeRecipe,
   decodeSegment,
-  distinctOf,
   encodeChunk,
   encodeRecipe,
   encodeSegment,
+  heldBy,
   type ChunkPlace,
   type ChunkRow,
   type Recipe,
@@ -33,7 +33,7 @@ export async function attachRecipe(
 ): Promise<void> {
   const { tables, usage } = parts;
   const { recipe } = staged;
-  const fingerprints = [...distinctOf(recipe)];
+  const fingerprints = [...heldBy(recipe)];
   const [before, ...rows] = await tx.getMany([tables.recipe(id), ...fingerprints.map(tables.chunk)]);
   const placing = new Placing(parts, tx);
   for (const [index, fingerprint] of fingerprints.entries()) {
@@ -73,9 +73,7 @@ function changeReferences(
   tx: KvTransaction,
   { from, to }: RecipeChange,
 ): void {
-  const [old, next] = [from, to].map((it) =>
-    it === undefined ? new Set<FingerprintText>() : distinctOf(it),
-  );
+  const [old, next] = [from, to].map((it) => (it === undefined ? new Set<FingerprintText>() : heldBy(it)));
   assert(old !== undefined && next !== undefined);
   for (const fingerprint of next) {
     if (old.has(fingerprint)) continue;

@@ -3,7 +3,7 @@ import { AUDIT_CHUNKS_MAX, COLLECT_ROWS } from '../../limits/tiering.ts';
 import type { BlobId } from '../blobs.ts';
 import { decodeCounts, encodeCounts } from '../counts.ts';
 import type { ChunkParts } from './parts.ts';
-import { decodeRecipe, distinctOf } from './records.ts';
+import { decodeRecipe, heldBy } from './records.ts';
 import { blobOfRecipeKey, fingerprintOfReferencesKey, type FingerprintText } from './tables.ts';
 
 /** How many values the first two bytes of a fingerprint have. */
@@ -64,7 +64,7 @@ export class Audit {
       return;
     }
     for (const { value } of page) {
-      for (const fingerprint of distinctOf(decodeRecipe(value))) {
+      for (const fingerprint of heldBy(decodeRecipe(value))) {
         if (!this.#isCounted(pass, fingerprint)) continue;
         pass.counts.set(fingerprint, (pass.counts.get(fingerprint) ?? 0) + 1);
       }

@@ -13,7 +13,8 @@ import { atMost } from '../at-most.ts';
 import type { SegmentId } from '../segment-store.ts';
 import type { BlobToStore } from './chunk-store.ts';
 import type { ChunkParts } from './parts.ts';
-import { decodeChunk, type ChunkPlace, type Recipe } from './records.ts';
+import { encodeDescription, labelOfDescription } from './description.ts';
+import { decodeChunk, heldBy, type ChunkPlace, type Recipe } from './records.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';
 import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
 
@@ -29,7 +30,16 @@ export interface Staged {
 interface CutBlob {
   readonly blob: BlobToStore;
   readonly chunks: readonly Chunk[];
+  readonly recipe: Recipe;
+  /** The frame that `recipe` names as its description. */
+  readonly description: ChunkItem;
 }
+
+/** What becomes frames, by fingerprint, in the order in which it is packed. */
+type Items = ReadonlyMap<FingerprintText, ChunkItem>;
+
+/** What the frames of content have: who shares them knows nothing of each other. */
+const NO_LABEL = new Uint8Array(0);
 
 interface Written {
   readonly places: ReadonlyMap<FingerprintText, ChunkPlace>;
@@ -46,11 +56,12 @@ export async function storeBlobs(
 ): Promise<readonly Staged[]> {
   const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0);
   assert(bytes <= STORE_BATCH_BYTES_MAX, `a batch of ${bytes} bytes`);
-  const { reduction, chunking, open } = parts;
-  const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => ({
-    blob,
-    chunks: blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes),
-  }));
+  const { reduction, chunking, open, ids } = parts;
+  const making = ids.next();
+  const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => {
+    const chunks = blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes);
+    return { blob, chunks, ...described(parts, { blob, chunks, making }) };
+  });
   const written = await writeNew(parts, await newItems(parts, cut));
   const staged = cut.map((each) => stagedOf(each, written));
   for (const { segments } of staged) for (const id of segments) open.pin(id);
@@ -58,25 +69,55 @@ export async function storeBlobs(
   return staged;
 }
 
-function stagedOf({ blob, chunks: cut }: CutBlob, written: Written): Staged {
+/** The recipe of a blob and the frame that says the same. */
+function described(
+  { reduction, chunking, environment }: ChunkParts,
+  {
+    blob,
+    chunks: cut,
+    making,
+  }: { readonly blob: BlobToStore; readonly chunks: readonly Chunk[]; readonly making: SegmentId },
+): Pick<CutBlob, 'recipe' | 'description'> {
   const chunks = cut.map(({ length, fingerprint }) => ({
     length,
     fingerprint: fingerprintText(fingerprint),
   }));
+  const content = { length: blob.bytes.length, chunks };
+  const plain = encodeDescription({ id: blob.id, making, recipe: content });
+  const fingerprint = reduction.fingerprint(chunking.fingerprintKey, plain);
+  const salts = environment.random.bytes(2 * FRAME_SALT_BYTES);
+  const label = labelOfDescription(blob.label);
+  return {
+    recipe: { ...content, description: fingerprintText(fingerprint) },
+    description: { kind: 'chunk', plain, fingerprint, salts, label },
+  };
+}
+
+function stagedOf({ recipe }: CutBlob, written: Written): Staged {
   const places = new Map<FingerprintText, ChunkPlace>();
-  for (const { fingerprint } of chunks) {
+  for (const fingerprint of heldBy(recipe)) {
     const place = written.places.get(fingerprint);
     if (place !== undefined) places.set(fingerprint, place);
   }
   const segments = new Set([...places.values()].map(({ segment }) => segment));
-  return { recipe: { length: blob.bytes.length, chunks }, places, segments };
+  return { recipe, places, segments };
 }
 
-/** Chunks that the store has not, each once. */
-async function newItems(
-  parts: ChunkParts,
-  cut: readonly CutBlob[],
-): Promise<ReadonlyMap<FingerprintText, ChunkItem>> {
+/** Chunks that the store has not, each once, and behind those of each blob its description. */
+async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<Items> {
+  const content = await newChunks(parts, cut);
+  const items = new Map<FingerprintText, ChunkItem>();
+  for (const { recipe, description } of cut) {
+    for (const { fingerprint } of recipe.chunks) {
+      const item = content.get(fingerprint);
+      if (item !== undefined) items.set(fingerprint, item);
+    }
+    items.set(fingerprintText(description.fingerprint), description);
+  }
+  return items;
+}
+
+async function newChunks(parts: ChunkParts, cut: readonly CutBlob[]): Promise<Items> {
   const items = new Map<FingerprintText, ChunkItem>();
   for (const { blob, chunks } of cut) {
     for (const { offset, length, fingerprint } of chunks) {
@@ -84,7 +125,7 @@ async function newItems(
       if (items.has(text)) continue;
       const plain = blob.bytes.subarray(offset, offset + length);
       const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
-      items.set(text, { kind: 'chunk', plain, fingerprint, salts, label: blob.label });
+      items.set(text, { kind: 'chunk', plain, fingerprint, salts, label: NO_LABEL });
     }
   }
   for (const text of await presentOf(parts, [...items.keys()])) items.delete(text);
@@ -110,7 +151,7 @@ async function presentOf(
 
 const isSound = (row: Uint8Array | undefined): boolean => row !== undefined && !decodeChunk(row).isLost;
 
-async function writeNew(parts: ChunkParts, items: ReadonlyMap<FingerprintText, ChunkItem>): Promise<Written> {
+async function writeNew(parts: ChunkParts, items: Items): Promise<Written> {
   const places = new Map<FingerprintText, ChunkPlace>();
   const segments: SegmentId[] = [];
   const puts: Promise<void>[] = [];
@@ -131,7 +172,7 @@ async function writeNew(parts: ChunkParts, items: ReadonlyMap<FingerprintText, C
       // Heard below, when all have settled.
       put.catch(() => undefined);
       puts.push(put);
-      at += segment.packed.placed.length;
+      at += segment.placed.length;
       learn(parts, segment, some);
     }
     await Promise.all(puts);
@@ -162,21 +203,23 @@ function countToPack(
 /** A segment that had room for all may have had room for more. */
 function learn(
   { density }: ChunkParts,
-  { packed, row }: PackedSegment,
+  { placed, row }: PackedSegment,
   some: readonly (readonly [FingerprintText, ChunkItem])[],
 ): void {
-  const taken = some.slice(0, packed.placed.length);
+  const taken = some.slice(0, placed.length);
   const plain = taken.reduce((sum, [, item]) => sum + item.plain.length, 0);
+  // Of descriptions, which are short, nothing is learned.
+  if (plain < row.imageBytes / 2) return;
   const ratio = (plain / row.imageBytes) * (taken.length === some.length ? 1.5 : 1.1);
   density.ratio = Math.min(Math.max(ratio, 1), PACK_RATIO_MAX);
 }
 
 function* placesIn(
-  { id, packed, seal }: PackedSegment,
+  { id, placed, seal }: PackedSegment,
   items: readonly (readonly [FingerprintText, ChunkItem])[],
 ): Generator<readonly [FingerprintText, ChunkPlace]> {
   const keyId = seal.cipher === 'none' ? undefined : seal.keyId;
-  for (const [index, { start, length }] of packed.placed.entries()) {
+  for (const [index, { start, length }] of placed.entries()) {
     const entry = items[index];
     assert(entry !== undefined, 'more frames than items');
     const [fingerprint, { plain }] = entry;

@@ -85,7 +85,7 @@ test('what the store cannot give now is the fault of the store, and passes', asy
   const { etag = '' } = (await bucket.head('key', signal)) ?? {};
   await bucket.archive('key', { etag, storageClass: 'GLACIER' }, signal);
   await assert.rejects(bed.tiering.blobs.read(id, 0, 1), { code: 'recall-pending', subject: 'object' });
-  await bucket.restore('key', undefined, signal);
+  await bucket.restore('key', { days: 1, speed: 'Standard' }, signal);
   assert.deepEqual(Buffer.from(await bed.tiering.blobs.read(id, 0, 9_000)), content(9_000, 1));
 });
 

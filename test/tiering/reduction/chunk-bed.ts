@@ -12,12 +12,7 @@ import { MemorySegmentStore } from '../../../src/tiering/memory-segment-store.ts
 import type { BlobToStore, ChunkStore } from '../../../src/tiering/reduction/chunk-store.ts';
 import { openChunkStore } from '../../../src/tiering/reduction/open-chunk-store.ts';
 import type { ReductionSettings } from '../../../src/tiering/reduction/parts.ts';
-import {
-  decodeChunk,
-  decodeRecipe,
-  decodeSegment,
-  distinctOf,
-} from '../../../src/tiering/reduction/records.ts';
+import { decodeChunk, decodeRecipe, decodeSegment, heldBy } from '../../../src/tiering/reduction/records.ts';
 import { chunkTables, fingerprintOfKey, segmentOfKey } from '../../../src/tiering/reduction/tables.ts';
 import type { Reduction } from '../../../src/workers/reduction.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
@@ -25,7 +20,7 @@ import { seededRandom } from '../../kv/seeded-random.ts';
 import { noise } from '../../workers/segments.ts';
 import { MemoryDataKeys } from '../memory-data-keys.ts';
 
-const settingsDefault: ReductionSettings = {
+export const settingsDefault: ReductionSettings = {
   compression: { codec: 'lz4', level: 1 },
   cipher: 'aes-256-gcm',
   sparseShare: 0.5,
@@ -145,7 +140,7 @@ export class ChunkBed {
       const recipe = decodeRecipe(value);
       blobs += 1;
       bytesLogical += recipe.length;
-      for (const each of distinctOf(recipe)) named.set(each, (named.get(each) ?? 0) + 1);
+      for (const each of heldBy(recipe)) named.set(each, (named.get(each) ?? 0) + 1);
     }
     const live = new Map<string, number>();
     let [chunks, bytesUnique, bytesLive] = [0, 0, 0];
