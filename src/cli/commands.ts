@@ -20,6 +20,7 @@ import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 import { warmCommands } from './warm.ts';
+import { warmErase } from './warm-erase.ts';
 
 const help: Command = {
   name: 'help',
@@ -60,6 +61,7 @@ export const commands: readonly Command[] = [
   ...storagePolicyCommands,
   scrub,
   ...warmCommands,
+  warmErase,
   ...coldCommands,
   help,
   version,

@@ -4,12 +4,14 @@ import type { ListedObject, ObjectDescription, ObjectFacts } from '../../tiering
 import { loadDirectory, nextCtime } from '../attributes.ts';
 import { NO_CONTENT, type ContentPlace } from '../extents.ts';
 import { pairOf } from '../find.ts';
+import { putHolders } from '../holders.ts';
 import { broughtKey, folderKey, inodeKey } from '../keys.ts';
 import type { Ino, Name } from '../namespace.ts';
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from '../new-inode.ts';
 import type { Parts } from '../parts.ts';
 import { putInode } from '../put-inode.ts';
-import { decodeInode, type Inode, type StoredFacet } from '../records.ts';
+import { decodeInode, type Inode } from '../records.ts';
+import type { StoredFacet } from '../facet-record.ts';
 import { isLockedNow } from '../seal.ts';
 import type { TreeEdit } from '../tree-edit.ts';
 import { dropContent } from '../unlink.ts';
@@ -109,7 +111,7 @@ export async function bringObject(bringing: Bringing, object: ForeignObject): Pr
   }
   const born = bornIn(bringing, { name, kind: 'file' });
   const { ino, contentGeneration } = born;
-  const content = { binding: folder.binding, object, contentGeneration };
+  const content = { binding: folder.binding, object, contentGeneration, ino };
   edit.add(directory.ino, name, { ino, kind: 'file', beside });
   await putInode(tx, { ...born, ...contentIn(parts, edit, content) });
   tx.put(rowKey, encodeBrought({ etag, ino, contentGeneration }));
@@ -126,7 +128,7 @@ export async function renew(
   if (inode === undefined) return;
   await dropContent(parts, tx, inode);
   const contentGeneration = parts.sequence.next();
-  const content = contentIn(parts, edit, { binding, object, contentGeneration });
+  const content = contentIn(parts, edit, { binding, object, contentGeneration, ino: inode.ino });
   const { tags = [], acl } = inode.facet ?? {};
   const facet = { ...content.facet, tags, ...(acl && { acl }) };
   await putInode(tx, { ...inode, ...content, facet, ctime: nextCtime(parts, inode, now) });
@@ -157,14 +159,22 @@ function contentIn(
     binding,
     object,
     contentGeneration,
-  }: { readonly binding: BindingId; readonly object: ForeignObject; readonly contentGeneration: number },
+    ino,
+  }: {
+    readonly binding: BindingId;
+    readonly object: ForeignObject;
+    readonly contentGeneration: number;
+    readonly ino: Ino;
+  },
 ): Content {
   const { key, etag, objectBytes: length, modifiedAt } = object;
   const mtime = { seconds: modifiedAt, nanoseconds: 0 };
   const told = { size: length, mtime, contentGeneration, facet: facetOf(object, contentGeneration) };
   if (length === 0) return { ...NO_CONTENT, ...told };
   const blob = foreign.attach(tx, { binding, key, etag, offset: 0, length });
-  return { extents: [{ offset: 0, length, blob, blobOffset: 0 }], contentId: 0, ...told };
+  const extents = [{ offset: 0, length, blob, blobOffset: 0 }];
+  putHolders(tx, ino, extents);
+  return { extents, contentId: 0, ...told };
 }
 
 function bornIn(
