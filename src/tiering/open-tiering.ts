@@ -6,6 +6,9 @@ import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
+import type { BindingId } from './foreign/foreign-records.ts';
+import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
 import { Descriptions } from './descriptions.ts';
 import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
@@ -55,6 +58,10 @@ export interface TieringOptions {
 /** The tiers of a gateway. */
 export interface Tiering {
   readonly blobs: Blobs;
+  /** Blobs that are ranges of objects of others. */
+  readonly foreign: ForeignBlobs;
+  /** One bounded unit of making ours what is only in a bucket of others that is left: see way-out.ts. */
+  readonly wayOut: (binding: BindingId, after: BlobId | 0) => Promise<WayOut>;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -75,7 +82,11 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const foreign = new ForeignCopies(options.hot);
+  const lower = new LowerCopies(
+    options.lower.map(({ chunks }) => chunks),
+    foreign,
+  );
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
@@ -88,12 +99,13 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
     });
   };
   const hot = await openBlobs({ ...options.hot, alsoRelease });
-  return new OpenTiering(options, { hot, lower, ...known }).opened();
+  return new OpenTiering(options, { hot, lower, foreign, ...known }).opened();
 }
 
 interface OpenedParts {
   readonly hot: HotBlobs;
   readonly lower: LowerCopies;
+  readonly foreign: ForeignCopies;
   readonly clean: CleanCopies;
   readonly heat: HeatMap;
 }
@@ -102,6 +114,7 @@ class OpenTiering {
   readonly #options: TieringOptions;
   readonly #kv: Kv;
   readonly #copies: Copies;
+  readonly #foreign: ForeignCopies;
   readonly #heat: HeatMap;
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
@@ -111,11 +124,12 @@ class OpenTiering {
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
-  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+  constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
     const { kv, environment } = options.hot;
     const { clock, log } = environment;
     this.#options = options;
     this.#kv = kv;
+    this.#foreign = foreign;
     this.#heat = heat;
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
@@ -157,7 +171,9 @@ class OpenTiering {
     });
     const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
+    const foreign = this.#foreign;
     const isAlone = this.#options.lower.length === 0;
+    const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
       blobs: new TieredBlobs({
         copies,
@@ -168,6 +184,8 @@ class OpenTiering {
         shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
       }),
+      foreign,
+      wayOut: (binding, after) => wayOut(exit, binding, after),
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
@@ -227,6 +245,8 @@ class OpenTiering {
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
     const [blob] = await this.#copies.of(this.#kv, [id]);
     if (blob === undefined || blob.hot !== undefined) return true;
+    // What lies in a bucket of others is recalled by those whose it is.
+    if ((await this.#foreign.rangeOf(this.#kv, id)) !== undefined) return true;
     const store = blob.lower[0] && this.#copies.lower.of(blob.lower[0]);
     return store?.isStaged === true ? store.recall(id, wish) : true;
   }
