@@ -24,6 +24,7 @@ export async function startStorageControl(
   const control = await openStorageControl({ kv, objects, tiers, environment, nextId, query });
   scheduler.start('storage-policies', () => control.job.step());
   scheduler.start('moves', () => control.moves.step());
+  scheduler.start('census', () => control.census.step());
   return control;
 }
 

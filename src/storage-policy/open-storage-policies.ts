@@ -3,7 +3,8 @@ import type { Kv } from '../kv/kv.ts';
 import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { Assessor } from './assess.ts';
-import { census, explain, plan, type Census, type Explanation, type Plan } from './explain.ts';
+import { CensusTaker } from './census.ts';
+import { explain, plan, type Explanation, type Plan } from './explain.ts';
 import { PolicyJob } from './job.ts';
 import { Moves } from './moves.ts';
 import { openStoragePolicies, type StoragePolicies } from './policies.ts';
@@ -19,7 +20,7 @@ export interface StorageControl {
   explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
   /** Of everything that policies are about, without a target. */
   plan(target?: Target): Promise<Plan>;
-  census(): Promise<Census>;
+  readonly census: CensusTaker;
 }
 
 export interface StorageControlParts {
@@ -47,10 +48,6 @@ export async function openStorageControl(parts: StorageControlParts): Promise<St
     scores,
     explain: (bucket, key) => explain(all, bucket, key),
     plan: (target) => plan(all, target),
-    census: async () =>
-      census(
-        all,
-        (await parts.objects.buckets()).map(({ name }) => name),
-      ),
+    census: new CensusTaker(parts),
   };
 }
