@@ -296,9 +296,9 @@ export const configSchema = group({
       default: [],
       maxItems: WARM_DEVICES_MAX,
       flag: 'warm',
-      placeholder: 'DIR',
+      placeholder: 'PATH',
       description:
-        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+        'Devices of the warm pool: directories, each on a disk of its own, or block devices; the flag once for each. Without any there is no warm tier.',
     }),
     ec: erasureCode({
       default: '4+2',

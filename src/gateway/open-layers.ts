@@ -23,6 +23,7 @@ import {
 import { TRIM_AFTER_MS } from '../limits/tiering.ts';
 import { loadNative } from '../native.ts';
 import type { Metrics } from '../metrics.ts';
+import { blobLabels } from '../namespace/blob-labels.ts';
 import { mergeNamespace } from '../namespace/merge.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
@@ -101,6 +102,8 @@ export async function openLayers(
   const namespace = scope.own(
     await openNamespace({
       ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
+      foreign: tiering.foreign,
+      wayOut: tiering.wayOut,
       groupOf: peerGroup,
     }),
   );
@@ -136,6 +139,7 @@ async function openTiers(
     },
     ...(hot.size !== 'auto' && { hotBytesMax: hot.size }),
     lower,
+    labels: blobLabels(given.kv),
     migrationBytesPerSecond: migrationRate,
     scrubBytesPerSecond: scrubRate,
     wake,

@@ -13,16 +13,19 @@ import { loadInode } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { endOf, extentsWithin, replaceRanges, type Range } from './extents.ts';
+import { putHolders } from './holders.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type Extent, type Inode } from './records.ts';
+import type { Extent, Inode } from './records.ts';
 import { stageRun, type Staged } from './stage.ts';
 
 /** A file that NFS has written to, and where. */
 interface Written {
   start: number;
   end: number;
+  /** Where the last of it ended. */
+  lastEnd: number;
   quietSince: MonotonicMs;
 }
 
@@ -37,12 +40,19 @@ export class ShortExtents {
   note(ino: Ino, { start, end }: Range, now: MonotonicMs): void {
     const known = this.#files.get(ino);
     if (known === undefined) {
-      if (this.#files.size < MERGE_FILES_MAX) this.#files.set(ino, { start, end, quietSince: now });
+      const written = { start, end, lastEnd: end, quietSince: now };
+      if (this.#files.size < MERGE_FILES_MAX) this.#files.set(ino, written);
       return;
     }
     known.start = Math.min(known.start, start);
     known.end = Math.max(known.end, end);
+    known.lastEnd = end;
     known.quietSince = now;
+  }
+
+  /** Where the last noted range of a file ended, if that is known. */
+  endOf(ino: Ino): number | undefined {
+    return this.#files.get(ino)?.lastEnd;
   }
 
   /** Part of a file that nobody has written to for a while; it is not given again until it is noted again. */
@@ -138,6 +148,7 @@ async function replace(
   const inode = await loadInode(tx, ino);
   if (!same(run, await extentsWithin(tx, inode, range))) return false;
   for (const blob of fresh.blobs) blobs.attach(tx, blob);
+  putHolders(tx, ino, fresh.extents);
   const nextId = (): number => sequence.next();
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [{ ...range, fresh: fresh.extents }]);
   await putInode(tx, { ...inode, ...place });

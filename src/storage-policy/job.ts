@@ -4,6 +4,7 @@ import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { assessments, type AssessmentsParts } from './assessments.ts';
 import { Orders, type Ended } from './orders.ts';
+import { Passes } from './passes.ts';
 import type { StoragePolicy } from './policy.ts';
 import { Tally, type PolicyReport } from './report.ts';
 
@@ -19,17 +20,21 @@ export interface PolicyJobParts extends AssessmentsParts {
 export class PolicyJob {
   readonly #parts: PolicyJobParts;
   readonly #reports = new Map<string, PolicyReport>();
-  #pass: AsyncGenerator<undefined, void> | undefined;
-  #dueAtMs = Number.NEGATIVE_INFINITY;
-  #passes = 0;
+  readonly #passes: Passes;
 
   constructor(parts: PolicyJobParts) {
     this.#parts = parts;
+    this.#passes = new Passes({
+      clock: parts.environment.clock,
+      pass: () => this.#all(),
+      restMsMin: POLICY_PASS_MS_MIN,
+      restFactor: POLICY_PASS_REST_FACTOR,
+    });
   }
 
   /** A policy is another one now: there is to be a pass soon. */
   changed(): void {
-    this.#dueAtMs = Number.NEGATIVE_INFINITY;
+    this.#passes.hurry();
   }
 
   /** Of the last pass that came to its end; `undefined` before the first. */
@@ -39,40 +44,20 @@ export class PolicyJob {
 
   /** Passes over all policies that came to their end. */
   get passes(): number {
-    return this.#passes;
+    return this.#passes.done;
   }
 
-  /** One bounded unit. A pass that failed begins again at the next call. */
-  async step(): Promise<'busy' | 'idle'> {
-    const { clock } = this.#parts.environment;
-    if (this.#pass === undefined) {
-      if (clock.monotonic() < this.#dueAtMs) return 'idle';
-      this.#dueAtMs = Number.POSITIVE_INFINITY;
-      this.#pass = this.#all();
-    }
-    const pass = this.#pass;
-    try {
-      if (!(await pass.next()).done) return 'busy';
-    } catch (failure) {
-      this.#pass = undefined;
-      this.#dueAtMs = clock.monotonic() + POLICY_PASS_MS_MIN;
-      throw failure;
-    }
-    this.#pass = undefined;
-    return 'idle';
+  /** One bounded unit. */
+  step(): Promise<'busy' | 'idle'> {
+    return this.#passes.step();
   }
 
   async *#all(): AsyncGenerator<undefined, void> {
-    const { environment, policies, scores } = this.#parts;
-    const startedAt = environment.clock.monotonic();
+    const { policies, scores } = this.#parts;
     const names = new Set(policies.list().map(({ policy }) => policy.name));
     for (const name of this.#reports.keys()) if (!names.has(name)) this.#reports.delete(name);
     for (const name of scores.unanswered()) if (!names.has(name)) scores.forget(name);
     for (const { policy } of policies.list()) yield* this.#one(policy);
-    this.#passes += 1;
-    const took = environment.clock.monotonic() - startedAt;
-    const rest = Math.max(POLICY_PASS_MS_MIN, took * POLICY_PASS_REST_FACTOR);
-    this.#dueAtMs = Math.min(this.#dueAtMs, environment.clock.monotonic() + rest);
   }
 
   async *#one(policy: StoragePolicy): AsyncGenerator<undefined, void> {

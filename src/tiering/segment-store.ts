@@ -17,6 +17,12 @@ export interface StoreTraits {
   readonly imageBytesMax: number;
 }
 
+/** How content is to be brought back: for how many days at least, and how fast (S3: the tier of a restore). */
+export interface RecallWish {
+  readonly days: number;
+  readonly speed: 'Expedited' | 'Standard' | 'Bulk';
+}
+
 /** What was found wrong with one segment, in shards (warm) or objects (cold). */
 export interface SegmentHealth {
   readonly checked: number;
@@ -54,8 +60,11 @@ export interface SegmentStore extends Closable {
    * answered once for a while, and again when it is still there later.
    */
   weak?(): readonly SegmentId[];
-  /** Begins to bring a segment of a staged store back; at once done for others. `false` while it is under way. */
-  recall(id: SegmentId): Promise<boolean>;
+  /**
+   * Begins to bring a segment of a staged store back; at once done for others. `false` while it is under way. With a wish, one that
+   * can be read already stays so for those days; without one it is the store's own.
+   */
+  recall(id: SegmentId, wish?: RecallWish): Promise<boolean>;
   /** In bytes; `bytesTotal` is Infinity where nobody knows. */
   usage(): { readonly bytesTotal: number; readonly bytesFree: number };
 }

@@ -69,6 +69,10 @@ export class MemoryChunkStore implements ChunkStore {
     tx.whenCommitted(() => this.#staged.delete(stored));
   }
 
+  async describe(): Promise<void> {
+    await Promise.resolve();
+  }
+
   discard(stored: StoredBlob): void {
     assert(this.#staged.delete(stored), `blob ${stored.id} is not stored`);
   }
@@ -133,9 +137,11 @@ export class MemoryChunkStore implements ChunkStore {
     const [number, ...rest] = this.#scrubbed;
     this.#scrubbed = number === undefined ? undefined : rest;
     if (number === undefined) return undefined;
+    const sound = { checked: 1, corrupt: 0, healed: 0, isWhole: true, lost: [], unknown: 0 };
+    if (this.#options.fault?.('read')?.code === 'unavailable') return { ...sound, checked: 0, unknown: 1 };
     const isDamaged = this.#options.media.damaged.has(number);
     const lost = isDamaged ? await this.#blobsOf(number) : [];
-    return { checked: 1, corrupt: isDamaged ? 1 : 0, healed: 0, isWhole: !isDamaged, lost };
+    return { ...sound, corrupt: isDamaged ? 1 : 0, isWhole: !isDamaged, lost };
   }
 
   async restartScrub(): Promise<void> {

@@ -11,6 +11,7 @@ import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { environmentOf } from './hot/blob-bed.ts';
 import { ChunkBed } from './reduction/chunk-bed.ts';
+import { noLabels } from './no-labels.ts';
 
 const marker = 'the-secret-that-nobody-shall-find-';
 const text = Buffer.from(marker.repeat(600));
@@ -54,7 +55,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
       ...{ environment: environmentOf(bed.random), cipher: referenceCipher(), dataKeys: bed.dataKeys },
     },
     lower: [{ chunks: bed.chunks, segments: bed.segments }],
-    ...{ migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
+    ...{ labels: noLabels, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });
   return { bed, tiering, written };
 }

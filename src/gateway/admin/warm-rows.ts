@@ -1,12 +1,9 @@
 import type { Static } from '@sinclair/typebox';
 import { Fault } from '../../fault.ts';
 import { shapeText } from '../../tiering/warm/shape.ts';
-import type { WarmDevice, WarmPool } from '../../tiering/warm/warm-pool.ts';
-import { json, type AdminRow } from './row.ts';
+import type { WarmDevice } from '../../tiering/warm/warm-pool.ts';
+import { json, type AdminRow, type WarmControl } from './row.ts';
 import { deviceWish, replacementWish, warmSchema, type WarmAnswer } from './warm.ts';
-
-/** What the admin API sees of the pool. */
-export type WarmControl = Pick<WarmPool, 'state' | 'alerts' | 'rebuild' | 'add' | 'drain' | 'replace'>;
 
 const deviceOf = ({ isDraining: draining, ...device }: WarmDevice): WarmAnswer['devices'][number] => ({
   ...device,
@@ -31,7 +28,7 @@ function answerOf(pool: WarmControl): WarmAnswer {
 
 function required(warm: WarmControl | undefined): WarmControl {
   if (warm !== undefined) return warm;
-  const detail = 'There is no warm pool: start the gateway with --warm DIR, once for each device.';
+  const detail = 'There is no warm pool: start the gateway with --warm PATH, once for each device.';
   throw new Fault('not-found', 'request', detail);
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
 import { DEVICE_READ_BYTES_MAX, DEVICE_REQUESTS_MAX } from '../../limits.ts';
 import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
+import type { RawDisk } from '../raw-disk.ts';
 import { BLOCK_BYTES, type Device, type DeviceExtent, type DeviceTraits } from './device.ts';
 
 export interface NativeDeviceOptions {
@@ -33,6 +34,13 @@ interface Request {
 
 /** The code of a block that fails its checksum; other codes are 0 or an errno. */
 const CORRUPT = -1;
+/** The largest shard with its header. */
+const UNCHECKED_BYTES_MAX = DEVICE_READ_BYTES_MAX + BLOCK_BYTES;
+/** What an errno means; others are 'unavailable'. */
+type FaultCodes = Readonly<Record<string, FaultCode>>;
+const codes: FaultCodes = { ENOSPC: 'no-space', EDQUOT: 'no-space' };
+/** A block device that was set to read-only refuses writes with EPERM. */
+const bareCodes: FaultCodes = { ...codes, EROFS: 'read-only', EPERM: 'read-only' };
 /** Request ids go around within 31 bits. */
 const ID_BOUND = 2 ** 31;
 
@@ -52,17 +60,35 @@ export async function openNativeDevice(
     .catch((cause: unknown) => {
       throw refusal(cause);
     });
-  opened.device = new AddonDevice(addon, handle);
+  opened.device = new AddonDevice(addon, handle, codes);
   return opened.device;
 }
 
-class AddonDevice implements NativeDevice {
+/**
+ * Opens all of the block device or file at `path`, whatever lies on it, for this process alone. Fault('unavailable', 'device')
+ * when another process has it or it cannot be opened, Fault('invalid-argument', 'device') when it is neither.
+ */
+export async function openBareDevice(
+  addon: NativeDevices,
+  { path, driver }: Pick<NativeDeviceOptions, 'path' | 'driver'>,
+): Promise<RawDisk> {
+  const opened: { device?: AddonDevice } = {};
+  const notify = (): void => opened.device?.complete();
+  const handle = await addon.openBareDevice(path, driver, notify).catch((cause: unknown) => {
+    throw refusal(cause);
+  });
+  opened.device = new AddonDevice(addon, handle, bareCodes);
+  return opened.device;
+}
+
+class AddonDevice implements NativeDevice, RawDisk {
   readonly uuid: string;
   readonly driver: string;
   readonly isDirect: boolean;
   readonly traits: DeviceTraits;
   readonly #addon: NativeDevices;
   readonly #handle: NativeDeviceHandle;
+  readonly #codes: FaultCodes;
   readonly #requests = new Map<number, Request>();
   #lastId = 0;
   #bytes: number;
@@ -72,9 +98,10 @@ class AddonDevice implements NativeDevice {
   #isEnded = false;
   #drained: (() => void) | undefined;
 
-  constructor(addon: NativeDevices, handle: NativeDeviceHandle) {
+  constructor(addon: NativeDevices, handle: NativeDeviceHandle, faultCodes: FaultCodes) {
     this.#addon = addon;
     this.#handle = handle;
+    this.#codes = faultCodes;
     this.#bytes = handle.bytes();
     this.driver = handle.driver();
     this.isDirect = handle.isDirect();
@@ -110,6 +137,18 @@ class AddonDevice implements NativeDevice {
     let skip = 0;
     await this.#request(offset, [target, checksums], (id) => {
       skip = this.#handle.read(id, offset, target, checksums);
+    });
+    return target.subarray(skip, skip + length);
+  }
+
+  async readUnchecked(offset: number, length: number): Promise<Uint8Array> {
+    const blockCount = length / BLOCK_BYTES;
+    this.#checkRange(offset, blockCount);
+    assert(Number.isInteger(blockCount) && length <= UNCHECKED_BYTES_MAX, `a read of ${length} bytes`);
+    const target = Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
+    let skip = 0;
+    await this.#request(offset, [target], (id) => {
+      skip = this.#handle.readUnchecked(id, offset, target, blockCount);
     });
     return target.subarray(skip, skip + length);
   }
@@ -192,8 +231,7 @@ class AddonDevice implements NativeDevice {
   #fault(code: number, offset: number): Fault {
     if (code === CORRUPT) return new Fault('corrupt', 'device', `block at ${offset} fails its checksum`);
     const name = this.#addon.nameOfErrno(code);
-    const kind: FaultCode = name === 'ENOSPC' || name === 'EDQUOT' ? 'no-space' : 'unavailable';
-    return new Fault(kind, 'device', `${name} at ${offset}`);
+    return new Fault(this.#codes[name] ?? 'unavailable', 'device', `${name} at ${offset}`);
   }
 
   #checkOpen(): void {

@@ -1,7 +1,7 @@
 import type { KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { Closable } from '../../scope.ts';
 import type { BlobId } from '../blobs.ts';
-import type { SegmentHealth } from '../segment-store.ts';
+import type { RecallWish, SegmentHealth } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 
 /** A blob that shall have a copy in a lower tier. */
@@ -13,10 +13,20 @@ export interface BlobToStore {
   readonly label: Uint8Array;
 }
 
+/** A blob that has a copy, of which something else is said from now on. */
+export type BlobToDescribe = Omit<BlobToStore, 'bytes'>;
+
 /** A blob whose chunks are all in segments of the store, verified, while no durable row says that it is made of them. */
 export interface StoredBlob {
   readonly id: BlobId;
   readonly length: number;
+}
+
+export interface ScrubStep extends SegmentHealth {
+  /** Blobs that turned out to have lost something; maybe in other segments than this step's. */
+  readonly lost: readonly BlobId[];
+  /** How many segments could not be asked for, and were passed over. */
+  readonly unknown: number;
 }
 
 /** In bytes, where nothing else is said. */
@@ -42,6 +52,8 @@ export interface ChunkStoreUsage {
  */
 export interface ChunkStore extends Closable {
   readonly tier: LowerTier;
+  /** Content must be recalled before it is read: until then reads are Fault('recall-pending', 'store'). */
+  readonly isStaged: boolean;
   /**
    * Resolves when all content of the blobs is durable in the store and was read back. A crash forgets what is not attached.
    * Give it batches of several MiB: each makes segments of its own. Faults of the segment store.
@@ -54,6 +66,11 @@ export interface ChunkStore extends Closable {
   attach(tx: KvTransaction, stored: StoredBlob): Promise<void>;
   /** Forgets what will not be attached. */
   discard(stored: StoredBlob): void;
+  /**
+   * Gives copies another label, which is durable in the store when it resolves. Blobs without a copy here are passed over, and
+   * those that are stored anew meanwhile. Faults of the segment store.
+   */
+  describe(blobs: readonly BlobToDescribe[]): Promise<void>;
   /** Takes the recipe away, with its references to chunks. False when there is none. */
   release(tx: KvTransaction, id: BlobId): Promise<boolean>;
   /** The length of each blob that has a copy here. */
@@ -65,12 +82,12 @@ export interface ChunkStore extends Closable {
    * 'corrupt' when it is damaged beyond repair, else faults of the segment store.
    */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
-  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. */
-  recall(id: BlobId): Promise<boolean>;
+  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. See SegmentStore.recall. */
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean>;
   /** One bounded unit of work on dead chunks, sparse segments and segments that nobody names; false when there is none. */
   collect(): Promise<boolean>;
   /** Checks the next segment; `undefined` at the end of a round, after which the next call begins another. */
-  scrub(): Promise<(SegmentHealth & { readonly lost: readonly BlobId[] }) | undefined>;
+  scrub(): Promise<ScrubStep | undefined>;
   /** Gives up the round of scrubbing that is under way: the next `scrub` begins another. */
   restartScrub(): Promise<void>;
   usage(): ChunkStoreUsage;

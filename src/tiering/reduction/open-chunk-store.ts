@@ -14,12 +14,20 @@ import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
-import type { SegmentStore } from '../segment-store.ts';
+import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
-import type { BlobToStore, ChunkStore, ChunkStoreUsage, StoredBlob } from './chunk-store.ts';
+import type {
+  BlobToDescribe,
+  BlobToStore,
+  ChunkStore,
+  ChunkStoreUsage,
+  ScrubStep,
+  StoredBlob,
+} from './chunk-store.ts';
 import { Collector } from './collect.ts';
+import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
 import { OpenSegments } from './open-segments.ts';
 import type { ChunkParts, ReductionSettings, SegmentIds } from './parts.ts';
@@ -27,7 +35,7 @@ import { readBlob } from './read-blob.ts';
 import { Readers } from './readers.ts';
 import { Recent } from './recent.ts';
 import { distinctOf, lengthOfRecipe } from './records.ts';
-import { Scrubber, type ScrubStep } from './scrub.ts';
+import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
 import { blobOfRecipeKey, chunkTables, segmentIdOf } from './tables.ts';
@@ -116,6 +124,10 @@ class Chunks implements ChunkStore {
     this.#scrubber = new Scrubber(parts);
   }
 
+  get isStaged(): boolean {
+    return this.#parts.segments.traits.access === 'staged';
+  }
+
   store(blobs: readonly BlobToStore[]): Promise<readonly StoredBlob[]> {
     return this.#run(async () => {
       const staged = await storeBlobs(this.#parts, blobs);
@@ -141,6 +153,10 @@ class Chunks implements ChunkStore {
     for (const id of segments) this.#parts.open.unpin(id);
   }
 
+  describe(blobs: readonly BlobToDescribe[]): Promise<void> {
+    return this.#run(() => describeBlobs(this.#parts, blobs));
+  }
+
   release(tx: KvTransaction, id: BlobId): Promise<boolean> {
     return releaseRecipe(this.#parts, tx, id);
   }
@@ -162,7 +178,7 @@ class Chunks implements ChunkStore {
     return this.#run(() => readBlob(this.#parts, { id, offset, length }));
   }
 
-  recall(id: BlobId): Promise<boolean> {
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean> {
     return this.#run(async () => {
       const recipe = await recipeOf(this.#parts, id);
       if (recipe === undefined) {
@@ -170,7 +186,8 @@ class Chunks implements ChunkStore {
       }
       const rows = await chunkRowsOf(this.#parts, distinctOf(recipe));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
-      const answers = await atMost(RECALLS_MAX, segments, (segment) => this.#parts.segments.recall(segment));
+      const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
+      const answers = await atMost(RECALLS_MAX, segments, recall);
       return answers.every((isBack) => isBack);
     });
   }

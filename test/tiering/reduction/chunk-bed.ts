@@ -20,7 +20,7 @@ import { seededRandom } from '../../kv/seeded-random.ts';
 import { noise } from '../../workers/segments.ts';
 import { MemoryDataKeys } from '../memory-data-keys.ts';
 
-const settingsDefault: ReductionSettings = {
+export const settingsDefault: ReductionSettings = {
   compression: { codec: 'lz4', level: 1 },
   cipher: 'aes-256-gcm',
   sparseShare: 0.5,

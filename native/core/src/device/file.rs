@@ -35,7 +35,7 @@ pub enum RefusalKind {
 }
 
 impl Refusal {
-    fn new(kind: RefusalKind, sentence: String) -> Self {
+    pub(super) fn new(kind: RefusalKind, sentence: String) -> Self {
         Self { kind, sentence }
     }
 
@@ -280,7 +280,7 @@ fn usable_bytes(length: u64) -> u64 {
 }
 
 /// Direct where the file system can do it, and locked against a second gateway.
-fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
+pub(super) fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
     let open = |direct: i32| {
         let mut options = OpenOptions::new();
         options
@@ -301,7 +301,8 @@ fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
         Err(error) => Err(error),
     };
     let in_use = || {
-        let sentence = format!("{} is in use by another process", path.display());
+        // Only of a block device that can be: O_EXCL finds mounts as well.
+        let sentence = format!("{} is mounted or in use by another process", path.display());
         Refusal::new(RefusalKind::InUse, sentence)
     };
     let (file, is_direct) = opened.map_err(|error| match error.raw_os_error() {
@@ -490,7 +491,7 @@ fn publish(unfinished: &Path, path: &Path) -> Result<(), Refusal> {
 }
 
 /// Bytes of a block device.
-fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
+pub(super) fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
     // SAFETY: a plain call on an open descriptor.
     let end = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_END) };
     u64::try_from(end).map_err(|_| {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
 import { BODY_SMALL_BYTES_MAX } from '../../../limits/s3.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
+import { Fault } from '../../../fault.ts';
 import { lengthOf } from '../chunked.ts';
+import { S3Error } from '../errors.ts';
 import type { AnswerStream, ReadAhead } from '../http.ts';
 import { operation, type S3Answer } from '../operation.ts';
 import type { ByteRange } from '../ranges.ts';
@@ -30,7 +32,7 @@ export const getObject = operation({
       return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();
-      throw failure;
+      throw archived(failure, object);
     }
   },
 });
@@ -43,6 +45,12 @@ async function answer(object: OpenObject, { status, range, headers }: Reading): 
   assert.equal(lengthOf(parts), range.length);
   const [first] = parts;
   return { status, headers, body: parts.length === 1 && first !== undefined ? first : Buffer.concat(parts) };
+}
+
+/** AWS names the class of what must be restored first. */
+function archived(failure: unknown, { found }: OpenObject): unknown {
+  if (!(failure instanceof Fault) || failure.code !== 'recall-pending') return failure;
+  return new S3Error('InvalidObjectState', { members: { StorageClass: found.facet.storageClass } });
 }
 
 /** Reads while it is sent: what the client does not take is not read, but for the first piece. */
@@ -64,7 +72,9 @@ class ObjectStream implements AnswerStream {
 
   async begin(readAhead: ReadAhead): Promise<void> {
     this.#rest = this.#read(readAhead);
-    const { value } = await this.#rest.next();
+    const { value } = await this.#rest.next().catch((failure: unknown) => {
+      throw archived(failure, this.#object);
+    });
     assert(value !== undefined, 'content that is streamed is not empty');
     this.#first = value;
   }
