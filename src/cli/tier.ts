@@ -30,7 +30,13 @@ const status = asking({
   lines: statusLines,
 });
 
-function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer): Generator<string> {
+function* statusLines({
+  complete,
+  countedAt,
+  flashMode,
+  migrations,
+  ...tiers
+}: TiersAnswer): Generator<string> {
   const rows = tierNames.flatMap((tier) => {
     const found = tiers[tier];
     if (found === undefined) return [];
@@ -43,7 +49,9 @@ function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer
   const { completed, failed, queued, running } = migrations;
   yield '';
   yield `Hot tier: ${flashMode}. Migrations: ${completed} completed, ${failed} failed, ${queued + running} under way.`;
-  if (!complete) yield 'There are more objects than were counted.';
+  yield complete
+    ? `Objects and bytes as of ${countedAt}.`
+    : 'There are more objects than were counted so far: ask again when they are counted.';
 }
 
 const move = ordering({

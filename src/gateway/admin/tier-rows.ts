@@ -38,7 +38,7 @@ const getTiers: AdminRow = {
 };
 
 async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswer> {
-  const { tiers: counted, isWhole } = await storage.census();
+  const { tiers: counted, isWhole, countedAt } = await storage.census.now();
   const usage = tiers.usage();
   const lower = (tier: LowerTier): TiersAnswer['warm'] => {
     const used = usage[tier];
@@ -51,6 +51,7 @@ async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswe
     ...(warm !== undefined && { warm }),
     ...(cold !== undefined && { cold }),
     complete: isWhole,
+    countedAt: isoTime(countedAt),
     flashMode: tiers.flashMode(),
     migrations: tiers.totals(),
   };

@@ -40,8 +40,10 @@ export const tiersSchema = Type.Object({
   hot: tierStatusSchema,
   warm: Type.Optional(tierStatusSchema),
   cold: Type.Optional(tierStatusSchema),
-  /** False: there are more objects than were counted. */
+  /** False: there are more objects than were counted so far; they are being counted. */
   complete: Type.Boolean(),
+  /** When the objects and bytes were counted: now, unless there are very many. */
+  countedAt: instant,
   flashMode: texts<FlashMode>('normal', 'critical', 'write-through'),
   migrations: Type.Object({
     completed: Type.Integer(),
