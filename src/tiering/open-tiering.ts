@@ -6,6 +6,7 @@ import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { usageWithin, type FillFacts } from './fill-level.ts';
 import { HeatMap } from './heat.ts';
+import type { Hold } from './hold.ts';
 import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
@@ -29,6 +30,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
+  readonly hold?: Hold;
 }
 
 export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
@@ -181,6 +183,7 @@ class OpenTiering {
       present: this.#present(),
       staged: this.#options.lower.flatMap(({ chunks }) => (chunks.isStaged ? [chunks.tier] : [])),
       recall: (id, wish) => this.#recall(id, wish),
+      accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
       migrate: (order) => migrations.migrate(order),
@@ -203,6 +206,13 @@ class OpenTiering {
   #present(): readonly Tier[] {
     const lower = this.#options.lower.map(({ chunks }): Tier => chunks.tier);
     return allTiers.filter((tier) => tier === 'hot' || lower.includes(tier));
+  }
+
+  async #accept(tier: LowerTier): Promise<boolean> {
+    const hold = this.#options.lower.find(({ chunks }) => chunks.tier === tier)?.hold;
+    if (hold?.isHeld !== true) return false;
+    await hold.release();
+    return true;
   }
 
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
