@@ -21,6 +21,7 @@ const settings = reductionSettings({
   codec: 'lz4',
   level: 3,
   cipher: 'aes-256-gcm',
+  similarity: 'off',
   sparsePercent: 50,
   background: 'none',
   backgroundLevel: 3,
@@ -127,7 +128,12 @@ async function stages(
 ): Promise<{ readonly cut: number; readonly pack: number; readonly open: number }> {
   const reduction = nativeReduction(loadNative());
   const [secret, label] = [Buffer.alloc(32, 1), Buffer.from('bucket/key')];
-  const chunking = { ...settings.chunkLengths, seed: Buffer.alloc(8), fingerprintKey: secret };
+  const chunking = {
+    ...settings.chunkLengths,
+    seed: Buffer.alloc(8),
+    fingerprintKey: secret,
+    hasSuperFeatures: false,
+  };
   const packing = {
     shape: { data: 4, parity: 2 },
     imageBytesMax: 2 * mebibyte,

@@ -99,6 +99,7 @@ function reductionRows({ seconds }: KernelOptions): readonly KernelRow[] {
     bytesMax: 524_288,
     seed: Buffer.alloc(8),
     fingerprintKey: secret,
+    hasSuperFeatures: false,
   };
   const cut = fastest(seconds, mebibyte, () => reduction.cut(chunking, random));
   const packed = (settings: Packing, plain: Uint8Array): number => {

@@ -4,7 +4,16 @@ import { tiers as allTiers, type Tier } from '../../src/tiering/tier.ts';
 import type { BlobPlaces, Heat, MigrationOrder, MigrationRecord, Tiers } from '../../src/tiering/tiers.ts';
 
 const nowhere = {
-  ...{ blobs: 0, chunks: 0, segments: 0, bytesLogical: 0, bytesUnique: 0, bytesLive: 0, bytesStored: 0 },
+  ...{
+    blobs: 0,
+    chunks: 0,
+    deltas: 0,
+    segments: 0,
+    bytesLogical: 0,
+    bytesUnique: 0,
+    bytesLive: 0,
+    bytesStored: 0,
+  },
   ...{ bytesTotal: Infinity, bytesFree: Infinity },
 };
 

@@ -68,6 +68,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 }: ChunkStoreUsage): ChunkStoreUsage => ({
   blobs,
@@ -76,6 +77,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 });
 

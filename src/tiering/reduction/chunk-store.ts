@@ -23,6 +23,8 @@ export interface StoredBlob {
 export interface ChunkStoreUsage {
   readonly blobs: number;
   readonly chunks: number;
+  /** Of these, how many are kept as what differs from another one. */
+  readonly deltas: number;
   readonly segments: number;
   /** Of all blobs, as they are read. */
   readonly bytesLogical: number;
