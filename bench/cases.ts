@@ -1,8 +1,8 @@
 /** One row of the table that `npm run bench` prints. */
 export interface BenchCase {
   readonly name: string;
-  readonly driver: 's3load' | 'nfsload';
-  /** The driver's operation and options; the addresses, keys and the time are added. */
+  readonly driver: 's3load' | 'nfsload' | 'client';
+  /** The driver's operation and options; the addresses, keys and the time are added. Of `client`: the function of on-client.py. */
   readonly args: readonly string[];
   /** True when the roofline program answers the operation too. */
   readonly hasBaseline: boolean;
@@ -27,6 +27,15 @@ const nfs = (name: string, args: readonly string[], isCounted = false): BenchCas
   args,
   hasBaseline: false,
   isCounted,
+});
+
+/** Through a client program; only where one is given. */
+const client = (name: string, operation: string): BenchCase => ({
+  name: `NFS client: ${name}`,
+  driver: 'client',
+  args: [operation],
+  hasBaseline: false,
+  isCounted: false,
 });
 
 const small = ['--size', '4K', '-c', '16'];
@@ -98,4 +107,10 @@ export const benchCases: readonly BenchCase[] = [
   nfs('NFS CREATE', ['create', '--depth', '16', '--count', '3000'], true),
   nfs('NFS REMOVE', ['remove', '--depth', '16', '--count', '3000'], true),
   nfs('NFS READDIRPLUS 1,000', ['readdirplus', '--files', '1000']),
+  client('create, chmod, rename, unlink', 'metadata'),
+  client('write 4 KiB', 'write_4k'),
+  client('read 4 KiB', 'read_4k'),
+  client('write 1 MiB', 'write_1m'),
+  client('read 1 MiB', 'read_1m'),
+  client('untar', 'untar'),
 ];

@@ -63,6 +63,7 @@ function keptSegments(): SegmentStore {
         : Buffer.concat(shards.slice(first)).subarray(from, from + length);
     },
     delete: none,
+    imageBytes: none,
     list: async function* () {},
     scrub: none,
     recall: none,
@@ -79,7 +80,7 @@ async function openStores(): Promise<Stores> {
     environment: realEnvironment({ level: 'silent', format: 'json', write: () => undefined }),
     segments: keptSegments(),
     reduction: nativeReduction(loadNative()),
-    dataKeys: { current: () => ({ keyId: 1, secret }), secretOf: () => secret },
+    dataKeys: { current: () => ({ keyId: 1, secret }), secretOf: () => secret, envelopeOf: () => secret },
     tier: 'warm',
     settings,
   });

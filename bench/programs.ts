@@ -26,13 +26,14 @@ export interface DriverResult {
   readonly mb_per_s: number;
   readonly latency_us: Readonly<Record<string, unknown>>;
   readonly server: { readonly cpu_s_per_1k_ops: number; readonly rss_mb: number };
-  readonly machine: { readonly others_share: number };
+  /** Absent where the driver cannot tell. */
+  readonly machine: { readonly others_share: number | undefined };
 }
 
-export const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
+const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
 
 /** Rejects with `reason` when `work` takes longer. */
-async function within<T>(ms: number, reason: string, work: Promise<T>): Promise<T> {
+export async function within<T>(ms: number, reason: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(reason)), ms);

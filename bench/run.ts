@@ -5,6 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startGanesha } from './ganesha.ts';
 import { benchCases, type BenchCase } from './cases.ts';
+import { makeArchive, runClient } from './client-cases.ts';
 import { renderKernels, type KernelOptions } from './kernel-rows.ts';
 import { kernelBenches } from './kernels.ts';
 import {
@@ -17,11 +18,12 @@ import {
 } from './programs.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
-const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--ganesha PROGRAM] [--seconds N] [--repeat N] [--json]
+const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--ganesha PROGRAM] [--client PROGRAM] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
 least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare, half an hour at the most. --ganesha runs the
-NFS cases against NFS-Ganesha in turn as well and takes it as their base. --json prints rows as JSON.
+NFS cases against NFS-Ganesha in turn as well and takes it as their base. --client adds cases through an NFS client: it is called as
+PROGRAM --port PORT --mount-port PORT --export /BUCKET -- COMMAND… and runs COMMAND in a mount of the export. --json prints rows as JSON.
 
        npm run bench -- --only erasure|reduction|chunks [--isal PREFIX] [--seconds N] [--json]
 
@@ -34,6 +36,7 @@ interface Options {
   readonly repeat: number;
   readonly isJson: boolean;
   readonly ganesha: string | undefined;
+  readonly client: string | undefined;
 }
 
 const repeatMax = 20;
@@ -46,6 +49,7 @@ function readOptions(): Options | undefined {
     options: {
       drivers: text,
       ganesha: text,
+      client: text,
       only: { ...text, default: '' },
       seconds: { ...text, default: '3' },
       repeat: { ...text, default: '1' },
@@ -62,9 +66,13 @@ function readOptions(): Options | undefined {
   if (!isComplete || !(seconds > 0 && seconds <= secondsMax) || !(repeat >= 1 && repeat <= repeatMax))
     return undefined;
   const cases = benchCases.filter(
-    ({ name, isLong = false }) => name.toLowerCase().includes(only.toLowerCase()) && (values.long || !isLong),
+    ({ name, driver, isLong = false }) =>
+      name.toLowerCase().includes(only.toLowerCase()) &&
+      (values.long || !isLong) &&
+      (driver !== 'client' || values.client !== undefined),
   );
-  return { drivers, cases, seconds, repeat, isJson: values.json, ganesha: values.ganesha };
+  const { ganesha, client } = values;
+  return { drivers, cases, seconds, repeat, isJson: values.json, ganesha, client };
 }
 
 function argumentsOf(
@@ -87,15 +95,18 @@ const best = (results: readonly DriverResult[]): DriverResult | undefined =>
 async function measure(
   options: Options,
   bench: BenchCase,
-  { gateway, base }: { gateway: Server; base: Server | undefined },
+  { gateway, base, archive }: { gateway: Server; base: Server | undefined; archive: string },
 ): Promise<BenchRow> {
+  const { seconds, client: clientProgram } = options;
   const program = path.join(options.drivers, bench.driver);
   const of = (server: Server): Promise<DriverResult> =>
-    runDriver(
-      program,
-      argumentsOf(bench, server, options.seconds),
-      bench.isLong === true ? longDriverMsMax : undefined,
-    );
+    bench.driver === 'client'
+      ? runClient({ program: clientProgram ?? '', bucket, seconds, archive }, bench.args.join(), server)
+      : runDriver(
+          program,
+          argumentsOf(bench, server, seconds),
+          bench.isLong === true ? longDriverMsMax : undefined,
+        );
   const results: DriverResult[] = [];
   const baselines: DriverResult[] = [];
   try {
@@ -158,11 +169,12 @@ async function main(): Promise<number> {
       bucket,
       '--quiet',
     ]);
+    const archive = await makeArchive(directory);
     const rows: BenchRow[] = [];
     for (const bench of options.cases) {
       if (!options.isJson) console.error(`… ${bench.name}`);
-      const base = bench.driver === 'nfsload' ? ganesha : bench.hasBaseline ? roofline : undefined;
-      const row = await measure(options, bench, { gateway, base });
+      const base = bench.driver !== 's3load' ? ganesha : bench.hasBaseline ? roofline : undefined;
+      const row = await measure(options, bench, { gateway, base, archive });
       const other = rows.find(({ name }) => name === bench.comparedWith)?.result;
       rows.push(other === undefined ? row : { ...row, baseline: other });
     }

@@ -32,7 +32,7 @@ function cells({ name, result, baseline, failure }: BenchRow): readonly string[]
     number(result.server.cpu_s_per_1k_ops, 3),
     number(latency(result, 'p50') / 1000, 2),
     number(latency(result, 'p99') / 1000, 2),
-    `${number(share, 2)}${share > othersShareMax ? ' noisy' : ''}`,
+    share === undefined ? '–' : `${number(share, 2)}${share > othersShareMax ? ' noisy' : ''}`,
     baseline === undefined
       ? '–'
       : `${number(result.ops_per_s / baseline.ops_per_s, 2)} (${number(baseline.ops_per_s)})`,

@@ -141,3 +141,35 @@ export class RecordReader {
     assert.equal(this.#offset, this.#bytes.length, 'record has bytes behind its end');
   }
 }
+
+export interface TextRecord {
+  readonly encode: (text: string) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => string;
+}
+
+/** A record of one text behind a version: JSON, whose later members have their defaults in older rows. */
+export const textRecord = (version: number, name: string): TextRecord => ({
+  encode: (text) => new RecordWriter().number(version).text(text).finish(),
+  decode(bytes) {
+    const reader = new RecordReader(bytes);
+    assert.equal(reader.number(), version, `${name} of an unknown version`);
+    const text = reader.text();
+    reader.end();
+    return text;
+  },
+});
+
+/** The text of all chunks, UTF-8; `undefined` when they have more than `bytesMax` bytes: then the rest is not read. */
+export async function boundedText(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  bytesMax: number,
+): Promise<string | undefined> {
+  const read: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > bytesMax) return undefined;
+    read.push(chunk);
+  }
+  return Buffer.concat(read, length).toString('utf8');
+}

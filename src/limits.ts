@@ -39,6 +39,8 @@ export const EXTENTS_TRUNCATED_MAX = 4_096;
 export const EXTENTS_PER_COMMIT_MAX = 512;
 /** Neighbours of a small write are rewritten with it as long as the blob stays below this: keeps extents few. */
 export const GATHER_BYTES_MAX = 64 << 10;
+/** Runs from this length on are gathered only where a file is written from front to back. */
+export const GATHER_BELOW_BYTES = 4_096;
 /** So many extents within one blob's length of a file are made one when nobody has written there for this long. */
 export const EXTENTS_MERGED_MIN = 16;
 export const MERGE_QUIET_MS = 5_000;

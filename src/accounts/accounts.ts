@@ -1,6 +1,5 @@
 import type { Time } from '../environment.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { OwnerIds } from './owner-ids.ts';
 import type { UserPolicy } from './user-policies.ts';
 
 /** Whom buckets belong to and what a request is done for. */
@@ -37,6 +36,12 @@ export interface User {
   readonly accessKeys: readonly AccessKey[];
   /** Without any it may do whatever its account may, with any only what they allow. */
   readonly policies: readonly UserPolicy[];
+}
+
+/** Owner and group, in the tree, of what an account makes. */
+interface OwnerIds {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** Who has an account: its user, or root. */

@@ -2,7 +2,7 @@ import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { accountOf, anonymousAccount, ec2Account, rootAccount } from './account-id.ts';
 import type { Account, Credential, Holder, KeyPair, User } from './accounts.ts';
-import { UidBook } from './owner-ids.ts';
+import { UidBook } from './uid-book.ts';
 import type { UserRow } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
 import { activePolicies, declaredPolicies, type UserPolicy } from './user-policies.ts';

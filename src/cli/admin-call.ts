@@ -1,5 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
+import { boundedText } from '../codec.ts';
 import { formatAddress, parseAddress } from '../config/address.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { Fault } from '../fault.ts';
@@ -36,7 +37,8 @@ export function printAnswer(
 }
 
 export interface AdminRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Default: GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
   /** What an answer has at most. */
@@ -50,7 +52,7 @@ export interface AdminRequest {
 export async function callAdmin(
   cli: Cli,
   flags: ReadonlyMap<string, string>,
-  { method, path, body, bytesMax }: AdminRequest,
+  { method = 'GET', path, body, bytesMax }: AdminRequest,
 ): Promise<unknown> {
   const url = `${baseUrl(flags.get('--admin') ?? cli.variables['TERRACE_ADMIN'] ?? adminDefault)}${path}`;
   const json = body === undefined ? '' : JSON.stringify(body);
@@ -85,14 +87,15 @@ export async function askAdmin<Schema extends TSchema>(
   return answer;
 }
 
-/** Rejects when the answer does not come, is broken off or takes too long. */
+/** Rejects when the answer does not come, is broken off or takes too long; a text that is too long is empty. */
 async function answerOf(
   url: string,
   bytesMax: number,
   request: RequestInit,
 ): Promise<{ readonly status: number; readonly isOk: boolean; readonly text: string }> {
   const response = await fetch(url, request);
-  return { status: response.status, isOk: response.ok, text: await boundedText(response, bytesMax) };
+  const text = await boundedText(response.body ?? [], bytesMax);
+  return { status: response.status, isOk: response.ok, text: text ?? '' };
 }
 
 /** The answer is not what the schema of the call says. */
@@ -155,18 +158,6 @@ function refusal(
   }
   if (status < 500 && message !== undefined) return new Fault('invalid-argument', 'request', message);
   return unavailable(url, `answered with status ${status}: see the log of the gateway`);
-}
-
-/** Empty when it is longer. */
-async function boundedText(response: Response, bytesMax: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += (chunk as Uint8Array).length;
-    if (length > bytesMax) return '';
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseJson(text: string): unknown {

@@ -54,11 +54,7 @@ async function gathered(cli: Cli, flags: Flags, limit: number): Promise<AuditAns
       ...(since !== undefined && { since }),
       ...(page !== undefined && { page }),
     });
-    const request = {
-      method: 'GET',
-      path: `/v1/audit?${query.toString()}`,
-      bytesMax: AUDIT_BYTES_MAX,
-    } as const;
+    const request = { path: `/v1/audit?${query.toString()}`, bytesMax: AUDIT_BYTES_MAX };
     const answer = await askAdmin(cli, flags, auditPageSchema, request);
     events.push(...answer.events);
     page = answer.nextPage;

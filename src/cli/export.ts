@@ -3,14 +3,17 @@ import { UsageError } from '../config/usage-error.ts';
 import type { ExportRule, IdRange } from '../config/export-rule.ts';
 import { exportListSchema, exportSchema, type ExportAnswer } from '../gateway/admin/exports.ts';
 import { EXPORTS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, rootKeysNote } from './admin-call.ts';
+import { rootKeysNote } from './admin-call.ts';
+import { asking, telling } from './admin-command.ts';
 import type { Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
 const bytesMax = EXPORTS_BYTES_MAX;
+const root = '/v1/exports';
+const pathOf = (name: string): string => `${root}/${encodeURIComponent(name)}`;
 
-const set: Command = {
+const set = asking({
   name: 'export set',
   operands: ['NAME'],
   summary: 'Makes or replaces a rule of who may use a bucket over NFS; it counts at once.',
@@ -38,44 +41,30 @@ const set: Command = {
       description: 'N user ids from C on are those from S on here',
     },
     { name: '--gids', placeholder: 'C:S[:N],…', description: 'The same for group ids' },
-    jsonFlag,
-    adminFlag,
   ],
   notes: [rootKeysNote, 'Of the rules that fit a caller the most specific one holds; see docs/nfs.md.'],
-  async run(cli, flags, [name = '']) {
-    const body = ruleOf(flags);
-    const path = `/v1/exports/${encodeURIComponent(name)}`;
-    const answer = await askAdmin(cli, flags, exportSchema, { method: 'PUT', path, body, bytesMax });
-    return printAnswer(cli, flags, answer, [`Export ${name}: ${sentenceOf(answer.rule)}.`]);
-  },
-};
+  schema: exportSchema,
+  request: ([name = ''], flags) => ({ method: 'PUT', path: pathOf(name), body: ruleOf(flags), bytesMax }),
+  lines: ({ rule }, [name]) => [`Export ${name}: ${sentenceOf(rule)}.`],
+});
 
-const list: Command = {
+const list = asking({
   name: 'export list',
   summary: 'Lists the rules of who may use which bucket over NFS.',
-  flags: [jsonFlag, adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags) {
-    const request = { method: 'GET', path: '/v1/exports', bytesMax } as const;
-    const answer = await askAdmin(cli, flags, exportListSchema, request);
-    const lines = columns([['name', 'bucket', 'clients', 'options'], ...answer.exports.map(rowOf)]);
-    return printAnswer(cli, flags, answer, lines);
-  },
-};
+  schema: exportListSchema,
+  request: () => ({ path: root, bytesMax }),
+  lines: (answer) => columns([['name', 'bucket', 'clients', 'options'], ...answer.exports.map(rowOf)]),
+});
 
-const remove: Command = {
+const remove = telling({
   name: 'export remove',
   operands: ['NAME'],
   summary: 'Removes such a rule; it counts at once, for mounted clients as well.',
-  flags: [adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags, [name = '']) {
-    const path = `/v1/exports/${encodeURIComponent(name)}`;
-    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
-    cli.out(`Export ${name} is removed.`);
-    return 0;
-  },
-};
+  request: ([name = '']) => ({ method: 'DELETE', path: pathOf(name), bytesMax }),
+  done: ([name]) => `Export ${name} is removed.`,
+});
 
 export const exportCommands: readonly Command[] = [set, list, remove];
 

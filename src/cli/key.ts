@@ -1,89 +1,82 @@
-import type { Static, TSchema } from '@sinclair/typebox';
 import { columns } from '../config/render.ts';
 import { Fault } from '../fault.ts';
 import { keyListSchema, keySchema, type KeyAnswer } from '../gateway/admin/keys.ts';
 import { RING_KEYS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, jsonFlag, printAnswer, rootKeysNote, type AdminRequest } from './admin-call.ts';
-import type { Cli, Command } from './command.ts';
-import { untilOver, waitFlag } from './wait.ts';
+import { rootKeysNote, type AdminRequest } from './admin-call.ts';
+import { asking, ordering } from './admin-command.ts';
+import type { Command } from './command.ts';
 
-type Flags = ReadonlyMap<string, string>;
-
+const root = '/v1/keys';
+const bytesMax = RING_KEYS_BYTES_MAX;
+const pathOf = (name: string, rest: string): string => `${root}/${encodeURIComponent(name)}${rest}`;
 const nameNote = 'KEY is an id or an alias, as terrace key list shows them.';
 
-const create: Command = {
+const create = asking({
   name: 'key create',
   summary: 'Makes an encryption key that S3 clients can name (SSE-KMS).',
-  flags: [
-    { name: '--alias', placeholder: 'A', description: 'A name for it; clients may write alias/A' },
-    jsonFlag,
-    adminFlag,
-  ],
+  flags: [{ name: '--alias', placeholder: 'A', description: 'A name for it; clients may write alias/A' }],
   notes: [rootKeysNote],
-  async run(cli, flags) {
+  schema: keySchema,
+  request(_operands, flags) {
     const alias = flags.get('--alias');
-    const body = alias === undefined ? {} : { alias };
-    const key = await ask(cli, flags, keySchema, { method: 'POST', path: '/v1/keys', body });
-    return show(cli, flags, key, [`Key ${key.id} is made.`, `  ${key.arn}`]);
+    return { method: 'POST', path: root, body: alias === undefined ? {} : { alias }, bytesMax };
   },
-};
+  lines: ({ id, arn }) => [`Key ${id} is made.`, `  ${arn}`],
+});
 
-const list: Command = {
+const list = asking({
   name: 'key list',
   summary: 'Lists the encryption keys and what is left to seal anew after a rotation.',
-  flags: [jsonFlag, adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags) {
-    const answer = await ask(cli, flags, keyListSchema, { method: 'GET', path: '/v1/keys' });
-    const rows = answer.keys.map((key) => [
+  schema: keyListSchema,
+  request: () => ({ path: root, bytesMax }),
+  lines({ keys }) {
+    const rows = keys.map((key) => [
       ...[key.id, key.alias ?? '-', key.state, String(key.version)],
       key.oldVersions.length === 0 ? '-' : key.oldVersions.join(', '),
       progressOf(key),
     ]);
-    const lines = columns([['id', 'alias', 'state', 'version', 'old versions', 'progress'], ...rows]);
-    return printAnswer(cli, flags, answer, lines);
+    return columns([['id', 'alias', 'state', 'version', 'old versions', 'progress'], ...rows]);
   },
-};
+});
 
-const rotate: Command = {
+const rotate = ordering({
   name: 'key rotate',
   operands: ['KEY'],
   summary:
     'Gives a key new material; what is encrypted stays, and its keys are sealed anew in the background.',
-  flags: [waitFlag, jsonFlag, adminFlag],
   notes: [rootKeysNote, nameNote],
-  async run(cli, flags, [name = '']) {
-    let key = await ask(cli, flags, keySchema, { method: 'POST', path: pathOf(name, '/rotate') });
-    if (flags.has('--wait')) {
-      const { id } = key;
-      key = await untilOver(cli, {
-        ask: () => again(cli, flags, id),
-        isOver: ({ oldVersions }) => oldVersions.length === 0,
-        line: (now) => `Key ${id}: ${progressOf(now)}`,
-      });
-    }
-    const left =
-      key.oldVersions.length === 0 ? 'No older version is left.' : 'Older ones go when nothing needs them.';
-    return show(cli, flags, key, [`Key ${key.id} has version ${key.version}. ${left}`]);
+  schema: keySchema,
+  request: ([name = '']) => ({ method: 'POST', path: pathOf(name, '/rotate'), bytesMax }),
+  async soFar(ask, { id }) {
+    const { keys } = await ask(keyListSchema, { path: root, bytesMax });
+    const key = keys.find((it) => it.id === id);
+    if (key === undefined) throw new Fault('not-found', 'key', `The key ${id} is gone.`);
+    return key;
   },
-};
+  isOver: ({ oldVersions }) => oldVersions.length === 0,
+  progress: (key) => `Key ${key.id}: ${progressOf(key)}`,
+  lines({ id, version, oldVersions }) {
+    const left =
+      oldVersions.length === 0 ? 'No older version is left.' : 'Older ones go when nothing needs them.';
+    return [`Key ${id} has version ${version}. ${left}`];
+  },
+});
 
 /** A command that does one thing to one key. */
 const change = (
   command: Pick<Command, 'name' | 'summary'>,
-  request: { readonly method: 'POST' | 'DELETE'; readonly path: string },
+  { method, path }: Required<Pick<AdminRequest, 'method' | 'path'>>,
   sentence: (key: KeyAnswer) => string,
-): Command => ({
-  ...command,
-  operands: ['KEY'],
-  flags: [jsonFlag, adminFlag],
-  notes: [rootKeysNote, nameNote],
-  async run(cli, flags, [name = '']) {
-    const { method, path } = request;
-    const key = await ask(cli, flags, keySchema, { method, path: pathOf(name, path) });
-    return show(cli, flags, key, [sentence(key)]);
-  },
-});
+): Command =>
+  asking({
+    ...command,
+    operands: ['KEY'],
+    notes: [rootKeysNote, nameNote],
+    schema: keySchema,
+    request: ([name = '']) => ({ method, path: pathOf(name, path), bytesMax }),
+    lines: (key) => [sentence(key)],
+  });
 
 const disable = change(
   { name: 'key disable', summary: 'Stops a key from sealing and opening anything until it is enabled.' },
@@ -105,28 +98,8 @@ const remove = change(
 
 export const keyCommands: readonly Command[] = [create, list, rotate, disable, enable, remove];
 
-const pathOf = (name: string, rest: string): string => `/v1/keys/${encodeURIComponent(name)}${rest}`;
-
-function show(cli: Cli, flags: Flags, key: KeyAnswer, lines: readonly string[]): number {
-  return printAnswer(cli, flags, key, lines);
-}
-
 function progressOf({ progress }: KeyAnswer): string {
   if (progress === undefined) return '-';
   const { running, examined, matched } = progress;
   return `${running ? 'running' : 'done'}: ${matched} of ${examined}`;
 }
-
-async function again(cli: Cli, flags: Flags, id: string): Promise<KeyAnswer> {
-  const { keys } = await ask(cli, flags, keyListSchema, { method: 'GET', path: '/v1/keys' });
-  const key = keys.find((it) => it.id === id);
-  if (key === undefined) throw new Fault('not-found', 'key', `The key ${id} is gone.`);
-  return key;
-}
-
-const ask = <Schema extends TSchema>(
-  cli: Cli,
-  flags: Flags,
-  schema: Schema,
-  request: Omit<AdminRequest, 'bytesMax'>,
-): Promise<Static<Schema>> => askAdmin(cli, flags, schema, { ...request, bytesMax: RING_KEYS_BYTES_MAX });

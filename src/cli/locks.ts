@@ -1,40 +1,39 @@
 import { columns } from '../config/render.ts';
 import { lockListSchema, releasedSchema, type LockListAnswer } from '../gateway/admin/locks.ts';
 import { LOCKS_BYTES_MAX } from '../limits/nfs.ts';
-import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking } from './admin-command.ts';
 import type { Command } from './command.ts';
 
-const list: Command = {
+const bytesMax = LOCKS_BYTES_MAX;
+
+const list = asking({
   name: 'locks list',
   summary: 'Lists the locks that NFS clients have, and who waits for one.',
-  flags: [jsonFlag, adminFlag],
   notes: [userKeysNote],
-  async run(cli, flags) {
-    const request = { method: 'GET', path: '/v1/locks', bytesMax: LOCKS_BYTES_MAX } as const;
-    const answer = await askAdmin(cli, flags, lockListSchema, request);
-    return printAnswer(cli, flags, answer, rendered(answer));
-  },
-};
+  schema: lockListSchema,
+  request: () => ({ path: '/v1/locks', bytesMax }),
+  lines: rendered,
+});
 
-const release: Command = {
+const release = asking({
   name: 'locks release',
   operands: ['ADDRESS', 'CLIENT'],
   summary: 'Gives back all locks of a client that is gone for good, as terrace locks list names it.',
-  flags: [jsonFlag, adminFlag],
   notes: [
     userKeysNote,
     'A client that still lives believes that it has its locks: release only those of dead ones.',
   ],
-  async run(cli, flags, [address = '', name = '']) {
-    const body = { address, name };
-    const request = { method: 'POST', path: '/v1/locks/release', body, bytesMax: LOCKS_BYTES_MAX } as const;
-    const answer = await askAdmin(cli, flags, releasedSchema, request);
-    const { released } = answer;
+  schema: releasedSchema,
+  request: ([address, name]) => ({
+    ...{ method: 'POST', path: '/v1/locks/release', bytesMax },
+    body: { address, name },
+  }),
+  lines({ released }, [address, name]) {
     const what = released === 0 ? 'Nothing was' : released === 1 ? '1 lock was' : `${released} locks were`;
-    const text = `${what} held by ${name} at ${address}.`;
-    return printAnswer(cli, flags, answer, [text]);
+    return [`${what} held by ${name} at ${address}.`];
   },
-};
+});
 
 function* rendered({ graceSecondsLeft, clients, locks, truncated }: LockListAnswer): Generator<string> {
   if (graceSecondsLeft > 0)

@@ -9,8 +9,9 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { quotaListSchema, quotaSchema, type QuotaAnswer, type UsageAnswer } from '../gateway/admin/quotas.ts';
 import { QUOTAS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
-import type { Cli, Command } from './command.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking, telling } from './admin-command.ts';
+import type { Command } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
 
@@ -19,11 +20,10 @@ const subjectNotes = [
   'holds, or what an id owns in all buckets. bucket/NAME/user/UID and bucket/NAME/group/GID count one bucket only.',
 ];
 const bytesMax = QUOTAS_BYTES_MAX;
+const root = '/v1/quotas';
+const pathOf = (subject: string): string => `${root}/${subject.split('/').map(encodeURIComponent).join('/')}`;
 
-const pathOf = (subject: string): string =>
-  `/v1/quotas/${subject.split('/').map(encodeURIComponent).join('/')}`;
-
-const set: Command = {
+const set = asking({
   name: 'quota set',
   operands: ['SUBJECT'],
   summary: 'Limits what a bucket, user or group stores, through both protocols; what is not given stays.',
@@ -33,11 +33,10 @@ const set: Command = {
     { name: '--inodes', placeholder: 'N', description: 'Hard limit of files and directories, as 1M' },
     { name: '--soft-inodes', placeholder: 'N', description: 'May be exceeded for the time of grace' },
     { name: '--grace', placeholder: 'T', description: 'After it soft limits are hard. Default: 7d' },
-    jsonFlag,
-    adminFlag,
   ],
   notes: [userKeysNote, ...subjectNotes],
-  async run(cli, flags, [subject = '']) {
+  schema: quotaSchema,
+  request([subject = ''], flags) {
     const grace = flags.get('--grace');
     const body = {
       bytes: limitsOf(flags, 'bytes'),
@@ -47,10 +46,10 @@ const set: Command = {
     const isEmpty = [body.bytes, body.inodes].every((it) => Object.keys(it).length === 0);
     if (isEmpty && grace === undefined)
       throw new UsageError('terrace quota set needs a limit: write for example --bytes 10Gi');
-    const request = { method: 'PUT', path: pathOf(subject), body, bytesMax } as const;
-    return show(cli, flags, await askAdmin(cli, flags, quotaSchema, request));
+    return { method: 'PUT', path: pathOf(subject), body, bytesMax };
   },
-};
+  lines: linesOf,
+});
 
 function limitsOf(flags: Flags, what: 'bytes' | 'inodes'): Record<string, number | null> {
   const given = { hard: flags.get(`--${what}`), soft: flags.get(`--soft-${what}`) };
@@ -60,54 +59,40 @@ function limitsOf(flags: Flags, what: 'bytes' | 'inodes'): Record<string, number
   return limits;
 }
 
-const get: Command = {
+const get = asking({
   name: 'quota get',
   operands: ['SUBJECT'],
   summary: 'Shows what a bucket, user or group uses, and its limits if it has any.',
-  flags: [jsonFlag, adminFlag],
   notes: [userKeysNote, ...subjectNotes],
-  async run(cli, flags, [subject = '']) {
-    const request = { method: 'GET', path: pathOf(subject), bytesMax } as const;
-    return show(cli, flags, await askAdmin(cli, flags, quotaSchema, request));
-  },
-};
+  schema: quotaSchema,
+  request: ([subject = '']) => ({ path: pathOf(subject), bytesMax }),
+  lines: linesOf,
+});
 
-const list: Command = {
+const list = asking({
   name: 'quota list',
   summary: 'Lists all quotas with what is used, and until when soft limits may be exceeded.',
-  flags: [jsonFlag, adminFlag],
   notes: [userKeysNote],
-  async run(cli, flags) {
-    const request = { method: 'GET', path: '/v1/quotas', bytesMax } as const;
-    const answer = await askAdmin(cli, flags, quotaListSchema, request);
-    const lines = columns([
-      ['subject', 'bytes', 'soft', 'hard', 'inodes', 'soft', 'hard', 'state'],
-      ...answer.quotas.map(rowOf),
-    ]);
-    return printAnswer(cli, flags, answer, lines);
-  },
-};
+  schema: quotaListSchema,
+  request: () => ({ path: root, bytesMax }),
+  lines: ({ quotas }) =>
+    columns([['subject', 'bytes', 'soft', 'hard', 'inodes', 'soft', 'hard', 'state'], ...quotas.map(rowOf)]),
+});
 
-const remove: Command = {
+const remove = telling({
   name: 'quota remove',
   operands: ['SUBJECT'],
   summary: 'Takes all limits away from a bucket, user or group.',
-  flags: [jsonFlag, adminFlag],
   notes: [userKeysNote, ...subjectNotes],
-  async run(cli, flags, [subject = '']) {
-    await callAdmin(cli, flags, { method: 'DELETE', path: pathOf(subject), bytesMax });
-    return printAnswer(cli, flags, { subject }, [`${subject} has no quota any more.`]);
-  },
-};
+  request: ([subject = '']) => ({ method: 'DELETE', path: pathOf(subject), bytesMax }),
+  done: ([subject]) => `${subject} has no quota any more.`,
+  json: ([subject]) => ({ subject }),
+});
 
 export const quotaCommands: readonly Command[] = [set, get, list, remove];
 
-function show(cli: Cli, flags: Flags, quota: QuotaAnswer): number {
-  if (flags.has('--json')) {
-    cli.out(JSON.stringify(quota));
-    return 0;
-  }
-  cli.out(quota.subject);
+function* linesOf(quota: QuotaAnswer): Generator<string> {
+  yield quota.subject;
   const rows = (['bytes', 'inodes'] as const).map((what) => {
     const { used, soft, hard } = quota[what];
     return [
@@ -118,9 +103,8 @@ function show(cli: Cli, flags: Flags, quota: QuotaAnswer): number {
       stateOf(quota, what),
     ];
   });
-  for (const line of columns(rows)) cli.out(line);
-  cli.out(`  grace   ${formatDuration(quota.graceSeconds * 1000)}`);
-  return 0;
+  yield* columns(rows);
+  yield `  grace   ${formatDuration(quota.graceSeconds * 1000)}`;
 }
 
 function rowOf(quota: QuotaAnswer): readonly string[] {

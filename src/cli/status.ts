@@ -3,29 +3,24 @@ import { formatQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { statusSchema, type Status } from '../gateway/admin/status.ts';
 import { STATUS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, jsonFlag, printAnswer } from './admin-call.ts';
-import type { Command } from './command.ts';
+import { asking } from './admin-command.ts';
 
-export const status: Command = {
+export const status = asking({
   name: 'status',
   summary: 'Shows how a running gateway is: addresses, space, background work, health.',
-  flags: [jsonFlag, adminFlag],
   notes: [
     'From another machine the root keys are needed: set TERRACE_ROOT_ACCESS_KEY and TERRACE_ROOT_SECRET_KEY,',
     'or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
     'The exit code is 1 when the gateway cannot be reached or its health is critical.',
   ],
-  async run(cli, flags) {
-    const path = '/v1/status';
-    const request = { method: 'GET', path, bytesMax: STATUS_BYTES_MAX } as const;
-    const answer = await askAdmin(cli, flags, statusSchema, request);
-    printAnswer(cli, flags, answer, renderStatus(answer));
-    return answer.health.state === 'critical' ? 1 : 0;
-  },
-};
+  schema: statusSchema,
+  request: () => ({ path: '/v1/status', bytesMax: STATUS_BYTES_MAX }),
+  lines: renderStatus,
+  isBad: ({ health }) => health.state === 'critical',
+});
 
 /** The status for people. */
-export function renderStatus(status: Status): readonly string[] {
+function renderStatus(status: Status): readonly string[] {
   const { addresses, hot, health } = status;
   const used = hot.bytesTotal - hot.bytesFree;
   const rows = [

@@ -9,7 +9,8 @@ import {
 } from '../gateway/admin/storage-policies.ts';
 import { historySchema, tierNames } from '../gateway/admin/tiers.ts';
 import { TIERS_BYTES_MAX } from '../limits/storage-policy.ts';
-import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking, telling } from './admin-command.ts';
 import type { Command } from './command.ts';
 import { policyDocumentOf } from './policy-document.ts';
 import { historyLines } from './tier.ts';
@@ -19,77 +20,62 @@ const notes = [userKeysNote];
 const root = '/v1/storage-policies';
 const pathOf = (name: string, about = ''): string => `${root}/${encodeURIComponent(name)}${about}`;
 
-const put: Command = {
+const put = asking({
   name: 'tier policy put',
   operands: ['NAME', 'FILE'],
   summary: 'Makes or replaces a storage policy: on which tier the objects of a bucket or prefix belong.',
-  flags: [jsonFlag, adminFlag],
   notes: [
     userKeysNote,
     'In the place of FILE the JSON itself may stand: \'{"target":"photos","preset":"balanced"}\'; see docs/storage-policies.md.',
   ],
-  async run(cli, flags, [name = '', file = '']) {
-    const body = await policyDocumentOf(file);
-    const request = { method: 'PUT', path: pathOf(name), body, bytesMax } as const;
-    const answer = await askAdmin(cli, flags, storagePolicySchema, request);
-    return printAnswer(cli, flags, answer, [`Storage policy ${name}: ${sentenceOf(answer)}.`]);
-  },
-};
+  schema: storagePolicySchema,
+  request: async ([name = '', file = '']) => ({
+    ...{ method: 'PUT', path: pathOf(name), bytesMax },
+    body: await policyDocumentOf(file),
+  }),
+  lines: (answer, [name = '']) => [`Storage policy ${name}: ${sentenceOf(answer)}.`],
+});
 
-const list: Command = {
+const list = asking({
   name: 'tier policy list',
   summary: 'Lists the storage policies.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags) {
-    const answer = await askAdmin(cli, flags, storagePolicyListSchema, {
-      method: 'GET',
-      path: root,
-      bytesMax,
-    });
-    const rows = answer.policies.map((it) => [it.name, it.document.target, sentenceOf(it)]);
-    return printAnswer(cli, flags, answer, columns([['name', 'target', 'says'], ...rows]));
+  schema: storagePolicyListSchema,
+  request: () => ({ path: root, bytesMax }),
+  lines: ({ policies }) => {
+    const rows = policies.map((it) => [it.name, it.document.target, sentenceOf(it)]);
+    return columns([['name', 'target', 'says'], ...rows]);
   },
-};
+});
 
-const get: Command = {
+const get = asking({
   name: 'tier policy get',
   operands: ['NAME'],
   summary: 'Shows a storage policy, with what its preset adds.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '']) {
-    const request = { method: 'GET', path: pathOf(name), bytesMax } as const;
-    const answer = await askAdmin(cli, flags, storagePolicySchema, request);
-    return printAnswer(cli, flags, answer, [`${answer.document.target}: ${sentenceOf(answer)}.`]);
-  },
-};
+  schema: storagePolicySchema,
+  request: ([name = '']) => ({ path: pathOf(name), bytesMax }),
+  lines: (answer) => [`${answer.document.target}: ${sentenceOf(answer)}.`],
+});
 
-const remove: Command = {
+const remove = telling({
   name: 'tier policy remove',
   operands: ['NAME'],
   summary: 'Removes a storage policy; what it has moved stays where it is.',
-  flags: [adminFlag],
   notes,
-  async run(cli, flags, [name = '']) {
-    await callAdmin(cli, flags, { method: 'DELETE', path: pathOf(name), bytesMax });
-    cli.out(`Storage policy ${name} is removed.`);
-    return 0;
-  },
-};
+  request: ([name = '']) => ({ method: 'DELETE', path: pathOf(name), bytesMax }),
+  done: ([name = '']) => `Storage policy ${name} is removed.`,
+});
 
-const report: Command = {
+const report = asking({
   name: 'tier policy report',
   operands: ['NAME'],
   summary: 'Shows how much of what a storage policy is about lies where it wants it, and what it costs.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '']) {
-    const request = { method: 'GET', path: pathOf(name, '/report'), bytesMax } as const;
-    const answer = await askAdmin(cli, flags, reportSchema, request);
-    return printAnswer(cli, flags, answer, reportLines(answer));
-  },
-};
+  schema: reportSchema,
+  request: ([name = '']) => ({ path: pathOf(name, '/report'), bytesMax }),
+  lines: reportLines,
+});
 
 function* reportLines({ at, tiers: shares, compliant, pending, cost }: ReportAnswer): Generator<string> {
   yield `As of ${at}:`;
@@ -107,18 +93,15 @@ function* reportLines({ at, tiers: shares, compliant, pending, cost }: ReportAns
   yield `A month costs ${cost.now.toFixed(2)}, and ${cost.compliant.toFixed(2)} when all is where it belongs.`;
 }
 
-const history: Command = {
+const history = asking({
   name: 'tier policy history',
   operands: ['NAME'],
   summary: 'Lists the last 50 migrations of a storage policy.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '']) {
-    const request = { method: 'GET', path: pathOf(name, '/migrations'), bytesMax } as const;
-    const answer = await askAdmin(cli, flags, historySchema, request);
-    return printAnswer(cli, flags, answer, historyLines(answer));
-  },
-};
+  schema: historySchema,
+  request: ([name = '']) => ({ path: pathOf(name, '/migrations'), bytesMax }),
+  lines: historyLines,
+});
 
 function sentenceOf(policy: StoragePolicyAnswer): string {
   const { hotAboveIops, coldAtOrBelowIops, cooldownSeconds, pools } = policy;

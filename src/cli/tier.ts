@@ -14,22 +14,21 @@ import {
   type TiersAnswer,
 } from '../gateway/admin/tiers.ts';
 import { TIERS_BYTES_MAX } from '../limits/storage-policy.ts';
-import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking, ordering } from './admin-command.ts';
 import type { Command } from './command.ts';
-import { untilOver, waitFlag } from './wait.ts';
 
 const bytesMax = TIERS_BYTES_MAX;
+const notes = [userKeysNote];
 
-const status: Command = {
+const status = asking({
   name: 'tier status',
   summary: 'Shows how many objects and bytes each tier answers for, and what it takes.',
-  flags: [jsonFlag, adminFlag],
-  notes: [userKeysNote],
-  async run(cli, flags) {
-    const answer = await askAdmin(cli, flags, tiersSchema, { method: 'GET', path: '/v1/tiers', bytesMax });
-    return printAnswer(cli, flags, answer, statusLines(answer));
-  },
-};
+  notes,
+  schema: tiersSchema,
+  request: () => ({ path: '/v1/tiers', bytesMax }),
+  lines: statusLines,
+});
 
 function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer): Generator<string> {
   const rows = tierNames.flatMap((tier) => {
@@ -47,39 +46,30 @@ function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer
   if (!complete) yield 'There are more objects than were counted.';
 }
 
-const move: Command = {
+const move = ordering({
   name: 'tier move',
   operands: ['BUCKET[/PREFIX]'],
   summary: 'Moves all objects of a bucket, or those below a prefix, to a tier; old versions as well.',
   flags: [
     { name: '--to', placeholder: 'hot|warm|cold', description: 'The tier that answers reads afterwards' },
-    waitFlag,
-    jsonFlag,
-    adminFlag,
   ],
   notes: [
     userKeysNote,
     'A move goes on after a restart of the gateway. Policies may move objects again later.',
   ],
-  async run(cli, flags, [target = '']) {
+  schema: moveSchema,
+  request([target = ''], flags) {
     const to = flags.get('--to');
     if (to === undefined)
       throw new UsageError('terrace tier move needs a tier: write --to hot, warm or cold');
-    const body = { target, to };
-    const ordered = await askAdmin(cli, flags, moveSchema, {
-      method: 'POST',
-      path: '/v1/tiers/moves',
-      body,
-      bytesMax,
-    });
-    const ask = (): Promise<MoveAnswer> =>
-      askAdmin(cli, flags, moveSchema, { method: 'GET', path: `/v1/tiers/moves/${ordered.id}`, bytesMax });
-    const isOver = ({ state }: MoveAnswer): boolean => state === 'completed' || state === 'failed';
-    const answer = flags.has('--wait') ? await untilOver(cli, { ask, isOver, line: moveLine }) : ordered;
-    printAnswer(cli, flags, answer, [moveLine(answer)]);
-    return answer.state === 'failed' ? 1 : 0;
+    return { method: 'POST', path: '/v1/tiers/moves', body: { target, to }, bytesMax };
   },
-};
+  soFar: (ask, { id }) => ask(moveSchema, { path: `/v1/tiers/moves/${id}`, bytesMax }),
+  isOver: ({ state }) => state === 'completed' || state === 'failed',
+  progress: moveLine,
+  lines: (answer) => [moveLine(answer)],
+  isBad: ({ state }) => state === 'failed',
+});
 
 function moveLine({ id, state, target, to, objects, bytesMoved, failures, error }: MoveAnswer): string {
   const progress = `${objects} objects seen, ${roughQuantity(bytesMoved)} moved`;
@@ -87,44 +77,35 @@ function moveLine({ id, state, target, to, objects, bytesMoved, failures, error 
   return `Move ${id} of ${target} to ${to}: ${state}, ${progress}${trouble}`;
 }
 
-const why: Command = {
+const why = asking({
   name: 'tier why',
   operands: ['BUCKET/KEY'],
   summary: 'Explains why an object is on the tier where it is.',
-  flags: [jsonFlag, adminFlag],
-  notes: [userKeysNote],
-  async run(cli, flags, [path = '']) {
-    const request = {
-      method: 'GET',
-      path: `/v1/tiers/why?path=${encodeURIComponent(path)}`,
-      bytesMax,
-    } as const;
-    const answer = await askAdmin(cli, flags, whySchema, request);
-    const lines = answer.slices.map(
+  notes,
+  schema: whySchema,
+  request: ([path = '']) => ({ path: `/v1/tiers/why?path=${encodeURIComponent(path)}`, bytesMax }),
+  lines: ({ slices }) =>
+    slices.map(
       ({ slice, tier, bytes, versionId, explanation }) =>
         `${tier}, ${roughQuantity(bytes)}${versionId === undefined ? '' : `, version ${versionId}`}${slice === 0 ? '' : `, part ${slice}`}: ${explanation}`,
-    );
-    return printAnswer(cli, flags, answer, lines);
-  },
-};
+    ),
+});
 
-const plan: Command = {
+const plan = asking({
   name: 'tier plan',
   summary: 'Shows what the storage policies would move now.',
   flags: [
     { name: '--target', placeholder: 'BUCKET[/PREFIX]', description: 'Only there. Default: everywhere' },
-    jsonFlag,
-    adminFlag,
   ],
-  notes: [userKeysNote],
-  async run(cli, flags) {
+  notes,
+  schema: planSchema,
+  request(_operands, flags) {
     const target = flags.get('--target');
     const query = target === undefined ? '' : `?target=${encodeURIComponent(target)}`;
-    const request = { method: 'GET', path: `/v1/tiers/plan${query}`, bytesMax } as const;
-    const answer = await askAdmin(cli, flags, planSchema, request);
-    return printAnswer(cli, flags, answer, planLines(answer));
+    return { path: `/v1/tiers/plan${query}`, bytesMax };
   },
-};
+  lines: planLines,
+});
 
 function* planLines({ moves, to, complete }: PlanAnswer): Generator<string> {
   const rows = moves.map((it) => [
@@ -142,17 +123,14 @@ function* planLines({ moves, to, complete }: PlanAnswer): Generator<string> {
   if (!complete) yield 'There are more objects than were looked at: say --target.';
 }
 
-const history: Command = {
+const history = asking({
   name: 'tier history',
   summary: 'Lists the last migrations that no policy has ordered.',
-  flags: [jsonFlag, adminFlag],
-  notes: [userKeysNote],
-  async run(cli, flags) {
-    const request = { method: 'GET', path: '/v1/tiers/migrations', bytesMax } as const;
-    const answer = await askAdmin(cli, flags, historySchema, request);
-    return printAnswer(cli, flags, answer, historyLines(answer));
-  },
-};
+  notes,
+  schema: historySchema,
+  request: () => ({ path: '/v1/tiers/migrations', bytesMax }),
+  lines: historyLines,
+});
 
 export function historyLines({ migrations }: HistoryAnswer): readonly string[] {
   const rows = migrations.map((it) => [

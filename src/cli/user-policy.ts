@@ -1,73 +1,61 @@
 import { columns } from '../config/render.ts';
 import { policyListSchema, policySchema } from '../gateway/admin/users.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking, telling } from './admin-command.ts';
 import type { Command } from './command.ts';
 import { policyDocumentOf } from './policy-document.ts';
 
 const notes = [userKeysNote];
 const bytesMax = USERS_BYTES_MAX;
 
-const pathOf = (user: string, policy: string): string =>
-  `/v1/users/${encodeURIComponent(user)}/policies/${encodeURIComponent(policy)}`;
+const listPathOf = (user: string): string => `/v1/users/${encodeURIComponent(user)}/policies`;
+const pathOf = (user: string, policy: string): string => `${listPathOf(user)}/${encodeURIComponent(policy)}`;
 
-const put: Command = {
+const put = telling({
   name: 'user policy put',
   operands: ['NAME', 'POLICY', 'FILE'],
   summary: 'Gives a user an identity policy: from then on it may do only what its policies allow.',
-  flags: [jsonFlag, adminFlag],
   notes: [...notes, 'In the place of FILE the JSON itself may stand.'],
-  async run(cli, flags, [name = '', policy = '', file = '']) {
-    const body = await policyDocumentOf(file);
-    await callAdmin(cli, flags, { method: 'PUT', path: pathOf(name, policy), body, bytesMax });
-    cli.out(
-      flags.has('--json') ? JSON.stringify({ name: policy }) : `User ${name} has the policy ${policy}.`,
-    );
-    return 0;
-  },
-};
+  request: async ([name = '', policy = '', file = '']) => ({
+    ...{ method: 'PUT', path: pathOf(name, policy), bytesMax },
+    body: await policyDocumentOf(file),
+  }),
+  done: ([name, policy]) => `User ${name} has the policy ${policy}.`,
+  json: ([, policy]) => ({ name: policy }),
+});
 
-const list: Command = {
+const list = asking({
   name: 'user policy list',
   operands: ['NAME'],
   summary: 'Lists the identity policies of a user; without any it may do everything in its own buckets.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '']) {
-    const path = `/v1/users/${encodeURIComponent(name)}/policies`;
-    const answer = await askAdmin(cli, flags, policyListSchema, { method: 'GET', path, bytesMax });
-    const rows = answer.policies.map((policy) => [policy.name, policy.declared ? 'config' : 'store']);
-    const lines = columns([['policy', 'from'], ...rows]);
-    return printAnswer(cli, flags, answer, lines);
+  schema: policyListSchema,
+  request: ([name = '']) => ({ path: listPathOf(name), bytesMax }),
+  lines({ policies }) {
+    const rows = policies.map((policy) => [policy.name, policy.declared ? 'config' : 'store']);
+    return columns([['policy', 'from'], ...rows]);
   },
-};
+});
 
-const get: Command = {
+const get = asking({
   name: 'user policy get',
   operands: ['NAME', 'POLICY'],
   summary: 'Prints the document of an identity policy.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '', policy = '']) {
-    const request = { method: 'GET', path: pathOf(name, policy), bytesMax } as const;
-    const answer = await askAdmin(cli, flags, policySchema, request);
-    const text = flags.has('--json') ? JSON.stringify(answer) : JSON.stringify(answer.document, undefined, 2);
-    for (const line of text.split('\n')) cli.out(line);
-    return 0;
-  },
-};
+  schema: policySchema,
+  request: ([name = '', policy = '']) => ({ path: pathOf(name, policy), bytesMax }),
+  lines: ({ document }) => JSON.stringify(document, undefined, 2).split('\n'),
+});
 
-const remove: Command = {
+const remove = telling({
   name: 'user policy delete',
   operands: ['NAME', 'POLICY'],
   summary: 'Takes an identity policy from a user.',
-  flags: [jsonFlag, adminFlag],
   notes,
-  async run(cli, flags, [name = '', policy = '']) {
-    await callAdmin(cli, flags, { method: 'DELETE', path: pathOf(name, policy), bytesMax });
-    const sentence = `The policy ${policy} of ${name} is deleted.`;
-    return printAnswer(cli, flags, { name: policy }, [sentence]);
-  },
-};
+  request: ([name = '', policy = '']) => ({ method: 'DELETE', path: pathOf(name, policy), bytesMax }),
+  done: ([name, policy]) => `The policy ${policy} of ${name} is deleted.`,
+  json: ([, policy]) => ({ name: policy }),
+});
 
 export const userPolicyCommands: readonly Command[] = [put, list, get, remove];

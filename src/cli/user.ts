@@ -3,7 +3,8 @@ import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import { createdUserSchema, keyPairSchema, userListSchema } from '../gateway/admin/users.ts';
 import { USERS_BYTES_MAX } from '../limits.ts';
-import { adminFlag, askAdmin, callAdmin, jsonFlag, printAnswer, rootKeysNote } from './admin-call.ts';
+import { rootKeysNote } from './admin-call.ts';
+import { asking, telling } from './admin-command.ts';
 import type { Command, Flag } from './command.ts';
 
 type Flags = ReadonlyMap<string, string>;
@@ -13,8 +14,10 @@ const keyFlags: readonly Flag[] = [
   { name: '--secret-key', placeholder: 'S', description: 'Secret key; goes with --access-key' },
 ];
 const bytesMax = USERS_BYTES_MAX;
+const root = '/v1/users';
+const pathOf = (name: string): string => `${root}/${encodeURIComponent(name)}`;
 
-const create: Command = {
+const create = asking({
   name: 'user create',
   operands: ['NAME'],
   summary: 'Makes a user with an account, buckets and keys of its own.',
@@ -22,86 +25,64 @@ const create: Command = {
     ...keyFlags,
     { name: '--uid', placeholder: 'ID', description: 'User id of the files it makes; else root’s' },
     { name: '--gid', placeholder: 'ID', description: 'Group id of the files it makes; else root’s' },
-    jsonFlag,
-    adminFlag,
   ],
   notes: [rootKeysNote, 'The secret key is shown now and never again.'],
-  async run(cli, flags, [name]) {
+  schema: createdUserSchema,
+  request([name], flags) {
     const body = { name, ...keysOf(flags), ...idOf(flags, 'uid'), ...idOf(flags, 'gid') };
-    const user = await askAdmin(cli, flags, createdUserSchema, {
-      method: 'POST',
-      path: '/v1/users',
-      body,
-      bytesMax,
-    });
-    if (flags.has('--json')) cli.out(JSON.stringify(user));
-    else
-      for (const line of [`User ${user.name}, account ${user.accountId}.`, ...keyLines(user)]) cli.out(line);
-    return 0;
+    return { method: 'POST', path: root, body, bytesMax };
   },
-};
+  lines: (user) => [`User ${user.name}, account ${user.accountId}.`, ...keyLines(user)],
+});
 
-const list: Command = {
+const list = asking({
   name: 'user list',
   summary: 'Lists the users with their accounts and access keys.',
-  flags: [jsonFlag, adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags) {
-    const answer = await askAdmin(cli, flags, userListSchema, { method: 'GET', path: '/v1/users', bytesMax });
-    const rows = answer.users.map(({ name, accountId, uid, gid, accessKeys }) => {
+  schema: userListSchema,
+  request: () => ({ path: root, bytesMax }),
+  lines({ users }) {
+    const rows = users.map(({ name, accountId, uid, gid, accessKeys }) => {
       const keys = accessKeys.map((key) => `${key.accessKey}${key.declared ? ' (config)' : ''}`);
       return [name, accountId, `${uid}:${gid}`, keys.join(', ')];
     });
-    const lines = columns([['name', 'account', 'uid:gid', 'access keys'], ...rows]);
-    return printAnswer(cli, flags, answer, lines);
+    return columns([['name', 'account', 'uid:gid', 'access keys'], ...rows]);
   },
-};
+});
 
-const remove: Command = {
+const remove = telling({
   name: 'user delete',
   operands: ['NAME'],
   summary: 'Deletes a user that owns no buckets, with its keys.',
-  flags: [adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags, [name = '']) {
-    const path = `/v1/users/${encodeURIComponent(name)}`;
-    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
-    cli.out(`User ${name} is deleted.`);
-    return 0;
-  },
-};
+  request: ([name = '']) => ({ method: 'DELETE', path: pathOf(name), bytesMax }),
+  done: ([name]) => `User ${name} is deleted.`,
+});
 
-const createKey: Command = {
+const createKey = asking({
   name: 'user key create',
   operands: ['NAME'],
   summary: 'Gives a user a further access key.',
-  flags: [...keyFlags, jsonFlag, adminFlag],
+  flags: keyFlags,
   notes: [rootKeysNote, 'The secret key is shown now and never again.'],
-  async run(cli, flags, [name = '']) {
-    const path = `/v1/users/${encodeURIComponent(name)}/keys`;
-    const pair = await askAdmin(cli, flags, keyPairSchema, {
-      method: 'POST',
-      path,
-      body: keysOf(flags),
-      bytesMax,
-    });
-    return printAnswer(cli, flags, pair, keyLines(pair));
-  },
-};
+  schema: keyPairSchema,
+  request: ([name = ''], flags) => ({
+    ...{ method: 'POST', path: `${pathOf(name)}/keys`, bytesMax },
+    body: keysOf(flags),
+  }),
+  lines: keyLines,
+});
 
-const removeKey: Command = {
+const removeKey = telling({
   name: 'user key delete',
   operands: ['NAME', 'ACCESSKEY'],
   summary: 'Takes an access key from a user.',
-  flags: [adminFlag],
   notes: [rootKeysNote],
-  async run(cli, flags, [name = '', accessKey = '']) {
-    const path = `/v1/users/${encodeURIComponent(name)}/keys/${encodeURIComponent(accessKey)}`;
-    await callAdmin(cli, flags, { method: 'DELETE', path, bytesMax });
-    cli.out(`Access key ${accessKey} of ${name} is deleted.`);
-    return 0;
-  },
-};
+  request: ([name = '', accessKey = '']) => ({
+    ...{ method: 'DELETE', path: `${pathOf(name)}/keys/${encodeURIComponent(accessKey)}`, bytesMax },
+  }),
+  done: ([name, accessKey]) => `Access key ${accessKey} of ${name} is deleted.`,
+});
 
 export const userCommands: readonly Command[] = [create, list, remove, createKey, removeKey];
 
@@ -122,9 +103,11 @@ function idOf(flags: Flags, member: 'uid' | 'gid'): Partial<Record<'uid' | 'gid'
   return { [member]: Number(given) };
 }
 
-const keyLines = ({ accessKey, secretKey }: Static<typeof keyPairSchema>): readonly string[] => [
-  'The keys, shown only this once:',
-  '',
-  `  export AWS_ACCESS_KEY_ID=${accessKey}`,
-  `  export AWS_SECRET_ACCESS_KEY=${secretKey}`,
-];
+function keyLines({ accessKey, secretKey }: Static<typeof keyPairSchema>): readonly string[] {
+  return [
+    'The keys, shown only this once:',
+    '',
+    `  export AWS_ACCESS_KEY_ID=${accessKey}`,
+    `  export AWS_SECRET_ACCESS_KEY=${secretKey}`,
+  ];
+}

@@ -3,26 +3,21 @@ import { roughQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { warmSchema, type WarmAnswer } from '../gateway/admin/warm.ts';
 import { WARM_ANSWER_BYTES_MAX } from '../limits/tiering.ts';
-import { adminFlag, askAdmin, jsonFlag, printAnswer, userKeysNote } from './admin-call.ts';
-import type { Cli, Command } from './command.ts';
-import { untilOver, waitFlag } from './wait.ts';
+import { userKeysNote } from './admin-call.ts';
+import { asking, ordering } from './admin-command.ts';
+import type { Command } from './command.ts';
 
-type Flags = ReadonlyMap<string, string>;
 const bytesMax = WARM_ANSWER_BYTES_MAX;
+const present = { path: '/v1/warm', bytesMax };
 
-const ask = (cli: Cli, flags: Flags): Promise<WarmAnswer> =>
-  askAdmin(cli, flags, warmSchema, { method: 'GET', path: '/v1/warm', bytesMax });
-
-const list: Command = {
+const list = asking({
   name: 'warm list',
   summary: 'Lists the devices of the warm pool, with what lies on them and what is missing.',
-  flags: [jsonFlag, adminFlag],
   notes: [userKeysNote],
-  async run(cli, flags) {
-    const answer = await ask(cli, flags);
-    return printAnswer(cli, flags, answer, rendered(answer));
-  },
-};
+  schema: warmSchema,
+  request: () => present,
+  lines: rendered,
+});
 
 function* rendered(answer: WarmAnswer): Generator<string> {
   const { configured, shape, devices, segments, shardsMissing, alerts } = answer;
@@ -64,39 +59,30 @@ interface Order {
   readonly notes?: readonly string[];
   readonly body?: (places: readonly string[]) => object;
   readonly isOver: (answer: WarmAnswer, places: readonly string[]) => boolean;
-  readonly line: (answer: WarmAnswer, places: readonly string[]) => string;
+  readonly progress: (answer: WarmAnswer, places: readonly string[]) => string;
   /** What is said without `--wait`, and with it. */
   readonly begun: (places: readonly string[]) => string;
   readonly done: (answer: WarmAnswer, places: readonly string[]) => string;
-  /** It came to an end, but not to a good one. */
-  readonly hasFailed?: (answer: WarmAnswer) => boolean;
+  readonly isBad?: (answer: WarmAnswer) => boolean;
 }
 
-/** A command that orders something, and waits for its end when told so. */
-const order = (it: Order): Command => ({
-  name: `warm ${it.verb}`,
-  ...(it.operands !== undefined && { operands: it.operands }),
-  summary: it.summary,
-  flags: [waitFlag, jsonFlag, adminFlag],
-  notes: [userKeysNote, ...(it.notes ?? [])],
-  async run(cli, flags, operands) {
-    const places = operands.map((place) => path.resolve(place));
-    const ordered = await askAdmin(cli, flags, warmSchema, {
-      method: 'POST',
-      path: `/v1/warm/${it.verb}`,
-      ...(it.body !== undefined && { body: it.body(places) }),
-      bytesMax,
-    });
-    if (!flags.has('--wait')) return printAnswer(cli, flags, ordered, [it.begun(places)]);
-    const answer = await untilOver(cli, {
-      ask: () => ask(cli, flags),
-      isOver: (soFar) => it.isOver(soFar, places),
-      line: (soFar) => it.line(soFar, places),
-    });
-    printAnswer(cli, flags, answer, [it.done(answer, places)]);
-    return it.hasFailed?.(answer) === true ? 1 : 0;
-  },
-});
+/** A command that orders something of the pool. Its operands are directories. */
+function order({ verb, notes = [], body, done, ...rest }: Order): Command {
+  const command = ordering({
+    ...rest,
+    name: `warm ${verb}`,
+    notes: [userKeysNote, ...notes],
+    schema: warmSchema,
+    request: (places) => ({
+      ...{ method: 'POST', path: `/v1/warm/${verb}`, bytesMax },
+      ...(body !== undefined && { body: body(places) }),
+    }),
+    soFar: (ask) => ask(warmSchema, present),
+    lines: (answer, places) => [done(answer, places)],
+  });
+  const resolved = (place: string): string => path.resolve(place);
+  return { ...command, run: (cli, flags, places) => command.run(cli, flags, places.map(resolved)) };
+}
 
 const leaving = (
   { devices }: WarmAnswer,
@@ -110,11 +96,11 @@ const rebuild = order({
   verb: 'rebuild',
   summary: 'Looks at every shard of the warm pool, and makes anew what is gone, also of missing devices.',
   isOver: ({ repair }) => !repair.running,
-  line: repairLine,
+  progress: repairLine,
   begun: () => 'The rebuild has begun: terrace warm list shows how far it is.',
   done: ({ repair: { changed, waiting, lost } }) =>
     `${changed} segments rebuilt, ${waiting} without a device for all their shards, ${lost} lost.`,
-  hasFailed: ({ repair: { waiting, lost } }) => waiting + lost > 0,
+  isBad: ({ repair: { waiting, lost } }) => waiting + lost > 0,
 });
 
 const add = order({
@@ -124,7 +110,7 @@ const add = order({
   notes: ['Shards move to it until all devices are about as full.'],
   body: ([place]) => ({ path: place }),
   isOver: ({ repair, balance }) => !repair.running && !balance.running,
-  line: balanceLine,
+  progress: balanceLine,
   begun: ([place]) => `${place} is a device of the warm pool.`,
   done: ({ balance: { moved } }, [place]) =>
     `${place} is a device of the warm pool, ${moved} shards have moved.`,
@@ -136,7 +122,7 @@ const drain = order({
   summary: 'Moves all shards of a device to the others, and takes it out of the warm pool.',
   body: ([place]) => ({ path: place }),
   isOver: (answer, [place]) => leaving(answer, place) === undefined,
-  line: shardsLeft,
+  progress: shardsLeft,
   begun: ([place]) => `${place} is being drained: terrace warm list shows how far it is.`,
   done: (_answer, [place]) => `${place} is no device of the warm pool any more.`,
 });
@@ -148,7 +134,7 @@ const replace = order({
   notes: ['NEW is an empty directory; it may be OLD itself when a new disk is mounted there.'],
   body: ([old, place]) => ({ old, new: place }),
   isOver: (answer, [old]) => leaving(answer, old) === undefined,
-  line: shardsLeft,
+  progress: shardsLeft,
   begun: ([old, place]) => `${place} takes over from ${old}: terrace warm list shows how far it is.`,
   done: (_answer, [old, place]) => `${place} has taken over from ${old}.`,
 });

@@ -1,7 +1,6 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
-import type { Origin } from './load.ts';
-import { membersOf } from './settings.ts';
+import { membersOf, type Origin } from './settings.ts';
 import { didYouMean } from './suggest.ts';
 
 /** One sentence for what the validator complains about: where it was set, and what to write. */

@@ -6,7 +6,7 @@ import { complaintAbout, complaintAboutTls } from './export-complaint.ts';
 import { COLD_REQUESTS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from '../limits/tiering.ts';
 import { sentenceOf } from './complaint.ts';
 import { isTree, type ConfigFile, type Tree } from './tree.ts';
-import { settings, type Setting } from './settings.ts';
+import { settings, type Origin, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -16,14 +16,6 @@ export interface ConfigSources {
   readonly flags: ReadonlyMap<string, string>;
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly file?: ConfigFile;
-}
-
-/** Where the value of one setting came from: `default`, `file …`, `environment …` or `flag …`. */
-export interface Origin {
-  readonly setting: Setting;
-  /** As it was written. */
-  readonly value: unknown;
-  readonly from: string;
 }
 
 export interface LoadedConfig {

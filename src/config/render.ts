@@ -1,6 +1,5 @@
 import type { TSchema } from '@sinclair/typebox';
-import type { Origin } from './load.ts';
-import { membersOf, settings, show, type Setting } from './settings.ts';
+import { membersOf, settings, show, type Origin, type Setting } from './settings.ts';
 
 /** What stands for a secret wherever settings are shown. */
 const masked = '********';

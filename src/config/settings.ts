@@ -20,6 +20,14 @@ export interface Setting {
   readonly schema: TSchema;
 }
 
+/** Where the value of one setting came from: `default`, `file …`, `environment …` or `flag …`. */
+export interface Origin {
+  readonly setting: Setting;
+  /** As it was written. */
+  readonly value: unknown;
+  readonly from: string;
+}
+
 const kebab = (path: string): string =>
   path.replace(/\./g, '-').replace(/[A-Z]/g, (it) => `-${it.toLowerCase()}`);
 

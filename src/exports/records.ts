@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { RecordReader, RecordWriter } from '../codec.ts';
+import { textRecord } from '../codec.ts';
 import type { KeyRange } from '../kv/kv.ts';
 import { prefixRange, tupleKey } from '../kv/tuple.ts';
 
@@ -13,14 +12,5 @@ export const exportKey = (name: string): Uint8Array => tupleKey(table, [], Buffe
 export const exportRange = (): KeyRange => prefixRange(tupleKey(table, []));
 export const nameOfExportKey = (key: Uint8Array): string => Buffer.from(key.subarray(1)).toString('utf8');
 
-/** As the JSON that the admin API takes: members that come later have their defaults in older rows. */
-export const encodeExport = (json: string): Uint8Array =>
-  new RecordWriter().number(VERSION).text(json).finish();
-
-export function decodeExport(bytes: Uint8Array): string {
-  const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), VERSION, 'export record of an unknown version');
-  const json = reader.text();
-  reader.end();
-  return json;
-}
+/** As the JSON that the admin API takes. */
+export const { encode: encodeExport, decode: decodeExport } = textRecord(VERSION, 'export record');

@@ -85,7 +85,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const storage = await startStorageControl(config, { layers, environment, scheduler });
     scheduler.observe(metrics);
     observeLayers(metrics, layers);
-    const parts = { layers, environment, metrics, lifecycle: lifecycle.hook };
+    const parts = { layers, environment, metrics, lifecycle: lifecycle.hook, restores: storage.restores };
     // At the stop each door waits for its own clients: together, not one after the other.
     const open = scope.own(new Siblings());
     const s3 = open.own(await openS3Door(config, identities, { ...parts, accessLog }));

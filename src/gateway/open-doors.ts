@@ -21,6 +21,8 @@ import { websiteOperation, type Observation } from './s3/door.ts';
 import { openS3 } from './s3/open-s3.ts';
 import type { LifecycleHook } from './s3/operation.ts';
 import type { Serving } from './s3/serve.ts';
+import type { Ino } from '../namespace/namespace.ts';
+import type { Restores } from '../storage-policy/restores.ts';
 import { stsActions } from './s3/sts/actions.ts';
 import { operations } from './s3/table.ts';
 
@@ -29,6 +31,7 @@ export interface DoorParts {
   readonly environment: Environment;
   readonly metrics: Metrics;
   readonly lifecycle: LifecycleHook;
+  readonly restores: Restores;
 }
 
 /** The server access logs of the S3 door, which the scheduler writes. */
@@ -54,7 +57,14 @@ export function openAccessLog(
 export async function openS3Door(
   config: Config,
   identities: Identities,
-  { layers, environment, metrics, lifecycle, accessLog }: DoorParts & { readonly accessLog: AccessLog },
+  {
+    layers,
+    environment,
+    metrics,
+    lifecycle,
+    restores,
+    accessLog,
+  }: DoorParts & { readonly accessLog: AccessLog },
 ): Promise<Serving> {
   return openS3({
     address: config.s3.address,
@@ -83,6 +93,10 @@ export async function openS3Door(
     compute: nativeCompute(loadNative()),
     environment,
     lifecycle,
+    restores: {
+      statusOf: (ino) => restores.statusOf(ino),
+      request: (ino, wish) => restores.request(ino, wish),
+    },
     observe: s3Observer(metrics),
   });
 }
@@ -96,11 +110,12 @@ export interface NfsDoorParts {
 /** Serves NFSv3, MOUNTv3 and NLMv4 on one address, and the port mapper where one is wanted. */
 export async function openNfsDoor(
   config: Config,
-  { layers, environment, metrics, rules, tls, locks }: DoorParts & NfsDoorParts,
+  { layers, environment, metrics, restores, rules, tls, locks }: DoorParts & NfsDoorParts,
 ): Promise<NfsDoor> {
   const { files, objects } = layers.namespace;
   const { address, groups, portmap } = config.nfs;
-  const parts = { files, objects, environment, rules, tls, observe: nfsObserver(metrics), ...locks };
+  const wanted = (ino: Ino): void => restores.wanted(ino);
+  const parts = { files, objects, environment, rules, tls, wanted, observe: nfsObserver(metrics), ...locks };
   return serveNfs(
     { ...parts, names: systemNames(environment.clock), groups: groupSource(config, environment) },
     { ...address, groupsFreshMs: groups.seconds * 1000, portmap, secret: layers.secret },

@@ -14,16 +14,22 @@ export interface StorageControlGiven {
 
 /** Starts what storage policies and ordered moves do; it stops with the scheduler. */
 export async function startStorageControl(
-  { heat }: Pick<Config, 'heat'>,
+  { heat, cold }: Pick<Config, 'heat' | 'cold'>,
   { layers, environment, scheduler }: StorageControlGiven,
 ): Promise<StorageControl> {
   const { kv, namespace, tiering, nextId } = layers;
   const query = heat.prometheus === undefined ? undefined : prometheus(heat.prometheus, environment.log);
   const { objects } = namespace;
   const { tiers } = tiering;
-  const control = await openStorageControl({ kv, objects, tiers, environment, nextId, query });
+  const control = await openStorageControl({
+    ...{ kv, objects, tiers, environment, nextId, query },
+    recall: { days: cold.recallDays, speed: cold.recallSpeed },
+    wakeRestores: () => scheduler.wake('restores'),
+  });
   scheduler.start('storage-policies', () => control.job.step());
   scheduler.start('moves', () => control.moves.step());
+  scheduler.start('storage-classes', () => control.classes.step());
+  scheduler.start('restores', () => control.restores.step());
   return control;
 }
 

@@ -7,7 +7,7 @@ import type { Scheduler } from '../scheduler.ts';
 import type { Jobs } from './admin/jobs.ts';
 
 /** The one row of its table, which lies behind those of the audit trail. */
-export const PAUSED_JOBS_KEY = tupleKey(0x3f, []);
+const PAUSED_JOBS_KEY = tupleKey(0x3f, []);
 const VERSION = 1;
 
 /** What must go on, and why. */

@@ -5,6 +5,7 @@ import type { Entry, Kv, KvReader, KvTransaction } from '../kv/kv.ts';
 import { DATA_KEYS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import type { DataKey, DataKeys } from '../tiering/data-keys.ts';
 import { SALT_BYTES, SECRET_BYTES, type Cipher } from '../workers/cipher.ts';
+import { sealEnvelope } from './envelope.ts';
 import {
   dataKeyKey,
   dataKeyRange,
@@ -20,6 +21,8 @@ export interface DataKeysOptions {
   readonly ring: Ring;
   readonly cipher: Cipher;
   readonly environment: Pick<Environment, 'random'>;
+  /** Seals envelopes. */
+  readonly secretsKey: Uint8Array;
   /** The store may hold what they seal: none of them is made in the place of one that is lost. */
   readonly expectsDataKeys: boolean;
 }
@@ -66,6 +69,7 @@ class OpenDataKeys implements RotatingDataKeys {
   readonly #options: DataKeysOptions;
   /** The one with the id n is at n - 1. */
   #secrets: readonly Uint8Array[];
+  readonly #envelopes = new Map<number, Uint8Array>();
 
   constructor(options: DataKeysOptions, secrets: readonly Uint8Array[]) {
     this.#options = options;
@@ -80,6 +84,16 @@ class OpenDataKeys implements RotatingDataKeys {
     const secret = this.#secrets[keyId - 1];
     if (secret === undefined) throw new Fault('corrupt', 'key', `there is no data key ${keyId}`);
     return secret;
+  }
+
+  envelopeOf(keyId: number): Uint8Array {
+    const { cipher, secretsKey, environment } = this.#options;
+    const made = this.#envelopes.get(keyId);
+    if (made !== undefined) return made;
+    const parts = { cipher, secretsKey, random: environment.random };
+    const envelope = sealEnvelope(parts, keyId, this.secretOf(keyId));
+    this.#envelopes.set(keyId, envelope);
+    return envelope;
   }
 
   async rotate(tx: KvTransaction, key: LoadedKey): Promise<void> {

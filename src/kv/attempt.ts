@@ -9,7 +9,7 @@ import type { Reader, Scanned, View } from './view.ts';
 import type { Write } from './engine.ts';
 
 /** Ends an attempt whose snapshot is gone. Never leaves the store: the transaction runs again. */
-export class Stale extends Error {
+class Stale extends Error {
   override readonly name = 'Stale';
 }
 

@@ -55,8 +55,8 @@ class RocksdbEngine implements KvEngine {
   }
 
   write(batch: readonly Write[], durable: boolean): Promise<void> {
-    return this.#writes.add(() => {
-      this.#native.write(packBatch(batch), durable);
+    return this.#writes.add({ batch, durable }, (rows, isDurable) => {
+      this.#native.write(packBatch(rows), isDurable);
     });
   }
 
@@ -65,6 +65,7 @@ class RocksdbEngine implements KvEngine {
   }
 
   async close(): Promise<void> {
+    this.#writes.send();
     await translated(this.#native.close());
   }
 }
@@ -74,23 +75,62 @@ interface Pending {
   readonly reject: (cause: Fault) => void;
 }
 
-/** The promises of writes that are under way, in the order of the calls, which is that of the answers. */
-class PendingWrites {
-  #pending: Pending[] = [];
+type Submit = (rows: readonly Write[], durable: boolean) => void;
 
-  add(start: () => void): Promise<void> {
+/** Writes that go to the engine as one when the turn of the event loop ends. */
+interface Gathering {
+  readonly rows: Write[];
+  readonly pending: Pending[];
+  durable: boolean;
+  readonly submit: Submit;
+}
+
+/**
+ * The promises of writes that are under way, in the order of the calls, which is that of the answers. Commits of one turn of the event loop
+ * cross the border together and share one synced write, rather than the first one having it alone.
+ */
+class PendingWrites {
+  /** What one call of `submit` carries. */
+  readonly #groups: (readonly Pending[])[] = [];
+  #gathering: Gathering | undefined;
+
+  add({ batch, durable }: { batch: readonly Write[]; durable: boolean }, submit: Submit): Promise<void> {
     return new Promise((resolve, reject) => {
-      translatedNow(start);
-      this.#pending.push({ resolve, reject });
+      const gathering = (this.#gathering ??= this.#begin(submit));
+      for (const row of batch) gathering.rows.push(row);
+      gathering.pending.push({ resolve, reject });
+      gathering.durable ||= durable;
     });
+  }
+
+  /** Hands over what has been gathered. */
+  send(): void {
+    const gathering = this.#gathering;
+    if (gathering === undefined) return;
+    this.#gathering = undefined;
+    const { rows, pending, durable, submit } = gathering;
+    try {
+      translatedNow(() => submit(rows, durable));
+    } catch (cause) {
+      for (const { reject } of pending) reject(cause as Fault);
+      return;
+    }
+    this.#groups.push(pending);
   }
 
   settle(count: number, failure: string | undefined | null): void {
     const cause = failure == null ? undefined : faultOf(failure);
-    for (const { resolve, reject } of this.#pending.splice(0, count)) {
+    for (const { resolve, reject } of this.#groups.splice(0, count).flat()) {
       if (cause === undefined) resolve();
       else reject(cause);
     }
+  }
+
+  #begin(submit: Submit): Gathering {
+    setImmediate(() => {
+      this.send();
+    });
+    return { rows: [], pending: [], durable: false, submit };
   }
 }
 

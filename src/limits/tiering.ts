@@ -53,7 +53,8 @@ export const EVICTION_DROPS_MAX = 64;
 export const CRITICAL_PAUSE_MS = 20;
 export const ROOM_WAIT_MS_MAX = 20_000;
 export const ROOM_POLL_MS = 10;
-export const ROOM_ROUNDS_IN_VAIN_MAX = 8;
+/** How long nothing may have become free until a writer is told that there is no room. */
+export const ROOM_PATIENCE_MS = 2_000;
 /** Writers that wait for room, each with a blob in memory. */
 export const ROOM_WAITERS_MAX = 4_096;
 /** Damaged copies that wait to be made anew. */
@@ -64,11 +65,12 @@ export const SCRUB_PAGE_BLOBS = 16;
 /** Between two rounds of the background. */
 export const SCRUB_REST_MS = 86_400_000;
 
-/** Of one stripe, data and parity: so many checksums of large blocks fit into a header (docs/formats.md). */
-export const STRIPE_SHARDS_MAX = 64;
-
 // Chunk stores.
 
+/** What the namespace says of a blob, which lies twice in a segment. */
+export const BLOB_LABEL_BYTES_MAX = 16 << 10;
+/** Deltas upon deltas that a recovery follows. */
+export const RECOVERY_BASES_MAX = 8;
 /** How content is cut. */
 export const CHUNK_LENGTH_MIN = 32_768;
 export const CHUNK_LENGTH_AVERAGE = 65_536;

@@ -28,7 +28,7 @@ export type Wanted =
   | { readonly how: 'escaped'; readonly name: Name; readonly isClash: boolean }
   | { readonly how: 'digest'; readonly digest: Uint8Array; readonly isClash: boolean };
 
-export const isEscaped = (name: Uint8Array): boolean =>
+const isEscaped = (name: Uint8Array): boolean =>
   name.length >= ESCAPE.length && ESCAPE.compare(name, 0, ESCAPE.length) === 0;
 
 const isDots = (name: Name): boolean =>

@@ -73,25 +73,22 @@ export const nextCtime = ({ files }: Pick<Parts, 'files'>, inode: Inode, now: Ti
   advance(withDirty(inode, files.get(inode.ino)?.attributes).ctime, now);
 
 export function attributesOf(inode: Inode): Attributes {
-  const { ino, bucket, kind, mode, uid, gid, linkCount, size, device, atime, mtime, ctime } = inode;
-  const { contentGeneration } = inode;
-  const allocatedBytes = Math.ceil(size / SECTOR_BYTES) * SECTOR_BYTES;
-  const whole = {
-    ino,
-    bucket,
-    kind,
-    mode,
-    uid,
-    gid,
-    linkCount,
-    size,
-    allocatedBytes,
-    device,
-    atime,
-    mtime,
-    ctime,
+  return {
+    ino: inode.ino,
+    bucket: inode.bucket,
+    kind: inode.kind,
+    mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.gid,
+    linkCount: inode.linkCount,
+    size: inode.size,
+    allocatedBytes: Math.ceil(inode.size / SECTOR_BYTES) * SECTOR_BYTES,
+    device: inode.device,
+    atime: inode.atime,
+    mtime: inode.mtime,
+    ctime: inode.ctime,
+    contentGeneration: inode.contentGeneration,
   };
-  return { ...whole, contentGeneration };
 }
 
 export function directoryAttributes(inode: Inode, row: DirectoryRow): Attributes {

@@ -34,7 +34,7 @@ export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): Tre
   new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
 
 /** Names in the root are buckets, which are made and removed through S3 or the admin API. */
-export function requireInBucket(directory: Inode): void {
+function requireInBucket(directory: Inode): void {
   if (directory.bucket === 0) throw new Fault('access-denied', 'inode', 'the root holds buckets only');
 }
 

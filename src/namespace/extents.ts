@@ -106,12 +106,12 @@ export async function extentsWithin(
   if (place.extents !== undefined) return overlapping(place.extents, { start, end });
   const found: Extent[] = [];
   if (start >= FILE_BYTES_MAX) return found;
-  const pageEntries = Math.min(PAGE_ENTRIES_MAX, 8 + Math.ceil((end - start) / 65_536));
+  const pageEntries = Math.min(PAGE_ENTRIES_MAX, 2 + Math.ceil((end - start) / 65_536));
   for await (const page of reader.scan(extentRange(place.contentId, start), { pageEntries })) {
     for (const { key, value } of page) {
       const extent = decodeExtent(endOfExtentKey(key), value);
-      if (extent.offset >= end) return found;
-      found.push(extent);
+      if (extent.offset < end) found.push(extent);
+      if (endOf(extent) >= end) return found;
     }
   }
   return found;

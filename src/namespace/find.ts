@@ -25,7 +25,7 @@ export interface FoundEntry {
   readonly pair: Pair;
 }
 
-export function requireValidName(name: PosixName): void {
+function requireValidName(name: PosixName): void {
   if (name.length > POSIX_NAME_BYTES_MAX) {
     throw new Fault('name-too-long', 'inode', `${name.length} bytes, at most ${POSIX_NAME_BYTES_MAX}`);
   }

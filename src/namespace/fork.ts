@@ -35,7 +35,7 @@ export async function inOpenVersion<Result>(
  * The file as it is becomes an old version, by reference, and goes on as a new one, which NFS may change until it pauses.
  * The inode stays: handles lead to what the name leads to.
  */
-export async function fork(parts: Parts, ino: Ino): Promise<void> {
+async function fork(parts: Parts, ino: Ino): Promise<void> {
   await transactCopying(parts, async (tx, copy) => {
     const inode = await loadNamed(tx, ino);
     const rules = await rulesOf(tx, inode.bucket);

@@ -23,6 +23,8 @@ import { stageRun, type Staged } from './stage.ts';
 interface Written {
   start: number;
   end: number;
+  /** Where the last of it ended. */
+  lastEnd: number;
   quietSince: MonotonicMs;
 }
 
@@ -37,12 +39,19 @@ export class ShortExtents {
   note(ino: Ino, { start, end }: Range, now: MonotonicMs): void {
     const known = this.#files.get(ino);
     if (known === undefined) {
-      if (this.#files.size < MERGE_FILES_MAX) this.#files.set(ino, { start, end, quietSince: now });
+      const written = { start, end, lastEnd: end, quietSince: now };
+      if (this.#files.size < MERGE_FILES_MAX) this.#files.set(ino, written);
       return;
     }
     known.start = Math.min(known.start, start);
     known.end = Math.max(known.end, end);
+    known.lastEnd = end;
     known.quietSince = now;
+  }
+
+  /** Where the last noted range of a file ended, if that is known. */
+  endOf(ino: Ino): number | undefined {
+    return this.#files.get(ino)?.lastEnd;
   }
 
   /** Part of a file that nobody has written to for a while; it is not given again until it is noted again. */

@@ -6,7 +6,7 @@ export const READ = 4;
 export const WRITE = 2;
 export const EXECUTE = 1;
 const ANY_EXECUTE = 0o111;
-export const STICKY = 0o1000;
+const STICKY = 0o1000;
 export const SET_UID = 0o4000;
 export const SET_GID = 0o2000;
 

@@ -67,7 +67,7 @@ export async function rowOf(
   return row?.versionId === versionId ? { order, row } : undefined;
 }
 
-export async function nullOrder(reader: KvReader, { bucket, key }: ObjectAt): Promise<number | undefined> {
+async function nullOrder(reader: KvReader, { bucket, key }: ObjectAt): Promise<number | undefined> {
   const bytes = await reader.get(nullVersionKey(bucket, key));
   return bytes === undefined ? undefined : decodeU64(bytes, 0);
 }

@@ -1,19 +1,19 @@
 import { Fault } from '../fault.ts';
-import { BLOB_INLINE_BYTES_MAX, GATHER_BYTES_MAX } from '../limits.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { staleHandle } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { DirtyRanges, runsOf } from './dirty.ts';
 import { inOpenVersion } from './fork.ts';
-import { endOf, extentsAround, firstEndingFrom, overlapping, replaceRanges, type Range } from './extents.ts';
+import { extentsAround, overlapping, replaceRanges, type Range } from './extents.ts';
+import { gathered, mayGather, withNeighbours } from './gather.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { decodeInode, type Extent } from './records.ts';
+import { decodeInode } from './records.ts';
 import { keptOpen, needsFork } from './seal.ts';
 import { SharedRuns } from './shared-runs.ts';
 import { stageRun, type Staged } from './stage.ts';
@@ -105,7 +105,7 @@ async function stageRuns(
   taken: DirtyRanges,
   size: number,
 ): Promise<readonly (Staged & Range)[]> {
-  const { kv, blobs, files } = parts;
+  const { kv, blobs, files, shortExtents } = parts;
   const bytes = await kv.get(inodeKey(ino));
   const file = files.get(ino);
   if (bytes === undefined) {
@@ -115,13 +115,16 @@ async function stageRuns(
   const inode = decodeInode(ino, bytes);
   const content = contentOf(parts, inode.encryption);
   const runs = runsOf(taken.all());
+  const gathers = mayGather(runs, { size, sizeBefore: inode.size, goesOnAt: shortExtents.endOf(ino) });
   // In one moment: extents that are merged meanwhile would show twice, as what they were and as what they are now.
   const around =
     inode.extents ??
-    (await kv.transact('buffered', (tx) => extentsAround(tx, inode, runs.map(withNeighbours))));
+    (gathers
+      ? await kv.transact('buffered', (tx) => extentsAround(tx, inode, runs.map(withNeighbours)))
+      : []);
   const staged: (Staged & Range)[] = [];
   try {
-    for (const run of gathered(runs, around, size)) {
+    for (const run of gathers ? gathered(runs, around, size) : runs) {
       const whole = await readPieces(content, plan(overlapping(around, run), [taken], run));
       staged.push({ ...run, ...(await stageRun({ blobs, content }, run.start, whole)) });
     }
@@ -130,48 +133,6 @@ async function stageRuns(
     throw fault;
   }
   return staged;
-}
-
-/** As far as gathering may look. */
-const withNeighbours = ({ start, end }: Range): Range => ({
-  start: Math.max(0, start - GATHER_BYTES_MAX),
-  end: end + GATHER_BYTES_MAX,
-});
-
-/**
- * Widens short runs over the extents beside them, so that many small writes do not leave many small blobs: a file that
- * fits a row becomes one blob; elsewhere a neighbour is taken in while it is at most twice as long (so a byte is
- * rewritten a logarithmic number of times) and the whole stays below `GATHER_BYTES_MAX`. Pure.
- */
-export function gathered(runs: readonly Range[], extents: readonly Extent[], size: number): readonly Range[] {
-  if (runs.length === 0) return [];
-  if (size <= BLOB_INLINE_BYTES_MAX) return [{ start: 0, end: size }];
-  const wide: { start: number; end: number }[] = [];
-  for (const run of runs) {
-    const last = wide.at(-1);
-    const widened = widen(run, extents);
-    if (last !== undefined && widened.start <= last.end) last.end = Math.max(last.end, widened.end);
-    else wide.push(widened);
-  }
-  return wide;
-}
-
-function widen(run: Range, extents: readonly Extent[]): { start: number; end: number } {
-  const wide = { start: run.start, end: run.end };
-  const mayTake = (extent: Extent): boolean => {
-    const length = wide.end - wide.start;
-    return extent.length <= 2 * length && length + extent.length <= GATHER_BYTES_MAX;
-  };
-  for (;;) {
-    // At most one extent reaches over each end, or touches it.
-    const left = extents[firstEndingFrom(extents, wide.start)];
-    const takesLeft = left !== undefined && left.offset < wide.start && mayTake(left);
-    if (takesLeft) wide.start = left.offset;
-    const right = extents[firstEndingFrom(extents, wide.end + 1)];
-    const takesRight = right !== undefined && right.offset <= wide.end && mayTake(right);
-    if (takesRight) wide.end = endOf(right);
-    if (!takesLeft && !takesRight) return wide;
-  }
 }
 
 /** `undefined`: the version was sealed since the data was taken, and another one must be begun first. */

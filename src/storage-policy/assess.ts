@@ -3,6 +3,7 @@ import { RECENT_MOVES_MAX } from '../limits/storage-policy.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import type { Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
+import { classTierOf } from './class-tier.ts';
 import { isWarmer, place, type ObjectFacts, type Placement } from './placement.ts';
 import type { StoragePolicy } from './policy.ts';
 import type { Scores } from './scores.ts';
@@ -38,8 +39,9 @@ export class Assessor {
     const { tiers } = this.#parts;
     const facts = this.#factsOf(policy, slice);
     const placement = place(policy, tiers.present, facts);
-    const due =
-      placement.reason === 'score' ? slice.blobs.filter((blob) => isMisplaced(blob, placement.tier)) : [];
+    const { tier, reason } = placement;
+    const mayMove = reason === 'score' || reason === 'storage-class';
+    const due = mayMove ? slice.blobs.filter((blob) => isMisplaced(blob, tier)) : [];
     return { slice, facts, placement, due };
   }
 
@@ -55,7 +57,7 @@ export class Assessor {
     }
   }
 
-  #factsOf(policy: StoragePolicy, { at, attributes, blobs }: Slice): ObjectFacts {
+  #factsOf(policy: StoragePolicy, { at, attributes, storageClass, blobs }: Slice): ObjectFacts {
     const { environment, scores, tiers } = this.#parts;
     const now = environment.clock.monotonic();
     const movedAt = blobs.flatMap(({ id }) => this.#moved.get(id) ?? []).at(0);
@@ -70,12 +72,13 @@ export class Assessor {
       idleSeconds: Math.max(0, environment.clock.wall().seconds - attributes.mtime.seconds),
       movedSeconds: movedAt === undefined ? undefined : (now - movedAt) / 1000,
       observedSeconds: (now - this.#startedAt) / 1000,
+      classTier: classTierOf(storageClass),
     };
   }
 }
 
 /** A warmer copy of what lies in its tier is one that reads have brought there: the cache of reads sees to that. */
-function isMisplaced({ tiers }: PlacedBlob, wanted: Tier): boolean {
+export function isMisplaced({ tiers }: PlacedBlob, wanted: Tier): boolean {
   const [warmest] = tiers;
   return (
     warmest !== undefined &&

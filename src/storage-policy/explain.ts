@@ -1,19 +1,12 @@
 import { PLAN_ENTRIES_MAX, SURVEY_ANSWER_SLICES_MAX } from '../limits/storage-policy.ts';
 import type { ObjectKey } from '../namespace/namespace.ts';
 import type { Tier } from '../tiering/tier.ts';
-import type { Assessment, Assessor } from './assess.ts';
-import type { StoragePolicies } from './policies.ts';
+import type { Assessment } from './assess.ts';
+import { assessments, type AssessmentsParts } from './assessments.ts';
 import type { StoragePolicy } from './policy.ts';
 import type { TierShare } from './report.ts';
-import type { Scores } from './scores.ts';
 import { survey, type Slice, type SurveyParts } from './survey.ts';
 import { isWithin, type Target } from './target.ts';
-
-export interface ExplainParts extends SurveyParts {
-  readonly policies: StoragePolicies;
-  readonly assessor: Assessor;
-  readonly scores: Scores;
-}
 
 /** Why a slice of an object is where it is. */
 export interface Explanation {
@@ -25,7 +18,7 @@ export interface Explanation {
 
 /** Of all versions of one key, and of all their slices. Empty when there is no such object. */
 export async function explain(
-  parts: ExplainParts,
+  parts: AssessmentsParts,
   bucket: string,
   key: ObjectKey,
 ): Promise<readonly Explanation[]> {
@@ -38,7 +31,7 @@ export async function explain(
   return found;
 }
 
-async function explained(parts: ExplainParts, slice: Slice): Promise<Explanation> {
+async function explained(parts: AssessmentsParts, slice: Slice): Promise<Explanation> {
   const policy = parts.policies.about(slice.bucket, slice.key);
   if (policy === undefined) return { slice, policy, assessment: undefined };
   await parts.scores.refresh(policy);
@@ -55,11 +48,11 @@ export interface Plan {
 }
 
 /** What the policies would move if they ran now: below a target, or all that they are about. */
-export async function plan(parts: ExplainParts, target?: Target): Promise<Plan> {
+export async function plan(parts: AssessmentsParts, target?: Target): Promise<Plan> {
   const moves: Assessment[] = [];
   const to = emptyShares();
   let seen = 0;
-  for await (const assessment of assessments(parts, target)) {
+  for await (const assessment of allAssessments(parts, target)) {
     if (seen >= SURVEY_ANSWER_SLICES_MAX) return { moves, to, isWhole: false };
     seen += 1;
     if (assessment.due.length === 0) continue;
@@ -72,17 +65,15 @@ export async function plan(parts: ExplainParts, target?: Target): Promise<Plan> 
 }
 
 /** Each slice that a policy is about, once. */
-async function* assessments(
-  parts: ExplainParts,
+async function* allAssessments(
+  parts: AssessmentsParts,
   target: Target | undefined,
 ): AsyncGenerator<Assessment, void> {
-  const { policies, scores, assessor } = parts;
-  for (const { policy } of policies.list()) {
+  for (const { policy } of parts.policies.list()) {
     const within = target === undefined ? policy.target : overlap(policy.target, target);
     if (within === undefined) continue;
-    await scores.refresh(policy);
-    for await (const slice of survey(parts, within))
-      if (policies.about(slice.bucket, slice.key)?.name === policy.name) yield assessor.assess(policy, slice);
+    for await (const assessment of assessments(parts, policy, within))
+      if (assessment !== undefined) yield assessment;
   }
 }
 

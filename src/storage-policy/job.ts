@@ -2,20 +2,15 @@ import type { Environment } from '../environment.ts';
 import { POLICY_PASS_MS_MIN, POLICY_PASS_REST_FACTOR, POLICY_STEP_SLICES } from '../limits/storage-policy.ts';
 import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
-import type { Assessor } from './assess.ts';
+import { assessments, type AssessmentsParts } from './assessments.ts';
 import { Orders, type Ended } from './orders.ts';
-import type { StoragePolicies } from './policies.ts';
+import { Passes } from './passes.ts';
 import type { StoragePolicy } from './policy.ts';
 import { Tally, type PolicyReport } from './report.ts';
-import type { Scores } from './scores.ts';
-import { survey, type SurveyParts } from './survey.ts';
 
-export interface PolicyJobParts extends SurveyParts {
+export interface PolicyJobParts extends AssessmentsParts {
   readonly tiers: Pick<Tiers, 'placesOf' | 'migrate'>;
   readonly environment: Pick<Environment, 'clock' | 'log'>;
-  readonly policies: StoragePolicies;
-  readonly assessor: Assessor;
-  readonly scores: Scores;
 }
 
 /**
@@ -25,17 +20,21 @@ export interface PolicyJobParts extends SurveyParts {
 export class PolicyJob {
   readonly #parts: PolicyJobParts;
   readonly #reports = new Map<string, PolicyReport>();
-  #pass: AsyncGenerator<undefined, void> | undefined;
-  #dueAtMs = Number.NEGATIVE_INFINITY;
-  #passes = 0;
+  readonly #passes: Passes;
 
   constructor(parts: PolicyJobParts) {
     this.#parts = parts;
+    this.#passes = new Passes({
+      clock: parts.environment.clock,
+      pass: () => this.#all(),
+      restMsMin: POLICY_PASS_MS_MIN,
+      restFactor: POLICY_PASS_REST_FACTOR,
+    });
   }
 
   /** A policy is another one now: there is to be a pass soon. */
   changed(): void {
-    this.#dueAtMs = Number.NEGATIVE_INFINITY;
+    this.#passes.hurry();
   }
 
   /** Of the last pass that came to its end; `undefined` before the first. */
@@ -45,62 +44,37 @@ export class PolicyJob {
 
   /** Passes over all policies that came to their end. */
   get passes(): number {
-    return this.#passes;
+    return this.#passes.done;
   }
 
-  /** One bounded unit. A pass that failed begins again at the next call. */
-  async step(): Promise<'busy' | 'idle'> {
-    const { clock } = this.#parts.environment;
-    if (this.#pass === undefined) {
-      if (clock.monotonic() < this.#dueAtMs) return 'idle';
-      this.#dueAtMs = Number.POSITIVE_INFINITY;
-      this.#pass = this.#all();
-    }
-    const pass = this.#pass;
-    try {
-      if (!(await pass.next()).done) return 'busy';
-    } catch (failure) {
-      this.#pass = undefined;
-      this.#dueAtMs = clock.monotonic() + POLICY_PASS_MS_MIN;
-      throw failure;
-    }
-    this.#pass = undefined;
-    return 'idle';
+  /** One bounded unit. */
+  step(): Promise<'busy' | 'idle'> {
+    return this.#passes.step();
   }
 
   async *#all(): AsyncGenerator<undefined, void> {
-    const { environment, policies, scores } = this.#parts;
-    const startedAt = environment.clock.monotonic();
+    const { policies, scores } = this.#parts;
     const names = new Set(policies.list().map(({ policy }) => policy.name));
     for (const name of this.#reports.keys()) if (!names.has(name)) this.#reports.delete(name);
     for (const name of scores.unanswered()) if (!names.has(name)) scores.forget(name);
     for (const { policy } of policies.list()) yield* this.#one(policy);
-    this.#passes += 1;
-    const took = environment.clock.monotonic() - startedAt;
-    const rest = Math.max(POLICY_PASS_MS_MIN, took * POLICY_PASS_REST_FACTOR);
-    this.#dueAtMs = Math.min(this.#dueAtMs, environment.clock.monotonic() + rest);
   }
 
   async *#one(policy: StoragePolicy): AsyncGenerator<undefined, void> {
-    const { assessor, environment, policies, scores } = this.#parts;
-    await scores.refresh(policy);
     const tally = new Tally(policy);
     const orders = this.#ordersOf(policy);
     let seen = 0;
-    for await (const slice of survey(this.#parts, policy.target)) {
-      if (policies.about(slice.bucket, slice.key)?.name === policy.name) {
-        const assessment = assessor.assess(policy, slice);
+    for await (const assessment of assessments(this.#parts, policy)) {
+      if (assessment !== undefined) {
         tally.add(assessment);
-        const { due, placement } = assessment;
-        if (due.length > 0) {
-          await orders[placement.tier].add(due, slice.attributes.size >= policy.ecBytesMin);
-        }
+        const { due, placement, slice } = assessment;
+        if (due.length > 0) await orders[placement.tier].add(due, slice.attributes.size >= policy.ecBytesMin);
       }
       seen += 1;
       if (seen % POLICY_STEP_SLICES === 0) yield;
     }
     for (const tier of allTiers) await orders[tier].flush();
-    this.#reports.set(policy.name, tally.report(environment.clock.wall()));
+    this.#reports.set(policy.name, tally.report(this.#parts.environment.clock.wall()));
     yield;
   }
 

@@ -148,6 +148,3 @@ export class Moves {
     if (this.#ended.size > MOVES_ENDED_SHOWN_MAX && oldest !== undefined) this.#ended.delete(oldest);
   }
 }
-
-export const isOver = ({ state }: Pick<MoveStatus, 'state'>): boolean =>
-  state === 'completed' || state === 'failed';

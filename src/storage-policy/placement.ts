@@ -13,10 +13,13 @@ export interface ObjectFacts {
   readonly movedSeconds: number | undefined;
   /** For how long its heat has been counted: a gateway that has just started knows nothing of before. */
   readonly observedSeconds: number;
+  /** The tier that its storage class stands for; `undefined`: it says nothing. */
+  readonly classTier: Tier | undefined;
 }
 
-/** Why an object belongs where `place` says. `score`: its heat says so; the others keep it where it is. */
-export type PlacementReason = 'score' | 'score-unknown' | 'written-recently' | 'moved-recently' | 'observing';
+/** Why an object belongs where `place` says. `score`: its heat says so; `storage-class`: that does; the others keep it where it is. */
+export type PlacementReason =
+  'score' | 'storage-class' | 'score-unknown' | 'written-recently' | 'moved-recently' | 'observing';
 
 export interface Placement {
   readonly tier: Tier;
@@ -31,9 +34,13 @@ export function place(
   present: readonly Tier[],
   facts: ObjectFacts,
 ): Placement {
-  const { at, iops, idleSeconds, movedSeconds = Infinity, observedSeconds } = facts;
+  const { at, iops, idleSeconds, movedSeconds = Infinity, observedSeconds, classTier } = facts;
+  if (classTier !== undefined) {
+    const tier = nearest(policy.pools, present, classTier);
+    return { tier, reason: 'storage-class', reviewSeconds: undefined };
+  }
   if (iops === undefined) return { tier: at, reason: 'score-unknown', reviewSeconds: undefined };
-  const tier = nearest(policy, present, wanted(policy, iops));
+  const tier = nearest(policy.pools, present, wanted(policy, iops));
   if (tier === at) return { tier, reason: 'score', reviewSeconds: undefined };
   const waits = [
     ['moved-recently', movedSeconds],
@@ -60,7 +67,7 @@ function wanted(
 }
 
 /** The wanted tier, or the next warmer one that there is and that may be used, or the next colder one. */
-function nearest({ pools }: Pick<StoragePolicy, 'pools'>, present: readonly Tier[], tier: Tier): Tier {
+export function nearest(pools: readonly Tier[], present: readonly Tier[], tier: Tier): Tier {
   const usable = present.filter((it) => pools.includes(it));
   const warmer = usable.filter((it) => order[it] <= order[tier]);
   return warmer.at(-1) ?? usable[0] ?? 'hot';

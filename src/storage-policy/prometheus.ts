@@ -1,3 +1,4 @@
+import { boundedText } from '../codec.ts';
 import type { Log } from '../environment.ts';
 import { PROMETHEUS_BYTES_MAX, PROMETHEUS_MS_MAX } from '../limits/storage-policy.ts';
 import type { Query } from './scores.ts';
@@ -17,7 +18,9 @@ export const prometheus =
     const address = `${url.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`;
     try {
       const response = await fetch(address, { signal: AbortSignal.timeout(PROMETHEUS_MS_MAX) });
-      const value = valueOf(JSON.parse(await boundedText(response)) as Answer);
+      const text = await boundedText(response.body ?? [], PROMETHEUS_BYTES_MAX);
+      if (text === undefined) throw new RangeError(`an answer of more than ${PROMETHEUS_BYTES_MAX} bytes`);
+      const value = valueOf(JSON.parse(text) as Answer);
       if (!response.ok || value === undefined)
         log.warn('prometheus: no value', { query, status: response.status });
       return response.ok ? value : undefined;
@@ -34,16 +37,4 @@ function valueOf({ data }: Answer): number | undefined {
   const text: unknown = Array.isArray(sample) ? sample[1] : undefined;
   const value = typeof text === 'string' && text !== '' ? Number(text) : Number.NaN;
   return Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += (chunk as Uint8Array).length;
-    if (length > PROMETHEUS_BYTES_MAX)
-      throw new RangeError(`an answer of more than ${PROMETHEUS_BYTES_MAX} bytes`);
-    chunks.push(chunk as Uint8Array);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -45,7 +45,7 @@ export class Tally {
       share.bytes += slice.bytes;
     };
     count(this.#tiers[slice.at]);
-    const waits = placement.reason !== 'score';
+    const waits = placement.reason !== 'score' && placement.reason !== 'storage-class';
     if (!waits && due.length === 0) count(this.#compliant);
     else count((this.#pending[placement.reason] ??= none()));
     const { prices } = this.#policy;

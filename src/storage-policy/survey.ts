@@ -24,13 +24,15 @@ export interface Slice {
   /** 0 of the first slice of each object. */
   readonly index: number;
   readonly attributes: Attributes;
+  readonly storageClass: string;
   readonly blobs: readonly PlacedBlob[];
   readonly bytes: number;
   /** The tier that answers reads of most of the bytes; hot for an object without content. */
   readonly at: Tier;
 }
 
-interface Seen {
+/** An object as a listing shows it. */
+export interface Seen {
   readonly key: ObjectKey;
   readonly versionId: VersionId | undefined;
   readonly found: Found;
@@ -38,12 +40,19 @@ interface Seen {
 
 /** All objects of a target with the places of their blobs, old versions included; none of a bucket that is gone. */
 export async function* survey(parts: SurveyParts, target: Target): AsyncGenerator<Slice, void> {
+  for await (const page of surveyPages(parts, target))
+    for (const seen of page) yield* slicesOf(parts, target.bucket, seen);
+}
+
+/** The same objects by name only. */
+export async function* surveyPages(
+  parts: SurveyParts,
+  target: Target,
+): AsyncGenerator<readonly Seen[], void> {
   const bucket = await parts.objects.bucket(target.bucket);
   if (bucket === undefined) return;
-  for await (const page of bucket.rules.versioning === 'off'
-    ? objectPages(parts, bucket, target)
-    : versionPages(parts, bucket, target))
-    for (const seen of page) yield* slicesOf(parts, bucket, seen);
+  if (bucket.rules.versioning === 'off') yield* objectPages(parts, bucket, target);
+  else yield* versionPages(parts, bucket, target);
 }
 
 async function* objectPages(
@@ -81,12 +90,13 @@ async function* versionPages(
   }
 }
 
-async function* slicesOf(
+/** One object with the places of its blobs. */
+export async function* slicesOf(
   { objects, tiers }: SurveyParts,
-  { name }: Bucket,
-  { key, versionId, found: { attributes } }: Seen,
+  bucket: string,
+  { key, versionId, found: { attributes, facet } }: Seen,
 ): AsyncGenerator<Slice, void> {
-  const object = { bucket: name, key, versionId, attributes };
+  const object = { bucket, key, versionId, attributes, storageClass: facet.storageClass };
   let index = 0;
   for await (const ids of objects.blobsOf(attributes.ino)) {
     const places = await tiers.placesOf(ids);

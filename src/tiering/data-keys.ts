@@ -15,4 +15,12 @@ export interface DataKeys {
   current(): DataKey;
   /** Fault('corrupt', 'key') for one that there is not. */
   secretOf(keyId: number): Uint8Array;
+  /** The secret once more, sealed for who has lost the ring and has kept its master key: it may lie anywhere. Opaque. */
+  envelopeOf(keyId: number): Uint8Array;
+}
+
+/** What opens envelopes. */
+export interface RecoveryKeys {
+  /** `undefined`: it was sealed with another master key, or for another number, or is damaged. */
+  secretIn(keyId: number, envelope: Uint8Array): Uint8Array | undefined;
 }

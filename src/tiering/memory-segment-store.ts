@@ -87,6 +87,10 @@ export class MemorySegmentStore implements SegmentStore {
     });
   }
 
+  imageBytes(id: SegmentId): Promise<number> {
+    return this.#serve('read', id, () => this.#present(id).lying.length);
+  }
+
   delete(id: SegmentId): Promise<void> {
     return this.#serve('delete', id, () => {
       this.#kept.delete(id);

@@ -16,7 +16,7 @@ const VERSION = 1;
  * other tier; `verified`: they were read back; `switched`: one commit has made them the copy that counts and has given up
  * the other; then comes the next batch, or its end. What a crash leaves in any state is gone on with from `blobsDone`.
  */
-export const migrationStates = ['intent', 'copying', 'copied', 'verified', 'switched'] as const;
+const migrationStates = ['intent', 'copying', 'copied', 'verified', 'switched'] as const;
 export type MigrationState = (typeof migrationStates)[number];
 
 export interface MigrationProgress {

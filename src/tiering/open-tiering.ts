@@ -19,7 +19,7 @@ import { Repairs } from './repairs.ts';
 import { Rereads } from './rereads.ts';
 import { Room } from './room.ts';
 import { Scrubber } from './scrubber.ts';
-import type { SegmentStore } from './segment-store.ts';
+import type { RecallWish, SegmentStore } from './segment-store.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
 import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
@@ -179,6 +179,8 @@ class OpenTiering {
   #tiers(migrations: Migrations, room: Room): Tiers {
     return {
       present: this.#present(),
+      staged: this.#options.lower.flatMap(({ chunks }) => (chunks.isStaged ? [chunks.tier] : [])),
+      recall: (id, wish) => this.#recall(id, wish),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
       migrate: (order) => migrations.migrate(order),
@@ -201,6 +203,13 @@ class OpenTiering {
   #present(): readonly Tier[] {
     const lower = this.#options.lower.map(({ chunks }): Tier => chunks.tier);
     return allTiers.filter((tier) => tier === 'hot' || lower.includes(tier));
+  }
+
+  async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
+    const [blob] = await this.#copies.of(this.#kv, [id]);
+    if (blob === undefined || blob.hot !== undefined) return true;
+    const store = blob.lower[0] && this.#copies.lower.of(blob.lower[0]);
+    return store?.isStaged === true ? store.recall(id, wish) : true;
   }
 
   #hasRead(

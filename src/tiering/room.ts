@@ -3,8 +3,8 @@ import { Fault } from '../fault.ts';
 import {
   CRITICAL_PAUSE_MS,
   MIGRATION_BATCH_BYTES_MAX,
+  ROOM_PATIENCE_MS,
   ROOM_POLL_MS,
-  ROOM_ROUNDS_IN_VAIN_MAX,
   ROOM_WAIT_MS_MAX,
   ROOM_WAITERS_MAX,
 } from '../limits/tiering.ts';
@@ -34,6 +34,8 @@ export class Room {
   #waiters = 0;
   /** Of writers that were let in and have not taken their space yet. */
   #bytesComing = 0;
+  /** Somebody has waited for as long as it makes sense, and nothing has become free since. */
+  #isFull = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -65,8 +67,7 @@ export class Room {
     const now = facts();
     if (bytesToFree(now, false) > 0) wake();
     if (flashModeOf(now, length) === 'critical') await clock.sleep(CRITICAL_PAUSE_MS);
-    if (!this.#hasRoom(length)) await this.#waitInLine(length);
-    this.#bytesComing += length;
+    if (!this.#take(length)) await this.#waitInLine(length);
     try {
       return await write();
     } finally {
@@ -74,8 +75,12 @@ export class Room {
     }
   }
 
-  #hasRoom(length: number): boolean {
-    return this.#parts.facts().bytesFree - this.#bytesComing >= length;
+  /** Whether there is room; then it is taken at once, before anybody else can see it. */
+  #take(length: number): boolean {
+    if (this.#parts.facts().bytesFree - this.#bytesComing < length) return false;
+    this.#bytesComing += length;
+    this.#isFull = false;
+    return true;
   }
 
   async #waitInLine(length: number): Promise<void> {
@@ -93,14 +98,19 @@ export class Room {
   async #waitFor(length: number): Promise<void> {
     const { clock } = this.#parts;
     const until = clock.monotonic() + ROOM_WAIT_MS_MAX;
-    let roundsInVain = 0;
-    while (!this.#hasRoom(length)) {
+    let inVainSince: number | undefined;
+    while (!this.#take(length)) {
       const { bytes, fault } = await this.#evict(Math.max(length, MIGRATION_BATCH_BYTES_MAX));
-      if (this.#hasRoom(length)) return;
-      roundsInVain = bytes === 0 ? roundsInVain + 1 : 0;
-      // What was given up may be read for a moment yet, and what has come may not be durable yet: a round is not enough.
-      if (roundsInVain === ROOM_ROUNDS_IN_VAIN_MAX) throw fault ?? noRoom(length);
-      if (clock.monotonic() >= until) throw new Fault('throttled', 'blob', 'the hot tier is full');
+      if (this.#take(length)) return;
+      const now = clock.monotonic();
+      if (bytes > 0) this.#isFull = false;
+      inVainSince = bytes > 0 ? undefined : (inVainSince ?? now);
+      // What was given up may be read for a moment yet, and what has come may not be in a row yet: a round is not enough.
+      if (inVainSince !== undefined && (this.#isFull || now - inVainSince >= ROOM_PATIENCE_MS)) {
+        this.#isFull = true;
+        throw fault ?? noRoom(length);
+      }
+      if (now >= until) throw new Fault('throttled', 'blob', 'the hot tier is full');
       await clock.sleep(ROOM_POLL_MS);
     }
   }

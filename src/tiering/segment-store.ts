@@ -17,6 +17,12 @@ export interface StoreTraits {
   readonly imageBytesMax: number;
 }
 
+/** How content is to be brought back: for how many days at least, and how fast (S3: the tier of a restore). */
+export interface RecallWish {
+  readonly days: number;
+  readonly speed: 'Expedited' | 'Standard' | 'Bulk';
+}
+
 /** What was found wrong with one segment, in shards (warm) or objects (cold). */
 export interface SegmentHealth {
   readonly checked: number;
@@ -41,6 +47,8 @@ export interface SegmentStore extends Closable {
    * A store compares with checksums where it has them; who opens frames and finds them damaged calls `scrub` and reads again.
    */
   read(id: SegmentId, offset: number, length: number): Promise<Uint8Array>;
+  /** How long the image of a segment is: for who has no rows that say it. */
+  imageBytes(id: SegmentId): Promise<number>;
   /** Absent is success. */
   delete(id: SegmentId): Promise<void>;
   /** Ascending by id, strictly after `after`. For collection and scrubbing, never for a request. */
@@ -52,8 +60,11 @@ export interface SegmentStore extends Closable {
    * answered once for a while, and again when it is still there later.
    */
   weak?(): readonly SegmentId[];
-  /** Begins to bring a segment of a staged store back; at once done for others. `false` while it is under way. */
-  recall(id: SegmentId): Promise<boolean>;
+  /**
+   * Begins to bring a segment of a staged store back; at once done for others. `false` while it is under way. With a wish, one that
+   * can be read already stays so for those days; without one it is the store's own.
+   */
+  recall(id: SegmentId, wish?: RecallWish): Promise<boolean>;
   /** In bytes; `bytesTotal` is Infinity where nobody knows. */
   usage(): { readonly bytesTotal: number; readonly bytesFree: number };
 }

@@ -1,4 +1,5 @@
 import type { BlobId } from './blobs.ts';
+import type { RecallWish } from './segment-store.ts';
 import type { ChunkStoreUsage } from './reduction/chunk-store.ts';
 import type { LowerTier, Tier } from './tier.ts';
 
@@ -69,10 +70,17 @@ export interface ScrubReport {
 export interface Tiers {
   /** Those that are configured, warmest first. */
   readonly present: readonly Tier[];
+  /** Those whose content must be recalled before it is read. */
+  readonly staged: readonly Tier[];
   placesOf(ids: readonly BlobId[]): Promise<readonly (BlobPlaces | undefined)[]>;
   heatOf(id: BlobId): Heat;
   /** Resolves when it has ended, either way. Fault('throttled', 'blob') when too many wait. */
   migrate(order: MigrationOrder): Promise<MigrationRecord>;
+  /**
+   * Begins to bring back what reads of the blob need; `false` while it is under way, at once true for what needs none. With a
+   * wish, what can be read already stays so for those days. Faults of the store.
+   */
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean>;
   /** The last ones of a policy, or of those without, newest first. */
   history(policy?: string): Promise<readonly MigrationRecord[]>;
   totals(): MigrationTotals;

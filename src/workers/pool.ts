@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { Fault } from '../fault.ts';
 import { POOL_IDLE_MS_MAX, POOL_JOB_BYTES_MIN, POOL_JOBS_WAITING_MAX } from '../limits.ts';
 import type { Closable } from '../scope.ts';
@@ -24,13 +24,7 @@ type Value<K extends Task> = Extract<Awaited<ReturnType<(typeof tasks)[K]>>, { v
  * wait before theirs is: so memory is bounded. `close` waits for what runs.
  */
 export function reductionPool({ threads, inline }: PoolOptions): Reduction & Closable {
-  const piscina = new Piscina({
-    filename: fileURLToPath(new URL('./tasks/reduction.js', import.meta.url)),
-    minThreads: 0,
-    maxThreads: threads,
-    idleTimeout: POOL_IDLE_MS_MAX,
-    recordTiming: false,
-  });
+  let pool: Promise<Piscina> | undefined;
   const slabs = new Slabs(threads * (1 + POOL_JOBS_WAITING_MAX));
   const run = async <K extends Task>(
     name: K,
@@ -38,6 +32,7 @@ export function reductionPool({ threads, inline }: PoolOptions): Reduction & Clo
     job: (slab: Slab) => Parameters<(typeof tasks)[K]>[0],
   ): Promise<Value<K>> =>
     slabs.with(bytesToCopy(inputs), async (slab) => {
+      const piscina = await (pool ??= openPool(threads));
       const answer = (await piscina.run(job(slab), { name })) as tasks.Answer<Value<K>>;
       if ('value' in answer) return answer.value;
       throw new Fault(answer.code, answer.subject, answer.detail);
@@ -60,8 +55,20 @@ export function reductionPool({ threads, inline }: PoolOptions): Reduction & Clo
       lengthOf(present) < POOL_JOB_BYTES_MIN
         ? inline.rebuild(present, wanted)
         : run('rebuild', present, (slab) => ({ present: present.map((it) => slab.share(it)), wanted })),
-    close: () => piscina.close(),
+    close: async () => (await pool)?.close(),
   };
+}
+
+/** The library is read here, at the first large job: a gateway without lower tiers starts sooner. */
+async function openPool(threads: number): Promise<Piscina> {
+  const { Piscina } = await import('piscina');
+  return new Piscina({
+    filename: fileURLToPath(new URL('./tasks/reduction.js', import.meta.url)),
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: POOL_IDLE_MS_MAX,
+    recordTiming: false,
+  });
 }
 
 /** A piece of a larger buffer takes all of that along when it is cloned; so small ones are copied out first. */

@@ -48,7 +48,10 @@ interface Compressed {
 }
 
 /** The frame of a chunk. Whatever compression is asked for, it is LZ4, or none where that gains nothing, or a delta. */
-export function referenceFrame(item: ChunkItem, { compression, seal }: Packing): Uint8Array {
+export function referenceFrame(
+  item: ChunkItem,
+  { compression, seal }: Pick<Packing, 'compression' | 'seal'>,
+): Uint8Array {
   const { plain, fingerprint, salts, label } = item;
   assert(plain.length <= CHUNK_BYTES_MAX && label.length <= LABEL_BYTES_MAX);
   const { codec, stored, base } = compressed(item, compression.codec);

@@ -11,7 +11,7 @@ interface Digester {
 }
 
 /** Bytes of a digest in the form that S3 prints. */
-export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
+const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
   md5: 16,
   sha1: 20,
   sha256: 32,

@@ -14,6 +14,7 @@ usage() { echo "$script: unknown option $1" >&2; exit 2; }
 cleanup() { :; } # a script with more to clean up redefines it
 finish() {
   local status=$?
+  [ "$status" = 0 ] || [ ! -s "$work/log" ] || { echo "$script: the gateway's last words:" && tail -20 "$work/log"; } >&2
   cleanup
   [ -z "$gateway" ] || kill -9 "$gateway" 2>/dev/null || true
   rm -rf --one-file-system "$work"

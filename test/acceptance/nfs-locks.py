@@ -3,6 +3,7 @@
 
     nfs-locks.py work DIRECTORY COUNT             on each machine at once; DIRECTORY is on the mount, with locks (no `nolock`)
     nfs-locks.py check DIRECTORY MACHINES COUNT   afterwards, on any of them
+    nfs-locks.py follow FILE                      does what lines of its input say: `exclusive|shared|free|who START LENGTH [wait]`
 
 Needs nothing but Python 3. The exit status is 0 when all is as it should be.
 """
@@ -11,6 +12,7 @@ import multiprocessing
 import os
 import socket
 import sqlite3
+import struct
 import sys
 from pathlib import Path
 
@@ -80,7 +82,30 @@ def check(directory: Path, machines: int, count: int) -> int:
     return 0 if found == wanted else 1
 
 
+LOCK_RECORD = "hhqqi4x"  # struct flock on 64 bits
+
+
+def follow(path: Path) -> int:
+    """Answers each line with `done`, `denied`, or, for `who`, with `free` or kind, start and length of the lock in the way."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    kinds = {"exclusive": fcntl.F_WRLCK, "shared": fcntl.F_RDLCK, "free": fcntl.F_UNLCK, "who": fcntl.F_WRLCK}
+    for line in sys.stdin:
+        what, start, length, *wait = line.split()
+        command = fcntl.F_GETLK if what == "who" else fcntl.F_SETLKW if wait else fcntl.F_SETLK
+        record = struct.pack(LOCK_RECORD, kinds[what], os.SEEK_SET, int(start), int(length), 0)
+        try:
+            kind, _, start, length, _ = struct.unpack(LOCK_RECORD, fcntl.fcntl(file, command, record))
+        except (PermissionError, BlockingIOError):
+            print("denied", flush=True)
+            continue
+        names = {fcntl.F_UNLCK: "free", fcntl.F_RDLCK: f"shared {start} {length}", fcntl.F_WRLCK: f"exclusive {start} {length}"}
+        print(names[kind] if what == "who" else "done", flush=True)
+    return 0
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "follow":
+        sys.exit(follow(Path(sys.argv[2])))
     if len(sys.argv) == 4 and sys.argv[1] == "work":
         sys.exit(work(Path(sys.argv[2]), int(sys.argv[3])))
     if len(sys.argv) == 5 and sys.argv[1] == "check":

@@ -14,7 +14,7 @@ export const between = (start: string, end: string): { start: Uint8Array; end: U
 });
 
 /** Appends; an operand `!` deletes the row. */
-export const append: Merge = (_key, existing, operand) =>
+const append: Merge = (_key, existing, operand) =>
   text(operand) === '!' ? undefined : Buffer.concat([existing ?? Buffer.alloc(0), operand]);
 
 export function openAppending(engine: KvEngine, options: Partial<OptimisticOptions> = {}): Kv {

@@ -24,7 +24,7 @@ export async function checkSettledStore({ kv, blobs }: Pick<Stack, 'kv' | 'blobs
   assert.equal(bytesTotal - bytesFree, bytesLive, 'space in use is the space of the blobs');
 }
 
-export function problemsOf(image: StoreImage): readonly string[] {
+function problemsOf(image: StoreImage): readonly string[] {
   const checks = [
     dentryProblems,
     listedProblems,

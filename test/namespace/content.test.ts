@@ -5,7 +5,7 @@ import { extentsOfRange, plan, type Piece } from '../../src/namespace/content.ts
 import { DirtyRanges } from '../../src/namespace/dirty.ts';
 import { cut, endOf } from '../../src/namespace/extents.ts';
 import type { Extent } from '../../src/namespace/records.ts';
-import { gathered } from '../../src/namespace/write-out.ts';
+import { gathered, mayGather } from '../../src/namespace/gather.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
 const SPACE = 130;
@@ -154,3 +154,31 @@ test('gathering covers every run, stays within the file and what is there, and n
     }),
     { numRuns: 500 },
   ));
+
+const KIB = 1024;
+const gathering: readonly {
+  readonly name: string;
+  readonly run: readonly [number, number];
+  readonly size: number;
+  readonly sizeBefore?: number;
+  readonly goesOnAt?: number;
+  readonly want: boolean;
+}[] = [
+  { name: 'a page within a large file', run: [4 * KIB, 8 * KIB], size: 1024 * KIB, want: false },
+  { name: 'part of a page', run: [4 * KIB, 8 * KIB - 1], size: 1024 * KIB, want: true },
+  { name: 'a page that goes on', run: [4 * KIB, 8 * KIB], size: 1024 * KIB, goesOnAt: 4 * KIB, want: true },
+  {
+    name: 'a page behind the end',
+    run: [28 * KIB, 32 * KIB],
+    size: 32 * KIB,
+    sizeBefore: 28 * KIB,
+    want: true,
+  },
+  { name: 'a long run behind the end', run: [0, 64 * KIB], size: 64 * KIB, sizeBefore: 0, want: false },
+  { name: 'a page of a file that fits a row', run: [0, 4 * KIB], size: 16 * KIB, want: true },
+];
+
+for (const { name, run, size, sizeBefore = size, goesOnAt, want } of gathering) {
+  test(`${name} is ${want ? 'gathered with what lies beside it' : 'written as it is'}`, () =>
+    assert.equal(mayGather([{ start: run[0], end: run[1] }], { size, sizeBefore, goesOnAt }), want));
+}

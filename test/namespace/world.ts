@@ -15,7 +15,8 @@ import type { Blobs } from '../../src/tiering/blobs.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
-import { openTiering, type Tiering } from '../../src/tiering/open-tiering.ts';
+import type { ChunkStoreOptions } from '../../src/tiering/reduction/open-chunk-store.ts';
+import { openTiering, type LowerTierParts, type Tiering } from '../../src/tiering/open-tiering.ts';
 import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { openTestKeyring } from '../keyring/test-keyring.ts';
@@ -87,6 +88,8 @@ export const silent: Environment['log'] = {
   error: () => undefined,
 };
 
+export type ChunkStoreParts = Pick<ChunkStoreOptions, 'kv' | 'environment' | 'dataKeys'>;
+
 /** `inlineBytesMax` small: even short content goes to the device. */
 export async function openStack(given: {
   readonly engine: KvEngine;
@@ -96,6 +99,8 @@ export async function openStack(given: {
   readonly defaultEncryption?: BucketEncryption;
   /** What lower tiers keep over a crash; without any, all content stays hot. */
   readonly lowerMedia?: readonly { readonly tier: LowerTier; readonly media: ChunkMedia }[];
+  /** Other lower tiers than those. */
+  readonly lower?: (given: ChunkStoreParts) => Promise<readonly LowerTierParts[]>;
   /** Of lower tiers. */
   readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
@@ -114,11 +119,13 @@ export async function openStack(given: {
   const cipher = referenceCipher();
   const keyring = await openTestKeyring({ kv, environment, cipher });
   const { dataKeys } = keyring;
-  const lower = lowerMedia.map(({ tier, media }) => {
+  const memory = lowerMedia.map(({ tier, media }) => {
     const chunks = new MemoryChunkStore({ kv, tier, media, ...(given.delay && { delay: given.delay }) });
     const segments = { usage: () => ({ bytesTotal: 2 ** 40, bytesFree: 2 ** 40 }) };
     return { chunks, segments };
   });
+  const others = (await given.lower?.({ kv, environment, dataKeys })) ?? [];
+  const lower = [...memory, ...others];
   const tiering = await openTiering({
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },

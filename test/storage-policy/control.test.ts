@@ -3,8 +3,9 @@ import { suite, test } from 'node:test';
 import { openStorageControl, type StorageControl } from '../../src/storage-policy/open-storage-policies.ts';
 import type { Query } from '../../src/storage-policy/scores.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
+import { tiers as allTiers, type Tier } from '../../src/tiering/tier.ts';
 import { bytes, openWorld, plainFacet, s3, silent, type World } from '../namespace/world.ts';
-import { MemoryTiers } from '../tiering/memory-tiers.ts';
+import { MemoryTiers, recalling } from '../tiering/memory-tiers.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -12,7 +13,11 @@ interface Bench {
   readonly world: World;
   readonly tiers: MemoryTiers;
   readonly control: StorageControl;
-  readonly put: (bucket: string, key: string, content?: string) => Promise<BlobId>;
+  readonly put: (
+    bucket: string,
+    key: string,
+    how?: { readonly content?: string; readonly storageClass?: string },
+  ) => Promise<BlobId>;
 }
 
 async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Bench> {
@@ -24,15 +29,15 @@ async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Benc
     random: { below: () => 0, bytes: () => new Uint8Array() },
   };
   let id = 1000;
-  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query };
+  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query, ...recalling };
   const control = await openStorageControl(parts);
   return {
     ...{ world, tiers, control },
-    async put(bucket, key, content = 'content') {
+    async put(bucket, key, { content = 'content', storageClass = 'STANDARD' } = {}) {
       const { ino } = (await objects.bucket(bucket)) ?? (await objects.createBucket(s3, bucket));
       const draft = await objects.draft(s3);
       await draft.write([bytes(content)]);
-      const to = { bucket: ino, key: bytes(key), facet: plainFacet('e'), expect: {} };
+      const to = { bucket: ino, key: bytes(key), facet: { ...plainFacet('e'), storageClass }, expect: {} };
       const { attributes } = await objects.attach(s3, draft, to);
       for await (const [blob] of objects.blobsOf(attributes.ino)) if (blob !== undefined) return blob;
       return assert.fail('an object without a blob');
@@ -45,6 +50,14 @@ async function pass({ world, control }: Bench): Promise<void> {
   while (control.job.passes === passes) {
     if ((await control.job.step()) === 'idle') world.clock.ms += 10_000;
   }
+}
+
+async function classPass({ world, control, tiers: { present } }: Bench): Promise<void> {
+  const { passes } = control.classes;
+  while (present.length > 1 && control.classes.passes === passes) {
+    if ((await control.classes.step()) === 'idle') world.clock.ms += 10_000;
+  }
+  if (present.length === 1) assert.equal(await control.classes.step(), 'idle');
 }
 
 suite('storage policies', () => {
@@ -160,7 +173,7 @@ suite('storage policies', () => {
     };
     const { objects } = world.namespace;
     const again = await openStorageControl({
-      ...{ kv: world.kv, objects, tiers, environment, nextId: () => 1, query: undefined },
+      ...{ kv: world.kv, objects, tiers, environment, nextId: () => 1, query: undefined, ...recalling },
     });
     assert.deepEqual(
       again.policies.list().map(({ document }) => document),
@@ -179,6 +192,55 @@ suite('storage policies', () => {
     assert.equal((await bench.control.plan({ bucket: 'photos', prefix: bytes('b/') })).moves.length, 1);
     assert.equal((await bench.control.plan({ bucket: 'music', prefix: bytes('') })).moves.length, 0);
     assert.deepEqual(bench.tiers.orders, []);
+  });
+});
+
+suite('storage classes', () => {
+  const places: readonly [storageClass: string, present: readonly Tier[], want: Tier][] = [
+    ['STANDARD', allTiers, 'hot'],
+    ['REDUCED_REDUNDANCY', allTiers, 'hot'],
+    ['INTELLIGENT_TIERING', allTiers, 'hot'],
+    ['STANDARD_IA', allTiers, 'warm'],
+    ['ONEZONE_IA', allTiers, 'warm'],
+    ['GLACIER_IR', allTiers, 'warm'],
+    ['GLACIER', allTiers, 'cold'],
+    ['DEEP_ARCHIVE', allTiers, 'cold'],
+    ['GLACIER', ['hot', 'warm'], 'warm'],
+    ['STANDARD_IA', ['hot', 'cold'], 'hot'],
+    ['GLACIER', ['hot'], 'hot'],
+  ];
+  for (const [storageClass, present, want] of places)
+    test(`an object of ${storageClass} belongs to the ${want} tier, of ${present.join(', ')}`, async () => {
+      const bench = await openBench(new MemoryTiers(present));
+      const blob = await bench.put('photos', 'a', { storageClass });
+      await classPass(bench);
+      assert.deepEqual(bench.tiers.places.get(blob) ?? ['hot'], [want]);
+    });
+
+  test('a policy moves what it is about by its class, within its pools, and the other job leaves that alone', async () => {
+    const bench = await openBench();
+    const blob = await bench.put('photos', 'a', { storageClass: 'GLACIER' });
+    await bench.control.policies.put('p', { target: 'photos', pools: ['hot', 'warm'] });
+    await classPass(bench);
+    assert.deepEqual(bench.tiers.orders, []);
+    await pass(bench);
+    assert.deepEqual(bench.tiers.places.get(blob), ['warm']);
+    const [why] = await bench.control.explain('photos', bytes('a'));
+    assert.equal(why?.assessment?.placement.reason, 'storage-class');
+  });
+
+  test('a transition by lifecycle is carried out by the next pass, and what is there already rests', async () => {
+    const bench = await openBench();
+    const { objects } = bench.world.namespace;
+    const blob = await bench.put('photos', 'a');
+    const { ino: bucket } = (await objects.bucket('photos')) ?? assert.fail();
+    await classPass(bench);
+    assert.equal(bench.tiers.places.get(blob), undefined);
+    await objects.setStorageClass({ bucket, key: bytes('a'), expect: {} }, 'DEEP_ARCHIVE');
+    await classPass(bench);
+    assert.deepEqual(bench.tiers.places.get(blob), ['cold']);
+    await classPass(bench);
+    assert.equal(bench.tiers.orders.length, 1);
   });
 });
 
@@ -209,7 +271,15 @@ suite('moves that somebody ordered', () => {
       random: { below: () => 0, bytes: () => new Uint8Array() },
     };
     const { objects } = world.namespace;
-    const parts = { kv: world.kv, objects, tiers, environment, nextId: () => 1, query: undefined };
+    const parts = {
+      kv: world.kv,
+      objects,
+      tiers,
+      environment,
+      nextId: () => 1,
+      query: undefined,
+      ...recalling,
+    };
     const again = await openStorageControl(parts);
     while ((await again.moves.step()) === 'busy');
     assert.deepEqual(tiers.places.get(blob), ['warm']);

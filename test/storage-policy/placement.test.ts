@@ -9,10 +9,23 @@ const balanced = storagePolicyOf('p', { target: 'photos' });
 const DAY = 86_400;
 const settled: ObjectFacts = {
   ...{ at: 'hot', iops: 1000, idleSeconds: 2 * DAY, movedSeconds: undefined, observedSeconds: 2 * DAY },
+  classTier: undefined,
 };
 
 suite('where an object belongs', () => {
   const cases: readonly [string, Partial<ObjectFacts>, Tier, string][] = [
+    [
+      'of a class of the warm tier it is warm, however busy',
+      { iops: 9000, classTier: 'warm' },
+      'warm',
+      'storage-class',
+    ],
+    [
+      'of a class of the cold tier it is cold, however new',
+      { iops: undefined, idleSeconds: 0, movedSeconds: 0, classTier: 'cold' },
+      'cold',
+      'storage-class',
+    ],
     ['above 5,000 IOPS it is hot', { iops: 5000.5, at: 'cold' }, 'hot', 'score'],
     ['at 5,000 it is warm', { iops: 5000 }, 'warm', 'score'],
     ['just above 500 it is warm', { iops: 500.5 }, 'warm', 'score'],
@@ -67,11 +80,13 @@ suite('where an object belongs', () => {
       idleSeconds: fc.integer({ min: 0, max: 3 * DAY }),
       movedSeconds: fc.option(fc.integer({ min: 0, max: 3 * DAY }), { nil: undefined }),
       observedSeconds: fc.integer({ min: 0, max: 3 * DAY }),
+      classTier: fc.option(fc.constantFrom(...tiers), { nil: undefined }),
     });
     fc.assert(
       fc.property(facts, (given) => {
         const placement = place(balanced, tiers, given);
         assert.ok(tiers.includes(placement.tier));
+        if (given.classTier !== undefined) return assert.equal(placement.tier, given.classTier);
         if (placement.reason !== 'score') assert.equal(placement.tier, given.at);
         let now = given;
         for (let turns = 0; ; turns++) {

@@ -1,7 +1,14 @@
 import { Fault } from '../../src/fault.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
+import type { RecallWish } from '../../src/tiering/segment-store.ts';
 import { tiers as allTiers, type Tier } from '../../src/tiering/tier.ts';
 import type { BlobPlaces, Heat, MigrationOrder, MigrationRecord, Tiers } from '../../src/tiering/tiers.ts';
+
+/** How content comes back, for who opens storage policies. */
+export const recalling = {
+  recall: { days: 1, speed: 'Standard' },
+  wakeRestores: () => undefined,
+} as const;
 
 const nowhere = {
   ...{
@@ -23,6 +30,10 @@ export class MemoryTiers implements Tiers {
   readonly orders: MigrationOrder[] = [];
   readonly heat = new Map<BlobId, number>();
   readonly places = new Map<BlobId, readonly Tier[]>();
+  staged: readonly Tier[] = [];
+  /** Of staged tiers: what can be read, and what it was asked for with. */
+  readonly recalled = new Set<BlobId>();
+  readonly wishes: [BlobId, RecallWish | undefined][] = [];
   /** Why the next orders fail. */
   failure: string | undefined;
   #ended = 0;
@@ -50,6 +61,12 @@ export class MemoryTiers implements Tiers {
     if (this.failure !== undefined) return { ...record, outcome: 'failed', error: this.failure };
     for (const id of blobs) this.places.set(id, [to]);
     return { ...record, outcome: 'completed' };
+  }
+
+  async recall(id: BlobId, wish?: RecallWish): Promise<boolean> {
+    this.wishes.push([id, wish]);
+    const [warmest] = this.places.get(id) ?? ['hot'];
+    return warmest === undefined || !this.staged.includes(warmest) || this.recalled.has(id);
   }
 
   async history(): Promise<readonly MigrationRecord[]> {

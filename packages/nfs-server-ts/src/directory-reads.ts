@@ -2,8 +2,7 @@ import { constants, promises as fs, type BigIntStats } from 'node:fs';
 import type { Entryplus3 } from './nfs3.ts';
 import { attributesOf } from './directory-attributes.ts';
 import { cutBetweenCookies, dotCookies, listed, type ListedName } from './directory-listing.ts';
-import { handleBytes, type Located } from './directory-tree.ts';
-import type { Shared } from './directory.ts';
+import { handleBytes, type Located, type Shared } from './directory-tree.ts';
 import { access3, fsinfoProperties } from './nfs3.ts';
 import {
   checkCookie,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants, promises as fs, type BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { platform } from 'node:os';
+import type { Clock } from './environment.ts';
 import { Refused } from './refused.ts';
 
 /** 4 bytes for the tree, 8 each for device, inode and time of birth: good for as long as the file lives, also over a restart. */
@@ -20,6 +21,15 @@ interface Known {
   readonly parent: string | undefined;
   /** In Latin-1, a character a byte: names need not be UTF-8. */
   readonly name: string;
+}
+
+/** What the procedures share. */
+export interface Shared {
+  readonly tree: DirectoryTree;
+  readonly clock: Clock;
+  readonly isReadOnly: boolean;
+  /** New with every start: what was written UNSTABLE may be lost with the machine, and a new process cannot know (RFC 1813 §3.3.7). */
+  readonly writeVerifier: Uint8Array;
 }
 
 /** A file that was found where it was last seen. */

@@ -4,7 +4,7 @@ import type { Nfsstat3Failure } from './attributes.ts';
 import { statusOf } from './directory-attributes.ts';
 import { changingRows } from './directory-changes.ts';
 import { readingRows } from './directory-reads.ts';
-import { DirectoryTree } from './directory-tree.ts';
+import { DirectoryTree, type Shared } from './directory-tree.ts';
 import { systemClock, type Clock } from './environment.ts';
 import type { Mountstat3 } from './mount3.ts';
 import { answering, Refused, type PlainProgram } from './refused.ts';
@@ -13,15 +13,6 @@ import type { Backend } from './tcp.ts';
 export interface DirectoryOptions {
   readonly isReadOnly?: boolean;
   readonly clock?: Clock;
-}
-
-/** What the procedures share. */
-export interface Shared {
-  readonly tree: DirectoryTree;
-  readonly clock: Clock;
-  readonly isReadOnly: boolean;
-  /** New with every start: what was written UNSTABLE may be lost with the machine, and a new process cannot know (RFC 1813 §3.3.7). */
-  readonly writeVerifier: Uint8Array;
 }
 
 /**

@@ -23,7 +23,7 @@ export interface AdminCaller {
  * True for a program of this machine that speaks for itself. A proxy in front speaks for others, and a web page can
  * reach this address by a host name of its own (DNS rebinding), so both count as remote.
  */
-export function isLocal({ peer, headers }: AdminCaller): boolean {
+function isLocal({ peer, headers }: AdminCaller): boolean {
   const host = (headers['host'] ?? '').replace(/:\d+$/, '');
   const isOwnName = host === 'localhost' || isIP(host.replace(/^\[|\]$/g, '')) !== 0;
   const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in headers);

@@ -8,7 +8,7 @@ const lock = Type.Object({
 });
 
 /** One row of the audit trail. Times are ISO 8601, UTC. */
-export const auditEventSchema = Type.Object({
+const auditEventSchema = Type.Object({
   /** Grows along the trail. */
   id: Type.String(),
   kind: Type.Unsafe<AuditKind>({ type: 'string', enum: [...auditKinds] }),

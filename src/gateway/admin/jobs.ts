@@ -1,4 +1,4 @@
-import { Type, type Static } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import type { StepState } from '../../scheduler.ts';
 
 /** Background work as an operator handles it. Fault('not-found', 'request') for a name that is none. */
@@ -11,7 +11,7 @@ export interface Jobs {
   run(name: string): void;
 }
 
-export const jobSchema = Type.Object({
+const jobSchema = Type.Object({
   name: Type.String(),
   state: Type.Unsafe<StepState['state']>({
     type: 'string',
@@ -22,7 +22,6 @@ export const jobSchema = Type.Object({
   failuresInRow: Type.Integer(),
   failure: Type.Optional(Type.String()),
 });
-export type JobAnswer = Static<typeof jobSchema>;
 
 export const jobListSchema = Type.Object({ jobs: Type.Array(jobSchema) });
 export const jobPath = Type.Object({ job: Type.String() });

@@ -11,11 +11,14 @@ import type { Namespace, ObjectStore } from '../../namespace/namespace.ts';
 import type { Locks } from '../../namespace/locks/locks.ts';
 import type { StorageControl } from '../../storage-policy/open-storage-policies.ts';
 import type { Tiers } from '../../tiering/tiers.ts';
+import type { WarmPool } from '../../tiering/warm/warm-pool.ts';
 import type { Access } from './access.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
-import type { WarmControl } from './warm-rows.ts';
+
+/** What the admin API sees of the pool. */
+export type WarmControl = Pick<WarmPool, 'state' | 'alerts' | 'rebuild' | 'add' | 'drain' | 'replace'>;
 
 /** What the rows of the admin API read. */
 export interface AdminSources {

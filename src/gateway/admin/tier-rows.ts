@@ -4,6 +4,7 @@ import { Fault } from '../../fault.ts';
 import type { ChunkStoreUsage } from '../../tiering/reduction/chunk-store.ts';
 import type { LowerTier, Tier } from '../../tiering/tier.ts';
 import type { MigrationRecord } from '../../tiering/tiers.ts';
+import { classTierOf } from '../../storage-policy/class-tier.ts';
 import type { Explanation } from '../../storage-policy/explain.ts';
 import type { MoveStatus } from '../../storage-policy/moves.ts';
 import type { MoveRow } from '../../storage-policy/records.ts';
@@ -149,6 +150,8 @@ function explained({ slice, policy, assessment }: Explanation): WhyAnswer['slice
     copies,
   };
   if (policy === undefined || assessment === undefined) {
+    const named = classTierOf(slice.storageClass);
+    if (named !== undefined) return { ...where, explanation: sentenceOfClass(slice.storageClass, named) };
     const explanation =
       'No storage policy is about it: it goes down when the hot tier is short of space, and up when it is read often.';
     return { ...where, explanation };
@@ -179,6 +182,8 @@ function sentenceOf({ slice, policy, assessment }: Required<Explanation>): strin
         placement.tier === slice.at ? 'is where it belongs' : `belongs on the ${placement.tier} tier`;
       return `With ${iops} IOPS it ${place}: ${policy.name} says ${rule}.`;
     }
+    case 'storage-class':
+      return sentenceOfClass(slice.storageClass, placement.tier);
     case 'score-unknown':
       return `Nobody tells how busy it is: ${policy.name} asks a Prometheus that does not answer, so nothing moves.`;
     case 'moved-recently':
@@ -189,6 +194,9 @@ function sentenceOf({ slice, policy, assessment }: Required<Explanation>): strin
       return `The gateway has started lately and does not know yet how busy it is: it stays ${wait}.`;
   }
 }
+
+const sentenceOfClass = (storageClass: string, tier: Tier): string =>
+  `Its storage class, ${storageClass}, stands for the ${tier} tier, or the next warmer one that there is.`;
 
 const plan: AdminRow = {
   name: 'PlanMoves',

@@ -77,6 +77,7 @@ export const movePath = Type.Object({ move: Type.String({ pattern: '^[0-9]{1,16}
 
 const reasons = texts<PlacementReason>(
   'score',
+  'storage-class',
   'score-unknown',
   'written-recently',
   'moved-recently',

@@ -5,7 +5,7 @@ const instant = Type.String({ description: 'ISO 8601, UTC.' });
 const id = Type.Integer({ minimum: 0, maximum: 4_294_967_294 });
 
 /** A user, without secrets. */
-export const userSchema = Type.Object({
+const userSchema = Type.Object({
   name: Type.String(),
   accountId: Type.String(),
   canonicalId: Type.String(),
@@ -44,7 +44,7 @@ export const userWish = Type.Object(
 export const userPath = Type.Object({ name: Type.String() });
 /** A policy document as JSON. What it says is checked where it is parsed. */
 export const policyDocument = Type.Object({}, { additionalProperties: true });
-export const policySummarySchema = Type.Object({
+const policySummarySchema = Type.Object({
   name: Type.String(),
   /** It stands in the config and goes only with it. */
   declared: Type.Boolean(),

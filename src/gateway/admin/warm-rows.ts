@@ -1,12 +1,9 @@
 import type { Static } from '@sinclair/typebox';
 import { Fault } from '../../fault.ts';
 import { shapeText } from '../../tiering/warm/shape.ts';
-import type { WarmDevice, WarmPool } from '../../tiering/warm/warm-pool.ts';
-import { json, type AdminRow } from './row.ts';
+import type { WarmDevice } from '../../tiering/warm/warm-pool.ts';
+import { json, type AdminRow, type WarmControl } from './row.ts';
 import { deviceWish, replacementWish, warmSchema, type WarmAnswer } from './warm.ts';
-
-/** What the admin API sees of the pool. */
-export type WarmControl = Pick<WarmPool, 'state' | 'alerts' | 'rebuild' | 'add' | 'drain' | 'replace'>;
 
 const deviceOf = ({ isDraining: draining, ...device }: WarmDevice): WarmAnswer['devices'][number] => ({
   ...device,

@@ -11,10 +11,12 @@ export const contentRows: Rows<'READ' | 'WRITE' | 'COMMIT'> = {
     async run(door, call, { file, offset, count }, atSent) {
       const { ino, caller } = await door.enter(call, file);
       const wanted = Math.min(count, NFS_TRANSFER_BYTES_MAX);
-      const { parts, length, eof, attributes, letGo } = await door.files.read(caller, ino, {
-        offset,
-        length: wanted,
+      const range = { offset, length: wanted };
+      const read = door.files.read(caller, ino, range).catch((failure: unknown) => {
+        door.readFailed(ino, failure);
+        throw failure;
       });
+      const { parts, length, eof, attributes, letGo } = await read;
       atSent(letGo);
       return { file_attributes: door.fattr3(attributes), count: length, eof, data: parts };
     },

@@ -23,6 +23,8 @@ export interface DoorParts {
   readonly fsid: number;
   /** 8 bytes, new with every start: UNSTABLE data that the last run did not commit is lost (RFC 1813 §3.3.7). */
   readonly writeVerifier: Uint8Array;
+  /** Hears of a file whose content somebody wants to read and must be brought back first. */
+  readonly wanted: (ino: Ino) => void;
 }
 
 /** A handle that the caller may use, and who the caller is there. */
@@ -60,6 +62,11 @@ export class Door {
     this.ids = ids;
     this.files = parts.files;
     this.writeVerifier = parts.writeVerifier;
+  }
+
+  /** A read has failed. JUKEBOX says that the server goes on with it by itself (RFC 1813 §2.6): it begins to. */
+  readFailed(ino: Ino, failure: unknown): void {
+    if (failure instanceof Fault && failure.code === 'recall-pending') this.#parts.wanted(ino);
   }
 
   /** Whether callers may see other ids than are kept here. */

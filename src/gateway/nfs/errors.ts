@@ -118,9 +118,12 @@ const insteadOf: Partial<Readonly<Record<ShortStatus, readonly ShortStatus[]>>> 
   BADTYPE: ['INVAL', 'NOTSUPP'],
 };
 
-/** A key that is not there or not enabled must not look like a file that is not there. */
-const statusOfFault = ({ code, subject }: Fault): Nfsstat3Failure =>
-  subject === 'key' && code !== 'corrupt' ? 'NFS3ERR_ACCES' : byFault[code];
+/** What lies below files must not look like a file when it is not there or not enabled: a key, or content that no tier has. */
+function statusOfFault({ code, subject }: Fault): Nfsstat3Failure {
+  if (subject === 'key' && code !== 'corrupt') return 'NFS3ERR_ACCES';
+  const isContent = subject === 'blob' || subject === 'device' || subject === 'store';
+  return isContent && code === 'not-found' ? 'NFS3ERR_IO' : byFault[code];
+}
 
 /** The status that the procedure may end with, by the RFC, for what went wrong. */
 export function statusFor(procedure: BackendProcedureName, failure: Fault | Refused): Nfsstat3Failure {

@@ -36,7 +36,7 @@ const denyBits = { fsm_DN: neither, fsm_DR: readOnly, fsm_DW: writeOnly, fsm_DRW
 const accessBits = { fsa_NONE: neither, fsa_R: readOnly, fsa_W: writeOnly, fsa_RW: both };
 
 /** Names travel as bytes and are kept as text, one character a byte. */
-export const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 export const bytesOfName = (name: string): Uint8Array => Buffer.from(name, 'latin1');
 
 const clientOf = (call: CallContext, name: Uint8Array): LockClient => ({

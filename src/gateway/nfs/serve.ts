@@ -6,7 +6,7 @@ import type { Observer } from 'nfs-server-ts/dispatch';
 import type { Address } from '../../config/address.ts';
 import type { Environment } from '../../environment.ts';
 import type { ExportRules } from '../../exports/export-rules.ts';
-import type { ObjectStore } from '../../namespace/namespace.ts';
+import type { Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { FileTree } from '../../namespace/file-tree.ts';
 import { opening, type Closable } from '../../scope.ts';
 import { Door } from './door.ts';
@@ -32,6 +32,8 @@ export interface NfsParts extends LockParts {
   readonly tls: TlsOptions | undefined;
   /** Told of every answered call. */
   readonly observe: Observer;
+  /** Hears of a file whose content somebody wants to read and must be brought back first. */
+  readonly wanted: (ino: Ino) => void;
 }
 
 export interface NfsOptions {
@@ -59,7 +61,7 @@ export interface NfsDoor extends Closable {
  * flight. Rejects when an address cannot be had. Faults: UsageError when a rule names a client that is no network.
  */
 export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
-  const { files, environment, observe, tls } = parts;
+  const { files, environment, observe, tls, wanted } = parts;
   const { clock, log } = environment;
   // Names and groups of whoever calls: what cannot be looked up must not fill the log.
   const rare = new LimitedLog(log, clock, defaultLimits);
@@ -69,7 +71,7 @@ export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor>
   const handles = new Handles(options.secret);
   const writeVerifier = environment.random.bytes(VERIFIER_BYTES);
   const fsid = fsidOf(fileSystemIdOf(options.secret));
-  const doorParts = { files, handles, exports, groups, fsid, writeVerifier };
+  const doorParts = { files, handles, exports, groups, fsid, writeVerifier, wanted };
   const backend = { nfs: nfsProgram(doorParts), mounts: nfsMounts({ files, handles, exports, log }) };
   const programs = lockPrograms(new Door(doorParts), parts, environment);
   return opening(async (scope) => {

@@ -7,30 +7,13 @@ import type { BucketPolicies, StoredPolicy } from './bucket-policy.ts';
 import { existingTagPrefix, isOfBody, lookupIn, type Circumstances } from './condition-keys.ts';
 import { S3Error } from './errors.ts';
 import { keyBytes } from './members.ts';
-import type { Action, ConditionValues, Principal } from './operation.ts';
+import type { Action, ConditionValues, Decisions, Principal, Wish } from './operation.ts';
 import { isEnforced } from './ownership.ts';
 import { publicAccessBlock } from './public-access-block.ts';
 import type { S3Request } from './request.ts';
 import { requesterOf } from './requester.ts';
 import { headerTags } from './tags.ts';
 import { versionOf } from './version.ts';
-
-/** One thing that a principal wants to do. */
-export interface Wish {
-  readonly action: Action;
-  /** `undefined` for a list of one's buckets and for a bucket that is being made. */
-  readonly bucket: Bucket | undefined;
-  /** Of a bucket that is being made. */
-  readonly bucketName?: string | undefined;
-  /** Of the object; absent: the bucket itself. */
-  readonly key?: string | undefined;
-  /** What `s3:prefix` is, when it is not the request's parameter. */
-  readonly prefix?: string | undefined;
-  /** Of the version that is named, as the client wrote it; absent: the latest one is meant. */
-  readonly versionId?: string | undefined;
-  /** See NeededAction. */
-  readonly isOwnersRight?: boolean;
-}
 
 export interface AccessParts extends AclParts {
   readonly clock: Clock;
@@ -74,7 +57,7 @@ const withoutObject: ReadonlySet<Action> = new Set([
  * where something denies it. IAM User Guide, "Policy evaluation logic"; AWS User Guide, "How Amazon S3 authorizes a
  * request". Every user is an account of its own; without identity policies it is that account's root.
  */
-export class Access {
+export class Access implements Decisions {
   readonly #parts: AccessParts;
   readonly #asker: Asker;
 
@@ -83,7 +66,6 @@ export class Access {
     this.#asker = asker;
   }
 
-  /** Whether the bucket belongs to the principal's account. */
   isOwn(bucket: Bucket): boolean {
     const { isAnonymous, account } = this.#asker.principal;
     return !isAnonymous && this.#parts.accounts.account(bucket.owner).id === account.id;

@@ -8,7 +8,6 @@ import {
   equalsInConstantTime,
   signature,
   stringToSign,
-  type Scope,
   type SigningKeys,
 } from '../../signing/sigv4.ts';
 import { isSkewed, secondsOfTimestamp } from '../../signing/timestamp.ts';
@@ -20,7 +19,7 @@ import type { LengthBounds } from './post-policy.ts';
 import { presignedClaim } from './presigned.ts';
 import type { S3Request } from './request.ts';
 import { isoSeconds, timeTooSkewed } from './signature-time.ts';
-import { headerClaim } from './signed-header.ts';
+import { headerClaim, type Claim } from './signed-header.ts';
 import { headerClaimV2, isHeaderV2, isPresignedV2, presignedClaimV2, type ClaimV2 } from './signed-v2.ts';
 import { signatureV2 } from './sigv2.ts';
 
@@ -34,19 +33,6 @@ export interface Credentials {
 export interface Credential {
   readonly secret: string;
   readonly principal: Principal;
-}
-
-/** What a request says about its signature, wherever it carried it. */
-export interface Claim {
-  readonly scope: Scope;
-  readonly signedHeaders: readonly string[];
-  readonly signature: string;
-  /** yyyyMMdd'T'HHmmss'Z' */
-  readonly timestamp: string;
-  /** Last line of the canonical request. */
-  readonly payloadHash: string;
-  /** Seconds that a presigned request is good for; `undefined` in a header. */
-  readonly expiresSeconds: number | undefined;
 }
 
 /** How the body is protected; the body's reader enforces it before anything is committed. */

@@ -4,7 +4,7 @@ import type { Access } from './access.ts';
 import { actionFor, actionsOf } from './actions.ts';
 import { S3Error } from './errors.ts';
 import { bucketOf, keyBytes } from './members.ts';
-import type { Operation, Principal, S3Context, S3Parts } from './operation.ts';
+import type { Decisions, Operation, Principal, S3Context, S3Parts } from './operation.ts';
 import { noSuchKey } from './publish.ts';
 import type { S3Request } from './request.ts';
 
@@ -46,7 +46,7 @@ export async function authorise(
 /** AWS API reference, GetObject: who may list sees that a key is not there, also without the right to read it. */
 async function denial(
   { objects }: Pick<S3Parts, 'objects'>,
-  access: Access,
+  access: Decisions,
   { operation, request: { key, query }, bucket }: Resource,
 ): Promise<S3Error> {
   const isRead = operation.name === 'GetObject' || operation.name === 'HeadObject';
@@ -58,13 +58,13 @@ async function denial(
 }
 
 /** Whether a listing would show the key: only then its absence is told. */
-const mayList = (access: Access, bucket: Bucket, key: string): Promise<boolean> =>
+const mayList = (access: Decisions, bucket: Bucket, key: string): Promise<boolean> =>
   access.may({ action: 's3:ListBucket', bucket, prefix: key });
 
 /** NoSuchKey becomes AccessDenied for readers who may not list. Any other failure stays what it is. */
 export async function concealed(
   failure: unknown,
-  access: Access,
+  access: Decisions,
   { operation, request, bucket }: Resource,
 ): Promise<unknown> {
   if (!(failure instanceof S3Error)) return failure;
@@ -76,7 +76,7 @@ export async function concealed(
 
 /** What who wants to read a key is told of its absence. */
 export async function told(
-  access: Access,
+  access: Decisions,
   { bucket, key }: { readonly bucket: Bucket; readonly key: string },
   failure: S3Error,
 ): Promise<S3Error> {

@@ -86,7 +86,7 @@ export async function withCopySource<Result>(
 const versionMark = '?versionId=';
 
 /** `[/]bucket/key[?versionId=id]`, percent-encoded. AWS API reference, CopyObject, x-amz-copy-source. */
-export function parseCopySource(header: string): Pick<CopySource, 'bucketName' | 'key' | 'versionId'> {
+function parseCopySource(header: string): Pick<CopySource, 'bucketName' | 'key' | 'versionId'> {
   const mark = header.lastIndexOf(versionMark);
   const path = mark < 0 ? header : header.slice(0, mark);
   // The slash behind the bucket may be encoded as well.

@@ -57,10 +57,7 @@ const hasSeveralWildcards = (pattern: string): boolean => pattern.indexOf('*') !
 const invalid = (message: string): S3Error => new S3Error('InvalidRequest', { message });
 
 /** The bucket's rules; `undefined` when cross-origin requests were never allowed. */
-export async function corsRules(
-  objects: ObjectStore,
-  bucket: Bucket,
-): Promise<readonly CorsRule[] | undefined> {
+async function corsRules(objects: ObjectStore, bucket: Bucket): Promise<readonly CorsRule[] | undefined> {
   const stored = (await bucketDocument(objects, bucket, 'cors')) as CorsConfiguration | undefined;
   return stored?.CORSRule;
 }
@@ -74,7 +71,7 @@ export interface CrossOrigin {
 }
 
 /** `undefined` when the request comes from no other origin. */
-export function crossOriginOf({ method, headers }: S3Request): CrossOrigin | undefined {
+function crossOriginOf({ method, headers }: S3Request): CrossOrigin | undefined {
   const origin = headers['origin'];
   if (origin === undefined) return undefined;
   return {

@@ -19,15 +19,21 @@ import { withoutChecksums } from './checksums.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import type { AccessLog, LogObject } from './access-log.ts';
 import { logOperation } from './access-log-line.ts';
-import { loggedAnswer } from './logged-answer.ts';
+import { recordOf, type Outcome } from './logged-answer.ts';
 import { loggingOf } from './logging-configuration.ts';
 import { errorAnswer } from './error-answer.ts';
-import type { S3ErrorCode } from './error-codes.ts';
-import { codeOf, S3Error } from './errors.ts';
-import { ANSWER_TEXT_MAX } from '../../limits/s3.ts';
+import { errorOf, S3Error } from './errors.ts';
+import { ANSWER_TEXT_MAX, BODY_NARROW_BYTES } from '../../limits/s3.ts';
 import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
-import { BodyBroken, type HttpAnswer, type HttpHandler, type HttpRequest, type RequestBody } from './http.ts';
+import {
+  isStream,
+  type HttpAnswer,
+  type HttpHandler,
+  type HttpRequest,
+  type ReadAhead,
+  type RequestBody,
+} from './http.ts';
 import { inputReader, type InputReader } from './input.ts';
 import type { Operation, Principal, S3Answer, S3Context, S3Parts } from './operation.ts';
 import { postObject } from './operations/post-object.ts';
@@ -39,17 +45,20 @@ import { RequestIds } from './request-ids.ts';
 import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
 import { refuseUnsignedChoice } from './signed-v2.ts';
+import { SentStream } from './sent-stream.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
 import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
 import { visitWebsite } from './website.ts';
 
-/** What was answered, for metrics and the access log. */
+/** What was answered, for metrics. */
 export interface Observation {
   /** AWS's name of the operation; 'OptionsObject' for a preflight, 'Unknown' when no row was chosen. */
   readonly operation: string;
+  /** Where content could not be read to its end, and so the connection was cut, what that would have been answered with. */
   readonly status: number;
   readonly errorCode: string | undefined;
+  /** To the start of the answer. */
   readonly elapsedMs: number;
   readonly requestId: string;
 }
@@ -64,7 +73,7 @@ export interface S3DoorOptions {
   readonly accessLog: AccessLog;
   /** Whether signatures of version 2 are taken too. */
   readonly signatureV2: boolean;
-  /** Called when an answer is ready, before its body is sent. */
+  /** Called once for each answer: before it is sent, but where content is streamed, after that. */
   readonly observe: (observation: Observation) => void;
 }
 
@@ -72,13 +81,14 @@ export interface S3DoorOptions {
 export function s3Door(options: S3DoorOptions): HttpHandler {
   const door = new Door(options);
   options.accessLog.connect((object) => door.putLog(object));
-  return (http) => door.answer(http);
+  return (http, readAhead) => door.answer(http, readAhead);
 }
 
 /** One request on its way; what becomes known of it is filled in at once. */
 interface Passage {
   readonly requestId: string;
   readonly isHead: boolean;
+  readonly readAhead: ReadAhead;
   operation: string;
   /** As it was parsed. */
   request: S3Request | undefined;
@@ -118,10 +128,10 @@ class Door {
     this.#accessParts = { objects, accounts, objectOwnership, clock, policies: new BucketPolicies(objects) };
   }
 
-  async answer(http: HttpRequest): Promise<HttpAnswer> {
+  async answer(http: HttpRequest, readAhead: ReadAhead): Promise<HttpAnswer> {
     const { clock } = this.#options.parts.environment;
     const startedAt = clock.monotonic();
-    const passage = this.#passage(http.method);
+    const passage = this.#passage(http.method, readAhead);
     let answer: HttpAnswer;
     try {
       answer = await this.#pass(http, passage);
@@ -130,33 +140,44 @@ class Door {
       passage.errorCode = error.code;
       answer = this.#refuse(error, passage);
     }
-    this.#options.observe({
-      operation: passage.operation,
-      status: answer.status,
-      errorCode: passage.errorCode,
-      elapsedMs: clock.monotonic() - startedAt,
-      requestId: passage.requestId,
+    const { operation, requestId } = passage;
+    const elapsedMs = clock.monotonic() - startedAt;
+    const log = await this.#logging(http, answer, { passage, startedAt });
+    const tell = (status: number, outcome: Outcome): void => {
+      const { errorCode } = outcome;
+      this.#options.observe({ operation, status, errorCode, elapsedMs, requestId });
+      log?.(outcome);
+    };
+    const { body } = answer;
+    if (!isStream(body)) {
+      const bytesSent = body === undefined || log === undefined ? 0 : Buffer.byteLength(body);
+      tell(answer.status, { bytesSent, errorCode: passage.errorCode });
+      return answer;
+    }
+    const sent = new SentStream(body, ({ bytes: bytesSent, failure }) => {
+      const cut = failure === undefined ? undefined : this.#cut(failure, passage);
+      tell(cut?.status ?? answer.status, { bytesSent, errorCode: cut?.code ?? passage.errorCode });
     });
-    return this.#logged(http, answer, { passage, startedAt });
+    return { ...answer, body: sent };
   }
 
-  /** A log must not fail what it tells of. */
-  async #logged(
+  /** Who tells the log of an answer, where there is one. A log must not fail what it tells of. */
+  async #logging(
     http: HttpRequest,
     answer: HttpAnswer,
     { passage, startedAt }: { passage: Passage; startedAt: MonotonicMs },
-  ): Promise<HttpAnswer> {
+  ): Promise<((outcome: Outcome) => void) | undefined> {
     const { accessLog, parts } = this.#options;
-    const { request, requestId, principal, key, errorCode } = passage;
-    if (request?.bucket === undefined) return answer;
+    const { request, requestId, principal, key } = passage;
+    if (request?.bucket === undefined) return undefined;
     try {
       const bucket = passage.bucket ?? (await parts.objects.bucket(request.bucket));
       const target = bucket && (await loggingOf(parts.objects, bucket));
-      if (bucket === undefined || target === undefined) return answer;
+      if (bucket === undefined || target === undefined) return undefined;
       const { id, canonicalId } = parts.accounts.account(bucket.owner);
       const operation = logOperationOf(passage.operation, request);
       const { clock } = parts.environment;
-      const known = { http, request, bucket, principal, requestId, operation, errorCode, startedAt, clock };
+      const known = { http, request, bucket, principal, requestId, operation, startedAt, clock };
       const answered = {
         ...known,
         key: key ?? request.key,
@@ -164,10 +185,11 @@ class Door {
         hostId: this.#ids.host,
         region: parts.region,
       };
-      return loggedAnswer(answered, answer, (record) => accessLog.record(target, id, record));
+      const record = recordOf(answered, answer);
+      return (outcome) => accessLog.record(target, id, record(outcome));
     } catch (failure) {
       accessLog.missed(failure);
-      return answer;
+      return undefined;
     }
   }
 
@@ -179,7 +201,7 @@ class Door {
     const account = accounts.account(bucket.owner);
     // The name may have gone to somebody else since, who must not read of this one's requests.
     if (account.id !== accountId) throw new S3Error('AccessDenied');
-    const passage = this.#passage('PUT');
+    const passage = this.#passage('PUT', () => BODY_NARROW_BYTES);
     const principal = { ...anonymous, isAnonymous: false, account };
     const headers = { 'content-length': String(body.length), 'content-type': 'text/plain' };
     const rawHeaders = Object.entries(headers).flat();
@@ -189,10 +211,11 @@ class Door {
     await this.#perform({ operation, request, principal, payload: { kind: 'unsigned' } }, passage);
   }
 
-  #passage(method: string): Passage {
+  #passage(method: string, readAhead: ReadAhead): Passage {
     return {
       requestId: this.#ids.next(),
       isHead: method === 'HEAD',
+      readAhead,
       operation: 'Unknown',
       request: undefined,
       principal: undefined,
@@ -237,7 +260,7 @@ class Door {
     const { peer } = request;
     const context: S3Context = { parts, principal, access, requestId: passage.requestId, peer, bucket };
     try {
-      return await operation.handle(context, await input());
+      return await begun(await operation.handle(context, await input()), passage.readAhead);
     } catch (failure) {
       throw await concealed(failure, access, resource);
     }
@@ -372,29 +395,34 @@ class Door {
     ];
   }
 
-  #translate(failure: unknown, passage: Passage): S3Error {
-    if (failure instanceof S3Error) return failure;
-    if (failure instanceof BodyBroken) return new S3Error(brokenCodes[failure.how]);
+  /** Content could not be read to its end, when the client had headers already that promise it. */
+  #cut(failure: unknown, { requestId, operation }: Passage): S3Error {
+    this.#options.parts.environment.log.error('s3.cut', { requestId, operation, failure });
+    return errorOf(failure);
+  }
+
+  #translate(failure: unknown, { requestId, operation }: Passage): S3Error {
+    const error = errorOf(failure);
     const { log } = this.#options.parts.environment;
-    const { requestId, operation } = passage;
-    if (!(failure instanceof Fault)) {
-      log.error('s3.failure', { requestId, operation, failure });
-      return new S3Error('InternalError');
-    }
-    const code = codeOf(failure);
-    if (code === 'InternalError') log.error('s3.fault', { requestId, operation, failure });
-    // What is wrong with a key is said as AWS KMS says it: which one.
-    return new S3Error(code, failure.subject === 'key' ? { message: failure.detail } : {});
+    if (error !== failure && error.code === 'InternalError')
+      log.error(failure instanceof Fault ? 's3.fault' : 's3.failure', { requestId, operation, failure });
+    return error;
   }
 }
 
-/** Nobody hears the answer to a client that is gone; it counts. */
-const brokenCodes = {
-  idle: 'RequestTimeout',
-  incomplete: 'IncompleteBody',
-  malformed: 'BadRequest',
-  gone: 'IncompleteBody',
-} as const satisfies Readonly<Record<BodyBroken['how'], S3ErrorCode>>;
+/** Behind the headers there is no way to say that content cannot be read. */
+async function begun(answer: S3Answer, readAhead: ReadAhead): Promise<S3Answer> {
+  const { body } = answer;
+  if (!isStream(body)) return answer;
+  try {
+    await body.begin(readAhead);
+    return answer;
+  } catch (failure) {
+    await body.close();
+    throw failure;
+  }
+}
+
 const rows: ReadonlyMap<string, Operation> = new Map(operations.map((row) => [row.name, row]));
 
 function logOperationOf(name: string, { method, key, isWebsite }: S3Request): string {

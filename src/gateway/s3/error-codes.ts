@@ -145,6 +145,7 @@ export const errorCodes = {
     400,
     'Your request header and query parameters exceed the maximum allowed size.',
   ],
+  RestoreAlreadyInProgress: [409, 'Object restore is already in progress.'],
   RequestTimeTooSkewed: [403, 'The difference between the request time and the current time is too large.'],
   RequestTimeout: [
     400,

@@ -1,5 +1,6 @@
-import type { Fault, FaultCode, FaultSubject } from '../../fault.ts';
+import { Fault, type FaultCode, type FaultSubject } from '../../fault.ts';
 import { errorCodes, type S3ErrorCode } from './error-codes.ts';
+import { BodyBroken } from './http.ts';
 
 /** Members of the error document behind Code and Message, in order: `BucketName`, `ArgumentValue`, … */
 export type ErrorMembers = Readonly<Record<string, string | number>>;
@@ -87,3 +88,20 @@ const bySubject: { readonly [Code in FaultCode]?: { readonly [Subject in FaultSu
 
 export const codeOf = (fault: Fault): S3ErrorCode =>
   bySubject[fault.code]?.[fault.subject] ?? byFault[fault.code];
+
+/** Nobody hears the answer to a client that is gone; it counts. */
+const brokenCodes = {
+  idle: 'RequestTimeout',
+  incomplete: 'IncompleteBody',
+  malformed: 'BadRequest',
+  gone: 'IncompleteBody',
+} as const satisfies Readonly<Record<BodyBroken['how'], S3ErrorCode>>;
+
+/** A failure in the words of S3. */
+export function errorOf(failure: unknown): S3Error {
+  if (failure instanceof S3Error) return failure;
+  if (failure instanceof BodyBroken) return new S3Error(brokenCodes[failure.how]);
+  if (!(failure instanceof Fault)) return new S3Error('InternalError');
+  // What is wrong with a key is said as AWS KMS says it: which one.
+  return new S3Error(codeOf(failure), failure.subject === 'key' ? { message: failure.detail } : {});
+}

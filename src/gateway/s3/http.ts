@@ -37,12 +37,20 @@ export class BodyBroken extends Error {
   }
 }
 
-/** Content that is read while it is sent. The front closes it in every case, also when it never read. */
+/** How far ahead of the client content may be read now, with so many bytes still to go; asked before each piece. */
+export type ReadAhead = (leftBytes: number) => number;
+
+/**
+ * Content that is read while it is sent. Who makes the answer begins it, while something else can still be answered. The front
+ * closes it in every case, also when it never read.
+ */
 export interface AnswerStream {
   /** Bytes of all pieces together. */
   readonly length: number;
-  /** Reads ahead by about `aheadBytesMax()` at most, which is asked before each piece. */
-  pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array>;
+  /** Brings the first piece; once. Faults as a read does, and then there is nothing but to close it. */
+  begin(readAhead: ReadAhead): Promise<void>;
+  /** All of them; once, and after `begin`. */
+  pieces(): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -53,5 +61,8 @@ export interface HttpAnswer {
   readonly body: string | Uint8Array | AnswerStream | undefined;
 }
 
-/** Never rejects: every failure is an answer. */
-export type HttpHandler = (request: HttpRequest) => Promise<HttpAnswer>;
+/** Never rejects: every failure is an answer. A streamed one has begun, by `readAhead`, when it resolves. */
+export type HttpHandler = (request: HttpRequest, readAhead: ReadAhead) => Promise<HttpAnswer>;
+
+export const isStream = (body: string | Uint8Array | AnswerStream | undefined): body is AnswerStream =>
+  typeof body === 'object' && 'pieces' in body;

@@ -3,7 +3,7 @@ import type { Bucket } from '../../namespace/namespace.ts';
 import type { LogRecord } from './access-log-line.ts';
 import { isHeaderV2, isPresignedV2 } from './signed-v2.ts';
 import { isPresigned } from './authenticate.ts';
-import type { AnswerStream, HttpAnswer, HttpRequest } from './http.ts';
+import type { HttpAnswer, HttpRequest } from './http.ts';
 import type { Principal } from './operation.ts';
 import type { S3Request } from './request.ts';
 
@@ -20,36 +20,33 @@ export interface Answered {
   readonly operation: string;
   /** Of the object, where the form or the website chose another than the path. */
   readonly key: string | undefined;
-  readonly errorCode: string | undefined;
   readonly startedAt: MonotonicMs;
   readonly clock: Clock;
   readonly region: string;
 }
 
-/** The same answer, of which `record` hears when it has been sent: content that is streamed takes its time. */
-export function loggedAnswer(
-  answered: Answered,
-  answer: HttpAnswer,
-  record: (record: LogRecord) => void,
-): HttpAnswer {
-  const turnAroundMs = answered.clock.monotonic() - answered.startedAt;
-  const tell = (bytesSent: number): void =>
-    record({
-      ...known(answered, answer),
-      bytesSent,
-      turnAroundMs,
-      totalMs: answered.clock.monotonic() - answered.startedAt,
-    });
-  const { body } = answer;
-  if (typeof body === 'object' && 'pieces' in body) return { ...answer, body: new CountedStream(body, tell) };
-  tell(body === undefined ? 0 : Buffer.byteLength(body));
-  return answer;
+/** What became of an answer. */
+export interface Outcome {
+  readonly bytesSent: number;
+  /** Also where it showed only behind the headers. */
+  readonly errorCode: string | undefined;
 }
 
-type Known = Omit<LogRecord, 'bytesSent' | 'turnAroundMs' | 'totalMs'>;
+/** What is to be told when the answer, which is ready now, has been sent: content that is streamed takes its time. */
+export function recordOf(answered: Answered, answer: HttpAnswer): (outcome: Outcome) => LogRecord {
+  const turnAroundMs = answered.clock.monotonic() - answered.startedAt;
+  return (outcome) => ({
+    ...known(answered, answer),
+    ...outcome,
+    turnAroundMs,
+    totalMs: answered.clock.monotonic() - answered.startedAt,
+  });
+}
+
+type Known = Omit<LogRecord, keyof Outcome | 'turnAroundMs' | 'totalMs'>;
 
 function known(answered: Answered, answer: HttpAnswer): Known {
-  const { http, request, principal, errorCode, requestId, hostId, operation, region } = answered;
+  const { http, request, principal, requestId, hostId, operation, region } = answered;
   return {
     bucketOwner: answered.bucketOwner,
     requester: principal === undefined || principal.isAnonymous ? undefined : principal.account.canonicalId,
@@ -63,7 +60,6 @@ function known(answered: Answered, answer: HttpAnswer): Known {
     method: http.method,
     target: http.target,
     status: answer.status,
-    errorCode,
     objectSize: objectSize(request, answer),
     headers: request.headers,
     versionId: headerOf(answer, 'x-amz-version-id') ?? request.query['versionId'],
@@ -99,32 +95,4 @@ function signing(request: S3Request): Pick<LogRecord, 'signatureVersion' | 'auth
     signatureVersion: isPresignedV2(request) ? 'SigV2' : 'SigV4',
     authenticationType: 'QueryString',
   };
-}
-
-/** Tells at its close how much of it was taken. */
-class CountedStream implements AnswerStream {
-  readonly #stream: AnswerStream;
-  readonly #tell: (bytesSent: number) => void;
-  #bytes = 0;
-
-  constructor(stream: AnswerStream, tell: (bytesSent: number) => void) {
-    this.#stream = stream;
-    this.#tell = tell;
-  }
-
-  get length(): number {
-    return this.#stream.length;
-  }
-
-  async *pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array> {
-    for await (const piece of this.#stream.pieces(aheadBytesMax)) {
-      this.#bytes += piece.length;
-      yield piece;
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#stream.close();
-    this.#tell(this.#bytes);
-  }
 }

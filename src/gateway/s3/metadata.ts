@@ -2,7 +2,7 @@ import { REDIRECT_LOCATION_CHARS_MAX, USER_METADATA_BYTES_MAX } from '../../limi
 import type { ObjectFacet } from '../../namespace/namespace.ts';
 import { S3Error } from './errors.ts';
 
-export const metadataPrefix = 'x-amz-meta-';
+const metadataPrefix = 'x-amz-meta-';
 
 /** System metadata that a client sets, by input member. AWS: "Working with object metadata". */
 export interface SystemHeaders {
@@ -46,7 +46,7 @@ export function storedHeaders(given: SystemHeaders): ObjectFacet['headers'] {
 }
 
 /** aws-chunked describes the transfer, not the object. */
-export const withoutAwsChunked = (encoding: string): string =>
+const withoutAwsChunked = (encoding: string): string =>
   encoding
     .split(',')
     .filter((coding) => !['', 'aws-chunked'].includes(coding.trim().toLowerCase()))

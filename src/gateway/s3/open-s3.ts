@@ -71,7 +71,7 @@ export function s3Handler(options: S3HandlerOptions): HttpHandler {
   const { accounts, roles, sessions, environment, observe } = options;
   const s3 = s3Door({ ...options, parts: options, credentials: credentialsOf(accounts, sessions) });
   const sts = stsDoor({ environment, accounts, roles, sessions, observe });
-  return (http) => (isSts(http) ? sts(http) : s3(http));
+  return (http, readAhead) => (isSts(http) ? sts : s3)(http, readAhead);
 }
 
 /** Every key of every user, permanent and temporary. Policy decides in the door, so mode bits do not apply below it. */

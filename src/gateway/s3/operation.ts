@@ -6,10 +6,10 @@ import type { BucketEncryption } from '../../keyring/bucket-encryption.ts';
 import type { ContentKeys } from '../../keyring/keyring.ts';
 import type { RuleBook } from '../../lifecycle/rule-book.ts';
 import type { ObjectOwnership } from '../../namespace/access-control.ts';
-import type { Bucket, Caller, ObjectStore } from '../../namespace/namespace.ts';
+import type { Bucket, Caller, Ino, ObjectStore } from '../../namespace/namespace.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Compute } from '../../workers/compute.ts';
-import type { Access } from './access.ts';
+import type { StoredPolicy } from './bucket-policy.ts';
 import type { S3ErrorCode } from './error-codes.ts';
 import type { AnswerStream } from './http.ts';
 
@@ -71,11 +71,48 @@ export interface Principal {
   readonly caller: Caller;
 }
 
+/** One thing that a principal wants to do. */
+export interface Wish {
+  readonly action: Action;
+  /** `undefined` for a list of one's buckets and for a bucket that is being made. */
+  readonly bucket: Bucket | undefined;
+  /** Of a bucket that is being made. */
+  readonly bucketName?: string | undefined;
+  /** Of the object; absent: the bucket itself. */
+  readonly key?: string | undefined;
+  /** What `s3:prefix` is, when it is not the request's parameter. */
+  readonly prefix?: string | undefined;
+  /** Of the version that is named, as the client wrote it; absent: the latest one is meant. */
+  readonly versionId?: string | undefined;
+  /** See NeededAction. */
+  readonly isOwnersRight?: boolean;
+}
+
+/** What the principal of a request may do (access.ts). */
+export interface Decisions {
+  /** Whether the bucket belongs to the principal's account. */
+  isOwn(bucket: Bucket): boolean;
+  policyOf(bucket: Bucket): Promise<StoredPolicy | undefined>;
+  may(wish: Wish): Promise<boolean>;
+  /** S3Error AccessDenied when it may not. */
+  require(wish: Wish): Promise<void>;
+}
+
 /** What the door and the job that carries out lifecycle rules have in common. */
 export interface LifecycleHook {
   readonly rules: Pick<RuleBook, 'calendar' | 'terms'>;
   /** The rules of some bucket are others now. */
   readonly changed: () => void;
+}
+
+/** Content that must be brought back before it can be read, and is for some days. Outcomes and bounds are those of its maker. */
+export interface RestoreHook {
+  /** `until`, in seconds since 1970, when it is back; `undefined`: nobody asked for it, or its time is over. */
+  readonly statusOf: (ino: Ino) => Promise<{ readonly until: number | undefined } | undefined>;
+  readonly request: (
+    ino: Ino,
+    wish: { readonly days: number; readonly speed: 'Expedited' | 'Standard' | 'Bulk' },
+  ) => Promise<'needless' | 'begun' | 'under-way' | 'renewed'>;
 }
 
 /** What every handler may use. */
@@ -97,13 +134,14 @@ export interface S3Parts {
   /** Whether new buckets begin with a public access block. */
   readonly publicAccessBlock: boolean;
   readonly lifecycle: LifecycleHook;
+  readonly restores: RestoreHook;
 }
 
 export interface S3Context {
   readonly parts: S3Parts;
   readonly principal: Principal;
   /** Asked about what the door could not know: keys that stand in a body, and sources of copies. */
-  readonly access: Access;
+  readonly access: Decisions;
   readonly requestId: string;
   /** Address of the other end of the connection. */
   readonly peer: string;

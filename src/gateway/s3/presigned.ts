@@ -1,10 +1,9 @@
 import { PRESIGN_SECONDS_MAX } from '../../limits/s3.ts';
 import { algorithm } from '../../signing/sigv4.ts';
 import { secondsOfTimestamp } from '../../signing/timestamp.ts';
-import type { Claim } from './authenticate.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
-import { parseScope } from './signed-header.ts';
+import { parseScope, type Claim } from './signed-header.ts';
 
 const refuse = (message: string, members: Readonly<Record<string, string>> = {}): S3Error =>
   new S3Error('AuthorizationQueryParametersError', { message, members });

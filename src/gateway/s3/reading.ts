@@ -6,6 +6,7 @@ import { checkReadable, encryptionHeaders, refuseMethod } from './encryption.ts'
 import { expirationHeaders } from './lifecycle-headers.ts';
 import { header, objectMembers, partNumber, query, readConditionMembers, text } from './members.ts';
 import { lockHeaders } from './object-lock.ts';
+import { restoreHeaders } from './restore-headers.ts';
 import { versionHeaders, versionMembers } from './version.ts';
 import { objectHeaders, selectRange, type ReadInput, type Selection } from './object-answer.ts';
 import type { S3Context } from './operation.ts';
@@ -71,5 +72,9 @@ export async function readingOf(context: S3Context, found: Found, input: Reading
   const expiration = input.versionId === undefined ? await expirationHeaders(context, input.key, found) : [];
   const ofVersion = [...versionHeaders(context, found.versionId), ...lockHeaders(found.lock)];
   const encryption = encryptionHeaders(context.parts, found.encryption, customerKey);
-  return { ...selection, headers: [...headers.all(selection), ...encryption, ...ofVersion, ...expiration] };
+  const restore = await restoreHeaders(context, found);
+  return {
+    ...selection,
+    headers: [...headers.all(selection), ...encryption, ...ofVersion, ...expiration, ...restore],
+  };
 }

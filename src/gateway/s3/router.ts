@@ -40,7 +40,7 @@ export function router(operations: readonly Operation[], unbuilt: readonly Unbui
   return (request) => choose(table.get(`${request.method} ${levelOf(request)}`), request, subresources);
 }
 
-export function levelOf(request: S3Request): Level {
+function levelOf(request: S3Request): Level {
   if (request.bucket === undefined) return 'service';
   return request.key === undefined ? 'bucket' : 'object';
 }

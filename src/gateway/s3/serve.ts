@@ -16,7 +16,7 @@ import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
 import { aheadBytesMax } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
-import type { AnswerStream, BodyBroken, HttpAnswer, HttpHandler } from './http.ts';
+import { isStream, type AnswerStream, type BodyBroken, type HttpAnswer, type HttpHandler } from './http.ts';
 import { NodeBody } from './node-body.ts';
 import { Pace } from './pace.ts';
 import { Places } from './places.ts';
@@ -202,19 +202,20 @@ class Front {
   }
 
   async #exchange(socket: Socket, exchange: Exchange): Promise<void> {
-    const { request, body } = exchange;
-    const answer = await this.#options.handler({
+    const { request, body, allowance } = exchange;
+    const http = {
       method: request.method ?? '',
       target: request.url ?? '',
       rawHeaders: request.rawHeaders,
       body,
       peer: socket.remoteAddress ?? '',
-    });
+    };
+    const answer = await this.#options.handler(http, (left) => aheadBytesMax(allowance, left));
     exchange.isWriting = true;
     try {
       await this.#send(exchange, answer).finally(() => closeStream(answer));
     } catch {
-      // Headers may be out already: only a broken connection tells the client that the body is not whole.
+      // Headers are out already: only a broken connection tells the client that the body is not whole.
       socket.destroy();
     }
   }
@@ -226,11 +227,11 @@ class Front {
     response.sendDate = false;
     const headers = isLast ? [...answer.headers, 'Connection', 'close'] : (answer.headers as string[]);
     response.writeHead(answer.status, headers);
-    const isStream = typeof answer.body === 'object' && 'pieces' in answer.body;
-    if (isStream) await sendPieces(exchange, answer.body);
+    const isStreamed = isStream(answer.body);
+    if (isStreamed) await sendPieces(exchange, answer.body);
     if (isReusable) {
       // Until it is taken the exchange goes on: what comes next on the connection waits for it.
-      if (!isStream && answer.body !== undefined && !response.write(answer.body))
+      if (!isStreamed && answer.body !== undefined && !response.write(answer.body))
         await writable(response, response.req.socket);
       response.end();
       if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
@@ -239,8 +240,8 @@ class Front {
       return;
     }
     // The client may still be sending: closing now would reset the connection and could take the answer with it.
-    if (!isStream && answer.body !== undefined) response.write(answer.body);
-    else if (!isStream) response.flushHeaders();
+    if (!isStreamed && answer.body !== undefined) response.write(answer.body);
+    else if (!isStreamed) response.flushHeaders();
     if (!body.isAwaited()) await body.discard(BODY_DRAIN_BYTES_MAX);
     response.end();
   }
@@ -314,14 +315,14 @@ function howBroken(code: string | undefined): BodyBroken['how'] {
 }
 
 async function closeStream({ body }: HttpAnswer): Promise<void> {
-  if (typeof body === 'object' && 'close' in body) await body.close();
+  if (isStream(body)) await body.close();
 }
 
 async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<void> {
-  const { response, allowance, pace } = exchange;
+  const { response, pace } = exchange;
   const { socket } = response.req;
   let left = stream.length;
-  for await (const piece of stream.pieces(() => aheadBytesMax(allowance, left))) {
+  for await (const piece of stream.pieces()) {
     if (socket.destroyed) return;
     if (!response.write(piece)) await writable(response, socket);
     left -= piece.length;

@@ -1,10 +1,22 @@
 import { parseAuthorization, parseCredential, type AuthorizationParts } from '../../signing/authorization.ts';
 import { algorithm, type Scope } from '../../signing/sigv4.ts';
 import { secondsOfTimestamp, timestampOfHttpDate } from '../../signing/timestamp.ts';
-import type { Claim } from './authenticate.ts';
 import { invalidArgument, S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import { noValidDate } from './signature-time.ts';
+
+/** What a request says about its signature, wherever it carried it. */
+export interface Claim {
+  readonly scope: Scope;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+  /** yyyyMMdd'T'HHmmss'Z' */
+  readonly timestamp: string;
+  /** Last line of the canonical request. */
+  readonly payloadHash: string;
+  /** Seconds that a presigned request is good for; `undefined` in a header. */
+  readonly expiresSeconds: number | undefined;
+}
 
 const malformed = (detail: string, members: Readonly<Record<string, string>> = {}): S3Error =>
   new S3Error('AuthorizationHeaderMalformed', {

@@ -3,7 +3,7 @@ import { S3Error } from './errors.ts';
 /** What a class means to a client that reads. AWS: "Understanding and managing Amazon S3 storage classes". */
 type Access = 'at-once' | 'after-restore';
 
-/** Classes of general purpose buckets. All are kept on the same tiers today: the name is stored and shown. */
+/** Classes of general purpose buckets. The name is stored and shown, and stands for a tier (ADR 39). */
 const storageClasses: Readonly<Record<string, Access>> = {
   STANDARD: 'at-once',
   REDUCED_REDUNDANCY: 'at-once',

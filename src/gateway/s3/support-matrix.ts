@@ -81,9 +81,10 @@ reference; this page says what there is, and where the gateway decides otherwise
 
 ## Where it differs from AWS
 
-- Storage classes (\`x-amz-storage-class\`) are kept and shown everywhere AWS shows them. All are kept on the same tiers today,
-  so objects of \`GLACIER\` and \`DEEP_ARCHIVE\` can be read at once, and RestoreObject answers 200 as for an object that was
-  restored before (ADR 15). Classes of other kinds of buckets are InvalidStorageClass, as on AWS.
+- Storage classes (\`x-amz-storage-class\`) stand for tiers (ADR 39). What is read, and what RestoreObject is for, is decided by
+  where content lies: in an archive behind the cold tier it must be restored, whatever its class; everywhere else objects of
+  \`GLACIER\` and \`DEEP_ARCHIVE\` can be read at once, and RestoreObject answers 200 as for an object that was restored before.
+  Classes of other kinds of buckets are InvalidStorageClass, as on AWS.
 - RenameObject works on every bucket. AWS has it for directory buckets only. \`x-amz-client-token\` makes a rename repeatable.
 - DeleteObject and DeleteObjects take conditions on size and time of modification on every bucket, not only on directory buckets.
 - Notification, replication, inventory, analytics, metrics, intelligent-tiering, accelerate and request payment

@@ -3,6 +3,7 @@ import { encodePercentPath } from '../../signing/percent.ts';
 import { bucketDocument } from './bucket-document.ts';
 import { errorCodes } from './error-codes.ts';
 import { S3Error } from './errors.ts';
+import { isStream } from './http.ts';
 import { redirectHeader } from './metadata.ts';
 import type { S3Answer } from './operation.ts';
 import type { S3Request } from './request.ts';
@@ -78,8 +79,7 @@ async function shown(parts: WebsiteParts, key: string, how: Failed['how']): Prom
   const answer = await parts.read(key, how);
   const at = answer.headers.indexOf(redirectHeader);
   if (at < 0) return answer;
-  if (answer.body !== undefined && typeof answer.body === 'object' && 'close' in answer.body)
-    await answer.body.close();
+  if (isStream(answer.body)) await answer.body.close();
   return redirected({ status: 301, location: answer.headers[at + 1] ?? '' });
 }
 

@@ -15,7 +15,7 @@ import { decodePart } from '../records.ts';
 import { encodeUsage, ownedOf, type Owned } from './usage.ts';
 
 /** What a full count of all inodes comes to, by owner. Nothing may be under way. */
-export async function countedUsage(kv: Kv): Promise<readonly Owned[]> {
+async function countedUsage(kv: Kv): Promise<readonly Owned[]> {
   const sums = new Map<string, Owned>();
   const left = await leftOut(kv);
   for await (const page of kv.scan(allInodes(), { pageEntries: PAGE_ENTRIES_MAX })) {

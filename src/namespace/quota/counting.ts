@@ -75,7 +75,7 @@ export function countingOf(tx: KvTransaction): CountingTransaction {
  * Compares inodes as they are written with what they were when the transaction first read them. An inode that is put
  * without having been read is a new one.
  */
-export class CountingTransaction implements KvTransaction {
+class CountingTransaction implements KvTransaction {
   readonly #tx: KvTransaction;
   readonly #before = new Map<number, Owned | undefined>();
   readonly #after = new Map<number, Owned | undefined>();

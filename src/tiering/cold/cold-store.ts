@@ -4,7 +4,8 @@ import { Fault } from '../../fault.ts';
 import { COLD_RECALL_LOOK_MS, COLD_RECALLS_MAX } from '../../limits/tiering.ts';
 import type { StripeShape } from '../../workers/erasure.ts';
 import type { Packed } from '../../workers/reduction.ts';
-import type { SegmentHealth, SegmentId, SegmentStore, StoreTraits } from '../segment-store.ts';
+import { readShardHeader, SHARD_HEADER_BYTES } from '../../workers/segment.ts';
+import type { RecallWish, SegmentHealth, SegmentId, SegmentStore, StoreTraits } from '../segment-store.ts';
 import { coldObject } from './cold-object.ts';
 import { keyBelow, type ColdPlace } from './cold-place.ts';
 import { checkObject, type Checked, type Checking } from './heal-object.ts';
@@ -25,6 +26,8 @@ export interface ColdStoreParts extends Checking {
 
 interface Recall {
   readonly lookedAt: number;
+  /** Of the last wish that the store was told. */
+  readonly days: number;
   readonly isHere: boolean;
 }
 
@@ -61,6 +64,20 @@ export class ColdStore implements SegmentStore {
     return asSegmentFault(
       async () => (await this.#objects.get(this.#keyOf(id), { offset, length }, this.#signal)).bytes,
     );
+  }
+
+  imageBytes(id: SegmentId): Promise<number> {
+    const key = this.#keyOf(id);
+    return asSegmentFault(async () => {
+      const facts = await this.#objects.head(key, this.#signal);
+      if (facts === undefined) throw new Fault('not-found', 'object', key);
+      const { objectBytes } = facts;
+      const length = Math.min(SHARD_HEADER_BYTES, objectBytes);
+      if (length === 0) return 0;
+      const { bytes } = await this.#objects.get(key, { offset: objectBytes - length, length }, this.#signal);
+      const header = readShardHeader(bytes);
+      return header === undefined ? objectBytes : header.shape.data * header.shardBytes;
+    });
   }
 
   delete(id: SegmentId): Promise<void> {
@@ -102,16 +119,18 @@ export class ColdStore implements SegmentStore {
     });
   }
 
-  recall(id: SegmentId): Promise<boolean> {
+  recall(id: SegmentId, wish?: RecallWish): Promise<boolean> {
     return asSegmentFault(async () => {
       const now = this.#parts.environment.clock.monotonic();
+      const days = wish?.days ?? 0;
       const known = this.#recalls.get(id);
-      if (known !== undefined && now - known.lookedAt < COLD_RECALL_LOOK_MS) return known.isHere;
-      const isHere = await this.#lookForRecall(this.#keyOf(id));
+      const isFresh = known !== undefined && now - known.lookedAt < COLD_RECALL_LOOK_MS;
+      if (isFresh && days <= known.days) return known.isHere;
+      const isHere = await this.#lookForRecall(this.#keyOf(id), wish);
       this.#recalls.delete(id);
       const oldest = this.#recalls.size >= COLD_RECALLS_MAX ? this.#recalls.keys().next().value : undefined;
       if (oldest !== undefined) this.#recalls.delete(oldest);
-      this.#recalls.set(id, { lookedAt: now, isHere });
+      this.#recalls.set(id, { lookedAt: now, days, isHere });
       return isHere;
     });
   }
@@ -179,8 +198,12 @@ export class ColdStore implements SegmentStore {
     }
   }
 
-  async #lookForRecall(key: string): Promise<boolean> {
+  async #lookForRecall(key: string, wish: RecallWish | undefined): Promise<boolean> {
     const facts = await this.#objects.head(key, this.#signal);
+    if (facts !== undefined && wish !== undefined && isArchive(facts.storageClass)) {
+      await this.#objects.restore(key, wish, this.#signal);
+      return facts.access === 'readable';
+    }
     if (facts?.access === 'readable') return true;
     if (facts?.access === 'restoring') return false;
     // Says exactly what is not there, the object or the bucket, where it is not the object that must be restored.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
+import { SECONDS_PER_DAY } from '../../limits.ts';
 import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
 import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   ObjectOperation,
   ObjectPage,
   ObjectRange,
+  ObjectRestore,
   ObjectStore,
   ObjectUpload,
 } from './object-store.ts';
@@ -47,6 +49,7 @@ interface Kept {
   crc64nvme: Uint8Array;
   storageClass: string;
   restoredAt: number | undefined;
+  archivedAgainAt: number;
 }
 
 /** What an upload put under a key, in the order of the effects. */
@@ -80,7 +83,14 @@ export class MemoryObjectStore implements ObjectStore {
       const bytes = Uint8Array.from(upload.bytes);
       const etag = etagOf(bytes);
       if (failure === 'corrupt-write') this.#flipOne(bytes);
-      this.#kept.set(key, { bytes, etag, crc64nvme, storageClass: 'STANDARD', restoredAt: undefined });
+      this.#kept.set(key, {
+        bytes,
+        etag,
+        crc64nvme,
+        storageClass: 'STANDARD',
+        restoredAt: undefined,
+        archivedAgainAt: 0,
+      });
       this.#uploads.push({ key, etag });
       return { etag };
     });
@@ -121,9 +131,12 @@ export class MemoryObjectStore implements ObjectStore {
     });
   }
 
-  restore(key: string, _how: unknown, signal: AbortSignal): Promise<void> {
+  restore(key: string, { days }: ObjectRestore, signal: AbortSignal): Promise<void> {
     return this.#serve({ name: 'restore', key, signal }, () => {
-      this.#present(key).restoredAt ??= this.#options.clock.monotonic() + (this.#options.restoreMs ?? 0);
+      const kept = this.#present(key);
+      const now = this.#options.clock.monotonic();
+      if (this.#access(kept) === 'archived') kept.restoredAt = now + (this.#options.restoreMs ?? 0);
+      kept.archivedAgainAt = Math.max(now, kept.restoredAt ?? now) + days * SECONDS_PER_DAY * 1000;
     });
   }
 
@@ -221,10 +234,11 @@ export class MemoryObjectStore implements ObjectStore {
     return kept;
   }
 
-  #access({ storageClass, restoredAt }: Kept): ObjectFacts['access'] {
+  #access({ storageClass, restoredAt, archivedAgainAt }: Kept): ObjectFacts['access'] {
     if (!isArchive(storageClass)) return 'readable';
-    if (restoredAt === undefined) return 'archived';
-    return this.#options.clock.monotonic() < restoredAt ? 'restoring' : 'readable';
+    const now = this.#options.clock.monotonic();
+    if (restoredAt === undefined || now >= archivedAgainAt) return 'archived';
+    return now < restoredAt ? 'restoring' : 'readable';
   }
 
   #flipOne(bytes: Uint8Array): void {

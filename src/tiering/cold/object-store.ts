@@ -1,4 +1,5 @@
 import type { Closable } from '../../scope.ts';
+import type { RecallWish } from '../segment-store.ts';
 
 /** Bytes of an object; `length` of at least 1. */
 export interface ObjectRange {
@@ -42,11 +43,8 @@ export interface ObjectPage {
   readonly isLast: boolean;
 }
 
-/** How an archived object is brought back: for how many days, and how fast (S3: the tier of a restore). */
-export interface ObjectRestore {
-  readonly days: number;
-  readonly speed: 'Expedited' | 'Standard' | 'Bulk';
-}
+/** How an archived object is brought back. */
+export type ObjectRestore = RecallWish;
 
 /**
  * A bucket of an object store, as much of it as tiering uses. Knows nothing of segments: keys are whatever the caller says.
@@ -65,7 +63,7 @@ export interface ObjectStore extends Closable {
   delete(key: string, signal: AbortSignal): Promise<void>;
   /** One page of the keys that begin with `prefix`, strictly after `after`; the empty text is before all. */
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
-  /** Begins to bring an archived object back; under way already is success. */
+  /** Begins to bring an archived object back; under way already is success. One that is back stays so for those days. */
   restore(key: string, how: ObjectRestore, signal: AbortSignal): Promise<void>;
   /** Changes the storage class of an object that is still what `etag` says. */
   archive(key: string, to: ObjectArchive, signal: AbortSignal): Promise<void>;

@@ -74,10 +74,9 @@ export class BlobSpace {
   async refresh(): Promise<void> {
     if (this.#growth === undefined) return;
     const { bytesMax, freeBytesMin } = this.#growth;
-    const room = Math.min(
-      bytesMax - this.#allocator.bytesTotal(),
-      (await this.#growth.freeBytes()) - freeBytesMin,
-    );
+    const bytesFree = await this.#growth.freeBytes();
+    // Of the size after that wait: the device may have grown meanwhile.
+    const room = Math.min(bytesMax - this.#allocator.bytesTotal(), bytesFree - freeBytesMin);
     this.#bytesGrowable = Math.max(0, Math.floor(room / GROW_UNIT_BYTES) * GROW_UNIT_BYTES);
   }
 
@@ -93,7 +92,10 @@ export class BlobSpace {
       if (cause instanceof Fault && cause.code === 'no-space') return false;
       throw cause;
     }
+    const bytesBefore = this.#allocator.bytesTotal();
     this.#allocator.grow(this.#device.bytes());
+    // Not counted twice while the file system is asked: who is let in for such space finds none.
+    this.#bytesGrowable = Math.max(0, this.#bytesGrowable - (this.#allocator.bytesTotal() - bytesBefore));
     await this.refresh();
     return true;
   }

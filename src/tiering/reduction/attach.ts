@@ -9,10 +9,10 @@ import type { ChunkParts } from './parts.ts';
 import {
   decodeRecipe,
   decodeSegment,
-  distinctOf,
   encodeChunk,
   encodeRecipe,
   encodeSegment,
+  heldBy,
   type ChunkPlace,
   type ChunkRow,
   type Recipe,
@@ -35,7 +35,7 @@ export async function attachRecipe(
 ): Promise<void> {
   const { tables, usage } = parts;
   const { recipe } = staged;
-  const fingerprints = [...distinctOf(recipe)];
+  const fingerprints = [...heldBy(recipe)];
   const before = await tx.get(tables.recipe(id));
   const placing = await Placing.over(parts, tx, { fingerprints, places: staged.places });
   for (const fingerprint of fingerprints) placing.require(fingerprint);
@@ -69,9 +69,7 @@ interface RecipeChange {
 }
 
 function changeReferences(parts: ChunkParts, tx: KvTransaction, { from, to }: RecipeChange): void {
-  const [old, next] = [from, to].map((it) =>
-    it === undefined ? new Set<FingerprintText>() : distinctOf(it),
-  );
+  const [old, next] = [from, to].map((it) => (it === undefined ? new Set<FingerprintText>() : heldBy(it)));
   assert(old !== undefined && next !== undefined);
   for (const fingerprint of next) {
     if (!old.has(fingerprint)) changeReference(parts, tx, { fingerprint, by: 1 });

@@ -2,7 +2,7 @@ import type { Entry, KeyRange, Value } from '../../kv/kv.ts';
 import { AUDIT_CHUNKS_MAX, COLLECT_ROWS } from '../../limits/tiering.ts';
 import { decodeCounts, encodeCounts } from '../counts.ts';
 import type { ChunkParts } from './parts.ts';
-import { decodeChunk, decodeRecipe, distinctOf, type ChunkRow } from './records.ts';
+import { decodeChunk, decodeRecipe, heldBy, type ChunkRow } from './records.ts';
 import { fingerprintOfReferencesKey, type FingerprintText } from './tables.ts';
 
 /** How many values the first two bytes of a fingerprint have. */
@@ -65,7 +65,7 @@ export class Audit {
     const { tables, usage } = this.#parts;
     const recipes = {
       range: tables.recipes(undefined),
-      named: (row: Value) => distinctOf(decodeRecipe(row)),
+      named: (row: Value) => heldBy(decodeRecipe(row)),
     };
     const chunks = { range: tables.chunks(undefined), named: (row: Value) => basesOf(decodeChunk(row)) };
     return usage.now().deltas === 0 ? [recipes] : [recipes, chunks];

@@ -1,7 +1,7 @@
 import type { KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { Closable } from '../../scope.ts';
 import type { BlobId } from '../blobs.ts';
-import type { SegmentHealth } from '../segment-store.ts';
+import type { RecallWish, SegmentHealth } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 
 /** A blob that shall have a copy in a lower tier. */
@@ -9,7 +9,7 @@ export interface BlobToStore {
   readonly id: BlobId;
   /** Its bytes as they are read; not changed until `store` resolves. */
   readonly bytes: Uint8Array;
-  /** Travels with every frame of it, sealed; opaque here. */
+  /** Lies beside its recipe in a segment, sealed; opaque here. At most `BLOB_LABEL_BYTES_MAX`. */
   readonly label: Uint8Array;
 }
 
@@ -22,6 +22,7 @@ export interface StoredBlob {
 /** In bytes, where nothing else is said. */
 export interface ChunkStoreUsage {
   readonly blobs: number;
+  /** With the descriptions of blobs, here and below. */
   readonly chunks: number;
   /** Of these, how many are kept as what differs from another one. */
   readonly deltas: number;
@@ -43,6 +44,8 @@ export interface ChunkStoreUsage {
  */
 export interface ChunkStore extends Closable {
   readonly tier: LowerTier;
+  /** Content must be recalled before it is read: until then reads are Fault('recall-pending', 'store'). */
+  readonly isStaged: boolean;
   /**
    * Resolves when all content of the blobs is durable in the store and was read back. A crash forgets what is not attached.
    * Give it batches of several MiB: each makes segments of its own. Faults of the segment store.
@@ -64,8 +67,8 @@ export interface ChunkStore extends Closable {
    * 'corrupt' when it is damaged beyond repair, else faults of the segment store.
    */
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array>;
-  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. */
-  recall(id: BlobId): Promise<boolean>;
+  /** Begins to bring back what `read` of this blob needs; `false` while it is under way. See SegmentStore.recall. */
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean>;
   /** One bounded unit of work on dead chunks, sparse segments and segments that nobody names; false when there is none. */
   collect(): Promise<boolean>;
   /** Checks the next segment; `undefined` at the end of a round, after which the next call begins another. */

@@ -181,8 +181,8 @@ async function fingerprintsIn(
   return footer?.entries.map(({ head }) => fingerprintText(head.fingerprint));
 }
 
-async function readEnd(
-  { segments }: ChunkParts,
+export async function readEnd(
+  { segments }: Pick<ChunkParts, 'segments'>,
   id: SegmentId,
   imageBytes: number,
 ): Promise<ReturnType<typeof readFooter>> {
@@ -207,8 +207,8 @@ async function mend(parts: ChunkParts, rows: ChunkRows, sound: readonly Moving[]
   await markLost(parts, opened.broken, true);
 }
 
-function movesInto({ id, packed, seal }: PackedSegment, moving: readonly Moving[]): readonly Move[] {
-  return packed.placed.flatMap(({ start, length }, index) => {
+function movesInto({ id, placed, seal }: PackedSegment, moving: readonly Moving[]): readonly Move[] {
+  return placed.flatMap(({ start, length }, index) => {
     const moved = moving[index];
     if (moved === undefined) return [];
     const { fingerprint, row: from, item } = moved;

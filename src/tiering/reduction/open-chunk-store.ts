@@ -14,7 +14,7 @@ import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
-import type { SegmentStore } from '../segment-store.ts';
+import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
@@ -28,7 +28,7 @@ import { Readers } from './readers.ts';
 import { Recent } from './recent.ts';
 import { distinctOf, lengthOfRecipe } from './records.ts';
 import { Scrubber, type ScrubStep } from './scrub.ts';
-import { openSecrets } from './secrets.ts';
+import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
 import { chunkTables, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
@@ -78,6 +78,8 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     chunks: new Recent(CHUNK_CACHE_ROWS_MAX, () => 1),
     reads: new Recent(SEGMENT_READS_MAX, () => 1),
     ids: segmentIds({ environment, sequence, identity: secrets.identity }),
+    sealedSecrets: (keyId) => sealSecrets({ random: environment.random, dataKeys, tier }, keyId, secrets),
+    keyFrames: new Map(),
     scrubs: new Map(),
     density: { ratio: densityFirst },
   };
@@ -119,6 +121,10 @@ class Chunks implements ChunkStore {
     this.#scrubber = new Scrubber(parts);
   }
 
+  get isStaged(): boolean {
+    return this.#parts.segments.traits.access === 'staged';
+  }
+
   store(blobs: readonly BlobToStore[]): Promise<readonly StoredBlob[]> {
     return this.#run(async () => {
       const staged = await storeBlobs(this.#parts, blobs);
@@ -157,7 +163,7 @@ class Chunks implements ChunkStore {
     return this.#run(() => readBlob(this.#parts, { id, offset, length }));
   }
 
-  recall(id: BlobId): Promise<boolean> {
+  recall(id: BlobId, wish?: RecallWish): Promise<boolean> {
     return this.#run(async () => {
       const recipe = await recipeOf(this.#parts, id);
       if (recipe === undefined) {
@@ -165,7 +171,8 @@ class Chunks implements ChunkStore {
       }
       const rows = await withBases(this.#parts, await chunkRowsOf(this.#parts, distinctOf(recipe)));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
-      const answers = await atMost(RECALLS_MAX, segments, (segment) => this.#parts.segments.recall(segment));
+      const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
+      const answers = await atMost(RECALLS_MAX, segments, recall);
       return answers.every((isBack) => isBack);
     });
   }

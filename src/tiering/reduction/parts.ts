@@ -50,6 +50,10 @@ export interface ChunkParts {
   /** When segments were read last, for a blob. */
   readonly reads: Recent<SegmentId, MonotonicMs>;
   readonly ids: SegmentIds;
+  /** See secrets.ts. */
+  readonly sealedSecrets: (keyId: number) => Uint8Array;
+  /** By data key; see key-frames.ts. */
+  readonly keyFrames: Map<number, Uint8Array>;
   /** Under way. */
   readonly scrubs: Map<SegmentId, Promise<SegmentHealth>>;
   /** How many plain bytes have become one stored byte of late; for guessing how many a segment takes. */

@@ -13,6 +13,8 @@ import {
 const VERSION = 1;
 /** Of rows of deltas, which have a base: the others are as they always were. */
 const VERSION_DELTA = 2;
+/** Of recipes that name a description. */
+const DESCRIBED_VERSION = 2;
 
 /** A piece of a blob, in the order of the blob. */
 export interface RecipeChunk {
@@ -24,6 +26,8 @@ export interface RecipeChunk {
 export interface Recipe {
   readonly length: number;
   readonly chunks: readonly RecipeChunk[];
+  /** The frame that says the same in a segment (description.ts); earlier builds wrote none. */
+  readonly description: FingerprintText | undefined;
 }
 
 /** Where the frame of a chunk is. */
@@ -50,7 +54,7 @@ export interface ChunkRow extends ChunkPlace {
  * `writing`: perhaps not in the store yet, and nothing names it. `sealed`: chunks may be in it. `dropped`: nothing names it
  * any more; it is deleted from the store, then its row.
  */
-export const segmentStates = ['writing', 'sealed', 'dropped'] as const;
+const segmentStates = ['writing', 'sealed', 'dropped'] as const;
 
 export interface SegmentRow {
   readonly state: (typeof segmentStates)[number];
@@ -63,34 +67,44 @@ export interface SegmentRow {
   readonly isDense: boolean;
 }
 
-export function encodeRecipe({ length, chunks }: Recipe): Value {
+export function encodeRecipe({ length, chunks, description }: Recipe): Value {
   assert.equal(
     chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     length,
   );
-  const writer = new RecordWriter().number(VERSION).number(length);
+  const writer = new RecordWriter().number(description === undefined ? VERSION : DESCRIBED_VERSION);
+  writer.number(length);
   writer.list(chunks, (chunk) => writer.number(chunk.length).bytes(fingerprintOf(chunk.fingerprint)));
+  if (description !== undefined) writer.bytes(fingerprintOf(description));
   return writer.finish();
 }
 
 export function decodeRecipe(row: Value): Recipe {
-  const reader = versioned(row);
+  const { reader, isDescribed } = recipeReader(row);
   const length = reader.number();
   const chunks = reader.list(() => ({
     length: reader.number(),
     fingerprint: fingerprintText(reader.bytes()),
   }));
+  const description = isDescribed ? fingerprintText(reader.bytes()) : undefined;
   reader.end();
   assert.equal(
     chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     length,
     'a recipe of another length',
   );
-  return { length, chunks };
+  return { length, chunks, description };
 }
 
 /** Without looking at the chunks. */
-export const lengthOfRecipe = (row: Value): number => versioned(row).number();
+export const lengthOfRecipe = (row: Value): number => recipeReader(row).reader.number();
+
+function recipeReader(row: Value): { readonly reader: RecordReader; readonly isDescribed: boolean } {
+  const reader = new RecordReader(row);
+  const version = reader.number();
+  assert(version === VERSION || version === DESCRIBED_VERSION, 'a recipe of another version');
+  return { reader, isDescribed: version === DESCRIBED_VERSION };
+}
 
 export function encodeChunk(row: ChunkRow): Value {
   assert(row.length > 0 && row.plainBytes > 0);
@@ -139,7 +153,13 @@ export function decodeSegment(row: Value): SegmentRow {
 export const isSamePlace = (one: ChunkPlace, other: ChunkPlace): boolean =>
   one.segment === other.segment && one.start === other.start;
 
-/** Each fingerprint of a recipe once. */
+/** What a recipe keeps: its chunks, each once, and its description. */
+export const heldBy = (recipe: Recipe): ReadonlySet<FingerprintText> =>
+  recipe.description === undefined
+    ? distinctOf(recipe)
+    : new Set([...distinctOf(recipe), recipe.description]);
+
+/** Each fingerprint of the content of a recipe once. */
 export const distinctOf = ({ chunks }: Recipe): ReadonlySet<FingerprintText> =>
   new Set(chunks.map(({ fingerprint }) => fingerprint));
 

@@ -46,17 +46,47 @@ export async function openSecrets(parts: SecretsParts): Promise<StoreSecrets> {
     const known = row === undefined ? undefined : opened(parts, row);
     if (known?.keyId === current.keyId) return known.bytes;
     const plain = known?.bytes ?? fresh;
-    const seal = { secret: current.secret, salt, context: contextOf(parts.tier) };
     const writer = new RecordWriter().number(VERSION).number(current.keyId);
-    tx.put(tables.secrets, writer.bytes(referenceCipher().sealNow(seal, [plain])).finish());
+    tx.put(
+      tables.secrets,
+      writer.bytes(sealed(parts.tier, { secret: current.secret, salt }, plain)).finish(),
+    );
     return plain;
   });
-  return {
-    seed: bytes.subarray(0, seedBytes),
-    fingerprintKey: bytes.subarray(seedBytes, seedBytes + FRAME_SECRET_BYTES),
-    identity: bytes.subarray(seedBytes + FRAME_SECRET_BYTES),
-  };
+  return secretsIn(bytes);
 }
+
+/** The same sealed by any data key, for the frames of keys in segments. */
+export function sealSecrets(
+  { random, dataKeys, tier }: Pick<SecretsParts, 'random' | 'dataKeys' | 'tier'>,
+  keyId: number,
+  { seed, fingerprintKey, identity }: StoreSecrets,
+): Uint8Array {
+  const key = { secret: dataKeys.secretOf(keyId), salt: random.bytes(SALT_BYTES) };
+  return sealed(tier, key, Buffer.concat([seed, fingerprintKey, identity]));
+}
+
+/** `undefined` when they were sealed with another key, or for another tier. */
+export function unsealSecrets(
+  tier: LowerTier,
+  secret: Uint8Array,
+  bytes: Uint8Array,
+): StoreSecrets | undefined {
+  const plain = referenceCipher().openNow({ secret, context: contextOf(tier), firstFrame: 0 }, bytes);
+  return plain?.length === secretsBytes ? secretsIn(plain) : undefined;
+}
+
+const secretsIn = (bytes: Uint8Array): StoreSecrets => ({
+  seed: bytes.subarray(0, seedBytes),
+  fingerprintKey: bytes.subarray(seedBytes, seedBytes + FRAME_SECRET_BYTES),
+  identity: bytes.subarray(seedBytes + FRAME_SECRET_BYTES),
+});
+
+const sealed = (
+  tier: LowerTier,
+  key: { readonly secret: Uint8Array; readonly salt: Uint8Array },
+  plain: Uint8Array,
+): Uint8Array => referenceCipher().sealNow({ ...key, context: contextOf(tier) }, [plain]);
 
 function opened(
   { dataKeys, tier }: SecretsParts,

@@ -7,13 +7,14 @@ import {
   STORE_PUTS_MAX,
 } from '../../limits/tiering.ts';
 import { FRAME_SALT_BYTES } from '../../workers/frame.ts';
-import type { Chunk } from '../../workers/reduction.ts';
+import type { Chunk, ChunkItem } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { SegmentId } from '../segment-store.ts';
 import { isSound, readChunkRows, readWithBases, type ChunkRows } from './chunk-rows.ts';
 import type { BlobToStore } from './chunk-store.ts';
 import type { ChunkParts } from './parts.ts';
-import type { ChunkPlace, Recipe } from './records.ts';
+import { encodeDescription, labelOfDescription } from './description.ts';
+import { heldBy, type ChunkPlace, type Recipe } from './records.ts';
 import { isWorthwhile, Resemblance, type NewChunk } from './similar.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';
 import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
@@ -37,7 +38,13 @@ const none = new Uint8Array();
 interface CutBlob {
   readonly blob: BlobToStore;
   readonly chunks: readonly Chunk[];
+  readonly recipe: Recipe;
+  /** The frame that `recipe` names as its description. */
+  readonly description: ChunkItem;
 }
+
+/** What the frames of content have: who shares them knows nothing of each other. */
+const NO_LABEL = new Uint8Array(0);
 
 interface Written {
   readonly places: ReadonlyMap<FingerprintText, NewPlace>;
@@ -54,11 +61,12 @@ export async function storeBlobs(
 ): Promise<readonly Staged[]> {
   const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0);
   assert(bytes <= STORE_BATCH_BYTES_MAX, `a batch of ${bytes} bytes`);
-  const { reduction, chunking, open } = parts;
-  const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => ({
-    blob,
-    chunks: blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes),
-  }));
+  const { reduction, chunking, open, ids } = parts;
+  const making = ids.next();
+  const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => {
+    const chunks = blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes);
+    return { blob, chunks, ...described(parts, { blob, chunks, making }) };
+  });
   const written = await writeNew(parts, await newItems(parts, cut));
   const staged = cut.map((each) => stagedOf(each, written));
   for (const { segments } of staged) for (const id of segments) open.pin(id);
@@ -66,11 +74,31 @@ export async function storeBlobs(
   return staged;
 }
 
-function stagedOf({ blob, chunks: cut }: CutBlob, written: Written): Staged {
+/** The recipe of a blob and the frame that says the same. */
+function described(
+  { reduction, chunking, environment }: ChunkParts,
+  {
+    blob,
+    chunks: cut,
+    making,
+  }: { readonly blob: BlobToStore; readonly chunks: readonly Chunk[]; readonly making: SegmentId },
+): Pick<CutBlob, 'recipe' | 'description'> {
   const chunks = cut.map(({ length, fingerprint }) => ({
     length,
     fingerprint: fingerprintText(fingerprint),
   }));
+  const content = { length: blob.bytes.length, chunks };
+  const plain = encodeDescription({ id: blob.id, making, recipe: content });
+  const fingerprint = reduction.fingerprint(chunking.fingerprintKey, plain);
+  const salts = environment.random.bytes(2 * FRAME_SALT_BYTES);
+  const label = labelOfDescription(blob.label);
+  return {
+    recipe: { ...content, description: fingerprintText(fingerprint) },
+    description: { kind: 'chunk', plain, fingerprint, salts, label },
+  };
+}
+
+function stagedOf({ recipe }: CutBlob, written: Written): Staged {
   const places = new Map<FingerprintText, NewPlace>();
   const add = (fingerprint: FingerprintText): void => {
     const place = written.places.get(fingerprint);
@@ -78,13 +106,30 @@ function stagedOf({ blob, chunks: cut }: CutBlob, written: Written): Staged {
     places.set(fingerprint, place);
     if (place.base !== undefined) add(place.base);
   };
-  for (const { fingerprint } of chunks) add(fingerprint);
+  for (const fingerprint of heldBy(recipe)) add(fingerprint);
   const segments = new Set([...places.values()].map(({ segment }) => segment));
-  return { recipe: { length: blob.bytes.length, chunks }, places, segments };
+  return { recipe, places, segments };
 }
 
-/** Chunks that the store has not, each once. */
+/** Chunks that the store has not, each once, and behind those of each blob its description. */
 async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<readonly NewChunk[]> {
+  const content = await newChunks(parts, cut);
+  const items = new Map<FingerprintText, NewChunk>();
+  for (const { recipe, description: item } of cut) {
+    for (const { fingerprint } of recipe.chunks) {
+      const chunk = content.get(fingerprint);
+      if (chunk !== undefined) items.set(fingerprint, chunk);
+    }
+    const fingerprint = fingerprintText(item.fingerprint);
+    items.set(fingerprint, { fingerprint, item, superFeatures: none });
+  }
+  return [...items.values()];
+}
+
+async function newChunks(
+  parts: ChunkParts,
+  cut: readonly CutBlob[],
+): Promise<ReadonlyMap<FingerprintText, NewChunk>> {
   const items = new Map<FingerprintText, NewChunk>();
   for (const { blob, chunks } of cut) {
     for (const { offset, length, fingerprint, superFeatures } of chunks) {
@@ -92,17 +137,19 @@ async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<rea
       if (items.has(text)) continue;
       const plain = blob.bytes.subarray(offset, offset + length);
       const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
-      const item = { kind: 'chunk', plain, fingerprint, salts, label: blob.label } as const;
+      const item = { kind: 'chunk', plain, fingerprint, salts, label: NO_LABEL } as const;
       items.set(text, { fingerprint: text, item, superFeatures: isWorthwhile(plain) ? superFeatures : none });
     }
   }
   const rows = await rowsOf(parts, [...items.keys()]);
-  return [...items.values()].flatMap((chunk) => {
-    const row = rows.get(chunk.fingerprint);
-    if (row === undefined) return [chunk];
+  for (const [fingerprint, chunk] of items) {
+    const row = rows.get(fingerprint);
+    if (row === undefined) continue;
+    if (isSound(rows, row)) items.delete(fingerprint);
     // What heals a lost chunk is no delta: others may be deltas of it.
-    return isSound(rows, row) ? [] : [{ ...chunk, superFeatures: none }];
-  });
+    else items.set(fingerprint, { ...chunk, superFeatures: none });
+  }
+  return items;
 }
 
 /**
@@ -128,7 +175,7 @@ async function writeNew(parts: ChunkParts, chunks: readonly NewChunk[]): Promise
       // Heard below, when all have settled.
       put.catch(() => undefined);
       puts.push(put);
-      at += segment.packed.placed.length;
+      at += segment.placed.length;
       learn(parts, segment, some);
     }
     await Promise.all(puts);
@@ -156,7 +203,7 @@ async function packNew(
   });
   const packing = { compression, isDense: compression.codec === 'zstd' };
   const segment = await packSegment(parts, items, packing);
-  const bases = segment.packed.placed.map(({ codec }, index) => {
+  const bases = segment.placed.map(({ codec }, index) => {
     const [chunk, base] = [chunks[index], items[index]?.base];
     assert(chunk !== undefined, 'more frames than items');
     if (codec === 'zstd-delta' && base !== undefined) return fingerprintText(base.fingerprint);
@@ -179,19 +226,21 @@ function countToPack({ segments, density }: ChunkParts, chunks: readonly NewChun
 }
 
 /** A segment that had room for all may have had room for more. */
-function learn({ density }: ChunkParts, { packed, row }: PackedSegment, some: readonly NewChunk[]): void {
-  const taken = some.slice(0, packed.placed.length);
+function learn({ density }: ChunkParts, { placed, row }: PackedSegment, some: readonly NewChunk[]): void {
+  const taken = some.slice(0, placed.length);
   const plain = taken.reduce((sum, { item }) => sum + item.plain.length, 0);
+  // Of descriptions, which are short, nothing is learned.
+  if (plain < row.imageBytes / 2) return;
   const ratio = (plain / row.imageBytes) * (taken.length === some.length ? 1.5 : 1.1);
   density.ratio = Math.min(Math.max(ratio, 1), PACK_RATIO_MAX);
 }
 
 function* placesIn(
-  { id, packed, seal, bases }: PackedNew,
+  { id, placed, seal, bases }: PackedNew,
   chunks: readonly NewChunk[],
 ): Generator<{ readonly fingerprint: FingerprintText; readonly place: NewPlace }> {
   const keyId = seal.cipher === 'none' ? undefined : seal.keyId;
-  for (const [index, { start, length }] of packed.placed.entries()) {
+  for (const [index, { start, length }] of placed.entries()) {
     const chunk = chunks[index];
     assert(chunk !== undefined, 'more frames than items');
     const { fingerprint, item, superFeatures } = chunk;

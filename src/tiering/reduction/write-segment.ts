@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { keyFrameOf, keyIdsOf } from './key-frames.ts';
 import { encodeSegment, type SegmentRow } from './records.ts';
 import { segmentBytesOf } from './tables.ts';
 import type { ChunkParts } from './parts.ts';
@@ -8,6 +10,8 @@ import type { FrameSeal, Packed, PackItem, Packing } from '../../workers/reducti
 export interface PackedSegment {
   readonly id: SegmentId;
   readonly packed: Packed;
+  /** Of the items that were taken, which are the first ones. */
+  readonly placed: Packed['placed'];
   readonly seal: FrameSeal;
   readonly row: SegmentRow;
 }
@@ -18,7 +22,10 @@ export interface SegmentPacking {
   readonly isDense: boolean;
 }
 
-/** A segment of as many of the first items as have room. It is pinned: whoever asked for it unpins it. */
+/**
+ * A segment of as many of the first items as have room, behind the data keys that they are sealed with. It is pinned: whoever
+ * asked for it unpins it.
+ */
 export async function packSegment(
   parts: ChunkParts,
   items: readonly PackItem[],
@@ -29,16 +36,22 @@ export async function packSegment(
   const id = ids.next();
   const seal = sealOf(parts);
   const settings = { shape, imageBytesMax, generation: 1, compression, seal };
-  const packed = await reduction.pack({ ...settings, id: segmentBytesOf(id) }, items);
+  const keys = [...keyIdsOf(items, seal)].map((keyId): PackItem => ({
+    kind: 'frame',
+    bytes: keyFrameOf(parts, keyId),
+  }));
+  const packed = await reduction.pack({ ...settings, id: segmentBytesOf(id) }, [...keys, ...items]);
+  const placed = packed.placed.slice(keys.length);
+  assert(placed.length > 0, 'an item has no room beside the keys of a segment');
   open.pin(id);
   const row: SegmentRow = {
     state: 'writing',
     imageBytes: packed.shardBytes * shape.data,
-    frameBytes: packed.placed.reduce((sum, { length }) => sum + length, 0),
+    frameBytes: placed.reduce((sum, { length }) => sum + length, 0),
     madeAt: environment.clock.wall().seconds,
     isDense,
   };
-  return { id, packed, seal, row };
+  return { id, packed, placed, seal, row };
 }
 
 function sealOf({ settings: { cipher }, dataKeys }: ChunkParts): FrameSeal {

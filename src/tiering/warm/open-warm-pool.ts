@@ -129,6 +129,12 @@ class OpenPool implements WarmPool {
     return this.#reader.read(id, offset, length);
   }
 
+  async imageBytes(id: SegmentId): Promise<number> {
+    const stripe = await this.#parts.stripes.get(id);
+    if (stripe === undefined) throw new Fault('not-found', 'store', `there is no segment ${id}`);
+    return stripe.shape.data * stripe.shardBytes;
+  }
+
   async delete(id: SegmentId): Promise<void> {
     const { locks, stripes } = this.#parts;
     await locks.run(id, async () => {

@@ -20,7 +20,7 @@ export type DeviceNumber = number & { readonly brand: 'DeviceNumber' };
 export const NOWHERE = 0;
 
 /** `new`: chosen, but not yet marked. `removed`: its shards are elsewhere, its path is not used again by itself. */
-export const deviceStates = ['new', 'in-service', 'draining', 'removed'] as const;
+const deviceStates = ['new', 'in-service', 'draining', 'removed'] as const;
 export type DeviceState = (typeof deviceStates)[number];
 
 export interface DeviceRecord {

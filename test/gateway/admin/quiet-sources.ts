@@ -5,7 +5,7 @@ import { memoryExports } from '../../exports/memory-exports.ts';
 import { noLocks } from '../../namespace/locks/no-locks.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { openWorld, silent } from '../../namespace/world.ts';
-import { MemoryTiers } from '../../tiering/memory-tiers.ts';
+import { MemoryTiers, recalling } from '../../tiering/memory-tiers.ts';
 import { openStorageControl } from '../../../src/storage-policy/open-storage-policies.ts';
 import { noJobs } from './no-jobs.ts';
 
@@ -32,7 +32,7 @@ export async function quietSources(): Promise<
   const tiers = new MemoryTiers();
   const environment = { clock, random: seededRandom(1), log: silent };
   const { objects } = namespace;
-  const given = { kv, objects, tiers, environment, nextId: () => 1, query: undefined };
+  const given = { kv, objects, tiers, environment, nextId: () => 1, query: undefined, ...recalling };
   return {
     audit: emptyTrail,
     exports: await memoryExports(),

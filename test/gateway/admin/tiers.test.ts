@@ -12,7 +12,7 @@ import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../../keyring/test-keyring.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { bytes, openWorld, plainFacet, s3, silent } from '../../namespace/world.ts';
-import { MemoryTiers } from '../../tiering/memory-tiers.ts';
+import { MemoryTiers, recalling } from '../../tiering/memory-tiers.ts';
 import { run, type Outcome } from '../../cli/double.ts';
 import { quietSources } from './quiet-sources.ts';
 
@@ -33,7 +33,15 @@ suite('terrace tier and the admin API behind it', () => {
     const environment = { clock, random: seededRandom(1), log: silent };
     let id = 6;
     const nextId = (): number => ++id;
-    storage = await openStorageControl({ kv, objects, tiers, environment, nextId, query: undefined });
+    storage = await openStorageControl({
+      kv,
+      objects,
+      tiers,
+      environment,
+      nextId,
+      query: undefined,
+      ...recalling,
+    });
     const quiet = await quietSources();
     const work = async (name: string): Promise<void> => {
       assert.equal(name, 'moves');

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackendProcedureName } from 'nfs-server-ts/nfs3';
-import { Fault, type FaultCode } from '../../../src/fault.ts';
+import { Fault, type FaultCode, type FaultSubject } from '../../../src/fault.ts';
 import { mountStatusFor, Refused, statusFor } from '../../../src/gateway/nfs/errors.ts';
 
-const cases: readonly { code: FaultCode; of: BackendProcedureName; want: string }[] = [
+const cases: readonly {
+  readonly code: FaultCode;
+  readonly subject?: FaultSubject;
+  readonly of: BackendProcedureName;
+  readonly want: string;
+}[] = [
   { code: 'not-found', of: 'LOOKUP', want: 'NFS3ERR_NOENT' },
   { code: 'not-found', of: 'GETATTR', want: 'NFS3ERR_STALE' },
   { code: 'stale-handle', of: 'FSINFO', want: 'NFS3ERR_STALE' },
@@ -31,13 +36,20 @@ const cases: readonly { code: FaultCode; of: BackendProcedureName; want: string 
   { code: 'no-space', of: 'COMMIT', want: 'NFS3ERR_NOSPC' },
   { code: 'quota-exceeded', of: 'COMMIT', want: 'NFS3ERR_DQUOT' },
   { code: 'corrupt', of: 'READ', want: 'NFS3ERR_IO' },
+  { code: 'corrupt', subject: 'blob', of: 'READ', want: 'NFS3ERR_IO' },
+  { code: 'not-found', subject: 'blob', of: 'READ', want: 'NFS3ERR_IO' },
+  { code: 'not-found', subject: 'store', of: 'READ', want: 'NFS3ERR_IO' },
+  { code: 'not-found', subject: 'inode', of: 'READ', want: 'NFS3ERR_STALE' },
+  { code: 'unavailable', subject: 'store', of: 'READ', want: 'NFS3ERR_JUKEBOX' },
+  { code: 'recall-pending', subject: 'store', of: 'READ', want: 'NFS3ERR_JUKEBOX' },
   { code: 'corrupt', of: 'PATHCONF', want: 'NFS3ERR_SERVERFAULT' },
   { code: 'recall-pending', of: 'READ', want: 'NFS3ERR_JUKEBOX' },
   { code: 'throttled', of: 'WRITE', want: 'NFS3ERR_JUKEBOX' },
   { code: 'unavailable', of: 'GETATTR', want: 'NFS3ERR_JUKEBOX' },
 ];
-for (const { code, of, want } of cases) {
-  test(`${code} in ${of} is ${want}`, () => assert.equal(statusFor(of, new Fault(code, 'inode', 'x')), want));
+for (const { code, subject = 'inode', of, want } of cases) {
+  test(`${subject} ${code} in ${of} is ${want}`, () =>
+    assert.equal(statusFor(of, new Fault(code, subject, 'x')), want));
 }
 
 test('what only the protocol knows is said as it is', () => {

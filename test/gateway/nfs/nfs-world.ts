@@ -9,13 +9,16 @@ import type { HostNames } from '../../../src/gateway/nfs/host-names.ts';
 import { serveNfs, type NfsDoor } from '../../../src/gateway/nfs/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import type { Ino, Namespace } from '../../../src/namespace/namespace.ts';
+import type { MemoryDevice } from '../../../src/tiering/hot/memory-device.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
 import { openLockWorld, type LockWorldOptions } from './lock-world.ts';
-import { openWorld, s3 } from '../../namespace/world.ts';
+import { openWorld, s3, type World } from '../../namespace/world.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
 
 export interface NfsWorld {
   readonly namespace: Namespace;
+  /** Where content lies. */
+  readonly device: MemoryDevice;
   readonly door: NfsDoor;
   readonly client: NfsClient;
   readonly bucket: Ino;
@@ -45,10 +48,13 @@ export async function openNfs(
     readonly portmap?: true;
     readonly groups?: GroupSource;
     readonly tls?: TlsOptions;
+    readonly wanted?: (ino: Ino) => void;
+    /** What the door opens; a namespace whose content stays hot, unless given. */
+    readonly world?: () => Promise<Pick<World, 'namespace' | 'device'>>;
   } = {},
 ): Promise<NfsWorld> {
   const rules = await memoryExports(declared);
-  const { namespace } = await openWorld();
+  const { namespace, device } = await (options.world ?? openWorld)();
   const { ino: bucket } = await namespace.objects.createBucket(s3, 'bucket');
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const environment = { clock: realClock(), random: seededRandom(1), log };
@@ -64,6 +70,7 @@ export async function openNfs(
     const parts = {
       ...{ files, objects, environment, rules, groups, tls, names: nameless },
       observe: () => undefined,
+      wanted: options.wanted ?? (() => undefined),
       ...locks,
     };
     const door = await serveNfs(parts, {
@@ -84,6 +91,7 @@ export async function openNfs(
     (await open(secret, engine)).client;
   return {
     namespace,
+    device,
     door,
     client,
     bucket,

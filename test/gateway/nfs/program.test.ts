@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { ArgsOf } from 'nfs-server-ts/nfs3';
 import { unchanged, type NfsClient } from 'nfs-server-ts/test/support/client';
 import { FILE_BYTES_MAX } from '../../../src/limits.ts';
+import { BLOCK_BYTES } from '../../../src/tiering/hot/device.ts';
+import { put } from '../../namespace/world.ts';
 import { exportRule, name, openNfs } from './nfs-world.ts';
 
 const cookieverf = new Uint8Array(8);
@@ -196,6 +198,19 @@ test('a READ of 1 MiB comes back whole, and of more is cut to 1 MiB', async (con
   const read = await client.ok('READ', { file, offset: 0, count: 3 << 20 });
   assert.deepEqual([read.count, read.eof], [1 << 20, false]);
   assert.equal(Buffer.concat(read.data).equals(data), true);
+});
+
+test('a READ of content that is gone is an input/output error; while its place is away, the client asks again', async (context) => {
+  const { client, top, namespace, device } = await openNfs(context);
+  await put({ namespace }, (await namespace.objects.bucket('bucket'))!, 'f', 'x'.repeat(1 << 20));
+  const file = (await client.ok('LOOKUP', { what: { dir: top, name: name('f') } })).object;
+  const read = async (): Promise<string> =>
+    (await client.call('READ', { file, offset: 0, count: 4096 })).status;
+  device.failWhen((operation) => operation === 'read');
+  assert.equal(await read(), 'NFS3ERR_JUKEBOX');
+  device.failWhen(undefined);
+  for (let offset = 0; offset < device.bytes(); offset += BLOCK_BYTES) device.corrupt(offset, 1);
+  assert.equal(await read(), 'NFS3ERR_IO');
 });
 
 test('FSINFO, PATHCONF, FSSTAT and ACCESS say what holds', async (context) => {

@@ -18,18 +18,19 @@ const CONTENT_BYTES_MAX = 9 * MiB;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Reads whatever is sent and says how much it was; gives as many bytes as the path says. */
-const echo: HttpHandler = async ({ method, target, body }) => {
+const echo: HttpHandler = async ({ method, target, body }, readAhead) => {
   if (method === 'GET') {
     const length = Number(target.slice(1));
-    async function* pieces(aheadBytesMax: () => number): AsyncGenerator<Uint8Array> {
+    async function* pieces(): AsyncGenerator<Uint8Array> {
       for (let left = length; left > 0;) {
-        const piece = Buffer.alloc(Math.min(left, aheadBytesMax(), MiB), 'x');
+        const piece = Buffer.alloc(Math.min(left, readAhead(left), MiB), 'x');
         left -= piece.length;
         yield await Promise.resolve(piece);
       }
     }
     const headers = ['Content-Length', String(length)];
-    return { status: 200, headers, body: { length, pieces, close: () => Promise.resolve() } };
+    const done = (): Promise<void> => Promise.resolve();
+    return { status: 200, headers, body: { length, begin: done, pieces, close: done } };
   }
   let bytes = 0;
   try {
@@ -149,10 +150,10 @@ test('what waits behind a slow answer on its connection is not slow for that', a
   let letGo: () => void = () => undefined;
   const isHeld = new Promise<void>((resolve) => (letGo = resolve));
   let isReading = false;
-  const handler: HttpHandler = async (request) => {
+  const handler: HttpHandler = async (request, readAhead) => {
     if (request.method === 'GET') await isHeld;
     else isReading = true;
-    return echo(request);
+    return echo(request, readAhead);
   };
   const world = await field(context, { handler });
   const socket = await world.attack(2, `GET /1 HTTP/1.1\r\nhost: x\r\n\r\n${put(4)}`);
@@ -230,10 +231,10 @@ test('a body whose connection was cut before anybody reads it ends at once', asy
   let proceed = (): void => undefined;
   const gate = new Promise<void>((resolve) => (proceed = resolve));
   let ended = false;
-  const handler: HttpHandler = async (given) => {
+  const handler: HttpHandler = async (given, readAhead) => {
     isSeen = true;
     await gate;
-    const answer = await echo(given);
+    const answer = await echo(given, readAhead);
     ended = true;
     return answer;
   };

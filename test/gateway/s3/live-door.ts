@@ -17,6 +17,7 @@ import { RuleBook } from '../../../src/lifecycle/rule-book.ts';
 import { SECONDS_PER_DAY, SECRETS_KEY_BYTES } from '../../../src/limits.ts';
 import type { ObjectOwnership } from '../../../src/namespace/access-control.ts';
 import type { ObjectStore } from '../../../src/namespace/namespace.ts';
+import { Restores } from '../../../src/storage-policy/restores.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
 import { openWorld, type World } from '../../namespace/world.ts';
 
@@ -31,6 +32,7 @@ export const secretsKey = new Uint8Array(SECRETS_KEY_BYTES);
 /** The S3 door over a namespace in memory, listening on a free port of the loopback address. */
 export interface LiveDoor {
   readonly world: World;
+  readonly restores: Restores;
   readonly accounts: Accounts;
   readonly roles: Roles;
   readonly sessions: Sessions;
@@ -62,12 +64,14 @@ export interface LiveDoorOptions {
   readonly takesCustomerKeys?: boolean;
   /** Of lifecycle rules. */
   readonly secondsPerDay?: number;
+  /** What the door opens; a namespace whose content stays hot, unless given. */
+  readonly world?: () => Promise<World>;
   /** Puts something between the door and the namespace. */
   readonly objects?: (objects: ObjectStore) => ObjectStore;
 }
 
 export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveDoor> {
-  const world = await openWorld();
+  const world = await (options.world ?? openWorld)();
   const { region = 'us-east-1', domains = ['s3.test'], objects = (it) => it, signatureV2 = true } = options;
   const { websiteDomains = ['web.test'] } = options;
   const { secondsPerDay = SECONDS_PER_DAY } = options;
@@ -89,6 +93,12 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   });
   const roles = await openRoles({ kv: world.kv, environment, accounts, declared: [] });
   const sessions = new Sessions({ environment, accounts, roles, secretsKey });
+  const restores = await Restores.open({
+    ...{ kv: world.kv, objects: world.namespace.objects, tiers: world.tiering.tiers },
+    environment: { clock: world.clock, log },
+    wish: { days: 1, speed: 'Standard' },
+    wake: () => undefined,
+  });
   const lost = (count: number): void => {
     lostRecords.count += count;
   };
@@ -113,6 +123,10 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
       lifecycle: {
         rules: new RuleBook(world.namespace.objects, { secondsPerDay }),
         changed: () => void (lifecycleChanges.count += 1),
+      },
+      restores: {
+        statusOf: (ino) => restores.statusOf(ino),
+        request: (ino, wish) => restores.request(ino, wish),
       },
       objectOwnership: options.objectOwnership ?? 'BucketOwnerEnforced',
       publicAccessBlock: options.publicAccessBlock ?? false,
@@ -152,6 +166,7 @@ export async function openLiveDoor(options: LiveDoorOptions = {}): Promise<LiveD
   };
   return {
     world,
+    restores,
     accounts,
     roles,
     sessions,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import type { Draft, ObjectStore, OpenObject } from '../../../src/namespace/namespace.ts';
+import type { Draft, ObjectStore } from '../../../src/namespace/namespace.ts';
 import { HTTP_PIPELINED_MAX } from '../../../src/limits/s3.ts';
 import { exchangeRaw, liveDoor, type LiveDoor } from './live-door.ts';
+import { openingAs, replacing } from './replaced-store.ts';
 import { sendSigned, signedHeaders, type RawRequest } from './signed-request.ts';
 
 /** The bytes of a signed request, as a client would put them on the wire. */
@@ -228,18 +229,6 @@ test('an expectation that is none is ignored', async (context) => {
   }
 });
 
-/** The store with one operation replaced. */
-function replacing<Name extends keyof ObjectStore>(
-  objects: ObjectStore,
-  name: Name,
-  replacement: ObjectStore[Name],
-): ObjectStore {
-  return new Proxy(objects, {
-    get: (target, member) =>
-      member === name ? replacement : (Reflect.get(target, member) as () => unknown).bind(target),
-  });
-}
-
 /** Counts drafts that were taken and given back. */
 function countingDrafts(counts: { taken: number; discarded: number }): (objects: ObjectStore) => ObjectStore {
   return (objects) =>
@@ -282,17 +271,6 @@ test('an upload that is broken off gives its draft back', async (context) => {
   assert.equal((await sendSigned(door.port, { method: 'HEAD', bucket, key: 'k' })).status, 404);
 });
 
-/** Wraps what `open` gives. */
-function openingAs(wrap: (object: OpenObject) => Partial<OpenObject>): (objects: ObjectStore) => ObjectStore {
-  return (objects) =>
-    replacing(objects, 'open', async (at) => {
-      const object = await objects.open(at);
-      if (object === undefined) return undefined;
-      const read: OpenObject['read'] = (offset, length) => object.read(offset, length);
-      return { found: object.found, read, close: () => object.close(), ...wrap(object) };
-    });
-}
-
 const content = Buffer.alloc(3 * 1024 ** 2, 'content ');
 
 test('a read that fails midway breaks the connection: a short body never looks whole', async (context) => {
@@ -313,6 +291,9 @@ test('a read that fails midway breaks the connection: a short body never looks w
   await sendSigned(door.port, { method: 'PUT', bucket, key: 'k', body: content });
   await assert.rejects(sendSigned(door.port, { method: 'GET', bucket, key: 'k' }));
   assert.equal(closed, 1);
+  const { operation, status, errorCode } = door.observations.at(-1) ?? {};
+  assert.deepEqual([operation, status, errorCode], ['GetObject', 500, 'InternalError']);
+  assert.equal(door.errors.length, 1);
 });
 
 test('a client that goes away stops the read, and the object is closed', async (context) => {
@@ -340,6 +321,20 @@ test('a client that goes away stops the read, and the object is closed', async (
   await exchangeRaw(door.port, raw(door, { method: 'GET', bucket, key: 'k' }), () => true);
   await whenClosed;
   assert(pieces > 0);
+  while (!door.observations.some((it) => it.operation === 'GetObject')) await new Promise(setImmediate);
+  const { status, errorCode } = door.observations.at(-1) ?? {};
+  assert.deepEqual([status, errorCode], [200, undefined]);
+  assert.deepEqual(door.errors, []);
+});
+
+test('a read that fails before anything was sent is an answer, behind which the connection serves on', async (context) => {
+  const door = await liveDoor(context);
+  await makeBucket(door);
+  await sendSigned(door.port, { method: 'PUT', bucket, key: 'k', body: content });
+  door.world.device.failWhen((operation) => operation === 'read');
+  const get = raw(door, { method: 'GET', bucket, key: 'k' });
+  const received = await exchangeRaw(door.port, get + raw(door, { method: 'HEAD', bucket, key: 'k' }, close));
+  assert.deepEqual(answers(received), ['503', '200']);
 });
 
 test('an unexpected failure is InternalError, and is logged', async (context) => {

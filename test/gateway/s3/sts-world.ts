@@ -28,7 +28,7 @@ export function keysOf(answer: {
   return { accessKey: AccessKeyId, secretKey: SecretAccessKey, token: SessionToken };
 }
 
-export const sdkCredentials = ({
+const sdkCredentials = ({
   accessKey,
   secretKey,
   token,

@@ -71,7 +71,7 @@ export interface ModelEntry {
 
 export const entryOf = (name: string, node: ModelNode): string =>
   node.kind === 'directory' ? `${name}/` : name;
-export const nameOf = (entry: string): string => entry.replace(/\/$/, '');
+const nameOf = (entry: string): string => entry.replace(/\/$/, '');
 
 /** Every entry of a directory by the name under which POSIX sees it. */
 export function appearances(directory: ModelDirectory): ReadonlyMap<string, ModelEntry> {
@@ -83,7 +83,7 @@ export function appearances(directory: ModelDirectory): ReadonlyMap<string, Mode
   return found;
 }
 
-export function requireValid(name: string): void {
+function requireValid(name: string): void {
   if (name.length > 255) fail('name-too-long');
   if (name.length === 0 || /[\0/]/.test(name)) fail('invalid-argument');
 }

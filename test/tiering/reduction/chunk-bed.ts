@@ -16,7 +16,7 @@ import {
   decodeChunk,
   decodeRecipe,
   decodeSegment,
-  distinctOf,
+  heldBy,
   type ChunkRow,
 } from '../../../src/tiering/reduction/records.ts';
 import {
@@ -158,7 +158,7 @@ export class ChunkBed {
       const recipe = decodeRecipe(value);
       blobs += 1;
       bytesLogical += recipe.length;
-      for (const each of distinctOf(recipe)) named.set(each, (named.get(each) ?? 0) + 1);
+      for (const each of heldBy(recipe)) named.set(each, (named.get(each) ?? 0) + 1);
     }
     const live = new Map<string, number>();
     let [chunks, deltas, bytesUnique, bytesLive] = [0, 0, 0, 0];

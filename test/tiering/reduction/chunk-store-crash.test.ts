@@ -18,6 +18,7 @@ import {
   versionOf,
   type ChunkBedOptions,
 } from './chunk-bed.ts';
+import { recovered } from './recovered.ts';
 
 const PIECES = 8;
 const PIECE_BYTES = 1200;
@@ -253,10 +254,25 @@ class Life {
       await this.bed.check(new DataView(Uint8Array.from(key).buffer).getUint32(5), this.#content([...value]));
     }
     assert.equal(this.bed.chunks.usage().blobs, ledger.length);
+    const isEarly = this.random.below(2) === 0;
+    if (isEarly) await this.#verifyRecovered(ledger);
     await this.bed.collectAll();
     await this.bed.checkCollected();
+    if (!isEarly) await this.#verifyRecovered(ledger);
     for (const { key, value } of ledger) {
       await this.bed.check(new DataView(Uint8Array.from(key).buffer).getUint32(5), this.#content([...value]));
+    }
+  }
+
+  /** The same from segments alone, which without a cipher nobody can vouch for. */
+  async #verifyRecovered(ledger: Awaited<ReturnType<typeof rowsOf>>): Promise<void> {
+    if (this.#options.settings?.cipher === 'none') return;
+    const found = await recovered(this.bed.segments);
+    for (const { key, value } of ledger) {
+      const id = new DataView(Uint8Array.from(key).buffer).getUint32(5);
+      const { label, bytes } = found.get(id) ?? {};
+      assert.equal(label, `label of ${id}`);
+      assert(bytes !== undefined && Buffer.compare(bytes, this.#content([...value])) === 0);
     }
   }
 }

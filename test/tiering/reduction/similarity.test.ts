@@ -216,7 +216,7 @@ test('with a base its deltas are lost, a scrub says so, and either content heals
       deltas.every(({ isLost }) => !isLost),
       'their own frames are sound',
     );
-    await bed.put([blobOf(3, healing === 'base' ? first : second)]);
+    await bed.put([healing === 'base' ? blobOf(1, first) : blobOf(3, second)]);
     await bed.check(2, second);
     if (healing === 'base') await bed.check(1, first);
     else await bed.release(1);

@@ -184,10 +184,12 @@ mod tests {
                     Codec::ZstdDelta => noise(length, 7),
                     _ => text(length),
                 };
-                let stored = any(*codec, 3, &plain, &plain)
+                // Zstandard takes no prefix that overlaps with the content in memory.
+                let prefix = plain.clone();
+                let stored = any(*codec, 3, &prefix, &plain)
                     .unwrap_or_else(|| panic!("{codec:?} of {length}"));
                 let mut back = vec![0; length];
-                assert!(decompress(*codec, &plain, &stored, &mut back), "{codec:?}");
+                assert!(decompress(*codec, &prefix, &stored, &mut back), "{codec:?}");
                 assert!(back == plain);
             }
         }

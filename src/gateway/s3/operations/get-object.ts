@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { Type } from '@sinclair/typebox';
 import { BODY_SMALL_BYTES_MAX } from '../../../limits/s3.ts';
 import type { OpenObject } from '../../../namespace/namespace.ts';
+import { Fault } from '../../../fault.ts';
 import { lengthOf } from '../chunked.ts';
-import type { AnswerStream } from '../http.ts';
+import { S3Error } from '../errors.ts';
+import type { AnswerStream, ReadAhead } from '../http.ts';
 import { operation, type S3Answer } from '../operation.ts';
 import type { ByteRange } from '../ranges.ts';
 import { readingKeyOf } from '../customer-key.ts';
@@ -30,7 +32,7 @@ export const getObject = operation({
       return await answer(object, await readingOf(context, object.found, input));
     } catch (failure) {
       await object.close();
-      throw failure;
+      throw archived(failure, object);
     }
   },
 });
@@ -45,10 +47,19 @@ async function answer(object: OpenObject, { status, range, headers }: Reading): 
   return { status, headers, body: parts.length === 1 && first !== undefined ? first : Buffer.concat(parts) };
 }
 
-/** Reads while it is sent: what the client does not take is not read. */
+/** AWS names the class of what must be restored first. */
+function archived(failure: unknown, { found }: OpenObject): unknown {
+  if (!(failure instanceof Fault) || failure.code !== 'recall-pending') return failure;
+  return new S3Error('InvalidObjectState', { members: { StorageClass: found.facet.storageClass } });
+}
+
+/** Reads while it is sent: what the client does not take is not read, but for the first piece. */
 class ObjectStream implements AnswerStream {
   readonly #object: OpenObject;
   readonly #range: ByteRange;
+  /** What was read at the beginning, and where the rest comes from. */
+  #first: Uint8Array | undefined;
+  #rest: AsyncGenerator<Uint8Array, void> | undefined;
 
   constructor(object: OpenObject, range: ByteRange) {
     this.#object = object;
@@ -59,23 +70,48 @@ class ObjectStream implements AnswerStream {
     return this.#range.length;
   }
 
-  async *pieces(aheadBytesMax: () => number): AsyncIterable<Uint8Array> {
+  async begin(readAhead: ReadAhead): Promise<void> {
+    this.#rest = this.#read(readAhead);
+    const { value } = await this.#rest.next().catch((failure: unknown) => {
+      throw archived(failure, this.#object);
+    });
+    assert(value !== undefined, 'content that is streamed is not empty');
+    this.#first = value;
+  }
+
+  async *pieces(): AsyncIterable<Uint8Array> {
+    const rest = this.#rest;
+    assert(rest !== undefined, 'it has begun');
+    yield this.#takeFirst();
+    yield* rest;
+  }
+
+  async close(): Promise<void> {
+    await this.#rest?.return();
+    await this.#object.close();
+  }
+
+  /** Nobody here holds it any more while the next pieces come. */
+  #takeFirst(): Uint8Array {
+    const first = this.#first;
+    assert(first !== undefined, 'it is sent once');
+    this.#first = undefined;
+    return first;
+  }
+
+  async *#read(readAhead: ReadAhead): AsyncGenerator<Uint8Array, void> {
     const end = this.#range.offset + this.#range.length;
     for (let at = this.#range.offset; at < end;) {
-      const aheadBytes = aheadBytesMax();
+      const aheadBytes = readAhead(end - at);
       const start = at;
       const stop = Math.min(end, start + aheadBytes);
       for await (const piece of this.#object.read(start, stop - start)) {
         at += piece.length;
         yield piece;
         // Memory has become short meanwhile: what was read ahead is given up, and read again.
-        if (at < stop && aheadBytesMax() < aheadBytes) break;
+        if (at < stop && readAhead(end - at) < aheadBytes) break;
       }
       assert(at > start, 'content is as long as its file says');
     }
-  }
-
-  close(): Promise<void> {
-    return this.#object.close();
   }
 }

@@ -2,7 +2,7 @@ import type { Fault } from '../../../fault.ts';
 import type { Refusal } from '../../../signing/verify.ts';
 
 /** Status of each error. AWS STS API reference, "Common errors" and the errors of each action. */
-export const stsErrorCodes = {
+const stsErrorCodes = {
   AccessDenied: 403,
   ExpiredToken: 403,
   IncompleteSignature: 400,

@@ -1,12 +1,6 @@
 import { rootAccount } from './account-id.ts';
 import type { Account } from './accounts.ts';
 
-/** Owner and group, in the tree, of what an account makes. */
-export interface OwnerIds {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /** From user ids to accounts; the way back is `Accounts.holder`. Users without an id of their own have root's. */
 export class UidBook {
   readonly #root: number;

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { boundedText, RecordWriter, textRecord } from '../src/codec.ts';
+
+const { encode, decode } = textRecord(3, 'thing');
+
+test('a record of one text is read as it was written', () =>
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.equal(decode(encode(text)), text))));
+
+const broken = [
+  {
+    name: 'of another version',
+    bytes: textRecord(4, 'thing').encode('x'),
+    says: /thing of an unknown version/,
+  },
+  {
+    name: 'that goes on behind its text',
+    bytes: new RecordWriter().number(3).text('x').number(0).finish(),
+    says: /behind its end/,
+  },
+];
+for (const { name, bytes, says } of broken)
+  test(`a record ${name} is refused`, () => assert.throws(() => decode(bytes), says));
+
+const texts = [
+  {
+    name: 'just as long as it may be is whole, also where a chunk ends within a character',
+    max: 5,
+    want: 'a€b',
+  },
+  { name: 'one byte longer is none', max: 4, want: undefined },
+];
+for (const { name, max, want } of texts)
+  test(`a text ${name}`, async () => {
+    const bytes = Buffer.from('a€b');
+    assert.equal(await boundedText([bytes.subarray(0, 2), bytes.subarray(2)], max), want);
+  });
