@@ -19,6 +19,7 @@ import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 import { warmCommands } from './warm.ts';
+import { warmErase } from './warm-erase.ts';
 
 const help: Command = {
   name: 'help',
@@ -59,6 +60,7 @@ export const commands: readonly Command[] = [
   ...storagePolicyCommands,
   scrub,
   ...warmCommands,
+  warmErase,
   help,
   version,
 ];

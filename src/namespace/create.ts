@@ -21,7 +21,7 @@ import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { withName } from './names.ts';
 import { openVersion } from './seal.ts';
 import { setAttributes } from './set-attributes.ts';

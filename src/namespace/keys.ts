@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { decodeU64, encodeU64, prefixRange, successorOfPrefix, tupleKey } from '../kv/tuple.ts';
 import type { KeyRange } from '../kv/kv.ts';
+import type { BlobId } from '../tiering/blobs.ts';
 import type { BucketConfigurationName, Ino, Name, ObjectKey } from './namespace.ts';
 import type { Owner } from './quota/usage.ts';
 
@@ -25,6 +26,7 @@ const table = {
   usage: 0x26,
   quota: 0x27,
   moved: 0x2c,
+  holder: 0x2f,
 } as const;
 
 const SLASH = 0x2f;
@@ -208,6 +210,9 @@ export const ownerOfUsageKey = (key: Uint8Array): Owner => ({
   uid: decodeU64(key, NAME_OFFSET),
   gid: decodeU64(key, NAME_OFFSET + INO_BYTES),
 });
+
+/** Which inodes show a blob. */
+export const holderKey = (blob: BlobId): Uint8Array => tupleKey(table.holder, [blob]);
 
 const quotaKinds = ['bucket', 'user', 'group'] as const;
 interface QuotaPlace {

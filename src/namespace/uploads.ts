@@ -29,7 +29,7 @@ import {
   encodeUpload,
   type PartRow,
   type UploadRow,
-} from './records.ts';
+} from './upload-records.ts';
 import { countingOf } from './quota/counting.ts';
 import { openSnapshot } from './snapshot.ts';
 import { dropInode } from './unlink.ts';
@@ -131,7 +131,7 @@ export async function putPart(
     await requireBucket(tx, name.bucket);
     const encryption = await settled(parts, tx, draft.encryption);
     await dropPart(parts, tx, { upload: sequence, number });
-    const ino = parts.sequence.next() as Ino;
+    const ino = draft.ino();
     const now = parts.environment.clock.wall();
     const contentGeneration = parts.sequence.next();
     const owned = { ...row.owner, bucket: name.bucket };

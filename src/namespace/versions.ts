@@ -6,7 +6,7 @@ import { parentOf, withoutName } from './names.ts';
 import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { dropInode, forgetWhenCommitted, unlink } from './unlink.ts';
@@ -108,13 +108,12 @@ async function isNewIn(
 
 /** The inode goes on under another name or with another content: its version stays in a copy. */
 async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
-  const { parts, edit, copy } = change;
+  const { edit, copy } = change;
   const { contentGeneration } = inode;
   // As it was seen: an ETag made from the inode's number would not be the same for another one.
   const facet = { ...facetOf(inode), contentGeneration };
   const content = await copy(edit.tx, inode);
-  const ino = parts.sequence.next() as Ino;
-  await keepVersion(change, place, { ...inode, ...content, ino, facet, linkCount: 0, names: [] });
+  await keepVersion(change, place, { ...inode, ...content, facet, linkCount: 0, names: [] });
 }
 
 async function keepVersion(

@@ -7,6 +7,7 @@ import { DirtyRanges, runsOf } from './dirty.ts';
 import { inOpenVersion } from './fork.ts';
 import { extentsAround, overlapping, replaceRanges, type Range } from './extents.ts';
 import { gathered, mayGather, withNeighbours } from './gather.ts';
+import { putHolders } from './holders.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
@@ -149,6 +150,7 @@ async function commitRuns(
   const now = environment.clock.wall();
   if (needsFork(inode, rules, now)) return undefined;
   for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
+  for (const { extents } of staged) putHolders(tx, ino, extents);
   const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;

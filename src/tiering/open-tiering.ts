@@ -1,12 +1,13 @@
 import type { Kv } from '../kv/kv.ts';
 import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { usageWithin, type FillFacts } from './fill-level.ts';
+import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { HeatMap } from './heat.ts';
-import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
@@ -20,6 +21,7 @@ import { Rereads } from './rereads.ts';
 import { Room } from './room.ts';
 import { Scrubber } from './scrubber.ts';
 import type { RecallWish, SegmentStore } from './segment-store.ts';
+import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
 import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
@@ -31,7 +33,8 @@ export interface LowerTierParts {
   readonly segments: Pick<SegmentStore, 'usage'>;
 }
 
-export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
+export type TieringStep =
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -39,6 +42,7 @@ export interface TieringOptions {
   readonly hotBytesMax?: number;
   /** Warmest first; none: everything stays hot. */
   readonly lower: readonly LowerTierParts[];
+  readonly labels: BlobLabels;
   /** Of migrations, in bytes; 0: no limit. */
   readonly migrationBytesPerSecond: number;
   /** Of scrubbing in the background; 0 switches it off. */
@@ -59,18 +63,11 @@ export interface Tiering {
   readonly lastScrub: () => ScrubReport | undefined;
 }
 
-export interface TieringCounts {
+export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
 }
-
-/** Frames say by it which blob they were of. The blob's id, 8 bytes, big endian. */
-const labelOf = (id: BlobId): Uint8Array => {
-  const label = new Uint8Array(8);
-  new DataView(label.buffer).setBigUint64(0, BigInt(id));
-  return label;
-};
 
 /** What a tier whose size nobody knows counts for in the sum of all, in bytes: 1 PiB. */
 const BYTES_OF_ENDLESS = 2 ** 50;
@@ -81,6 +78,7 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
+    options.labels.forget(tx, ids);
     tx.whenCommitted(() => {
       for (const id of ids) {
         known.clean.forget(id);
@@ -120,7 +118,7 @@ class OpenTiering {
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
     this.#copies = new Copies({ kv, hot, lower, damaged });
-    const healing = { copies: this.#copies, labelOf };
+    const healing = { copies: this.#copies, labels: options.labels };
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
@@ -141,6 +139,7 @@ class OpenTiering {
       move: this.#move,
       pace: new Pace(clock, this.#options.migrationBytesPerSecond),
       present: this.#present(),
+      usageOf: (tier) => this.#usageOf(tier),
       nextId,
       wake: () => wake('migrate'),
     });
@@ -152,6 +151,7 @@ class OpenTiering {
       evict: (bytesMin) => eviction.round(bytesMin),
       collect: () => copies.hot.collect(),
     });
+    const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
     const isAlone = this.#options.lower.length === 0;
     return {
@@ -167,13 +167,27 @@ class OpenTiering {
       steps: {
         migrate: () => migrations.step(),
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        spill: () => stepOf(spills),
         promote: () => promotions.step(),
         repair: () => this.#repairs.step(),
         scrub: () => this.#scrubber.step(),
+        trim: () => copies.hot.trim(),
+        defragment: () => copies.hot.defragment(),
       },
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
+  }
+
+  /** Of each lower tier that has a colder one. */
+  #spills(migrations: Migrations): readonly Spill[] {
+    const { clock } = this.#options.hot.environment;
+    const { lower } = this.#options;
+    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
+      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+      const to = lower[index + 1]!.chunks;
+      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+    });
   }
 
   #tiers(migrations: Migrations, room: Room): Tiers {
@@ -246,6 +260,12 @@ class OpenTiering {
     }
     return sum;
   }
+}
+
+/** The first that has work. */
+async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
+  for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
+  return 'idle';
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({

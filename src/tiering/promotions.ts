@@ -34,7 +34,7 @@ export class Promotions {
   }
 
   #hasRoom(bytes: number): boolean {
-    const { bytesTotal, bytesFree, bytesClean } = this.#parts.facts();
-    return bytesToFree({ bytesTotal, bytesFree: bytesFree - bytes, bytesClean }, false) === 0;
+    const { bytesTotal, bytesFree } = this.#parts.facts();
+    return bytesToFree({ bytesTotal, bytesFree: bytesFree - bytes }, false) === 0;
   }
 }

@@ -74,7 +74,7 @@ suite('terrace warm', () => {
   test('list shows every device, for people and as JSON', async () => {
     const { out, code } = await warm(door, 'list');
     assert.equal(code, 0);
-    assert.match(out.join('\n'), /\/d1 +in-service +\d+ +[\d.]+Ki? +4\.0Gi +4\.0Gi +0/);
+    assert.match(out.join('\n'), /\/d1 +directory +in-service +\d+ +[\d.]+Ki? +4\.0Gi +4\.0Gi +0/);
     assert.match(out.join('\n'), /3 segments, configured as 4\+2, written now as 4\+2; 0 shards missing\./);
     const answer = JSON.parse((await warm(door, 'list', '--json')).out.join(''));
     assert.equal(answer.devices.length, 7);
@@ -118,7 +118,7 @@ suite('terrace warm', () => {
   for (const [args, says] of [
     [['drain', '/nothing'], /\/nothing is no device of the warm pool: see terrace warm list\./],
     [['add', '/d1'], /\/d1 is a device of the warm pool already\./],
-    [['replace', '/d1', '/d4'], /\/d4 is a device of the warm pool: choose an empty directory\./],
+    [['replace', '/d1', '/d4'], /\/d4 is a device of the warm pool: choose another place\./],
   ] as const) {
     test(`warm ${args.join(' ')} is refused in one sentence`, async () => {
       const { code, errors } = await warm(door, ...args);
@@ -132,7 +132,7 @@ suite('terrace warm', () => {
     for (const args of [['list'], ['rebuild'], ['drain', '/d1'], ['add', '/d1'], ['replace', '/a', '/b']]) {
       const { code, errors } = await warm(empty, ...args);
       assert.equal(code, 1);
-      assert.match(errors.join(), /There is no warm pool: start the gateway with --warm DIR/);
+      assert.match(errors.join(), /There is no warm pool: start the gateway with --warm PATH/);
     }
     await empty.close();
   });

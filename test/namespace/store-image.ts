@@ -3,6 +3,7 @@ import { auditTables } from '../../src/audit/records.ts';
 import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
+import { decodeHolders, type Holder } from '../../src/namespace/holders.ts';
 import { decodeListedDentry } from '../../src/namespace/listed.ts';
 import type { Ino, Listed } from '../../src/namespace/namespace.ts';
 import { decodeUsage, type Usage } from '../../src/namespace/quota/usage.ts';
@@ -11,13 +12,12 @@ import {
   decodeExtent,
   decodeInode,
   decodeOrder,
-  decodePart,
   type BucketRow,
   type Dentry,
   type Extent,
   type Inode,
-  type PartRow,
 } from '../../src/namespace/records.ts';
+import { decodePart, type PartRow } from '../../src/namespace/upload-records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
 import { migrationTables } from '../../src/tiering/migration-records.ts';
@@ -47,6 +47,7 @@ const table = {
   version: 0x24,
   nullVersion: 0x25,
   moved: 0x2c,
+  holder: 0x2f,
   usage: 0x26,
   quota: 0x27,
   recipe: 0x48,
@@ -89,6 +90,8 @@ export interface StoreImage {
   readonly blobs: ReadonlyMap<number, BlobImage>;
   readonly references: ReadonlyMap<number, number>;
   readonly garbage: ReadonlySet<number>;
+  /** By blob. */
+  readonly holders: ReadonlyMap<number, readonly Holder[]>;
   /** Keys of tables that nobody here knows. */
   readonly strangers: readonly string[];
 }
@@ -155,6 +158,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),
     ),
     garbage: idsOf(BLOB_TABLES.garbage),
+    holders: new Map(of(table.holder).map(([key, value]) => [decodeU64(key, 1), decodeHolders(value)])),
     strangers: [...rows]
       .filter(([prefix]) => !known.has(prefix))
       .flatMap(([, list]) => list.map(([key]) => key.toString('hex'))),

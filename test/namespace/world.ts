@@ -9,6 +9,7 @@ import type { Kv } from '../../src/kv/kv.ts';
 import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
 import type { Bucket, Caller, Found, Namespace, ObjectFacet } from '../../src/namespace/namespace.ts';
+import { blobLabels } from '../../src/namespace/blob-labels.ts';
 import { openNamespace } from '../../src/namespace/open-namespace.ts';
 import type { KvEngine } from '../../src/kv/engine.ts';
 import type { Blobs } from '../../src/tiering/blobs.ts';
@@ -127,6 +128,7 @@ export async function openStack(given: {
   const others = (await given.lower?.({ kv, environment, dataKeys })) ?? [];
   const lower = [...memory, ...others];
   const tiering = await openTiering({
+    labels: blobLabels(kv),
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });

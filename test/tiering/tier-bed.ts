@@ -25,6 +25,7 @@ import {
   type Known,
 } from './hot/blob-bed.ts';
 import { MemoryDataKeys } from './memory-data-keys.ts';
+import { noLabels } from './no-labels.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { ChunkMedia, MemoryChunkStore } from './memory-chunk-store.ts';
 
@@ -104,6 +105,7 @@ export class TierBed {
           }),
         },
       })),
+      labels: noLabels,
       migrationBytesPerSecond: 0,
       scrubBytesPerSecond: 0,
       ...tiering,

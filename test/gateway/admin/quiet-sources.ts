@@ -9,7 +9,14 @@ import { MemoryTiers, recalling } from '../../tiering/memory-tiers.ts';
 import { openStorageControl } from '../../../src/storage-policy/open-storage-policies.ts';
 import { noJobs } from './no-jobs.ts';
 
-const neverScrubbed: ScrubAnswer = { state: 'none', checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
+const neverScrubbed: ScrubAnswer = {
+  state: 'none',
+  checked: 0,
+  corrupt: 0,
+  healed: 0,
+  unrecoverable: 0,
+  unknown: 0,
+};
 const noScrubs: ScrubRuns = { start: () => neverScrubbed, state: () => neverScrubbed };
 
 /** Sources of an admin API in which nothing is the matter: a test gives those that it is about in their place. */

@@ -111,6 +111,8 @@ test('objects of an archive class are uploaded, read back and then moved there',
   const { StorageClass } = await door.s3.send(new HeadObjectCommand({ Bucket: 'cold', Key: keyOfOne }));
   assert.equal(StorageClass, 'GLACIER');
   assert.equal(store.traits.access, 'staged');
+  // This one keeps the name and gives everything at once.
+  assert.equal(await store.recall(one), true);
 });
 
 const mistakes = [

@@ -3,16 +3,19 @@ import type { Environment, MonotonicMs, Random } from '../../../src/environment.
 import type { Durability, Key, Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
-import type { BlobId, Blobs, StagedBlob } from '../../../src/tiering/blobs.ts';
+import type { BlobId, StagedBlob } from '../../../src/tiering/blobs.ts';
 import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
 import type { DeviceGrowth } from '../../../src/tiering/hot/blob-space.ts';
-import { BLOCK_BYTES } from '../../../src/tiering/hot/device.ts';
+import { BLOCK_BYTES, type Allocator } from '../../../src/tiering/hot/device.ts';
+import type { HotBlobs } from '../../../src/tiering/hot/hot-blobs.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../../src/tiering/hot/memory-device.ts';
 import { openBlobs } from '../../../src/tiering/hot/open-blobs.ts';
 import { sealedBytes } from '../../../src/workers/cipher.ts';
 import { referenceCipher } from '../../../src/workers/reference-cipher.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
+import { TestClock } from '../../namespace/world.ts';
 import { MemoryDataKeys } from '../memory-data-keys.ts';
+import { ScatteringAllocator } from './scattering-allocator.ts';
 
 /** Small, so that most blobs of a test lie on the device. */
 export const INLINE_BYTES_MAX = 100;
@@ -69,6 +72,12 @@ export function decodeKnown(value: Uint8Array | undefined): Known | undefined {
   return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Known);
 }
 
+export interface BlobBedOptions {
+  readonly growth?: DeviceGrowth;
+  /** Every blob lies in a MiB of its own. */
+  readonly isScattered?: boolean;
+}
+
 /** Blobs over a store and a device in memory, which a test may crash and open again. */
 export class BlobBed {
   readonly device: MemoryDevice;
@@ -76,15 +85,18 @@ export class BlobBed {
   readonly dataKeys = new MemoryDataKeys();
   /** Events that were logged as errors. */
   readonly errors: string[] = [];
-  readonly #growth: DeviceGrowth | undefined;
+  readonly clock = new TestClock();
+  readonly #options: BlobBedOptions;
   engine: MemoryEngine;
   kv!: Kv;
-  blobs!: Blobs;
+  blobs!: HotBlobs;
+  allocator!: Allocator;
   #lastId = 0;
 
-  private constructor(random: Random, growth: DeviceGrowth | undefined) {
+  private constructor(random: Random, options: BlobBedOptions) {
+    const { growth } = options;
     this.random = random;
-    this.#growth = growth;
+    this.#options = options;
     this.device = new MemoryDevice({
       bytes: DEVICE_UNIT_BYTES,
       bytesMax: growth?.bytesMax ?? DEVICE_UNIT_BYTES,
@@ -92,27 +104,31 @@ export class BlobBed {
     this.engine = new MemoryEngine({ delay: () => turns(random.below(3)) });
   }
 
-  static async open(random: Random = seededRandom(1), growth?: DeviceGrowth): Promise<BlobBed> {
-    const bed = new BlobBed(random, growth);
+  static async open(random: Random = seededRandom(1), options: BlobBedOptions = {}): Promise<BlobBed> {
+    const bed = new BlobBed(random, options);
     await bed.reopen();
     return bed;
   }
 
   /** As after the start of a new process. */
   async reopen(): Promise<void> {
-    const environment = environmentOf(this.random);
+    const { growth, isScattered = false } = this.#options;
+    const environment = { ...environmentOf(this.random), clock: this.clock };
     const log = { ...environment.log, error: (event: string): void => void this.errors.push(event) };
     this.kv = openOptimistic(this.engine, { merge: () => undefined });
+    const allocator = openAllocator(this.device.bytes());
+    this.allocator = isScattered ? new ScatteringAllocator(allocator, this.random) : allocator;
     this.blobs = await openBlobs({
       kv: this.kv,
       device: this.device,
-      allocator: openAllocator(this.device.bytes()),
+      allocator: this.allocator,
+      ...{ trimAfterMs: 0, defragmentRestMs: 0 },
       environment: { ...environment, log },
       cipher: referenceCipher(),
       dataKeys: this.dataKeys,
       nextId: () => ++this.#lastId,
       inlineBytesMax: INLINE_BYTES_MAX,
-      ...(this.#growth === undefined ? {} : { growth: this.#growth }),
+      ...(growth !== undefined && { growth }),
     });
   }
 
