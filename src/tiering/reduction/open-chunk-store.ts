@@ -27,6 +27,8 @@ import type {
   ScrubStep,
   StoredBlob,
 } from './chunk-store.ts';
+import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
+import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
 import { Collector } from './collect.ts';
 import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
@@ -76,7 +78,12 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
   const parts: ChunkParts = {
     ...options,
     tables,
-    chunking: { ...settings.chunkLengths, seed: secrets.seed, fingerprintKey: secrets.fingerprintKey },
+    chunking: {
+      ...settings.chunkLengths,
+      seed: secrets.seed,
+      fingerprintKey: secrets.fingerprintKey,
+      hasSuperFeatures: settings.usesSimilarity,
+    },
     usage: await Usage.open(kv, tables),
     open: new OpenSegments((id) => leads.segment(id)),
     leads,
@@ -213,7 +220,7 @@ class Chunks implements ChunkStore {
       if (recipe === undefined) {
         throw new Fault('not-found', 'blob', `blob ${id} has no copy in the ${this.tier} tier`);
       }
-      const rows = await chunkRowsOf(this.#parts, distinctOf(recipe));
+      const rows = await withBases(this.#parts, await chunkRowsOf(this.#parts, distinctOf(recipe)));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
       const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
       const answers = await atMost(RECALLS_MAX, segments, recall);
