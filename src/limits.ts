@@ -83,6 +83,14 @@ export const XATTR_VALUE_BYTES_MAX = 32 << 10;
 /** A completed upload answers a second CompleteMultipartUpload for this long. */
 export const COMPLETED_UPLOAD_SECONDS = 86_400;
 
+// Labels of blobs
+
+/** Inodes that are known to show one blob: copies beyond these are found when the metadata is there. */
+export const BLOB_HOLDERS_MAX = 8;
+/** In one label: names of a file, and pieces of it that show the blob. */
+export const LABEL_NAMES_MAX = 8;
+export const LABEL_PIECES_MAX = 64;
+
 // Quotas
 
 /** Kept in memory, each with what it uses. */

@@ -47,6 +47,8 @@ export interface NativeDeviceHandle {
   flush(id: number): void;
   completions(): Int32Array;
   grow(bytes: number): Promise<void>;
+  discardKind(): string;
+  discard(offset: number, length: number): Promise<void>;
   close(): void;
 }
 

@@ -4,12 +4,14 @@ import { attempting } from './attempts.ts';
 import { ifStale } from './attributes.ts';
 import { FileDraft } from './draft.ts';
 import type { ContentPlace } from './extents.ts';
+import { addHolders } from './holders.ts';
+import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import type { Inode } from './records.ts';
 import { openCommitted } from './snapshot.ts';
 
-/** Gives a second inode the committed content of the first: its extents hold references of their own. */
-export type CopyContent = (tx: KvTransaction, inode: Inode) => Promise<ContentPlace>;
+/** Gives a second inode, whose number it says, the committed content of the first: its extents hold references of their own. */
+export type CopyContent = (tx: KvTransaction, inode: Inode) => Promise<ContentPlace & Pick<Inode, 'ino'>>;
 
 /** A content whose extents have rows of their own, too many to be copied within a transaction. */
 class Uncopied extends Error {
@@ -33,13 +35,15 @@ export async function transactCopying<Result>(
   const used = new Set<FileDraft>();
   const copy: CopyContent = async (tx, inode) => {
     if (inode.extents !== undefined) {
+      const ino = parts.sequence.next() as Ino;
       for (const { blob } of inode.extents) await parts.blobs.retain(tx, blob);
-      return { extents: inode.extents, contentId: 0 };
+      await addHolders(tx, ino, inode.extents);
+      return { extents: inode.extents, contentId: 0, ino };
     }
     const ready = drafts.find(({ key, draft }) => key === contentOf(inode) && !used.has(draft));
     if (ready === undefined) throw new Uncopied(inode);
     used.add(ready.draft);
-    return ready.draft.attachTo(tx);
+    return { ...(await ready.draft.attachTo(tx)), ino: ready.draft.ino() };
   };
   const attempt = async (): Promise<{ readonly result: Result } | undefined> => {
     try {

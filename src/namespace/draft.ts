@@ -15,7 +15,8 @@ import { blobsOf, extentsOfRange } from './content.ts';
 import { contentUnder } from './content-key.ts';
 import { NO_CONTENT, putExtentRows, type ContentPlace } from './extents.ts';
 import { draftKey } from './keys.ts';
-import type { Draft, OpenObject } from './namespace.ts';
+import { addHolders, putHolders } from './holders.ts';
+import type { Draft, Ino, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import type { Extent } from './records.ts';
 import { FileSnapshot } from './snapshot.ts';
@@ -47,6 +48,7 @@ export class FileDraft implements Draft {
   readonly #written: StagedBlob[] = [];
   readonly #guards: BlobGuard[] = [];
   #contentId = 0;
+  #ino: Ino | undefined;
   #failure: Error | undefined;
   #isOpen = true;
 
@@ -60,6 +62,12 @@ export class FileDraft implements Draft {
 
   length(): number {
     return this.#length;
+  }
+
+  /** Of the inode that gets the content: what is saved before there is one says whose it will be. */
+  ino(): Ino {
+    this.#ino ??= this.#parts.sequence.next() as Ino;
+    return this.#ino;
   }
 
   async write(parts: readonly Uint8Array[]): Promise<void> {
@@ -125,13 +133,9 @@ export class FileDraft implements Draft {
     if (this.#unsaved.length > EXTENTS_PER_COMMIT_MAX) await this.#save();
   }
 
-  /** Writes what the store does not know yet, in the transaction that gives the content to an inode. */
+  /** Writes what the store does not know yet, in the transaction that gives the content to the inode `ino()`. */
   async attachTo(tx: KvTransaction): Promise<ContentPlace> {
-    const { blobs } = this.#parts;
-    for (const { extent, staged } of this.#unsaved) {
-      if (staged === undefined) await blobs.retain(tx, extent.blob);
-      else blobs.attach(tx, staged);
-    }
+    await this.#hold(tx, this.#unsaved);
     // In the order of the file: blobs are written several at a time and end in any order.
     const extents = this.#unsaved.map(({ extent }) => extent).sort((one, other) => one.offset - other.offset);
     if (this.#contentId === 0 && extents.length === 0) return NO_CONTENT;
@@ -194,16 +198,26 @@ export class FileDraft implements Draft {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  async #hold(tx: KvTransaction, unsaved: readonly Unsaved[]): Promise<void> {
+    const { blobs } = this.#parts;
+    const fresh: Extent[] = [];
+    const shared: Extent[] = [];
+    for (const { extent, staged } of unsaved) {
+      if (staged === undefined) await blobs.retain(tx, extent.blob);
+      else blobs.attach(tx, staged);
+      (staged === undefined ? shared : fresh).push(extent);
+    }
+    putHolders(tx, this.ino(), fresh);
+    if (shared.length > 0) await addHolders(tx, this.ino(), shared);
+  }
+
   async #save(): Promise<void> {
     await this.#settled();
-    const { kv, blobs, sequence } = this.#parts;
+    const { kv, sequence } = this.#parts;
     const contentId = this.#contentId === 0 ? sequence.next() : this.#contentId;
     const unsaved = this.#unsaved;
     await kv.transact('buffered', async (tx) => {
-      for (const { extent, staged } of unsaved) {
-        if (staged === undefined) await blobs.retain(tx, extent.blob);
-        else blobs.attach(tx, staged);
-      }
+      await this.#hold(tx, unsaved);
       putExtentRows(
         tx,
         contentId,

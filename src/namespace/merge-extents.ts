@@ -13,10 +13,11 @@ import { loadInode } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
 import { endOf, extentsWithin, replaceRanges, type Range } from './extents.ts';
+import { putHolders } from './holders.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type Extent, type Inode } from './records.ts';
+import type { Extent, Inode } from './records.ts';
 import { stageRun, type Staged } from './stage.ts';
 
 /** A file that NFS has written to, and where. */
@@ -117,7 +118,9 @@ async function merge(parts: Parts, inode: Inode, run: readonly Extent[]): Promis
     // The guard is younger than the look at the extents: what they are now is what it keeps readable.
     const isThere = same(run, await extentsWithin(kv, await loadInode(kv, inode.ino), range));
     if (!isThere) return;
-    staged = await stageRun({ blobs, content }, range.start, await readPieces(content, plan(run, [], range)));
+    // The file has been quiet for a while.
+    const staging = { blobs, content, lifetime: 'long' } as const;
+    staged = await stageRun(staging, range.start, await readPieces(content, plan(run, [], range)));
     await blobs.flush(staged.blobs);
     const fresh = staged;
     const isDone = await kv.transact('durable', (tx) =>
@@ -145,6 +148,7 @@ async function replace(
   const inode = await loadInode(tx, ino);
   if (!same(run, await extentsWithin(tx, inode, range))) return false;
   for (const blob of fresh.blobs) blobs.attach(tx, blob);
+  putHolders(tx, ino, fresh.extents);
   const nextId = (): number => sequence.next();
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [{ ...range, fresh: fresh.extents }]);
   await putInode(tx, { ...inode, ...place });

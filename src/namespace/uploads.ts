@@ -3,6 +3,7 @@ import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import { attempting } from './attempts.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { putBelonging } from './belonging.ts';
 import { attach, type Attachment } from './attach.ts';
 import { foundOf, ifStale, loadInode, requireBucket } from './attributes.ts';
 import { settled } from './content-key.ts';
@@ -29,7 +30,7 @@ import {
   encodeUpload,
   type PartRow,
   type UploadRow,
-} from './records.ts';
+} from './upload-records.ts';
 import { countingOf } from './quota/counting.ts';
 import { openSnapshot } from './snapshot.ts';
 import { dropInode } from './unlink.ts';
@@ -131,7 +132,7 @@ export async function putPart(
     await requireBucket(tx, name.bucket);
     const encryption = await settled(parts, tx, draft.encryption);
     await dropPart(parts, tx, { upload: sequence, number });
-    const ino = parts.sequence.next() as Ino;
+    const ino = draft.ino();
     const now = parts.environment.clock.wall();
     const contentGeneration = parts.sequence.next();
     const owned = { ...row.owner, bucket: name.bucket };
@@ -140,6 +141,7 @@ export async function putPart(
     const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
     await putInode(tx, inode);
     const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
+    putBelonging(tx, ino, { key: name.key, upload: sequence, part: number });
     tx.put(partKey(sequence, number), encodePart(part));
     return part;
   });

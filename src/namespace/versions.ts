@@ -1,12 +1,13 @@
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { facetOf, loadInode } from './attributes.ts';
+import { forgetBelonging, putBelonging } from './belonging.ts';
 import type { CopyContent } from './copying.ts';
 import { nullVersionKey, versionKey } from './keys.ts';
 import { parentOf, withoutName } from './names.ts';
 import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { dropInode, forgetWhenCommitted, unlink } from './unlink.ts';
@@ -108,13 +109,12 @@ async function isNewIn(
 
 /** The inode goes on under another name or with another content: its version stays in a copy. */
 async function keepCopy(change: KeyChange, place: ObjectAt, inode: Inode): Promise<void> {
-  const { parts, edit, copy } = change;
+  const { edit, copy } = change;
   const { contentGeneration } = inode;
   // As it was seen: an ETag made from the inode's number would not be the same for another one.
   const facet = { ...facetOf(inode), contentGeneration };
   const content = await copy(edit.tx, inode);
-  const ino = parts.sequence.next() as Ino;
-  await keepVersion(change, place, { ...inode, ...content, ino, facet, linkCount: 0, names: [] });
+  await keepVersion(change, place, { ...inode, ...content, facet, linkCount: 0, names: [] });
 }
 
 async function keepVersion(
@@ -130,6 +130,7 @@ async function keepVersion(
   const order = versionId === NULL_VERSION ? parts.sequence.next() : versionId;
   const version = { id: versionId, openUntil: 0 };
   await putInode(tx, { ...inode, version });
+  putBelonging(tx, inode.ino, { key, upload: 0, part: 0 });
   putRow(tx, { bucket, key }, { order, row: { versionId, ino: inode.ino, at: now } });
 }
 
@@ -194,6 +195,7 @@ export async function takeNewest(tx: KvTransaction, at: ObjectAt): Promise<Inode
   const newest = await newestRow(tx, at);
   if (newest?.row.ino === undefined) return undefined;
   forgetRow(tx, at, newest);
+  forgetBelonging(tx, newest.row.ino);
   return loadInode(tx, newest.row.ino);
 }
 

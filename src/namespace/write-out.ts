@@ -7,6 +7,7 @@ import { DirtyRanges, runsOf } from './dirty.ts';
 import { inOpenVersion } from './fork.ts';
 import { extentsAround, overlapping, replaceRanges, type Range } from './extents.ts';
 import { gathered, mayGather, withNeighbours } from './gather.ts';
+import { putHolders } from './holders.ts';
 import { inodeKey } from './keys.ts';
 import type { Ino } from './namespace.ts';
 import type { DirtyAttributes, OpenFile } from './open-files.ts';
@@ -122,11 +123,13 @@ async function stageRuns(
     (gathers
       ? await kv.transact('buffered', (tx) => extentsAround(tx, inode, runs.map(withNeighbours)))
       : []);
+  // Clients rewrite such files in place, and what is small is gathered later.
+  const staging = { blobs, content, lifetime: 'short' } as const;
   const staged: (Staged & Range)[] = [];
   try {
     for (const run of gathers ? gathered(runs, around, size) : runs) {
       const whole = await readPieces(content, plan(overlapping(around, run), [taken], run));
-      staged.push({ ...run, ...(await stageRun({ blobs, content }, run.start, whole)) });
+      staged.push({ ...run, ...(await stageRun(staging, run.start, whole)) });
     }
   } catch (fault) {
     for (const { blobs: each } of staged) for (const blob of each) blobs.discard(blob);
@@ -149,6 +152,7 @@ async function commitRuns(
   const now = environment.clock.wall();
   if (needsFork(inode, rules, now)) return undefined;
   for (const { blobs: fresh } of staged) for (const blob of fresh) blobs.attach(tx, blob);
+  for (const { extents } of staged) putHolders(tx, ino, extents);
   const replacements = staged.map(({ start, end, extents }) => ({ start, end, fresh: extents }));
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;

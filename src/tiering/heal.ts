@@ -1,4 +1,5 @@
 import { Fault } from '../fault.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import { isDamage } from './lower-copies.ts';
 import type { BlobCopies, Copies } from './copies.ts';
@@ -10,8 +11,7 @@ export type Healed = 'healed' | 'gone' | 'lost';
 
 /** Makes the copy of a blob in one tier anew, out of another copy. Faults of copies that may answer later. */
 export async function heal(
-  copies: Copies,
-  labelOf: (id: BlobId) => Uint8Array,
+  { copies, labels }: { readonly copies: Copies; readonly labels: BlobLabels },
   { id, tier }: { readonly id: BlobId; readonly tier: Tier },
 ): Promise<Healed> {
   const unkeep = copies.hot.keep(id);
@@ -23,11 +23,14 @@ export async function heal(
     if (bytes === undefined) return 'lost';
     const store = tier === 'hot' ? undefined : copies.lower.of(tier);
     if (store === undefined) return await healHot(copies, blob, bytes);
-    return await healLower(copies, store, { id, bytes, label: labelOf(id) });
+    const [label = NO_LABEL] = await labels.labelsOf([id]);
+    return await healLower(copies, store, { id, bytes, label });
   } finally {
     unkeep();
   }
 }
+
+const NO_LABEL = new Uint8Array(0);
 
 async function healHot(copies: Copies, blob: BlobCopies, bytes: Uint8Array): Promise<Healed> {
   const draft = await copies.hot.draft(blob.id, bytes);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
 import type { HotDraft } from './hot/hot-blobs.ts';
@@ -11,8 +12,7 @@ import { tiers, type LowerTier, type Tier } from './tier.ts';
 
 export interface MoveParts {
   readonly copies: Copies;
-  /** Travels with the frames of a blob in lower tiers. */
-  readonly labelOf: (id: BlobId) => Uint8Array;
+  readonly labels: BlobLabels;
   /** Hears, after the commit, of a hot copy that has become clean or has gone. */
   readonly cleaned: (id: BlobId, bytesTaken: number) => void;
   readonly dropped: (id: BlobId) => void;
@@ -45,13 +45,14 @@ export function moveBatch(parts: MoveParts, moving: Moving): Promise<MovedBatch>
 }
 
 async function demote(parts: MoveParts, moving: Moving, to: LowerTier): Promise<MovedBatch> {
-  const { copies, labelOf } = parts;
+  const { copies, labels } = parts;
   const store = copies.lower.of(to);
   assert(store !== undefined, `there is no tier ${to}`);
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
   const read = await readAll(copies, missing);
-  const wanted = missing.map(({ id }, index) => ({ id, bytes: read[index]!.bytes, label: labelOf(id) }));
+  const said = await labels.labelsOf(missing.map(({ id }) => id));
+  const wanted = missing.map(({ id }, index) => ({ id, bytes: read[index]!.bytes, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);
   await moving.note('copied');
   // A store resolves after it has read back what it has written.

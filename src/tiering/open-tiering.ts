@@ -1,13 +1,18 @@
 import type { Kv } from '../kv/kv.ts';
 import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { usageWithin, type FillFacts } from './fill-level.ts';
+import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
+import type { BindingId } from './foreign/foreign-records.ts';
+import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
+import { Descriptions } from './descriptions.ts';
 import type { Hold } from './hold.ts';
-import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
@@ -21,6 +26,7 @@ import { Rereads } from './rereads.ts';
 import { Room } from './room.ts';
 import { Scrubber } from './scrubber.ts';
 import type { RecallWish, SegmentStore } from './segment-store.ts';
+import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
 import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
@@ -33,7 +39,8 @@ export interface LowerTierParts {
   readonly hold?: Hold;
 }
 
-export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
+export type TieringStep =
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -41,6 +48,7 @@ export interface TieringOptions {
   readonly hotBytesMax?: number;
   /** Warmest first; none: everything stays hot. */
   readonly lower: readonly LowerTierParts[];
+  readonly labels: BlobLabels;
   /** Of migrations, in bytes; 0: no limit. */
   readonly migrationBytesPerSecond: number;
   /** Of scrubbing in the background; 0 switches it off. */
@@ -52,6 +60,10 @@ export interface TieringOptions {
 /** The tiers of a gateway. */
 export interface Tiering {
   readonly blobs: Blobs;
+  /** Blobs that are ranges of objects of others. */
+  readonly foreign: ForeignBlobs;
+  /** One bounded unit of making ours what is only in a bucket of others that is left: see way-out.ts. */
+  readonly wayOut: (binding: BindingId, after: BlobId | 0) => Promise<WayOut>;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -61,28 +73,26 @@ export interface Tiering {
   readonly lastScrub: () => ScrubReport | undefined;
 }
 
-export interface TieringCounts {
+export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
 }
-
-/** Frames say by it which blob they were of. The blob's id, 8 bytes, big endian. */
-const labelOf = (id: BlobId): Uint8Array => {
-  const label = new Uint8Array(8);
-  new DataView(label.buffer).setBigUint64(0, BigInt(id));
-  return label;
-};
 
 /** What a tier whose size nobody knows counts for in the sum of all, in bytes: 1 PiB. */
 const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const foreign = new ForeignCopies(options.hot);
+  const lower = new LowerCopies(
+    options.lower.map(({ chunks }) => chunks),
+    foreign,
+  );
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
+    options.labels.forget(tx, ids);
     tx.whenCommitted(() => {
       for (const id of ids) {
         known.clean.forget(id);
@@ -91,12 +101,13 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
     });
   };
   const hot = await openBlobs({ ...options.hot, alsoRelease });
-  return new OpenTiering(options, { hot, lower, ...known }).opened();
+  return new OpenTiering(options, { hot, lower, foreign, ...known }).opened();
 }
 
 interface OpenedParts {
   readonly hot: HotBlobs;
   readonly lower: LowerCopies;
+  readonly foreign: ForeignCopies;
   readonly clean: CleanCopies;
   readonly heat: HeatMap;
 }
@@ -105,24 +116,29 @@ class OpenTiering {
   readonly #options: TieringOptions;
   readonly #kv: Kv;
   readonly #copies: Copies;
+  readonly #foreign: ForeignCopies;
   readonly #heat: HeatMap;
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
   readonly #repairs: Repairs;
+  readonly #descriptions: Descriptions;
   readonly #scrubber: Scrubber;
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
-  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+  constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
     const { kv, environment } = options.hot;
     const { clock, log } = environment;
     this.#options = options;
     this.#kv = kv;
+    this.#foreign = foreign;
     this.#heat = heat;
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
     this.#copies = new Copies({ kv, hot, lower, damaged });
-    const healing = { copies: this.#copies, labelOf };
+    const healing = { copies: this.#copies, labels: options.labels };
+    const { nextId } = options.hot;
+    this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
@@ -143,6 +159,7 @@ class OpenTiering {
       move: this.#move,
       pace: new Pace(clock, this.#options.migrationBytesPerSecond),
       present: this.#present(),
+      usageOf: (tier) => this.#usageOf(tier),
       nextId,
       wake: () => wake('migrate'),
     });
@@ -154,8 +171,11 @@ class OpenTiering {
       evict: (bytesMin) => eviction.round(bytesMin),
       collect: () => copies.hot.collect(),
     });
+    const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
+    const foreign = this.#foreign;
     const isAlone = this.#options.lower.length === 0;
+    const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
       blobs: new TieredBlobs({
         copies,
@@ -163,19 +183,36 @@ class OpenTiering {
         // Without lower tiers nothing can make room, and the device may grow by itself.
         admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
         usage: () => this.#usageOfAll(),
+        shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
       }),
+      foreign,
+      wayOut: (binding, after) => wayOut(exit, binding, after),
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        spill: () => stepOf(spills),
         promote: () => promotions.step(),
-        repair: () => this.#repairs.step(),
+        repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
         scrub: () => this.#scrubber.step(),
+        trim: () => copies.hot.trim(),
+        defragment: () => copies.hot.defragment(),
       },
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
+  }
+
+  /** Of each lower tier that has a colder one. */
+  #spills(migrations: Migrations): readonly Spill[] {
+    const { clock } = this.#options.hot.environment;
+    const { lower } = this.#options;
+    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
+      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+      const to = lower[index + 1]!.chunks;
+      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+    });
   }
 
   #tiers(migrations: Migrations, room: Room): Tiers {
@@ -218,6 +255,8 @@ class OpenTiering {
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
     const [blob] = await this.#copies.of(this.#kv, [id]);
     if (blob === undefined || blob.hot !== undefined) return true;
+    // What lies in a bucket of others is recalled by those whose it is.
+    if ((await this.#foreign.rangeOf(this.#kv, id)) !== undefined) return true;
     const store = blob.lower[0] && this.#copies.lower.of(blob.lower[0]);
     return store?.isStaged === true ? store.recall(id, wish) : true;
   }
@@ -256,6 +295,12 @@ class OpenTiering {
     }
     return sum;
   }
+}
+
+/** The first that has work. */
+async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
+  for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
+  return 'idle';
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({

@@ -1,6 +1,7 @@
 import type { Log } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { REPAIRS_WAITING_MAX } from '../limits/tiering.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import type { Copies } from './copies.ts';
 import { heal } from './heal.ts';
@@ -8,7 +9,7 @@ import type { Tier } from './tier.ts';
 
 interface Parts {
   readonly copies: Copies;
-  readonly labelOf: (id: BlobId) => Uint8Array;
+  readonly labels: BlobLabels;
   readonly log: Log;
   /** Says that `step` has work. */
   readonly wake: () => void;
@@ -41,9 +42,9 @@ export class Repairs {
     if (next === undefined) return 'idle';
     const [name, damaged] = next;
     this.#waiting.delete(name);
-    const { copies, labelOf, log } = this.#parts;
+    const { copies, labels, log } = this.#parts;
     try {
-      const outcome = await heal(copies, labelOf, damaged);
+      const outcome = await heal({ copies, labels }, damaged);
       if (outcome === 'healed') this.#healed += 1;
       log.warn('tiering: a damaged copy was met', { ...damaged, blob: damaged.id, outcome });
     } catch (cause) {

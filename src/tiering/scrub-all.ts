@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import { SCRUB_PAGE_BLOBS, SCRUB_READS_MAX } from '../limits/tiering.ts';
+import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import type { Copies } from './copies.ts';
 import { heal, type Healed } from './heal.ts';
@@ -10,7 +11,7 @@ import type { ScrubReport } from './tiers.ts';
 
 export interface ScrubParts {
   readonly copies: Copies;
-  readonly labelOf: (id: BlobId) => Uint8Array;
+  readonly labels: BlobLabels;
 }
 
 /** What one unit of scrubbing has found; `bytes` is how much was read, roughly. */
@@ -112,7 +113,7 @@ export class ScrubRound {
   /** `later`: the copy that could heal it does not answer now. */
   async #heal(id: BlobId, tier: Tier): Promise<Healed | 'later'> {
     try {
-      return await heal(this.#parts.copies, this.#parts.labelOf, { id, tier });
+      return await heal(this.#parts, { id, tier });
     } catch (cause) {
       if (cause instanceof Fault) return 'later';
       throw cause;

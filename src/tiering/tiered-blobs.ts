@@ -2,7 +2,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { FRAME_BYTES, sealedBytes } from '../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from './blobs.ts';
 import type { BlobRange, Copies } from './copies.ts';
-import { BLOCK_BYTES } from './hot/device.ts';
+import { BLOCK_BYTES, type Lifetime } from './hot/device.ts';
 import type { Tier } from './tier.ts';
 
 /** What the tiers want to know of what the namespace does. */
@@ -21,6 +21,8 @@ interface Parts {
   /** Runs `write` when the hot tier has room for it. */
   readonly admit: <T>(length: number, write: () => Promise<T>) => Promise<T>;
   readonly usage: () => BlobUsage;
+  /** Hears of a blob that gets another reference. */
+  readonly shared: (tx: KvTransaction, id: BlobId) => void;
   readonly inlineBytesMax: number;
 }
 
@@ -36,15 +38,15 @@ export class TieredBlobs implements Blobs {
     this.#parts = parts;
   }
 
-  stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+  stage(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
     const length = lengthOf(parts);
-    return this.#stage({ length, bytes: length }, () => this.#parts.copies.hot.stage(parts));
+    return this.#stage({ length, bytes: length }, () => this.#parts.copies.hot.stage(parts, lifetime));
   }
 
-  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+  stageSealed(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
     const length = lengthOf(parts);
     return this.#stage({ length, bytes: sealedBytes(length) }, () =>
-      this.#parts.copies.hot.stageSealed(parts),
+      this.#parts.copies.hot.stageSealed(parts, lifetime),
     );
   }
 
@@ -61,6 +63,7 @@ export class TieredBlobs implements Blobs {
   }
 
   retain(tx: KvTransaction, id: BlobId): Promise<void> {
+    this.#parts.shared(tx, id);
     return this.#parts.copies.hot.retain(tx, id);
   }
 

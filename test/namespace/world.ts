@@ -9,6 +9,7 @@ import type { Kv } from '../../src/kv/kv.ts';
 import { mergeNamespace } from '../../src/namespace/merge.ts';
 import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
 import type { Bucket, Caller, Found, Namespace, ObjectFacet } from '../../src/namespace/namespace.ts';
+import { blobLabels } from '../../src/namespace/blob-labels.ts';
 import { openNamespace } from '../../src/namespace/open-namespace.ts';
 import type { KvEngine } from '../../src/kv/engine.ts';
 import type { Blobs } from '../../src/tiering/blobs.ts';
@@ -127,12 +128,13 @@ export async function openStack(given: {
   const others = (await given.lower?.({ kv, environment, dataKeys })) ?? [];
   const lower = [...memory, ...others];
   const tiering = await openTiering({
+    labels: blobLabels(kv),
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });
-  const { blobs } = tiering;
+  const { blobs, foreign, wayOut } = tiering;
   const namespace = await openNamespace({
-    ...{ kv, blobs, sequence, environment, cipher, keyring },
+    ...{ kv, blobs, foreign, wayOut, sequence, environment, cipher, keyring },
     ...{ defaultEncryption, groupOf: peerGroup },
   });
   return { kv, blobs, keyring, namespace, tiering };

@@ -69,6 +69,10 @@ export class MemoryChunkStore implements ChunkStore {
     tx.whenCommitted(() => this.#staged.delete(stored));
   }
 
+  async describe(): Promise<void> {
+    await Promise.resolve();
+  }
+
   discard(stored: StoredBlob): void {
     assert(this.#staged.delete(stored), `blob ${stored.id} is not stored`);
   }
@@ -82,6 +86,14 @@ export class MemoryChunkStore implements ChunkStore {
   async lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]> {
     const rows = await reader.getMany(ids.map((id) => this.#key(id)));
     return rows.map((row) => row && decodeU64(row, 8));
+  }
+
+  async blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]> {
+    const range = { ...this.#range(), start: this.#key((after + 1) as BlobId) };
+    for await (const page of this.#options.kv.scan(range, { pageEntries: countMax })) {
+      return page.map(({ key, value }) => ({ id: decodeU64(key, 2) as BlobId, length: decodeU64(value, 8) }));
+    }
+    return [];
   }
 
   async read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {

@@ -11,6 +11,7 @@ import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
 import { environmentOf } from './hot/blob-bed.ts';
 import { ChunkBed } from './reduction/chunk-bed.ts';
+import { noLabels } from './no-labels.ts';
 
 const marker = 'the-secret-that-nobody-shall-find-';
 const text = Buffer.from(marker.repeat(600));
@@ -28,6 +29,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
   const memory = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const written: Uint8Array[] = [];
   const device: Device = {
+    traits: memory.traits,
     bytes: () => memory.bytes(),
     write(offset, parts) {
       written.push(...parts.map((part) => Uint8Array.from(part)));
@@ -35,6 +37,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
     },
     read: (offset, checksums) => memory.read(offset, checksums),
     flush: () => memory.flush(),
+    discard: (extent) => memory.discard(extent),
     grow: (size) => memory.grow(size),
     close: () => memory.close(),
   };
@@ -52,7 +55,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
       ...{ environment: environmentOf(bed.random), cipher: referenceCipher(), dataKeys: bed.dataKeys },
     },
     lower: [{ chunks: bed.chunks, segments: bed.segments }],
-    ...{ migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
+    ...{ labels: noLabels, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });
   return { bed, tiering, written };
 }

@@ -22,7 +22,8 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Status};
 use napi_derive::napi;
 use terrace_core::device::{
-    errno_name, Creation, Device, DriverChoice, Outcome, Refusal, RefusalKind, Source, BLOCK_BYTES,
+    errno_name, Creation, Device, DiscardKind, DriverChoice, Outcome, Refusal, RefusalKind, Source,
+    BLOCK_BYTES,
 };
 
 type Notify = ThreadsafeFunction<(), (), (), Status, false>;
@@ -139,6 +140,16 @@ impl NativeDevice {
         Ok(self.device()?.uuid.to_vec())
     }
 
+    /// `none`, or who gets back what is discarded: `device` or `file`.
+    #[napi]
+    pub fn discard_kind(&self) -> Result<&'static str> {
+        Ok(match self.device()?.discard_kind {
+            DiscardKind::None => "none",
+            DiscardKind::Device => "device",
+            DiscardKind::File => "file",
+        })
+    }
+
     /// Writes the concatenation of `parts`; `checksums` has one word a block.
     #[napi]
     pub fn write(
@@ -250,6 +261,16 @@ impl NativeDevice {
         }))
     }
 
+    /// Gives a range back. To be called for whole blocks that nobody reads or writes until it resolves.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn discard(&self, offset: f64, length: f64) -> Result<AsyncTask<Discard>> {
+        Ok(AsyncTask::new(Discard {
+            device: Arc::clone(self.device()?),
+            offset: offset as u64,
+            length: length as u64,
+        }))
+    }
+
     /// Ends the threads and gives up the lock. To be called when no request is under way.
     #[napi]
     pub fn close(&mut self) {
@@ -283,6 +304,27 @@ impl Task for Grow {
     }
 }
 
+pub struct Discard {
+    device: Arc<Device>,
+    offset: u64,
+    length: u64,
+}
+
+impl Task for Discard {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.device
+            .discard(self.offset, self.length)
+            .map_err(|refusal| refused(&refusal))
+    }
+
+    fn resolve(&mut self, _: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// The name of an errno.
 #[napi]
 #[must_use]
@@ -296,6 +338,7 @@ fn refused(refusal: &Refusal) -> Error {
         RefusalKind::InUse => "in-use",
         RefusalKind::NotOurs => "not-ours",
         RefusalKind::NoSpace => "no-space",
+        RefusalKind::Unsupported => "not-supported",
         RefusalKind::Io => "io",
     };
     Error::from_reason(format!("{kind}:{}", refusal.sentence))

@@ -1,6 +1,7 @@
 //! A raw block device or a preallocated file that holds blocks of 4 KiB. See the TypeScript port `Device`.
 
 mod bare;
+mod discard;
 mod file;
 mod pool;
 mod queue;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub use discard::DiscardKind;
 pub use file::{errno_name, Creation, Refusal, RefusalKind, UNIT_BYTES};
 pub use queue::Completion;
 pub use transfer::{Outcome, Source, BLOCK_BYTES};
@@ -57,6 +59,10 @@ pub struct Device {
     file: Option<Mutex<DeviceFile>>,
     pub uuid: [u8; 16],
     pub is_direct: bool,
+    /// Whether and to whom `discard` gives space back.
+    pub discard_kind: DiscardKind,
+    /// Of the same device, for discards: they take their time.
+    discards: Arc<File>,
 }
 
 impl Device {
@@ -72,8 +78,8 @@ impl Device {
     ) -> Result<Self, Refusal> {
         let device_file = DeviceFile::open(path, creation)?;
         let completions = Arc::new(Completions::new(notify));
-        let driver = clone_of(&device_file.file)
-            .and_then(|file| start_driver(choice, &file, &completions))
+        let (driver, discards) = clone_of(&device_file.file)
+            .and_then(|file| Ok((start_driver(choice, &file, &completions)?, file)))
             .map_err(|error| {
                 Refusal::io(&format!("start the I/O of {}", path.display()), &error)
             })?;
@@ -84,6 +90,8 @@ impl Device {
             bytes: AtomicU64::new(device_file.superblock.bytes),
             uuid: device_file.superblock.uuid,
             is_direct: device_file.is_direct,
+            discard_kind: device_file.discard_kind(),
+            discards,
             file: Some(Mutex::new(device_file)),
         })
     }
@@ -99,7 +107,8 @@ impl Device {
     ) -> Result<Self, Refusal> {
         let bare = BareFile::open(path)?;
         let completions = Arc::new(Completions::new(notify));
-        let driver = start_driver(choice, &Arc::new(bare.file), &completions).map_err(|error| {
+        let file = Arc::new(bare.file);
+        let driver = start_driver(choice, &file, &completions).map_err(|error| {
             Refusal::io(&format!("start the I/O of {}", path.display()), &error)
         })?;
         Ok(Self {
@@ -109,6 +118,8 @@ impl Device {
             bytes: AtomicU64::new(bare.bytes),
             uuid: [0; 16],
             is_direct: bare.is_direct,
+            discard_kind: DiscardKind::None,
+            discards: file,
             file: None,
         })
     }
@@ -204,6 +215,28 @@ impl Device {
             Driver::IoUring(driver) => driver.flush(id),
             Driver::Threads(driver) => driver.flush(id),
         }
+    }
+
+    /// Gives a range back: whoever reads it before it is written again gets anything. Blocks until that is done.
+    ///
+    /// # Errors
+    /// As the system says.
+    ///
+    /// # Panics
+    /// When the range is empty, not aligned, or outside the device.
+    pub fn discard(&self, offset: u64, length: u64) -> Result<(), Refusal> {
+        let block_bytes = BLOCK_BYTES as u64;
+        assert!(
+            length.is_multiple_of(block_bytes),
+            "length {length} is not aligned"
+        );
+        self.check_range(
+            offset,
+            usize::try_from(length / block_bytes).expect("a range of a device"),
+        );
+        self.discard_kind
+            .give_back(&self.discards, self.base + offset, length)
+            .map_err(|error| Refusal::io(&format!("discard {length} bytes at {offset}"), &error))
     }
 
     /// Everything that completed since the last call.

@@ -3,12 +3,18 @@ import type { Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import { crc32c } from '../../workers/crc.ts';
 import type { RawDisk } from '../raw-disk.ts';
-import { BLOCK_BYTES, type Device } from './device.ts';
+import { BLOCK_BYTES, type Device, type DeviceExtent, type DeviceTraits } from './device.ts';
 
 /** What a disk writes at once: a crash leaves each sector old or new, never half. */
 const SECTOR_BYTES = 512;
 /** The device's size is a multiple of this. */
 export const DEVICE_UNIT_BYTES = 67_108_864;
+
+/** What a discarded block reads as. */
+const NOTHING = new Uint8Array(BLOCK_BYTES).fill(0xdd);
+
+/** What a disk can fail at. */
+export type DeviceOperation = 'read' | 'write' | 'flush' | 'discard';
 
 /** One block that was written after the last flush: what it held before, to be restored sector by sector. */
 interface Unflushed {
@@ -18,15 +24,17 @@ interface Unflushed {
 
 /** The device in memory that misbehaves as a disk may: the reference of the native one, and the one of simulations. */
 export class MemoryDevice implements Device, RawDisk {
+  readonly traits: DeviceTraits = { discard: 'device', placement: 'none' };
   readonly #blocks = new Map<number, Uint8Array>();
   #unflushed: Unflushed[] = [];
   #bytes: number;
   readonly #bytesMax: number;
-  #failing: ((operation: 'read' | 'write' | 'flush') => boolean) | undefined;
+  #failing: ((operation: DeviceOperation) => boolean) | undefined;
   #isClosed = false;
   /** Counts crashes: what the process before a crash had under way must not reach the medium after it. */
   #life = 0;
   #flushCount = 0;
+  #discardedBytes = 0;
 
   constructor(options: { readonly bytes: number; readonly bytesMax?: number }) {
     assert(options.bytes % DEVICE_UNIT_BYTES === 0, `size ${options.bytes}`);
@@ -89,6 +97,24 @@ export class MemoryDevice implements Device, RawDisk {
     });
   }
 
+  /** What is read there afterwards is neither what was there nor zeros, so that nobody relies on it. */
+  async discard({ offset, length }: DeviceExtent): Promise<void> {
+    this.#checkRange(offset, length);
+    await this.#arrive('discard', () => {
+      const [first, end] = [offset / BLOCK_BYTES, (offset + length) / BLOCK_BYTES];
+      this.#unflushed = this.#unflushed.filter(({ block }) => block < first || block >= end);
+      for (const block of this.#blocks.keys()) {
+        if (block >= first && block < end) this.#blocks.set(block, NOTHING);
+      }
+      this.#discardedBytes += length;
+    });
+  }
+
+  /** Bytes that were given back. */
+  discardedBytes(): number {
+    return this.#discardedBytes;
+  }
+
   async grow(bytes: number): Promise<void> {
     await this.#arrive('write');
     const wanted = Math.ceil(bytes / DEVICE_UNIT_BYTES) * DEVICE_UNIT_BYTES;
@@ -127,12 +153,12 @@ export class MemoryDevice implements Device, RawDisk {
   }
 
   /** From now on operations for which `decide` says so fail as a broken disk does; `undefined` heals it. */
-  failWhen(decide: ((operation: 'read' | 'write' | 'flush') => boolean) | undefined): void {
+  failWhen(decide: ((operation: DeviceOperation) => boolean) | undefined): void {
     this.#failing = decide;
   }
 
   /** `effect` happens at once when it arrives: nothing of a process reaches the medium after its power was lost. */
-  async #arrive(operation: 'read' | 'write' | 'flush', effect: () => void = () => undefined): Promise<void> {
+  async #arrive(operation: DeviceOperation, effect: () => void = () => undefined): Promise<void> {
     if (this.#isClosed) throw new Fault('unavailable', 'device', 'the device is closed');
     // A turn of the loop between call and effect, as a real device has, so that races show.
     const life = this.#life;

@@ -3,7 +3,7 @@ import { Fault, type FaultCode } from '../../fault.ts';
 import { DEVICE_READ_BYTES_MAX, DEVICE_REQUESTS_MAX } from '../../limits.ts';
 import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
 import type { RawDisk } from '../raw-disk.ts';
-import { BLOCK_BYTES, type Device } from './device.ts';
+import { BLOCK_BYTES, type Device, type DeviceExtent, type DeviceTraits } from './device.ts';
 
 export interface NativeDeviceOptions {
   readonly path: string;
@@ -85,13 +85,15 @@ class AddonDevice implements NativeDevice, RawDisk {
   readonly uuid: string;
   readonly driver: string;
   readonly isDirect: boolean;
+  readonly traits: DeviceTraits;
   readonly #addon: NativeDevices;
   readonly #handle: NativeDeviceHandle;
   readonly #codes: FaultCodes;
   readonly #requests = new Map<number, Request>();
   #lastId = 0;
   #bytes: number;
-  #growing: Promise<void> = Promise.resolve();
+  /** Resolves when growing and discards that have begun have ended. */
+  #ending: Promise<void> = Promise.resolve();
   #isClosed = false;
   #isEnded = false;
   #drained: (() => void) | undefined;
@@ -103,6 +105,8 @@ class AddonDevice implements NativeDevice, RawDisk {
     this.#bytes = handle.bytes();
     this.driver = handle.driver();
     this.isDirect = handle.isDirect();
+    // Streams of NVMe (FDP) and zones are not driven: ADR 38 says what that would take.
+    this.traits = { discard: discardKind(handle.discardKind()), placement: 'none' };
     this.uuid = Buffer.from(handle.uuid()).toString('hex');
   }
 
@@ -153,13 +157,23 @@ class AddonDevice implements NativeDevice, RawDisk {
     return this.#request(0, [], (id) => this.#handle.flush(id));
   }
 
+  async discard({ offset, length }: DeviceExtent): Promise<void> {
+    this.#checkOpen();
+    this.#checkRange(offset, length / BLOCK_BYTES);
+    const discarding = this.#handle.discard(offset, length).catch((cause: unknown) => {
+      throw refusal(cause);
+    });
+    this.#ending = Promise.allSettled([this.#ending, discarding]).then(() => undefined);
+    await discarding;
+  }
+
   async grow(bytes: number): Promise<void> {
     this.#checkOpen();
     assert(Number.isSafeInteger(bytes) && bytes > 0, `size ${bytes}`);
     const growing = this.#handle.grow(bytes).catch((cause: unknown) => {
       throw refusal(cause);
     });
-    this.#growing = Promise.allSettled([this.#growing, growing]).then(() => undefined);
+    this.#ending = Promise.allSettled([this.#ending, growing]).then(() => undefined);
     await growing;
     this.#bytes = Math.max(this.#bytes, this.#handle.bytes());
   }
@@ -169,7 +183,7 @@ class AddonDevice implements NativeDevice, RawDisk {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#requests.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
-    await this.#growing;
+    await this.#ending;
     this.#isEnded = true;
     this.#handle.close();
   }
@@ -227,7 +241,7 @@ class AddonDevice implements NativeDevice, RawDisk {
   #checkRange(offset: number, blockCount: number): void {
     assert(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
     assert(offset % BLOCK_BYTES === 0, `offset ${offset} is not aligned`);
-    assert(blockCount > 0, 'nothing to transfer');
+    assert(Number.isInteger(blockCount) && blockCount > 0, 'nothing to transfer');
     assert(offset + blockCount * BLOCK_BYTES <= this.#bytes, 'a range outside the device');
   }
 }
@@ -236,8 +250,14 @@ const REFUSALS: Readonly<Record<string, FaultCode>> = {
   'in-use': 'unavailable',
   'not-ours': 'invalid-argument',
   'no-space': 'no-space',
+  'not-supported': 'not-supported',
   io: 'unavailable',
 };
+
+function discardKind(text: string): DeviceTraits['discard'] {
+  assert(text === 'none' || text === 'device' || text === 'file', `discards of kind ${text}`);
+  return text;
+}
 
 /** The addon says a kind, a colon and one sentence. */
 function refusal(cause: unknown): unknown {

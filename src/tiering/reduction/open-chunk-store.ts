@@ -19,8 +19,16 @@ import type { Hold, Newer } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
-import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
+import type {
+  BlobToDescribe,
+  BlobToStore,
+  ChunkStore,
+  ChunkStoreUsage,
+  ScrubStep,
+  StoredBlob,
+} from './chunk-store.ts';
 import { Collector } from './collect.ts';
+import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
 import { OpenSegments } from './open-segments.ts';
 import type { ChunkParts, ReductionSettings, SegmentIds } from './parts.ts';
@@ -31,7 +39,7 @@ import { distinctOf, lengthOfRecipe } from './records.ts';
 import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
-import { chunkTables, segmentBytesOf, segmentIdOf } from './tables.ts';
+import { blobOfRecipeKey, chunkTables, segmentBytesOf, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
 import { Usage } from './usage.ts';
 
@@ -174,6 +182,10 @@ class Chunks implements ChunkStore {
     for (const id of segments) this.#parts.open.unpin(id);
   }
 
+  describe(blobs: readonly BlobToDescribe[]): Promise<void> {
+    return this.#run(() => describeBlobs(this.#parts, blobs));
+  }
+
   release(tx: KvTransaction, id: BlobId): Promise<boolean> {
     return releaseRecipe(this.#parts, tx, id);
   }
@@ -181,6 +193,14 @@ class Chunks implements ChunkStore {
   async lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]> {
     const rows = await reader.getMany(ids.map(this.#parts.tables.recipe));
     return rows.map((row) => (row === undefined ? undefined : lengthOfRecipe(row)));
+  }
+
+  async blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]> {
+    const { kv, tables } = this.#parts;
+    for await (const page of kv.scan(tables.recipes(after), { pageEntries: countMax })) {
+      return page.map(({ key, value }) => ({ id: blobOfRecipeKey(key), length: lengthOfRecipe(value) }));
+    }
+    return [];
   }
 
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {

@@ -1,13 +1,11 @@
-import type { Log } from '../../environment.ts';
+import assert from 'node:assert/strict';
 import { Fault } from '../../fault.ts';
-import type { Kv } from '../../kv/kv.ts';
+import type { Kv, Value } from '../../kv/kv.ts';
 import { COLLECT_ROWS, READ_RUNS_MAX } from '../../limits/tiering.ts';
-import type { Reduction } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
-import type { RecoveryKeys } from '../data-keys.ts';
-import type { SegmentStore } from '../segment-store.ts';
 import { decodeDescription, labelIn, type Description } from './description.ts';
+import type { RecoveryParts } from './recovery-parts.ts';
 import { RecoveryFrames } from './recovery-frames.ts';
 import {
   decodeFound,
@@ -18,15 +16,6 @@ import {
   type RecoveryTables,
 } from './recovery-tables.ts';
 import { indexSegments } from './recovery-index.ts';
-
-export interface RecoveryParts {
-  readonly segments: SegmentStore;
-  readonly reduction: Reduction;
-  readonly keys: RecoveryKeys;
-  /** Empty, or of a recovery of another tier: rows of what is found are kept here, since there may be more than memory holds. */
-  readonly scratch: Kv;
-  readonly log: Log;
-}
 
 /** A blob of which a segment says what it is made of. */
 export interface RecoveredBlob {
@@ -39,26 +28,51 @@ export interface RecoveredBlob {
 }
 
 /**
- * Every blob that the segments of a store describe, ascending by id, each once, as it was described last: with nothing but the
- * segments and what opens the envelopes of data keys. Also blobs that have ended since, as long as no compaction has taken their
- * descriptions away. Damaged segments are scrubbed, then read as far as they can be; the log says which were not.
+ * The blobs that the segments of a store describe, each as it was described last: with nothing but the segments and what opens the
+ * envelopes of data keys. Also blobs that have ended since, as long as no compaction has taken their descriptions away. Damaged
+ * segments are scrubbed, then read as far as they can be; the log says which were not.
  */
-export async function* recoverBlobs(parts: RecoveryParts): AsyncGenerator<RecoveredBlob, void> {
-  const tables = recoveryTables(parts.segments.traits.tier);
-  const found = await indexSegments(parts, tables);
-  const frames = new RecoveryFrames(parts, tables, found);
-  const { scratch } = parts;
-  for await (const page of scratch.scan(tables.descriptions, { pageEntries: COLLECT_ROWS })) {
-    await atMost(READ_RUNS_MAX, page, ({ key, value }) =>
-      describe(parts, { tables, frames, place: placeOfDescriptionKey(key, value) }),
-    );
+export class RecoveredBlobs {
+  readonly #scratch: Kv;
+  readonly #tables: RecoveryTables;
+  readonly #frames: RecoveryFrames;
+
+  private constructor(scratch: Kv, tables: RecoveryTables, frames: RecoveryFrames) {
+    this.#scratch = scratch;
+    this.#tables = tables;
+    this.#frames = frames;
   }
-  for await (const page of scratch.scan(tables.blobs, { pageEntries: COLLECT_ROWS })) {
-    for (const { value } of page) {
-      const { description, label } = decodeFound(value);
-      const known = decodeDescription(description);
-      if (known !== undefined) yield recovered(frames, known, label);
+
+  /** Reads the ends of all segments, and what describes blobs. Faults of the store, when it does not answer. */
+  static async open(parts: RecoveryParts): Promise<RecoveredBlobs> {
+    const { scratch } = parts;
+    const tables = recoveryTables(parts.segments.traits.tier);
+    const frames = new RecoveryFrames(parts, tables, await indexSegments(parts, tables));
+    for await (const page of scratch.scan(tables.descriptions, { pageEntries: COLLECT_ROWS })) {
+      await atMost(READ_RUNS_MAX, page, ({ key, value }) =>
+        describe(parts, { tables, frames, place: placeOfDescriptionKey(key, value) }),
+      );
     }
+    return new RecoveredBlobs(scratch, tables, frames);
+  }
+
+  /** Ascending by id. */
+  async *all(): AsyncGenerator<RecoveredBlob, void> {
+    for await (const page of this.#scratch.scan(this.#tables.blobs, { pageEntries: COLLECT_ROWS })) {
+      for (const { value } of page) yield this.#recovered(value);
+    }
+  }
+
+  async find(id: BlobId): Promise<RecoveredBlob | undefined> {
+    const row = await this.#scratch.get(this.#tables.blob(id));
+    return row && this.#recovered(row);
+  }
+
+  #recovered(row: Value): RecoveredBlob {
+    const { description, label } = decodeFound(row);
+    const known = decodeDescription(description);
+    assert(known !== undefined, 'a row of a recovery is what was written');
+    return recovered(this.#frames, known, label);
   }
 }
 

@@ -1,7 +1,7 @@
 import { RECOVERY_BASES_MAX } from '../../limits/tiering.ts';
 import { readFrameHead, type FrameHead } from '../../workers/frame.ts';
 import { isGone } from './open-chunks.ts';
-import type { RecoveryParts } from './recover-blobs.ts';
+import type { RecoveryParts } from './recovery-parts.ts';
 import type { FoundKeys } from './recovery-index.ts';
 import { placeOfCopyKey, type FramePlace, type RecoveryTables } from './recovery-tables.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';

@@ -5,7 +5,7 @@ import { readEnd } from './compact.ts';
 import { mayDescribe } from './description.ts';
 import { isKeyFrame, readKeyFrame, type KeyFrame } from './key-frames.ts';
 import { isGone } from './open-chunks.ts';
-import type { RecoveryParts } from './recover-blobs.ts';
+import type { RecoveryParts } from './recovery-parts.ts';
 import { encodeLength, type FramePlace, type RecoveryTables } from './recovery-tables.ts';
 import { unsealSecrets } from './secrets.ts';
 import { fingerprintText } from './tables.ts';

@@ -4,7 +4,8 @@ import type { Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
 import type { RecoveryKeys } from '../../../src/tiering/data-keys.ts';
-import { recoverBlobs, type RecoveryParts } from '../../../src/tiering/reduction/recover-blobs.ts';
+import { RecoveredBlobs } from '../../../src/tiering/reduction/recover-blobs.ts';
+import type { RecoveryParts } from '../../../src/tiering/reduction/recovery-parts.ts';
 import type { SegmentStore } from '../../../src/tiering/segment-store.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { recoveryKeys } from '../memory-data-keys.ts';
@@ -28,7 +29,8 @@ export async function recovered(
   keys?: RecoveryKeys,
 ): Promise<ReadonlyMap<number, Recovered>> {
   const found = new Map<number, Recovered>();
-  for await (const { id, length, label, content } of recoverBlobs(recoveryOf(segments, keys))) {
+  const blobs = await RecoveredBlobs.open(recoveryOf(segments, keys));
+  for await (const { id, length, label, content } of blobs.all()) {
     const bytes = await content().catch((failure: unknown) => {
       assert(failure instanceof Fault && failure.code === 'corrupt');
       return undefined;

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::discard::DiscardKind;
 use super::pool::{Pool, BUFFER_BYTES};
 use super::superblock::{self, Copy, Superblock, COPY_OFFSETS, REGION_BYTES, SUPERBLOCK_BYTES};
 
@@ -28,6 +29,8 @@ pub enum RefusalKind {
     /// Not ours, not empty, or not a format we know: it is left as it is.
     NotOurs,
     NoSpace,
+    /// The device cannot do it.
+    Unsupported,
     Io,
 }
 
@@ -41,6 +44,7 @@ impl Refusal {
         let errno = error.raw_os_error().unwrap_or(0);
         let kind = match errno {
             libc::ENOSPC | libc::EDQUOT | libc::EFBIG => RefusalKind::NoSpace,
+            libc::EOPNOTSUPP | libc::ENOSYS => RefusalKind::Unsupported,
             _ => RefusalKind::Io,
         };
         Self::new(kind, format!("{}: cannot {doing}", errno_name(errno)))
@@ -92,6 +96,16 @@ impl DeviceFile {
             }
             Some((false, _)) => Self::open_file(path),
             None => Self::create_file(path, creation),
+        }
+    }
+
+    /// Whether and to whom space can be given back.
+    #[must_use]
+    pub fn discard_kind(&self) -> DiscardKind {
+        if self.is_block_device {
+            DiscardKind::of_block_device(&self.file)
+        } else {
+            DiscardKind::of_file(&self.file)
         }
     }
 
