@@ -2,6 +2,7 @@ import { roughQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import {
+  acceptSchema,
   historySchema,
   moveSchema,
   planSchema,
@@ -154,4 +155,23 @@ export function historyLines({ migrations }: HistoryAnswer): readonly string[] {
   return columns([['started', 'from', 'to', 'trigger', 'blobs', 'bytes', 'took', 'outcome'], ...rows]);
 }
 
-export const tierCommands: readonly Command[] = [status, move, why, plan, history];
+const accept = asking({
+  name: 'tier accept',
+  operands: ['warm|cold'],
+  summary:
+    'Says that the metadata, restored from a backup, are what counts: content that only newer ones know is given up.',
+  notes: [userKeysNote, 'Until then nothing is deleted in that tier. It cannot be taken back.'],
+  schema: acceptSchema,
+  request([tier = '']) {
+    if (tier !== 'warm' && tier !== 'cold')
+      throw new UsageError('terrace tier accept needs a tier: write warm or cold');
+    return { method: 'POST', path: '/v1/tiers/accept', body: { tier }, bytesMax };
+  },
+  lines: ({ released }, [tier = '']) => [
+    released
+      ? `The metadata count: what only newer ones know in the ${tier} tier is deleted from now on.`
+      : `Nothing is held in the ${tier} tier.`,
+  ],
+});
+
+export const tierCommands: readonly Command[] = [status, move, why, plan, history, accept];
