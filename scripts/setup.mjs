@@ -9,7 +9,7 @@ import { openStamps, pruneOutputs } from './setup/stamps.mjs';
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const packages = ['nfs-server-ts'];
 const compiled = ['src', 'test', 'bench'];
-const program = path.join(root, 'dist/src/main.js');
+const program = path.join(root, 'bin/terrace.cjs');
 const addon = path.join(root, 'native/terrace.node');
 const link = path.join(root, 'node_modules/.bin/terrace');
 

@@ -285,15 +285,20 @@ export const configSchema = group({
       description:
         'Size of the hot tier. auto: a file starts small and grows in steps, a device is used whole.',
     }),
+    discard: choice(['auto', 'on', 'off'], {
+      default: 'auto',
+      description:
+        'Whether freed space is given back to the device in the background. auto: for block devices that can do it; on: for files as well, whose next writes there cost more.',
+    }),
   }),
   warm: group({
     devices: Type.Array(Type.String({ minLength: 1, maxLength: WARM_PATH_CHARS_MAX }), {
       default: [],
       maxItems: WARM_DEVICES_MAX,
       flag: 'warm',
-      placeholder: 'DIR',
+      placeholder: 'PATH',
       description:
-        'Directories of the warm pool, each on a disk of its own; the flag once for each. Without any there is no warm tier.',
+        'Devices of the warm pool: directories, each on a disk of its own, or block devices; the flag once for each. Without any there is no warm tier.',
     }),
     ec: erasureCode({
       default: '4+2',

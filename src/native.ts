@@ -32,6 +32,7 @@ export interface NativeDevices {
     driver: string,
     notify: () => void,
   ): Promise<NativeDeviceHandle>;
+  openBareDevice(path: string, driver: string, notify: () => void): Promise<NativeDeviceHandle>;
   nameOfErrno(errno: number): string;
 }
 
@@ -42,9 +43,12 @@ export interface NativeDeviceHandle {
   uuid(): readonly number[];
   write(id: number, offset: number, parts: readonly Uint8Array[], checksums: Uint32Array): void;
   read(id: number, offset: number, target: Uint8Array, checksums: Uint32Array): number;
+  readUnchecked(id: number, offset: number, target: Uint8Array, blocks: number): number;
   flush(id: number): void;
   completions(): Int32Array;
   grow(bytes: number): Promise<void>;
+  discardKind(): string;
+  discard(offset: number, length: number): Promise<void>;
   close(): void;
 }
 

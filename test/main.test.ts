@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
 
 interface Ended {
   readonly code: number | null;
@@ -41,6 +44,50 @@ function program(
     child.once('error', reject).once('close', (code) => resolve({ code, out, errors }));
   });
 }
+
+/** Runs `node` with the size of the pool of threads as `terrace` sets it. */
+function withThreads(code: string, variables: Readonly<Record<string, string>> = {}): Promise<string> {
+  const child = spawn(process.execPath, ['--require', './bin/threads.cjs', '--eval', code], {
+    env: { PATH: process.env['PATH'], ...variables },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  return new Promise((resolve) => child.once('close', () => resolve(out.trim())));
+}
+
+suite('the threads of the program', () => {
+  test('are 36, or as many as somebody says', async () => {
+    const size = 'console.log(process.env.UV_THREADPOOL_SIZE)';
+    assert.equal(await withThreads(size), '36');
+    assert.equal(await withThreads(size, { UV_THREADPOOL_SIZE: '5' }), '5');
+  });
+
+  test('leave some for others while calls of 32 files hang', async (context) => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'terrace-threads-'));
+    context.after(() => rm(directory, { recursive: true }));
+    // To open a FIFO that nobody writes to takes as long as that is so, and an exit would wait for it.
+    const pipe = path.join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const code = `
+      const { open, readFile } = require('node:fs/promises');
+      for (let count = 0; count < 32; count += 1) void open(${JSON.stringify(pipe)}, 'r');
+      readFile('package.json').then(() => {
+        require('node:fs').writeSync(1, 'read');
+        process.kill(process.pid, 'SIGKILL');
+      });
+    `;
+    assert.equal(await withThreads(code), 'read');
+  });
+
+  test('are there for whoever starts the program by its name', async () => {
+    const child = spawn('bin/terrace.cjs', ['version'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.deepEqual([code, out], [0, `${manifest.version}\n`]);
+  });
+});
 
 suite('the program as a process', () => {
   let root = '';

@@ -3,6 +3,7 @@ import { UsageError } from '../config/usage-error.ts';
 import { parseArguments } from './arguments.ts';
 import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
+import { coldCommands } from './cold.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { jobCommands } from './jobs.ts';
@@ -19,6 +20,7 @@ import { tierCommands } from './tier.ts';
 import { userPolicyCommands } from './user-policy.ts';
 import { userCommands } from './user.ts';
 import { warmCommands } from './warm.ts';
+import { warmErase } from './warm-erase.ts';
 
 const help: Command = {
   name: 'help',
@@ -59,6 +61,8 @@ export const commands: readonly Command[] = [
   ...storagePolicyCommands,
   scrub,
   ...warmCommands,
+  warmErase,
+  ...coldCommands,
   help,
   version,
 ];

@@ -19,10 +19,13 @@ const list = asking({
   lines: rendered,
 });
 
+const kindText = { directory: 'directory', 'block-device': 'disk', file: 'file', unknown: '-' } as const;
+
 function* rendered(answer: WarmAnswer): Generator<string> {
   const { configured, shape, devices, segments, shardsMissing, alerts } = answer;
   const rows = devices.map((device) => [
     device.path,
+    kindText[device.kind ?? 'unknown'],
     device.state,
     String(device.shards),
     roughQuantity(device.bytesStored),
@@ -31,7 +34,10 @@ function* rendered(answer: WarmAnswer): Generator<string> {
     String(device.errors),
     noteOf(device),
   ]);
-  yield* columns([['device', 'state', 'shards', 'stored', 'capacity', 'free', 'errors', ''], ...rows]);
+  yield* columns([
+    ['device', 'kind', 'state', 'shards', 'stored', 'capacity', 'free', 'errors', ''],
+    ...rows,
+  ]);
   yield '';
   const written = shape === undefined ? 'nothing can be written now' : `written now as ${shape}`;
   yield `${segments} segments, configured as ${configured}, ${written}; ${shardsMissing} shards missing.`;
@@ -105,8 +111,9 @@ const rebuild = order({
 
 const add = order({
   verb: 'add',
-  operands: ['DIR'],
-  summary: 'Takes an empty directory into the warm pool, or one that is being drained back into service.',
+  operands: ['PATH'],
+  summary:
+    'Takes an empty directory or disk into the warm pool, or one that is being drained back into service.',
   notes: ['Shards move to it until all devices are about as full.'],
   body: ([place]) => ({ path: place }),
   isOver: ({ repair, balance }) => !repair.running && !balance.running,
@@ -118,7 +125,7 @@ const add = order({
 
 const drain = order({
   verb: 'drain',
-  operands: ['DIR'],
+  operands: ['PATH'],
   summary: 'Moves all shards of a device to the others, and takes it out of the warm pool.',
   body: ([place]) => ({ path: place }),
   isOver: (answer, [place]) => leaving(answer, place) === undefined,
@@ -131,7 +138,7 @@ const replace = order({
   verb: 'replace',
   operands: ['OLD', 'NEW'],
   summary: 'Gives all shards of a device, which may be gone, to a new one, and takes the old one out.',
-  notes: ['NEW is an empty directory; it may be OLD itself when a new disk is mounted there.'],
+  notes: ['NEW is an empty directory or disk; it may be OLD itself when a new disk is there.'],
   body: ([old, place]) => ({ old, new: place }),
   isOver: (answer, [old]) => leaving(answer, old) === undefined,
   progress: shardsLeft,

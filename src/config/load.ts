@@ -141,7 +141,8 @@ function refuseTierContradictions({
   if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX)
     throw new UsageError('reduction.segmentBytes is out of range: write 1Mi to 64Mi');
   const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
-  if (twin !== undefined) throw new UsageError(`--warm ${twin} is there twice: give each device a directory`);
+  if (twin !== undefined)
+    throw new UsageError(`--warm ${twin} is there twice: give each device a place of its own`);
   const { accessKeyId, secretAccessKey, requests } = cold;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UsageError(

@@ -2,6 +2,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { TieringStep } from '../tiering/open-tiering.ts';
 import { tiers as allTiers } from '../tiering/tier.ts';
+import { isCriticallyFull, isFull, ownSpace } from '../tiering/fill-level.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import type { Alert } from './admin/health.ts';
 import type { Status } from './admin/status.ts';
@@ -13,18 +14,27 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** Starts all background work of the tiers; without lower tiers there is only scrubbing. */
-export function startTierSteps(scheduler: Scheduler, { tiering, lowerTiers }: TieredLayers): void {
+/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets may be moved to it. */
+const ownSteps: ReadonlySet<TieringStep> = new Set(['migrate', 'scrub', 'trim', 'defragment']);
+
+const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
+  lowerTiers.lower.length > 0 || ownSteps.has(name);
+
+/** Starts all background work of the tiers. What wakes a step, if it is there. */
+export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): (step: TieringStep) => void {
+  const { tiering, lowerTiers } = layers;
   const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
-  const isAlone = lowerTiers.lower.length === 0;
-  for (const [name, step] of own) if (!isAlone || name === 'scrub') scheduler.start(name, step);
+  for (const [name, step] of own) if (hasStep(layers, name)) scheduler.start(name, step);
   for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
+  return (name) => {
+    if (hasStep(layers, name)) scheduler.wake(name);
+  };
 }
 
 export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {
   const { tiers } = tiering;
   const tier = allTiers;
-  observeSpace(metrics, tiers);
+  observeSpace(metrics, tiering);
   const moves = { outcome: ['completed', 'failed'] };
   metrics.observed(
     { name: 'migrations_total', help: 'Migrations between tiers that have ended', labels: moves },
@@ -40,6 +50,16 @@ export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void 
   plain('migrations_queued', 'Migrations that wait', () => tiers.totals().queued);
   plain('migrations_running', 'Migrations under way', () => tiers.totals().running);
   plain('copies_repaired_total', 'Damaged copies made anew since the start', () => tiering.counts().repaired);
+  plain(
+    'hot_trimmed_bytes_total',
+    'Freed space given back to the hot device since the start',
+    () => tiering.counts().bytesTrimmed,
+  );
+  plain(
+    'hot_defragmented_bytes_total',
+    'Content moved within the hot device since the start to make large free extents',
+    () => tiering.counts().bytesDefragmented,
+  );
   metrics.observed(
     { name: 'tier_reads_total', help: 'Reads of content by the tier that answered', labels: { tier } },
     (gauge) => {
@@ -54,10 +74,12 @@ export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void 
   );
 }
 
-function observeSpace(metrics: Metrics, tiers: Tiers): void {
-  const labels = { kind: ['total', 'free'] };
-  metrics.observed({ name: 'hot_bytes', help: 'Space of the hot device', labels }, (gauge) => {
+function observeSpace(metrics: Metrics, { tiers, counts }: TieredLayers['tiering']): void {
+  const labels = { kind: ['total', 'free', 'whole'] };
+  const help = 'Space of the hot device; whole: what of the free space lies in whole MiB';
+  metrics.observed({ name: 'hot_bytes', help, labels }, (gauge) => {
     const { bytesTotal, bytesFree } = tiers.usage().hot;
+    gauge.set({ kind: 'whole' }, counts().bytesFreeWhole);
     gauge.set({ kind: 'total' }, bytesTotal);
     gauge.set({ kind: 'free' }, bytesFree);
   });
@@ -92,6 +114,7 @@ export function tierAlerts({ tiering, lowerTiers, device }: TieredLayers): reado
       'The hot tier is nearly full of what no lower tier has yet: writers wait until it has gone there.';
     alerts.push({ severity: 'degraded', text });
   }
+  alerts.push(...warmAlerts(tiering.tiers));
   if (!device.isDirect) {
     const text =
       'The file system of the hot device has no direct I/O: content passes through the page cache.';
@@ -100,11 +123,43 @@ export function tierAlerts({ tiering, lowerTiers, device }: TieredLayers): reado
   return [...alerts, ...scrubAlerts(tiering.lastScrub())];
 }
 
+/** Of a warm tier that fills up: with a cold one content goes there by itself. */
+function warmAlerts(tiers: Tiers): readonly Alert[] {
+  const { warm, cold } = tiers.usage();
+  if (warm === undefined) return [];
+  const space = ownSpace(warm.bytesStored, warm);
+  if (isCriticallyFull(space)) {
+    const way =
+      cold === undefined
+        ? 'add devices with terrace warm add DIR, or a cold tier with --cold'
+        : 'its content goes to the cold tier, or add devices with terrace warm add DIR';
+    return [
+      {
+        severity: cold === undefined ? 'critical' : 'degraded',
+        text: `The warm tier is full and takes little more: ${way}.`,
+      },
+    ];
+  }
+  if (cold !== undefined || !isFull(space)) return [];
+  const text =
+    'The warm tier is more than 80 % full and there is no cold tier that its content could go to: add devices with terrace warm add DIR, or a cold tier with --cold.';
+  return [{ severity: 'degraded', text }];
+}
+
 function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly Alert[] {
-  if (last === undefined || last.unrecoverable === 0) return [];
-  const what = last.unrecoverable === 1 ? 'one piece' : `${last.unrecoverable} pieces`;
-  const text = `The last scrub found ${what} of content damaged in every copy: bring it back from elsewhere.`;
-  return [{ severity: 'critical', text }];
+  if (last === undefined) return [];
+  const alerts: Alert[] = [];
+  if (last.unrecoverable > 0) {
+    const what = last.unrecoverable === 1 ? 'one piece' : `${last.unrecoverable} pieces`;
+    const text = `The last scrub found ${what} of content damaged in every copy: bring it back from elsewhere.`;
+    alerts.push({ severity: 'critical', text });
+  }
+  if (last.unknown > 0) {
+    const what = last.unknown === 1 ? 'one segment' : `${last.unknown} segments`;
+    const text = `The last scrub could not look at ${what}, because a store did not answer: run terrace scrub when it does.`;
+    alerts.push({ severity: 'degraded', text });
+  }
+  return alerts;
 }
 
 /** What the status says of the tiers. */

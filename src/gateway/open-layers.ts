@@ -20,6 +20,7 @@ import {
   HOT_GROW_BYTES,
   STORE_FORMAT_VERSION,
 } from '../limits.ts';
+import { TRIM_AFTER_MS } from '../limits/tiering.ts';
 import { loadNative } from '../native.ts';
 import type { Metrics } from '../metrics.ts';
 import { blobLabels } from '../namespace/blob-labels.ts';
@@ -101,6 +102,8 @@ export async function openLayers(
   const namespace = scope.own(
     await openNamespace({
       ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
+      foreign: tiering.foreign,
+      wayOut: tiering.wayOut,
       groupOf: peerGroup,
     }),
   );
@@ -130,7 +133,10 @@ async function openTiers(
   const growth = (await isFile(hot.path)) && hot.size === 'auto' ? await growthOf(hot.path) : undefined;
   const allocator = openAllocator(given.device.bytes());
   return openTiering({
-    hot: { ...given, allocator, ...(growth !== undefined && { growth }) },
+    hot: {
+      ...{ ...given, allocator, ...(growth !== undefined && { growth }) },
+      ...(isToBeTrimmed(hot.discard, given.device) && { trimAfterMs: TRIM_AFTER_MS }),
+    },
     ...(hot.size !== 'auto' && { hotBytesMax: hot.size }),
     lower,
     labels: blobLabels(given.kv),
@@ -139,6 +145,10 @@ async function openTiers(
     wake,
   });
 }
+
+/** A file would lose the blocks that were written once for it: only who wants the space for others says so. */
+const isToBeTrimmed = (wanted: Config['hot']['discard'], { traits }: Device): boolean =>
+  wanted === 'auto' ? traits.discard === 'device' : wanted === 'on';
 
 /** The format of the store, 0 for a new one. One of a newer program is refused before anything is written to it. */
 async function requireFormat(kv: Kv): Promise<number> {
@@ -182,9 +192,11 @@ async function growthOf(file: string): Promise<{
 
 /** What a failed flush had to make durable is perhaps lost, whatever the next one says: better stopped than wrong. */
 const stoppingOnFailedFlush = (device: Device, stopped: (cause: unknown) => void): Device => ({
+  traits: device.traits,
   bytes: () => device.bytes(),
-  write: (offset, parts) => device.write(offset, parts),
+  write: (offset, parts, lifetime) => device.write(offset, parts, lifetime),
   read: (offset, checksums, room) => device.read(offset, checksums, room),
+  discard: (extent) => device.discard(extent),
   grow: (bytes) => device.grow(bytes),
   close: () => device.close(),
   flush: () =>

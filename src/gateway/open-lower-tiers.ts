@@ -18,6 +18,7 @@ import { reductionSettings } from '../tiering/reduction/settings.ts';
 import type { SegmentStore } from '../tiering/segment-store.ts';
 import type { LowerTier } from '../tiering/tier.ts';
 import { openWarmPool } from '../tiering/warm/open-warm-pool.ts';
+import { localDevices } from '../tiering/warm/local-devices.ts';
 import type { WarmPool } from '../tiering/warm/warm-pool.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { nativeErasure } from '../workers/native-erasure.ts';
@@ -90,7 +91,9 @@ async function openWarm(
 ): Promise<WarmPool | undefined> {
   if (warm.devices.length === 0 && !(await holdsContent(given.kv, 'warm'))) return undefined;
   const { devices, ec } = warm;
-  return scope.own(await openWarmPool({ ...given, devices, shape: ec, imageBytesMax: segmentBytes }));
+  const places = localDevices(loadNative());
+  const pool = { ...given, devices, places, shape: ec, imageBytesMax: segmentBytes };
+  return scope.own(await openWarmPool(pool));
 }
 
 async function openCold(

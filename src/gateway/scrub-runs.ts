@@ -3,7 +3,7 @@ import type { ScrubReport, Tiers } from '../tiering/tiers.ts';
 import { isoTime } from './admin/row.ts';
 import type { ScrubAnswer, ScrubRuns } from './admin/scrub.ts';
 
-const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
+const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0, unknown: 0 };
 
 /** Scrubs on demand, as the admin API shows them. */
 export function scrubRuns(

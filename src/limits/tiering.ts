@@ -9,6 +9,8 @@ export const MIGRATIONS_QUEUED_MAX = 1_024;
 /** What one step of a migration moves: segments of 2 MiB should come out full. A single larger blob makes a batch of its own. */
 export const MIGRATION_BATCH_BYTES_MAX = 16 << 20;
 export const MIGRATION_BATCH_BLOBS_MAX = 512;
+/** Longer blobs, which only objects of others are, stay where they are: a move holds blobs in memory. */
+export const MOVED_BLOB_BYTES_MAX = 16 << 20;
 /** Blobs that a batch reads at a time. */
 export const MIGRATION_READS_MAX = 4;
 /** How often a batch is copied anew because chunks that it shares went meanwhile. */
@@ -44,6 +46,8 @@ export const HOT_LOW_SHARE = 0.6;
 export const HOT_CRITICAL_SHARE = 0.95;
 /** Share of a lower tier that stays free of what eviction brings. */
 export const LOWER_FREE_SHARE_MIN = 0.02;
+/** What a lower tier waits, after content has gone from it to a colder one, for its segments to be collected. */
+export const SPILL_REST_MS = 30_000;
 /** Blobs that eviction looks at to choose victims, and of how many rows a look at the table of blobs is. */
 export const EVICTION_SAMPLE_BLOBS = 2_048;
 export const EVICTION_PAGE_ROWS = 512;
@@ -57,6 +61,25 @@ export const ROOM_POLL_MS = 10;
 export const ROOM_PATIENCE_MS = 2_000;
 /** Writers that wait for room, each with a blob in memory. */
 export const ROOM_WAITERS_MAX = 4_096;
+/** How long space of the hot device stays free before it is given back: what is written again soon need not be. */
+export const TRIM_AFTER_MS = 60_000;
+/** What is given back at a time, in how many runs, and how much free space stays with writers all the while. */
+export const TRIM_BATCH_BYTES_MAX = 256 << 20;
+export const TRIM_RUNS_MAX = 64;
+export const TRIM_FREE_SHARE_MIN = 0.05;
+/** Free space below which nobody looks how it is cut up, and the share of it that should lie in whole MiB. */
+export const DEFRAGMENT_FREE_BYTES_MIN = 16 << 20;
+export const DEFRAGMENT_WHOLE_SHARE_MIN = 0.5;
+/** Units that one round empties: each of 1 MiB, or of 64; a quarter of each is in use at most. */
+export const DEFRAGMENT_MEBIBYTES_MAX = 2_048;
+export const DEFRAGMENT_REGIONS_MAX = 4;
+/** Of one step: MiB of the allocator and rows of blobs that are looked at, and what is moved. */
+export const DEFRAGMENT_LOOK_UNITS = 16_384;
+export const DEFRAGMENT_PAGE_ROWS = 256;
+export const DEFRAGMENT_BATCH_BYTES_MAX = 4 << 20;
+export const DEFRAGMENT_BYTES_PER_SECOND = 32 << 20;
+/** Between two rounds, each of which reads the rows of all blobs. */
+export const DEFRAGMENT_REST_MS = 600_000;
 /** Blobs that one step describes anew. */
 export const DESCRIBE_BLOBS_MAX = 128;
 /** Damaged copies that wait to be made anew. */
@@ -196,6 +219,8 @@ export const WARM_DEVICE_FREE_BYTES_MIN = 64 << 20;
 export const WARM_WATCH_MS = 5_000;
 /** A device that has done nothing but fail or hang for this long counts as missing. */
 export const WARM_SILENT_MS_MAX = 30_000;
+/** How long the stop of the gateway waits for what a device has under way. */
+export const WARM_CLOSE_MS_MAX = 2_000;
 /** A device may be away for this long before its shards are made anew elsewhere. */
 export const WARM_MISSING_MS_MAX = 600_000;
 /** Damaged segments that wait for repair by name; when there are more, all are looked at. */
@@ -217,9 +242,43 @@ export const WARM_HEDGE_MS_FIRST = 50;
 /** Memory of each device for reads past the caches of the system, in slots that whole shards go through piece by piece. */
 export const WARM_DIRECT_SLOTS = 2;
 export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
+/** Of a block device in the pool: a smaller one would hold next to nothing beside what is kept free. */
+export const WARM_DISK_BYTES_MIN = 128 << 20;
+/** Of the catalogue of a block device; a group stands for 497 MiB of the device. */
+export const WARM_CATALOGUE_GROUPS_MAX = 262_144;
+/** Blocks of it in memory, 4 KiB each with 31 shards, for each device. */
+export const WARM_CATALOGUE_BLOCKS_CACHED_MAX = 2_048;
+/** Pieces of one shard on a block device: an entry of the catalogue has room for so many. */
+export const WARM_SHARD_EXTENTS_MAX = 11;
 /** Of the path of a device. */
 export const WARM_PATH_CHARS_MAX = 4_096;
 /** Of an answer that `terrace warm` reads: all devices. */
 export const WARM_ANSWER_BYTES_MAX = 8 << 20;
 /** Of an answer that `terrace scrub` reads. */
 export const SCRUB_ANSWER_BYTES_MAX = 65_536;
+
+// Objects of others.
+
+/** Of one page of a folder, which becomes one commit; AWS: keys of one ListObjectsV2 page. */
+export const FOLDER_PAGE_ENTRIES = 1_000;
+/** Rows that one step out of an attached bucket looks at. */
+export const WAY_OUT_ROWS = 256;
+/** How long a key that was asked for by name counts as absent, and how many of those are remembered: 200 bytes each. */
+export const ABSENT_MS = 10_000;
+export const ABSENT_KEYS_MAX = 65_536;
+/** Keys that one step of a refresh asks for one by one. */
+export const AGAIN_KEYS_PER_STEP = 32;
+/** How long the background leaves an attached bucket alone that does not answer. */
+export const ATTACHED_REST_MS = 5_000;
+/** Of the folders that wait for a refresh, so many are counted. */
+export const AGAIN_COUNTED_MAX = 10_000;
+/** Rows that one step of detaching a bucket takes away. */
+export const DETACH_ROWS = 256;
+/** Between two looks whether a bucket that is being detached is needed by what was made here. */
+export const DETACH_REST_MS = 10_000;
+/** Objects that reads have found changed outside and that wait for a look. */
+export const CHANGED_WAITING_MAX = 1_024;
+/** AWS: of a key. */
+export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
+/** Of an answer that `terrace cold` reads. */
+export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;

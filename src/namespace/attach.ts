@@ -1,19 +1,18 @@
 import { Fault } from '../fault.ts';
-import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import type { KvTransaction } from '../kv/kv.ts';
 import { facetOf, foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
 import { settled } from './content-key.ts';
 import { transactCopying, type CopyContent } from './copying.ts';
 import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable, type Pair } from './find.ts';
-import { dentryKey, entryName } from './keys.ts';
+import { writeOutCurrent } from './head.ts';
 import type {
   Caller,
   Expectation,
   FacetChange,
   Found,
   Ino,
-  Name,
   ObjectFacet,
   ObjectKey,
   ObjectAt,
@@ -21,62 +20,13 @@ import type {
 import { DIRECTORY_MODE, newInode, OBJECT_MODE } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { decodeDentry, type Dentry, type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
+import { componentsOf, resolve } from './resolve.ts';
 import { sealedVersion } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { compareTimes } from './time.ts';
 import { dropNullVersion, retire, type KeyChange } from './versions.ts';
 import type { ObjectLock } from './version.ts';
-import { writeOutCurrent } from './head.ts';
-
-const SLASH = 0x2f;
-
-/** `x/y/z` is the name `z` in the directory `y` in the directory `x`; any component may be empty. */
-function componentsOf(key: ObjectKey): { directories: readonly Name[]; name: Name } {
-  const directories: Name[] = [];
-  let start = 0;
-  for (let slash = key.indexOf(SLASH); slash >= 0; slash = key.indexOf(SLASH, start)) {
-    directories.push(key.subarray(start, slash));
-    start = slash + 1;
-  }
-  return { directories, name: key.subarray(start) };
-}
-
-/** Where a key leads: the directories on the way and the entry at its end; `undefined` where nothing is. */
-export interface Resolved {
-  /** From the bucket to the one that holds the name. */
-  readonly path: readonly { readonly parent: Ino; readonly name: Name; readonly dentry: Dentry }[];
-  readonly parent: Ino;
-  readonly name: Name;
-  readonly dentry: Dentry;
-}
-
-export async function resolve(reader: KvReader, bucket: Ino, key: ObjectKey): Promise<Resolved | undefined> {
-  const { directories, name } = componentsOf(key);
-  const path: { parent: Ino; name: Name; dentry: Dentry }[] = [];
-  let parent = bucket;
-  for (const directory of directories) {
-    const bytes = await reader.get(dentryKey(parent, entryName(directory, true)));
-    if (bytes === undefined) return undefined;
-    const dentry = decodeDentry(bytes);
-    path.push({ parent, name: directory, dentry });
-    parent = dentry.ino;
-  }
-  const bytes = await reader.get(dentryKey(parent, entryName(name, false)));
-  return bytes === undefined ? undefined : { path, parent, name, dentry: decodeDentry(bytes) };
-}
-
-/** How many directories on the way to a key there are not yet. */
-export async function countMissing(reader: KvReader, bucket: Ino, key: ObjectKey): Promise<number> {
-  const { directories } = componentsOf(key);
-  let parent = bucket;
-  for (const [index, directory] of directories.entries()) {
-    const bytes = await reader.get(dentryKey(parent, entryName(directory, true)));
-    if (bytes === undefined) return directories.length - index;
-    parent = decodeDentry(bytes).ino;
-  }
-  return 0;
-}
 
 /** RFC 9110 §13.1; API_PutObject, If-Match and If-None-Match. */
 export function requireExpected(inode: Inode | undefined, expect: Expectation, key: ObjectKey): void {

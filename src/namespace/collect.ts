@@ -22,7 +22,8 @@ import {
 import { mergeShortExtents } from './merge-extents.ts';
 import { markMoved } from './moved-keys.ts';
 import type { Parts } from './parts.ts';
-import { decodeExtent, decodeFinished } from './records.ts';
+import { decodeExtent } from './records.ts';
+import { decodeFinished } from './upload-records.ts';
 import { encodeOrphan } from './unlink.ts';
 import { dropSomeParts } from './uploads.ts';
 import { writeOut } from './write-out.ts';

@@ -21,7 +21,7 @@ import { DIRECTORY_MODE, newInode, OBJECT_MODE, ownership } from './new-inode.ts
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { EXECUTE, isInGroup, isSuperuser, requireBits, WRITE } from './permissions.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { withName } from './names.ts';
 import { openVersion } from './seal.ts';
 import { setAttributes } from './set-attributes.ts';
@@ -30,8 +30,10 @@ import type { KvTransaction } from '../kv/kv.ts';
 import type { BucketRules } from './version.ts';
 import { dropNullVersionOf, keyOf, linkable, rulesOf, type KeyChange } from './versions.ts';
 
-export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
-  new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
+export const editOf = (
+  { environment, sequence }: Pick<Parts, 'environment' | 'sequence'>,
+  tx: KvTransaction,
+): TreeEdit => new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
 
 /** Names in the root are buckets, which are made and removed through S3 or the admin API. */
 function requireInBucket(directory: Inode): void {

@@ -8,7 +8,7 @@ import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import { keepUnder, rulesOf, type KeyChange } from './versions.ts';
 

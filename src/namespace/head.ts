@@ -1,6 +1,6 @@
 import type { KvReader } from '../kv/kv.ts';
 import { currentInode, foundOf, ifStale, loadInode } from './attributes.ts';
-import { resolve } from './attach.ts';
+import { resolve } from './resolve.ts';
 import { attempting } from './attempts.ts';
 import type { Found, Ino, ObjectAt, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';

@@ -1,15 +1,8 @@
 import { RecordReader, RecordWriter } from '../codec.ts';
 import { facetOf, opaqueEtag } from './attributes.ts';
 import type { Listed } from './namespace.ts';
-import {
-  checksumCode,
-  checksumOfCode,
-  readDentry,
-  STANDARD,
-  writeDentry,
-  type Dentry,
-  type Inode,
-} from './records.ts';
+import { checksumCode, checksumOfCode, STANDARD } from './facet-record.ts';
+import { readDentry, writeDentry, type Dentry, type Inode } from './records.ts';
 
 /** A file's entry: what it leads to and, where it is the inode's first name, what listings show of that. */
 export interface ListedDentry {

@@ -3,7 +3,7 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { MOVED_KEYS_PER_STEP_MAX } from '../limits.ts';
-import { resolve } from './attach.ts';
+import { resolve } from './resolve.ts';
 import { requireBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { keyOfVersionKey, movedKey, movedRange, versionRange } from './keys.ts';

@@ -3,17 +3,10 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
-import { readAcl, writeAcl } from './acl-record.ts';
 import type { ObjectOwnership } from './access-control.ts';
-import type {
-  Attributes,
-  BucketConfigurationName,
-  Checksum,
-  Ino,
-  Kind,
-  Name,
-  ObjectFacet,
-} from './namespace.ts';
+import { readFacet, writeFacet, type StoredFacet } from './facet-record.ts';
+import type { Attributes, BucketConfigurationName, Ino, Kind, Name } from './namespace.ts';
+import { readLock, readRules, writeLock, writeRules } from './version-record.ts';
 import { NULL_VERSION, type BucketRules, type ObjectLock, type VersionId } from './version.ts';
 
 /** A piece of a file: `length` bytes at `offset` of the file are those at `blobOffset` of the blob. Gaps are zeros. */
@@ -22,11 +15,6 @@ export interface Extent {
   readonly length: number;
   readonly blob: BlobId;
   readonly blobOffset: number;
-}
-
-/** The facet as stored: it holds as long as the content is still the one it was computed from. */
-export interface StoredFacet extends ObjectFacet {
-  readonly contentGeneration: number;
 }
 
 export interface StoredVersion {
@@ -80,20 +68,6 @@ export interface Inode {
 
 const INODE_VERSION = 1;
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'fifo', 'socket', 'block', 'character'];
-/** Stored by their place in this list: it only grows. */
-const algorithms: readonly Checksum['algorithm'][] = [
-  'CRC32',
-  'CRC32C',
-  'CRC64NVME',
-  'SHA1',
-  'SHA256',
-  'MD5',
-  'SHA512',
-  'XXHASH64',
-  'XXHASH3',
-  'XXHASH128',
-];
-export const STANDARD = 'STANDARD';
 const HAS_EXTENT_ROWS = 1;
 const HAS_FACET = 2;
 const HAS_RARE = 4;
@@ -209,52 +183,6 @@ function readRare(reader: RecordReader): Rare {
   };
 }
 
-const retentionModes = ['GOVERNANCE', 'COMPLIANCE'] as const;
-const versionings = ['off', 'enabled', 'suspended'] as const;
-const retentionUnits = ['days', 'years'] as const;
-
-function codeIn<Name extends string>(names: readonly Name[], reader: RecordReader): Name {
-  const name = names[reader.number()];
-  assert(name !== undefined, 'record with an unknown code');
-  return name;
-}
-
-function writeLock(writer: RecordWriter, { retention, legalHold }: ObjectLock): void {
-  writer.number(legalHold ? 1 : 0);
-  writer.list(retention === undefined ? [] : [retention], ({ mode, until }) => {
-    writer.number(retentionModes.indexOf(mode));
-    writer.time(until);
-  });
-}
-
-function readLock(reader: RecordReader): ObjectLock {
-  const legalHold = reader.number() === 1;
-  const [retention] = reader.list(() => ({ mode: codeIn(retentionModes, reader), until: reader.time() }));
-  return { retention, legalHold };
-}
-
-function writeRules(writer: RecordWriter, { versioning, objectLock }: BucketRules): void {
-  writer.number(versionings.indexOf(versioning));
-  writer.list(objectLock === undefined ? [] : [objectLock.defaultRetention], (retention) => {
-    writer.list(retention === undefined ? [] : [retention], ({ mode, unit, amount }) => {
-      writer.number(retentionModes.indexOf(mode)).number(retentionUnits.indexOf(unit)).number(amount);
-    });
-  });
-}
-
-function readRules(reader: RecordReader): BucketRules {
-  const versioning = codeIn(versionings, reader);
-  const [objectLock] = reader.list(() => {
-    const [defaultRetention] = reader.list(() => ({
-      mode: codeIn(retentionModes, reader),
-      unit: codeIn(retentionUnits, reader),
-      amount: reader.number(),
-    }));
-    return { defaultRetention };
-  });
-  return { versioning, objectLock };
-}
-
 /** Offsets as distances from the end before, which are zero in a file without holes. */
 function writeExtents(writer: RecordWriter, extents: readonly Extent[]): void {
   let end = 0;
@@ -277,52 +205,6 @@ function readExtents(reader: RecordReader): readonly Extent[] {
     return { offset, length, blob: reader.number() as BlobId, blobOffset: reader.number() };
   });
 }
-
-function writeFacet(writer: RecordWriter, facet: StoredFacet): void {
-  writer.number(facet.contentGeneration).text(facet.etag).map(facet.headers).map(facet.metadata);
-  writeChecksums(writer, facet.checksums);
-  writer.list(facet.parts, ({ length, checksums }) => {
-    writer.number(length);
-    writeChecksums(writer, checksums);
-  });
-  writer.list(facet.tags, ({ key, value }) => writer.text(key).text(value));
-  writer.text(facet.storageClass === STANDARD ? '' : facet.storageClass);
-  writeAcl(writer, facet.acl);
-}
-
-function readFacet(reader: RecordReader): StoredFacet {
-  return {
-    contentGeneration: reader.number(),
-    etag: reader.text(),
-    headers: reader.map(),
-    metadata: reader.map(),
-    checksums: readChecksums(reader),
-    parts: reader.list(() => ({ length: reader.number(), checksums: readChecksums(reader) })),
-    tags: reader.list(() => ({ key: reader.text(), value: reader.text() })),
-    storageClass: reader.text() || STANDARD,
-    ...readAcl(reader),
-  };
-}
-
-const writeChecksums = (writer: RecordWriter, checksums: readonly Checksum[]): void => {
-  writer.list(checksums, ({ algorithm, value, type }) =>
-    writer.number(checksumCode({ algorithm, type })).text(value),
-  );
-};
-
-type ChecksumKind = Pick<Checksum, 'algorithm' | 'type'>;
-
-export const checksumCode = ({ algorithm, type }: ChecksumKind): number =>
-  algorithms.indexOf(algorithm) * 2 + (type === 'COMPOSITE' ? 1 : 0);
-
-export function checksumOfCode(code: number): ChecksumKind {
-  const algorithm = algorithms[Math.floor(code / 2)];
-  assert(algorithm !== undefined, 'checksum of an unknown algorithm');
-  return { algorithm, type: code % 2 === 1 ? 'COMPOSITE' : 'FULL_OBJECT' };
-}
-
-const readChecksums = (reader: RecordReader): readonly Checksum[] =>
-  reader.list(() => ({ ...checksumOfCode(reader.number()), value: reader.text() }));
 
 /** What a name leads to. The ordinal finds the entry's `order` row, and is its NFS directory cookie. */
 export interface Dentry {
@@ -395,105 +277,4 @@ export function decodeBucket(bytes: Uint8Array): BucketRow {
   const [objectOwnership] = reader.list(() => reader.text() as ObjectOwnership);
   reader.end();
   return { ino, createdAt, configurations, owner, rules, objectOwnership };
-}
-
-export interface UploadRow {
-  readonly uploadId: string;
-  readonly initiatedAt: Time;
-  readonly facet: ObjectFacet;
-  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
-  /** Of all parts and of the object that they become. */
-  readonly encryption: Encryption | undefined;
-  readonly initiator?: string | undefined;
-  /** Of the parts. */
-  readonly owner: Pick<Inode, 'uid' | 'gid'>;
-  readonly lock: ObjectLock | undefined;
-  /** Set once completed: the inode that became the object, as it was then and without its extents. */
-  readonly completed: Inode | undefined;
-}
-
-export function encodeUpload(row: UploadRow): Uint8Array {
-  const writer = new RecordWriter().text(row.uploadId);
-  writer.time(row.initiatedAt);
-  writeFacet(writer, { ...row.facet, contentGeneration: 0 });
-  const { checksum, lock, completed, initiator } = row;
-  writer.list(checksum === undefined ? [] : [checksum], ({ algorithm, type }) =>
-    writer.text(algorithm).text(type),
-  );
-  writer.list(lock === undefined ? [] : [lock], (it) => {
-    writeLock(writer, it);
-  });
-  writer.list(completed === undefined ? [] : [completed], (inode) => {
-    writer.number(inode.ino).bytes(encodeInode(inode));
-  });
-  writer.list(initiator === undefined ? [] : [initiator], (account) => writer.text(account));
-  writer.list(row.encryption === undefined ? [] : [row.encryption], (it) => {
-    writeEncryption(writer, it);
-  });
-  return writer.number(row.owner.uid).number(row.owner.gid).finish();
-}
-
-export function decodeUpload(bytes: Uint8Array): UploadRow {
-  const reader = new RecordReader(bytes);
-  const row = {
-    uploadId: reader.text(),
-    initiatedAt: reader.time(),
-    facet: readFacet(reader),
-    checksum: reader.list(() => ({
-      algorithm: reader.text() as Checksum['algorithm'],
-      type: reader.text() as Checksum['type'],
-    }))[0],
-    lock: reader.list(() => readLock(reader))[0],
-    completed: reader.list(() => decodeInode(reader.number() as Ino, reader.bytes()))[0],
-  };
-  const [initiator] = reader.list(() => reader.text());
-  const [encryption] = reader.list(() => readEncryption(reader));
-  // Parts of uploads that are older than quotas belong to nobody in particular.
-  const owner = reader.hasMore() ? { uid: reader.number(), gid: reader.number() } : { uid: 0, gid: 0 };
-  reader.end();
-  const whole = { ...row, encryption, owner };
-  return initiator === undefined ? whole : { ...whole, initiator };
-}
-
-export interface PartRow {
-  readonly ino: Ino;
-  readonly etag: string;
-  readonly size: number;
-  readonly modifiedAt: Time;
-  readonly checksums: readonly Checksum[];
-}
-
-export function encodePart(row: PartRow): Uint8Array {
-  const writer = new RecordWriter().number(row.ino).text(row.etag).number(row.size);
-  writer.time(row.modifiedAt);
-  writeChecksums(writer, row.checksums);
-  return writer.finish();
-}
-
-export function decodePart(bytes: Uint8Array): PartRow {
-  const reader = new RecordReader(bytes);
-  return {
-    ino: reader.number() as Ino,
-    etag: reader.text(),
-    size: reader.number(),
-    modifiedAt: reader.time(),
-    checksums: readChecksums(reader),
-  };
-}
-
-/** An upload that needs no answer any more but perhaps to a second Complete: where its row is, and since when. */
-export interface FinishedRow {
-  readonly uploadKey: Uint8Array;
-  readonly at: Time;
-}
-
-export function encodeFinished({ uploadKey, at }: FinishedRow): Uint8Array {
-  const writer = new RecordWriter().bytes(uploadKey);
-  writer.time(at);
-  return writer.finish();
-}
-
-export function decodeFinished(bytes: Uint8Array): FinishedRow {
-  const reader = new RecordReader(bytes);
-  return { uploadKey: reader.bytes(), at: reader.time() };
 }

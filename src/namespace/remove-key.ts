@@ -1,4 +1,5 @@
-import { makeWay, requireExpected, resolve, type Resolved } from './attach.ts';
+import { makeWay, requireExpected } from './attach.ts';
+import { resolve, type Resolved } from './resolve.ts';
 import { loadInode, requireBucket, withDirty } from './attributes.ts';
 import { bucketName } from './audit.ts';
 import { transactCopying } from './copying.ts';
@@ -9,7 +10,7 @@ import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { emptiedImplicit } from './remove.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { unlink } from './unlink.ts';

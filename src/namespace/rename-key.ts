@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
-import { makeWay, requireExpected, resolve } from './attach.ts';
+import { makeWay, requireExpected } from './attach.ts';
+import { resolve } from './resolve.ts';
 import { foundOf, loadInode, nextCtime, requireBucket, withDirty } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
@@ -9,7 +10,7 @@ import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts'
 import { withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import type { NamedInode } from './remove.ts';
 import { pruneImplicit } from './remove-key.ts';
 import { sealedVersion } from './seal.ts';

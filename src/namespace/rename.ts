@@ -23,7 +23,7 @@ import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { isOwner, requireBits, requireUnstuck, WRITE } from './permissions.ts';
 import { countingOf } from './quota/counting.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import { keepDirectory, removeEmptyDirectory, retireName } from './remove.ts';
 import { needsFork, openVersion, requireUnlocked } from './seal.ts';
 import {

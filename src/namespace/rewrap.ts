@@ -4,7 +4,8 @@ import type { Entry, Key } from '../kv/kv.ts';
 import { REWRAP_PAGE_ENTRIES } from '../limits.ts';
 import { allInodes, allUploads, inoOfInodeKey } from './keys.ts';
 import type { Parts } from './parts.ts';
-import { decodeInode, decodeUpload, encodeInode, encodeUpload } from './records.ts';
+import { decodeInode, encodeInode } from './records.ts';
+import { decodeUpload, encodeUpload } from './upload-records.ts';
 
 /** One pass over everything that a key of the ring may seal, for one goal. */
 interface Pass {

@@ -7,7 +7,7 @@ import { bypassesGovernance, changedLock, defaultLock, isSameLock } from './lock
 import type { ByActor, Found } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { isSealed } from './seal.ts';
 import { settled } from './set-attributes.ts';
 import type { LockChange, VersionAt } from './version.ts';

@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 import { countingOf } from './quota/counting.ts';
 import { putInode } from './put-inode.ts';
 import { withoutName } from './names.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import type { TreeEdit } from './tree-edit.ts';
 
 /** The generation that a content had when nobody owned it any more: who still reads it compares. 0: nobody does. */

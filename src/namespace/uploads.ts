@@ -30,7 +30,7 @@ import {
   encodeUpload,
   type PartRow,
   type UploadRow,
-} from './records.ts';
+} from './upload-records.ts';
 import { countingOf } from './quota/counting.ts';
 import { openSnapshot } from './snapshot.ts';
 import { dropInode } from './unlink.ts';

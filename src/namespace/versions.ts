@@ -7,7 +7,7 @@ import { parentOf, withoutName } from './names.ts';
 import type { Ino, Name, ObjectAt, ObjectKey } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
-import { type EntryName, type Inode } from './records.ts';
+import type { EntryName, Inode } from './records.ts';
 import { isSealed, needsFork, openVersion, requireUnlocked } from './seal.ts';
 import type { TreeEdit } from './tree-edit.ts';
 import { dropInode, forgetWhenCommitted, unlink } from './unlink.ts';

@@ -16,7 +16,7 @@ import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { requireContentAccess, SET_GID, SET_UID, WRITE, isSuperuser } from './permissions.ts';
 import { Reservation } from './quota/reservation.ts';
-import { type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 import { advance } from './time.ts';
 import { writeOut } from './write-out.ts';
 

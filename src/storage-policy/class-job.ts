@@ -11,7 +11,7 @@ import { nearest } from './placement.ts';
 import type { StoragePolicies } from './policies.ts';
 import { slicesOf, surveyPages, type SurveyParts } from './survey.ts';
 
-export interface ClassJobParts extends SurveyParts {
+interface ClassJobParts extends SurveyParts {
   readonly objects: SurveyParts['objects'] & Pick<ObjectStore, 'buckets'>;
   readonly tiers: Pick<Tiers, 'placesOf' | 'migrate' | 'present'>;
   readonly environment: Pick<Environment, 'clock' | 'log'>;

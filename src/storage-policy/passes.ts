@@ -1,6 +1,6 @@
 import type { Clock } from '../environment.ts';
 
-export interface PassOptions {
+interface PassOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /** One pass; each yield is the end of a bounded unit. */
   readonly pass: () => AsyncGenerator<undefined, void>;

@@ -27,7 +27,7 @@ import {
 } from './records.ts';
 
 /** `until`, in seconds since 1970: all of the content can be read until then. Without it the stores bring it back. */
-export interface RestoreStatus {
+interface RestoreStatus {
   readonly until: number | undefined;
 }
 
@@ -35,9 +35,9 @@ export interface RestoreStatus {
  * `needless`: nothing of the content has to be brought back. `begun`: that begins now. `under-way`: it did before. `renewed`: what
  * is back already stays longer.
  */
-export type RestoreOutcome = 'needless' | 'begun' | 'under-way' | 'renewed';
+type RestoreOutcome = 'needless' | 'begun' | 'under-way' | 'renewed';
 
-export interface RestoresParts {
+interface RestoresParts {
   readonly kv: Kv;
   readonly objects: Pick<ObjectStore, 'blobsOf'>;
   readonly tiers: Pick<Tiers, 'placesOf' | 'recall' | 'staged'>;

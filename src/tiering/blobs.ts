@@ -1,5 +1,8 @@
 import type { KvTransaction } from '../kv/kv.ts';
 import type { Closable } from '../scope.ts';
+import type { Lifetime } from './hot/device.ts';
+
+export type { Lifetime };
 
 /** Allocated in order, never reused; below 2^53. */
 export type BlobId = number & { readonly brand: 'BlobId' };
@@ -25,14 +28,15 @@ export interface BlobGuard {
 export interface Blobs extends Closable {
   /**
    * Gives `parts` a place. Small blobs travel in their row, larger ones are written to the hot device now.
-   * The caller must not change `parts` until it resolves. Fault('no-space', 'blob') when no tier has room.
+   * The caller must not change `parts` until it resolves. `lifetime` says how soon the bytes will probably be given up, compared
+   * with others; nothing but the wear of a device depends on it. Fault('no-space', 'blob') when no tier has room.
    */
-  stage(parts: readonly Uint8Array[]): Promise<StagedBlob>;
+  stage(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob>;
   /**
    * As `stage`, for content that must not lie anywhere in plain text: every tier that gets a copy seals it with a data key,
    * for as long as the blob lives. Lengths and offsets are those of the plain bytes all the same.
    */
-  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob>;
+  stageSealed(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob>;
   /** Forgets a staged blob that will not be attached. */
   discard(staged: StagedBlob): void;
   /** Resolves when the bytes of `staged` are durable. Call it before the transaction that attaches them commits. */

@@ -1,19 +1,14 @@
 import type { Clock } from '../environment.ts';
 import type { Fault } from '../fault.ts';
-import {
-  EVICTION_DROPS_MAX,
-  EVICTION_PAGE_ROWS,
-  EVICTION_SAMPLE_BLOBS,
-  LOWER_FREE_SHARE_MIN,
-  MIGRATION_BATCH_BYTES_MAX,
-} from '../limits/tiering.ts';
+import { EVICTION_DROPS_MAX, MIGRATION_BATCH_BYTES_MAX } from '../limits/tiering.ts';
 import type { BlobId, BlobUsage } from './blobs.ts';
 import type { CleanCopies } from './clean-copies.ts';
 import type { Copies } from './copies.ts';
+import { hasRoomFor } from './fill-level.ts';
 import type { HeatMap } from './heat.ts';
-import type { HotCopy } from './hot/hot-blobs.ts';
 import type { Migrations } from './migration.ts';
 import type { LowerTier } from './tier.ts';
+import { Victims, type Candidate } from './victims.ts';
 
 interface Parts {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -33,35 +28,26 @@ export interface Evicted {
   readonly fault?: Fault;
 }
 
-/** A blob without any other copy, and how much would be won by moving it. */
-interface Victim {
-  readonly id: BlobId;
-  readonly bytesTaken: number;
-  readonly score: number;
-}
-
-/** Age of what nobody has touched for as long as heat is remembered: older than everything that is. */
-const FORGOTTEN_MS = 3_600_000;
-
 /** Makes room in the hot tier: drops clean copies first, then moves what is old and large to the next lower tier. */
 export class Eviction {
   readonly #parts: Parts;
-  readonly #startedAt: number;
-  /** Victims that were chosen and not moved yet, best last. */
-  #victims: Victim[] = [];
-  /** Up to where the table of blobs was looked through. */
-  #cursor = 0 as BlobId;
+  readonly #victims: Victims;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#startedAt = parts.clock.monotonic();
+    const { clock, heat, copies } = parts;
+    this.#victims = new Victims({
+      ...{ clock, heat },
+      after: (after, countMax) => copies.hot.copiesAfter(after, countMax),
+      select: (found) => this.#withoutClean(found),
+    });
   }
 
   /** Gives up at least `bytesMin` of clean copies, or all there are; without any, as much as one round can move down. */
   async round(bytesMin: number): Promise<Evicted> {
     const known = await this.dropClean(bytesMin);
     if (known > 0) return { bytes: known };
-    if (this.#victims.length === 0) await this.#sample();
+    await this.#victims.refill();
     const found = await this.dropClean(bytesMin);
     return found > 0 ? { bytes: found } : this.#demote();
   }
@@ -95,23 +81,16 @@ export class Eviction {
   }
 
   async #demote(): Promise<Evicted> {
-    const chosen: Victim[] = [];
-    let bytes = 0;
-    for (let victim = this.#victims.pop(); victim !== undefined; victim = this.#victims.pop()) {
-      chosen.push(victim);
-      bytes += victim.bytesTaken;
-      if (bytes >= MIGRATION_BATCH_BYTES_MAX) break;
-    }
-    if (chosen.length === 0) return { bytes: 0 };
-    return this.#moveDown(chosen);
+    const chosen = this.#victims.take(MIGRATION_BATCH_BYTES_MAX);
+    return chosen.length === 0 ? { bytes: 0 } : this.#moveDown(chosen);
   }
 
   /** To the warmest of the lower tiers that has room and answers. */
-  async #moveDown(chosen: readonly Victim[]): Promise<Evicted> {
+  async #moveDown(chosen: readonly Candidate[]): Promise<Evicted> {
     const { copies, migrations } = this.#parts;
     let fault: Fault | undefined;
     for (const { tier } of copies.lower.stores) {
-      if (!this.#hasRoom(tier)) continue;
+      if (!hasRoomFor(this.#parts.usageOf(tier), MIGRATION_BATCH_BYTES_MAX)) continue;
       const order = { blobs: chosen.map(({ id }) => id), to: tier, trigger: 'pressure' } as const;
       const ended = await migrations.run(order);
       if (ended.fault === undefined) {
@@ -123,36 +102,8 @@ export class Eviction {
     return { bytes: 0, ...(fault !== undefined && { fault }) };
   }
 
-  #hasRoom(tier: LowerTier): boolean {
-    const { bytesTotal, bytesFree } = this.#parts.usageOf(tier);
-    return (
-      bytesTotal === Infinity || bytesFree - MIGRATION_BATCH_BYTES_MAX > bytesTotal * LOWER_FREE_SHARE_MIN
-    );
-  }
-
-  /**
-   * Looks through the next part of the table of blobs and keeps the better half of what it finds there; in the order of their
-   * making, so that among blobs that nobody has touched the older ones go first.
-   */
-  async #sample(): Promise<void> {
-    const found: HotCopy[] = [];
-    const first = this.#cursor;
-    let hasWrapped = false;
-    while (found.length < EVICTION_SAMPLE_BLOBS) {
-      const page = await this.#parts.copies.hot.copiesAfter(this.#cursor, EVICTION_PAGE_ROWS);
-      found.push(...page);
-      this.#cursor = page.at(-1)?.id ?? (0 as BlobId);
-      if (page.length > 0) continue;
-      if (hasWrapped || first === 0) break;
-      hasWrapped = true;
-    }
-    const dirty = await this.#withoutClean(found);
-    const victims = dirty.map((copy) => this.#victim(copy)).sort((a, b) => a.score - b.score);
-    this.#victims = victims.slice(found.length < EVICTION_SAMPLE_BLOBS ? 0 : victims.length >> 1);
-  }
-
   /** Those that are clean and not known as such, since before the start of this process, are so from now on. */
-  async #withoutClean(found: readonly HotCopy[]): Promise<readonly HotCopy[]> {
+  async #withoutClean(found: readonly Candidate[]): Promise<readonly Candidate[]> {
     const { copies, clean } = this.#parts;
     const lower = await copies.lower.placesOf(
       copies.kv,
@@ -163,11 +114,5 @@ export class Eviction {
       clean.add(id, bytesTaken);
       return false;
     });
-  }
-
-  #victim({ id, bytesTaken }: HotCopy): Victim {
-    const idleMs =
-      this.#parts.heat.idleMs(id) ?? this.#parts.clock.monotonic() - this.#startedAt + FORGOTTEN_MS;
-    return { id, bytesTaken, score: idleMs * bytesTaken };
   }
 }

@@ -1,4 +1,9 @@
-import { HOT_CRITICAL_SHARE, HOT_HIGH_SHARE, HOT_LOW_SHARE } from '../limits/tiering.ts';
+import {
+  HOT_CRITICAL_SHARE,
+  HOT_HIGH_SHARE,
+  HOT_LOW_SHARE,
+  LOWER_FREE_SHARE_MIN,
+} from '../limits/tiering.ts';
 import type { BlobUsage } from './blobs.ts';
 import type { FlashMode } from './tiers.ts';
 
@@ -8,8 +13,9 @@ export interface FillFacts extends BlobUsage {
   readonly bytesClean: number;
 }
 
-/** What eviction should free, in bytes of device space: nothing below the high mark; above it, down to the low one. */
-export function bytesToFree({ bytesTotal, bytesFree }: FillFacts, isUnderWay: boolean): number {
+/** What should go from a tier, in bytes of its space: nothing below the high mark; above it, down to the low one. */
+export function bytesToFree({ bytesTotal, bytesFree }: BlobUsage, isUnderWay: boolean): number {
+  if (bytesTotal === Infinity) return 0;
   const used = bytesTotal - bytesFree;
   if (!isUnderWay && used < bytesTotal * HOT_HIGH_SHARE) return 0;
   return Math.max(0, Math.ceil(used - bytesTotal * HOT_LOW_SHARE));
@@ -30,3 +36,16 @@ export function usageWithin({ bytesTotal, bytesFree }: BlobUsage, bytesMax: numb
   if (bytesTotal <= bytesMax) return { bytesTotal, bytesFree };
   return { bytesTotal: bytesMax, bytesFree: Math.max(0, bytesMax - (bytesTotal - bytesFree)) };
 }
+
+/** Above the mark from which on content should go from a tier; and where little more fits. */
+export const isFull = (space: BlobUsage): boolean => bytesToFree(space, false) > 0;
+export const isCriticallyFull = ({ bytesTotal, bytesFree }: BlobUsage): boolean =>
+  bytesTotal !== Infinity && bytesTotal - bytesFree >= bytesTotal * HOT_CRITICAL_SHARE;
+
+/** Whether a lower tier takes so many bytes more; some of it stays free, for what its own upkeep writes. */
+export const hasRoomFor = ({ bytesTotal, bytesFree }: BlobUsage, bytes: number): boolean =>
+  bytesTotal === Infinity || bytesFree - bytes > bytesTotal * LOWER_FREE_SHARE_MIN;
+
+/** What a lower tier could hold, and of that what is free: whatever else lies on its disks is none of it. */
+export const ownSpace = (bytesStored: number, { bytesTotal, bytesFree }: BlobUsage): BlobUsage =>
+  bytesTotal === Infinity ? { bytesTotal, bytesFree } : { bytesTotal: bytesStored + bytesFree, bytesFree };

@@ -9,15 +9,18 @@ import {
   MIGRATION_ERROR_CHARS_MAX,
   MIGRATION_PAUSE_MS_MAX,
   MIGRATIONS_QUEUED_MAX,
+  MOVED_BLOB_BYTES_MAX,
   POLICY_ID_CHARS_MAX,
   RECALL_POLL_MS,
 } from '../limits/tiering.ts';
+import type { BlobUsage } from './blobs.ts';
 import type { BlobCopies } from './copies.ts';
+import { hasRoomFor } from './fill-level.ts';
 import type { BegunMigration, MigrationLog } from './migration-log.ts';
 import type { MigrationCounts, MigrationProgress } from './migration-records.ts';
 import { moveBatch, type MovedBatch, type MoveParts } from './move-batch.ts';
 import type { Pace } from './pace.ts';
-import { tiers, type Tier } from './tier.ts';
+import { tiers, type LowerTier, type Tier } from './tier.ts';
 import type { MigrationOrder, MigrationRecord, MigrationTotals } from './tiers.ts';
 
 /** A migration in memory: what its rows say, and who waits for it. */
@@ -44,6 +47,8 @@ interface Parts {
   readonly move: MoveParts;
   readonly pace: Pace;
   readonly present: readonly Tier[];
+  /** Space of a lower tier. */
+  readonly usageOf: (tier: LowerTier) => BlobUsage;
   readonly nextId: () => number;
   /** Says that `step` has work. */
   readonly wake: () => void;
@@ -188,6 +193,7 @@ export class Migrations {
       migration.progress = { ...migration.progress, state: 'switched', blobsDone };
       return log.note(id, migration.progress);
     }
+    this.#requireRoom(blobs, order.to);
     let next = migration.progress;
     await moveBatch(move, {
       to: order.to,
@@ -204,6 +210,15 @@ export class Migrations {
     migration.progress = next;
   }
 
+  /** A tier that is full is not copied to: it would refuse in the middle, and could not keep itself in order. */
+  #requireRoom(blobs: readonly BlobCopies[], to: Tier): void {
+    if (to === 'hot') return;
+    const missing = blobs.filter(({ lower }) => !lower.includes(to));
+    const bytes = missing.reduce((sum, { length }) => sum + length, 0);
+    if (bytes === 0 || hasRoomFor(this.#parts.usageOf(to), bytes)) return;
+    throw new Fault('no-space', 'store', `the ${to} tier is full`);
+  }
+
   /** What of the next blobs has to move, and how far the order is done after that. */
   async #nextBatch({ order, progress }: Migration): Promise<{
     readonly blobs: readonly BlobCopies[];
@@ -215,7 +230,7 @@ export class Migrations {
     const blobs: BlobCopies[] = [];
     let bytes = 0;
     for (const [index, blob] of (await copies.of(copies.kv, ids)).entries()) {
-      if (blob === undefined || isThere(blob, order.to)) continue;
+      if (blob === undefined || blob.length > MOVED_BLOB_BYTES_MAX || isThere(blob, order.to)) continue;
       if (blobs.length > 0 && bytes + blob.length > MIGRATION_BATCH_BYTES_MAX) {
         return { blobs, blobsDone: first + index };
       }

@@ -5,10 +5,13 @@ import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { usageWithin, type FillFacts } from './fill-level.ts';
+import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
+import type { BindingId } from './foreign/foreign-records.ts';
+import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
 import { Descriptions } from './descriptions.ts';
-import type { AlsoRelease, HotBlobs } from './hot/hot-blobs.ts';
+import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
@@ -22,6 +25,7 @@ import { Rereads } from './rereads.ts';
 import { Room } from './room.ts';
 import { Scrubber } from './scrubber.ts';
 import type { RecallWish, SegmentStore } from './segment-store.ts';
+import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
 import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
@@ -33,7 +37,8 @@ export interface LowerTierParts {
   readonly segments: Pick<SegmentStore, 'usage'>;
 }
 
-export type TieringStep = 'migrate' | 'evict' | 'promote' | 'repair' | 'scrub';
+export type TieringStep =
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -53,6 +58,10 @@ export interface TieringOptions {
 /** The tiers of a gateway. */
 export interface Tiering {
   readonly blobs: Blobs;
+  /** Blobs that are ranges of objects of others. */
+  readonly foreign: ForeignBlobs;
+  /** One bounded unit of making ours what is only in a bucket of others that is left: see way-out.ts. */
+  readonly wayOut: (binding: BindingId, after: BlobId | 0) => Promise<WayOut>;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -62,7 +71,7 @@ export interface Tiering {
   readonly lastScrub: () => ScrubReport | undefined;
 }
 
-export interface TieringCounts {
+export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
@@ -73,7 +82,11 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const foreign = new ForeignCopies(options.hot);
+  const lower = new LowerCopies(
+    options.lower.map(({ chunks }) => chunks),
+    foreign,
+  );
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
@@ -86,12 +99,13 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
     });
   };
   const hot = await openBlobs({ ...options.hot, alsoRelease });
-  return new OpenTiering(options, { hot, lower, ...known }).opened();
+  return new OpenTiering(options, { hot, lower, foreign, ...known }).opened();
 }
 
 interface OpenedParts {
   readonly hot: HotBlobs;
   readonly lower: LowerCopies;
+  readonly foreign: ForeignCopies;
   readonly clean: CleanCopies;
   readonly heat: HeatMap;
 }
@@ -100,6 +114,7 @@ class OpenTiering {
   readonly #options: TieringOptions;
   readonly #kv: Kv;
   readonly #copies: Copies;
+  readonly #foreign: ForeignCopies;
   readonly #heat: HeatMap;
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
@@ -109,11 +124,12 @@ class OpenTiering {
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
-  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+  constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
     const { kv, environment } = options.hot;
     const { clock, log } = environment;
     this.#options = options;
     this.#kv = kv;
+    this.#foreign = foreign;
     this.#heat = heat;
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
@@ -141,6 +157,7 @@ class OpenTiering {
       move: this.#move,
       pace: new Pace(clock, this.#options.migrationBytesPerSecond),
       present: this.#present(),
+      usageOf: (tier) => this.#usageOf(tier),
       nextId,
       wake: () => wake('migrate'),
     });
@@ -152,8 +169,11 @@ class OpenTiering {
       evict: (bytesMin) => eviction.round(bytesMin),
       collect: () => copies.hot.collect(),
     });
+    const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
+    const foreign = this.#foreign;
     const isAlone = this.#options.lower.length === 0;
+    const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
       blobs: new TieredBlobs({
         copies,
@@ -164,17 +184,33 @@ class OpenTiering {
         shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
       }),
+      foreign,
+      wayOut: (binding, after) => wayOut(exit, binding, after),
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        spill: () => stepOf(spills),
         promote: () => promotions.step(),
         repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
         scrub: () => this.#scrubber.step(),
+        trim: () => copies.hot.trim(),
+        defragment: () => copies.hot.defragment(),
       },
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed }),
+      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
+  }
+
+  /** Of each lower tier that has a colder one. */
+  #spills(migrations: Migrations): readonly Spill[] {
+    const { clock } = this.#options.hot.environment;
+    const { lower } = this.#options;
+    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
+      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+      const to = lower[index + 1]!.chunks;
+      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+    });
   }
 
   #tiers(migrations: Migrations, room: Room): Tiers {
@@ -209,6 +245,8 @@ class OpenTiering {
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
     const [blob] = await this.#copies.of(this.#kv, [id]);
     if (blob === undefined || blob.hot !== undefined) return true;
+    // What lies in a bucket of others is recalled by those whose it is.
+    if ((await this.#foreign.rangeOf(this.#kv, id)) !== undefined) return true;
     const store = blob.lower[0] && this.#copies.lower.of(blob.lower[0]);
     return store?.isStaged === true ? store.recall(id, wish) : true;
   }
@@ -247,6 +285,12 @@ class OpenTiering {
     }
     return sum;
   }
+}
+
+/** The first that has work. */
+async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
+  for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
+  return 'idle';
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({

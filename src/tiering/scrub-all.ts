@@ -5,8 +5,7 @@ import type { BlobId } from './blobs.ts';
 import type { Copies } from './copies.ts';
 import { heal, type Healed } from './heal.ts';
 import type { HotCopy } from './hot/hot-blobs.ts';
-import type { ChunkStore } from './reduction/chunk-store.ts';
-import type { SegmentHealth } from './segment-store.ts';
+import type { ChunkStore, ScrubStep } from './reduction/chunk-store.ts';
 import type { Tier } from './tier.ts';
 import type { ScrubReport } from './tiers.ts';
 
@@ -20,7 +19,7 @@ export interface ScrubbedUnit extends ScrubReport {
   readonly bytes: number;
 }
 
-const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0 };
+const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0, unknown: 0 };
 
 /** Of the store that is being looked at: damage of segments that are not whole, and blobs that are not mended. */
 const FRESH = { unhealed: 0, lost: 0 };
@@ -78,7 +77,7 @@ export class ScrubRound {
     const outcome = await this.#heal(id, 'hot');
     if (outcome === 'gone') return NOTHING;
     const unrecoverable = outcome === 'lost' ? 1 : 0;
-    return { checked: 1, corrupt: 1, healed: outcome === 'healed' ? 1 : 0, unrecoverable };
+    return { ...NOTHING, checked: 1, corrupt: 1, healed: outcome === 'healed' ? 1 : 0, unrecoverable };
   }
 
   async #lowerUnit(): Promise<ScrubbedUnit | undefined> {
@@ -98,7 +97,7 @@ export class ScrubRound {
   /** Which blobs have lost something may come in later steps than the segments that they were in. */
   async #segment(
     { tier }: ChunkStore,
-    { checked, corrupt, healed, isWhole, lost }: SegmentHealth & { readonly lost: readonly BlobId[] },
+    { checked, corrupt, healed, isWhole, lost, unknown }: ScrubStep,
   ): Promise<ScrubbedUnit> {
     const outcomes: (Healed | 'later')[] = [];
     for (const id of lost) outcomes.push(await this.#heal(id, tier));
@@ -108,7 +107,7 @@ export class ScrubRound {
       unhealed: this.#store.unhealed + (isWhole ? 0 : corrupt - healed),
       lost: this.#store.lost + left,
     };
-    return { checked, corrupt, healed, unrecoverable, bytes: checked === 0 ? 0 : SEGMENT_BYTES };
+    return { checked, corrupt, healed, unrecoverable, unknown, bytes: checked === 0 ? 0 : SEGMENT_BYTES };
   }
 
   /** `later`: the copy that could heal it does not answer now. */
@@ -130,4 +129,5 @@ const sum = (a: ScrubReport, b: ScrubReport): ScrubReport => ({
   corrupt: a.corrupt + b.corrupt,
   healed: a.healed + b.healed,
   unrecoverable: a.unrecoverable + b.unrecoverable,
+  unknown: a.unknown + b.unknown,
 });

@@ -2,7 +2,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { FRAME_BYTES, sealedBytes } from '../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from './blobs.ts';
 import type { BlobRange, Copies } from './copies.ts';
-import { BLOCK_BYTES } from './hot/device.ts';
+import { BLOCK_BYTES, type Lifetime } from './hot/device.ts';
 import type { Tier } from './tier.ts';
 
 /** What the tiers want to know of what the namespace does. */
@@ -38,15 +38,15 @@ export class TieredBlobs implements Blobs {
     this.#parts = parts;
   }
 
-  stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+  stage(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
     const length = lengthOf(parts);
-    return this.#stage({ length, bytes: length }, () => this.#parts.copies.hot.stage(parts));
+    return this.#stage({ length, bytes: length }, () => this.#parts.copies.hot.stage(parts, lifetime));
   }
 
-  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+  stageSealed(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
     const length = lengthOf(parts);
     return this.#stage({ length, bytes: sealedBytes(length) }, () =>
-      this.#parts.copies.hot.stageSealed(parts),
+      this.#parts.copies.hot.stageSealed(parts, lifetime),
     );
   }
 

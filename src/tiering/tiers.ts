@@ -64,6 +64,8 @@ export interface ScrubReport {
   readonly corrupt: number;
   readonly healed: number;
   readonly unrecoverable: number;
+  /** Segments that their store did not answer for: how they are is not known. */
+  readonly unknown: number;
 }
 
 /** What operators and policies see and order of the tiers. Nothing here knows names: who orders brings ids of blobs. */

@@ -46,7 +46,7 @@ suite('the command line', () => {
     { args: ['serve', '--data', 'a', '--data=b'], want: '--data is given twice: give it once' },
     {
       args: ['serve', '--warm', 'a', '--warm', './a'],
-      want: `--warm ${path.resolve('a')} is there twice: give each device a directory`,
+      want: `--warm ${path.resolve('a')} is there twice: give each device a place of its own`,
     },
     {
       args: ['serve', '--warm-ec', '0+2'],

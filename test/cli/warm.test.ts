@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
-import { Metrics } from '../../src/metrics.ts';
 import { Scheduler } from '../../src/scheduler.ts';
 import { MemoryShardDevices } from '../../src/tiering/warm/memory-shard-devices.ts';
 import { openWarmPool } from '../../src/tiering/warm/open-warm-pool.ts';
 import type { WarmPool } from '../../src/tiering/warm/warm-pool.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
+import { root } from '../accounts/memory-accounts.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent } from '../namespace/world.ts';
 import { reduction, segmentOf } from '../tiering/warm/pool-bed.ts';
@@ -20,14 +18,8 @@ import { run, type Outcome } from './double.ts';
 const environment = { clock: realClock(), random: seededRandom(1), log: silent };
 
 async function openDoor(warm: WarmPool | undefined): Promise<AdminDoor> {
-  return openAdmin({
-    ...(await quietSources()),
-    address: { host: '127.0.0.1', port: 0 },
+  return openQuietDoor({
     environment,
-    metrics: new Metrics(),
-    status: () => assert.fail(),
-    ...(await openMemoryIdentities(new MemoryEngine())),
-    keyring: await memoryKeyring(),
     warm,
   });
 }
@@ -74,7 +66,7 @@ suite('terrace warm', () => {
   test('list shows every device, for people and as JSON', async () => {
     const { out, code } = await warm(door, 'list');
     assert.equal(code, 0);
-    assert.match(out.join('\n'), /\/d1 +in-service +\d+ +[\d.]+Ki? +4\.0Gi +4\.0Gi +0/);
+    assert.match(out.join('\n'), /\/d1 +directory +in-service +\d+ +[\d.]+Ki? +4\.0Gi +4\.0Gi +0/);
     assert.match(out.join('\n'), /3 segments, configured as 4\+2, written now as 4\+2; 0 shards missing\./);
     const answer = JSON.parse((await warm(door, 'list', '--json')).out.join(''));
     assert.equal(answer.devices.length, 7);
@@ -118,7 +110,7 @@ suite('terrace warm', () => {
   for (const [args, says] of [
     [['drain', '/nothing'], /\/nothing is no device of the warm pool: see terrace warm list\./],
     [['add', '/d1'], /\/d1 is a device of the warm pool already\./],
-    [['replace', '/d1', '/d4'], /\/d4 is a device of the warm pool: choose an empty directory\./],
+    [['replace', '/d1', '/d4'], /\/d4 is a device of the warm pool: choose another place\./],
   ] as const) {
     test(`warm ${args.join(' ')} is refused in one sentence`, async () => {
       const { code, errors } = await warm(door, ...args);
@@ -132,7 +124,7 @@ suite('terrace warm', () => {
     for (const args of [['list'], ['rebuild'], ['drain', '/d1'], ['add', '/d1'], ['replace', '/a', '/b']]) {
       const { code, errors } = await warm(empty, ...args);
       assert.equal(code, 1);
-      assert.match(errors.join(), /There is no warm pool: start the gateway with --warm DIR/);
+      assert.match(errors.join(), /There is no warm pool: start the gateway with --warm PATH/);
     }
     await empty.close();
   });

@@ -46,6 +46,7 @@ async function open(): Promise<Flooded> {
   const device: Flooded['device'] = { let: 'through' };
   let waiting: (() => void)[] = [];
   const gated = {
+    traits: inner.traits,
     bytes: () => inner.bytes(),
     async write(...asked: Parameters<typeof inner.write>) {
       if (device.let === 'wait') await new Promise<void>((resolve) => waiting.push(resolve));
@@ -54,6 +55,7 @@ async function open(): Promise<Flooded> {
     },
     read: inner.read.bind(inner),
     flush: inner.flush.bind(inner),
+    discard: inner.discard.bind(inner),
     grow: inner.grow.bind(inner),
     close: inner.close.bind(inner),
   };

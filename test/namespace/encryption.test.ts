@@ -56,6 +56,7 @@ async function open(
 }
 
 const recording = (device: Device, written: Uint8Array[]): Device => ({
+  traits: device.traits,
   bytes: () => device.bytes(),
   write(offset, parts) {
     written.push(...parts.map((part) => Buffer.from(part)));
@@ -63,6 +64,7 @@ const recording = (device: Device, written: Uint8Array[]): Device => ({
   },
   read: (offset, checksums) => device.read(offset, checksums),
   flush: () => device.flush(),
+  discard: (extent) => device.discard(extent),
   grow: (size) => device.grow(size),
   close: () => device.close(),
 });

@@ -92,6 +92,7 @@ test('who reads a file from front to back finds it in memory, and reads what is 
   let reads = 0;
   const environment = { clock: new TestClock(), random: seededRandom(1), log: silent };
   const counting = {
+    traits: device.traits,
     bytes: () => device.bytes(),
     write: device.write.bind(device),
     read: (...asked: Parameters<typeof device.read>) => {
@@ -99,6 +100,7 @@ test('who reads a file from front to back finds it in memory, and reads what is 
       return device.read(...asked);
     },
     flush: device.flush.bind(device),
+    discard: device.discard.bind(device),
     grow: device.grow.bind(device),
     close: device.close.bind(device),
   };

@@ -12,6 +12,7 @@ import type { Encryption } from '../../src/keyring/encryption.ts';
 import type { AccessControl } from '../../src/namespace/access-control.ts';
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
 import * as records from '../../src/namespace/records.ts';
+import * as uploadRecords from '../../src/namespace/upload-records.ts';
 import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 
@@ -206,7 +207,7 @@ test('the other records are read as they were written', () =>
           owner: { uid: each.uid, gid: each.gid },
           ...(is ? { initiator: '123456789012' } : {}),
         };
-        const { facet: read, ...rest } = records.decodeUpload(records.encodeUpload(upload));
+        const { facet: read, ...rest } = uploadRecords.decodeUpload(uploadRecords.encodeUpload(upload));
         check({ ...rest, facet: { ...given, ...read, contentGeneration: undefined } }, upload);
         const part = {
           ino: each.ino,
@@ -215,9 +216,9 @@ test('the other records are read as they were written', () =>
           modifiedAt: at,
           checksums: given.checksums,
         };
-        check(records.decodePart(records.encodePart(part)), part);
+        check(uploadRecords.decodePart(uploadRecords.encodePart(part)), part);
         const finished = { uploadKey: key, at };
-        check(records.decodeFinished(records.encodeFinished(finished)), finished);
+        check(uploadRecords.decodeFinished(uploadRecords.encodeFinished(finished)), finished);
       },
     ),
     { numRuns: 500 },

@@ -13,13 +13,12 @@ import {
   decodeExtent,
   decodeInode,
   decodeOrder,
-  decodePart,
   type BucketRow,
   type Dentry,
   type Extent,
   type Inode,
-  type PartRow,
 } from '../../src/namespace/records.ts';
+import { decodePart, type PartRow } from '../../src/namespace/upload-records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
 import { DESCRIPTIONS_TABLE } from '../../src/tiering/descriptions.ts';

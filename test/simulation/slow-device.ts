@@ -1,4 +1,4 @@
-import type { Device } from '../../src/tiering/hot/device.ts';
+import type { Device, DeviceExtent, DeviceTraits, Lifetime } from '../../src/tiering/hot/device.ts';
 
 /** A device each of whose operations waits for `delay` first and last: others get in between call and effect. */
 export class SlowDevice implements Device {
@@ -10,12 +10,16 @@ export class SlowDevice implements Device {
     this.#delay = delay;
   }
 
+  get traits(): DeviceTraits {
+    return this.#inner.traits;
+  }
+
   bytes(): number {
     return this.#inner.bytes();
   }
 
-  write(offset: number, parts: readonly Uint8Array[]): Promise<Uint32Array> {
-    return this.#slowly('device write', () => this.#inner.write(offset, parts));
+  write(offset: number, parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<Uint32Array> {
+    return this.#slowly('device write', () => this.#inner.write(offset, parts, lifetime));
   }
 
   read(offset: number, checksums: Uint32Array): Promise<Uint8Array> {
@@ -24,6 +28,10 @@ export class SlowDevice implements Device {
 
   flush(): Promise<void> {
     return this.#slowly('device flush', () => this.#inner.flush());
+  }
+
+  discard(extent: DeviceExtent): Promise<void> {
+    return this.#slowly('device discard', () => this.#inner.discard(extent));
   }
 
   grow(bytes: number): Promise<void> {

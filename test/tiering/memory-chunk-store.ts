@@ -88,6 +88,14 @@ export class MemoryChunkStore implements ChunkStore {
     return rows.map((row) => row && decodeU64(row, 8));
   }
 
+  async blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]> {
+    const range = { ...this.#range(), start: this.#key((after + 1) as BlobId) };
+    for await (const page of this.#options.kv.scan(range, { pageEntries: countMax })) {
+      return page.map(({ key, value }) => ({ id: decodeU64(key, 2) as BlobId, length: decodeU64(value, 8) }));
+    }
+    return [];
+  }
+
   async read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
     const row = await this.#options.kv.get(this.#key(id));
     if (row === undefined) throw new Fault('not-found', 'blob', `blob ${id}`);
@@ -129,9 +137,11 @@ export class MemoryChunkStore implements ChunkStore {
     const [number, ...rest] = this.#scrubbed;
     this.#scrubbed = number === undefined ? undefined : rest;
     if (number === undefined) return undefined;
+    const sound = { checked: 1, corrupt: 0, healed: 0, isWhole: true, lost: [], unknown: 0 };
+    if (this.#options.fault?.('read')?.code === 'unavailable') return { ...sound, checked: 0, unknown: 1 };
     const isDamaged = this.#options.media.damaged.has(number);
     const lost = isDamaged ? await this.#blobsOf(number) : [];
-    return { checked: 1, corrupt: isDamaged ? 1 : 0, healed: 0, isWhole: !isDamaged, lost };
+    return { ...sound, corrupt: isDamaged ? 1 : 0, isWhole: !isDamaged, lost };
   }
 
   async restartScrub(): Promise<void> {

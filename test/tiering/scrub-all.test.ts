@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Fault } from '../../src/fault.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import type { Tier } from '../../src/tiering/tier.ts';
 import { TierBed } from './tier-bed.ts';
@@ -66,7 +67,7 @@ for (const { name, through, damage, checked, healed, lost } of cases) {
       await (tier === 'hot' ? bed.damageHot(ids[1]!) : bed.stores[tier]!.damage(ids[1]!));
     }
     const report = await scrub(bed);
-    assert.deepEqual(report, { checked, corrupt: damage.length, healed, unrecoverable: lost });
+    assert.deepEqual(report, { checked, corrupt: damage.length, healed, unrecoverable: lost, unknown: 0 });
     assert.deepEqual(bed.tiering.lastScrub(), report);
     await bed.collectAll();
     const again = await scrub(bed);
@@ -76,6 +77,15 @@ for (const { name, through, damage, checked, healed, lost } of cases) {
     }
   });
 }
+
+test('what a store does not answer for is unknown, not sound', async () => {
+  const { bed } = await opened(['warm']);
+  bed.fault = (tier, label) =>
+    tier === 'warm' && label === 'read' ? new Fault('unavailable', 'store', 'away') : undefined;
+  const report = await scrub(bed);
+  assert.deepEqual(report, { checked: 0, corrupt: 0, healed: 0, unrecoverable: 0, unknown: 3 });
+  assert.deepEqual(bed.tiering.lastScrub(), report);
+});
 
 test('whoever asks while a scrub runs gets the report of that one', async () => {
   const { bed } = await opened(['warm']);

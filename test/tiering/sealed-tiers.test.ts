@@ -29,6 +29,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
   const memory = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const written: Uint8Array[] = [];
   const device: Device = {
+    traits: memory.traits,
     bytes: () => memory.bytes(),
     write(offset, parts) {
       written.push(...parts.map((part) => Uint8Array.from(part)));
@@ -36,6 +37,7 @@ async function open(cipher: 'aes-256-gcm' | 'none' = 'aes-256-gcm'): Promise<Wor
     },
     read: (offset, checksums) => memory.read(offset, checksums),
     flush: () => memory.flush(),
+    discard: (extent) => memory.discard(extent),
     grow: (size) => memory.grow(size),
     close: () => memory.close(),
   };

@@ -22,7 +22,8 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Status};
 use napi_derive::napi;
 use terrace_core::device::{
-    errno_name, Creation, Device, DriverChoice, Outcome, Refusal, RefusalKind, Source, BLOCK_BYTES,
+    errno_name, Creation, Device, DiscardKind, DriverChoice, Outcome, Refusal, RefusalKind, Source,
+    BLOCK_BYTES,
 };
 
 type Notify = ThreadsafeFunction<(), (), (), Status, false>;
@@ -39,17 +40,36 @@ pub fn open_device(
     let uuid: [u8; 16] = (&*uuid)
         .try_into()
         .map_err(|_| Error::from_reason("a uuid has 16 bytes"))?;
-    let choice = match driver.as_str() {
+    let creation = Creation {
+        uuid,
+        bytes: bytes as u64,
+    };
+    opening(path, Some(creation), &driver, &notify)
+}
+
+/// Opens all of a block device or file that is there, whatever lies on it. `notify` as above.
+#[napi(ts_return_type = "Promise<NativeDevice>")]
+pub fn open_bare_device(
+    path: String,
+    driver: String,
+    notify: Function<(), ()>,
+) -> Result<AsyncTask<Open>> {
+    opening(path, None, &driver, &notify)
+}
+
+fn opening(
+    path: String,
+    creation: Option<Creation>,
+    driver: &str,
+    notify: &Function<(), ()>,
+) -> Result<AsyncTask<Open>> {
+    let choice = match driver {
         "any" => DriverChoice::Any,
         "io_uring" => DriverChoice::IoUring,
         "threads" => DriverChoice::Threads,
         _ => return Err(Error::from_reason("no such driver")),
     };
     let notify = notify.build_threadsafe_function::<()>().build()?;
-    let creation = Creation {
-        uuid,
-        bytes: bytes as u64,
-    };
     Ok(AsyncTask::new(Open {
         path: path.into(),
         creation,
@@ -60,7 +80,8 @@ pub fn open_device(
 
 pub struct Open {
     path: PathBuf,
-    creation: Creation,
+    /// None: as it is.
+    creation: Option<Creation>,
     choice: DriverChoice,
     notify: Option<Notify>,
 }
@@ -77,8 +98,11 @@ impl Task for Open {
         let notify = Box::new(move || {
             notify.call((), ThreadsafeFunctionCallMode::NonBlocking);
         });
-        Device::open(&self.path, &self.creation, self.choice, notify)
-            .map_err(|refusal| refused(&refusal))
+        match &self.creation {
+            Some(creation) => Device::open(&self.path, creation, self.choice, notify),
+            None => Device::open_bare(&self.path, self.choice, notify),
+        }
+        .map_err(|refusal| refused(&refusal))
     }
 
     fn resolve(&mut self, _: Env, device: Device) -> Result<NativeDevice> {
@@ -114,6 +138,16 @@ impl NativeDevice {
     #[napi]
     pub fn uuid(&self) -> Result<Vec<u8>> {
         Ok(self.device()?.uuid.to_vec())
+    }
+
+    /// `none`, or who gets back what is discarded: `device` or `file`.
+    #[napi]
+    pub fn discard_kind(&self) -> Result<&'static str> {
+        Ok(match self.device()?.discard_kind {
+            DiscardKind::None => "none",
+            DiscardKind::Device => "device",
+            DiscardKind::File => "file",
+        })
     }
 
     /// Writes the concatenation of `parts`; `checksums` has one word a block.
@@ -171,6 +205,31 @@ impl NativeDevice {
         Ok(skip as u32)
     }
 
+    /// As `read`, of `blocks` blocks that are compared with nothing.
+    #[napi]
+    pub fn read_unchecked(
+        &self,
+        id: u32,
+        offset: f64,
+        mut target: Uint8ArraySlice,
+        blocks: u32,
+    ) -> Result<u32> {
+        let blocks = blocks as usize;
+        // SAFETY: the array is alive during this call and JavaScript does not run.
+        let target = unsafe { target.as_mut() };
+        let skip = target.as_ptr().align_offset(BLOCK_BYTES);
+        if target.len() < skip + blocks * BLOCK_BYTES {
+            return Err(Error::from_reason("the target is too short"));
+        }
+        // SAFETY: the caller keeps the array alive and leaves it alone until the request completes.
+        unsafe {
+            let aligned = target.as_mut_ptr().add(skip);
+            self.device()?
+                .read_unchecked(id, offset as u64, aligned, blocks);
+        }
+        Ok(skip as u32)
+    }
+
     #[napi]
     pub fn flush(&self, id: u32) -> Result<()> {
         self.device()?.flush(id);
@@ -199,6 +258,16 @@ impl NativeDevice {
         Ok(AsyncTask::new(Grow {
             device: Arc::clone(self.device()?),
             bytes: bytes as u64,
+        }))
+    }
+
+    /// Gives a range back. To be called for whole blocks that nobody reads or writes until it resolves.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn discard(&self, offset: f64, length: f64) -> Result<AsyncTask<Discard>> {
+        Ok(AsyncTask::new(Discard {
+            device: Arc::clone(self.device()?),
+            offset: offset as u64,
+            length: length as u64,
         }))
     }
 
@@ -235,6 +304,27 @@ impl Task for Grow {
     }
 }
 
+pub struct Discard {
+    device: Arc<Device>,
+    offset: u64,
+    length: u64,
+}
+
+impl Task for Discard {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        self.device
+            .discard(self.offset, self.length)
+            .map_err(|refusal| refused(&refusal))
+    }
+
+    fn resolve(&mut self, _: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// The name of an errno.
 #[napi]
 #[must_use]
@@ -248,6 +338,7 @@ fn refused(refusal: &Refusal) -> Error {
         RefusalKind::InUse => "in-use",
         RefusalKind::NotOurs => "not-ours",
         RefusalKind::NoSpace => "no-space",
+        RefusalKind::Unsupported => "not-supported",
         RefusalKind::Io => "io",
     };
     Error::from_reason(format!("{kind}:{}", refusal.sentence))

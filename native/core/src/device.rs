@@ -1,5 +1,7 @@
 //! A raw block device or a preallocated file that holds blocks of 4 KiB. See the TypeScript port `Device`.
 
+mod bare;
+mod discard;
 mod file;
 mod pool;
 mod queue;
@@ -14,10 +16,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub use discard::DiscardKind;
 pub use file::{errno_name, Creation, Refusal, RefusalKind, UNIT_BYTES};
 pub use queue::Completion;
 pub use transfer::{Outcome, Source, BLOCK_BYTES};
 
+use bare::BareFile;
 use file::DeviceFile;
 use pool::Pool;
 use queue::{Completions, Poison};
@@ -48,10 +52,17 @@ pub struct Device {
     // First, so that it is dropped first: its threads use the rest.
     driver: Driver,
     completions: Arc<Completions>,
+    /// Of the first usable byte.
+    base: u64,
     bytes: AtomicU64,
-    file: Mutex<DeviceFile>,
+    /// None for a bare device: it has no superblock here, and keeps its size.
+    file: Option<Mutex<DeviceFile>>,
     pub uuid: [u8; 16],
     pub is_direct: bool,
+    /// Whether and to whom `discard` gives space back.
+    pub discard_kind: DiscardKind,
+    /// Of the same device, for discards: they take their time.
+    discards: Arc<File>,
 }
 
 impl Device {
@@ -67,18 +78,49 @@ impl Device {
     ) -> Result<Self, Refusal> {
         let device_file = DeviceFile::open(path, creation)?;
         let completions = Arc::new(Completions::new(notify));
-        let driver = clone_of(&device_file.file)
-            .and_then(|file| start_driver(choice, &file, &completions))
+        let (driver, discards) = clone_of(&device_file.file)
+            .and_then(|file| Ok((start_driver(choice, &file, &completions)?, file)))
             .map_err(|error| {
                 Refusal::io(&format!("start the I/O of {}", path.display()), &error)
             })?;
         Ok(Self {
             driver,
             completions,
+            base: REGION_BYTES,
             bytes: AtomicU64::new(device_file.superblock.bytes),
             uuid: device_file.superblock.uuid,
             is_direct: device_file.is_direct,
-            file: Mutex::new(device_file),
+            discard_kind: device_file.discard_kind(),
+            discards,
+            file: Some(Mutex::new(device_file)),
+        })
+    }
+
+    /// Opens all of what is there, whatever lies on it: the caller reads and writes from its first byte.
+    ///
+    /// # Errors
+    /// In one sentence, also when another process has it open.
+    pub fn open_bare(
+        path: &Path,
+        choice: DriverChoice,
+        notify: Box<dyn Fn() + Send + Sync>,
+    ) -> Result<Self, Refusal> {
+        let bare = BareFile::open(path)?;
+        let completions = Arc::new(Completions::new(notify));
+        let file = Arc::new(bare.file);
+        let driver = start_driver(choice, &file, &completions).map_err(|error| {
+            Refusal::io(&format!("start the I/O of {}", path.display()), &error)
+        })?;
+        Ok(Self {
+            driver,
+            completions,
+            base: 0,
+            bytes: AtomicU64::new(bare.bytes),
+            uuid: [0; 16],
+            is_direct: bare.is_direct,
+            discard_kind: DiscardKind::None,
+            discards: file,
+            file: None,
         })
     }
 
@@ -110,7 +152,7 @@ impl Device {
         self.check_range(offset, bytes.div_ceil(BLOCK_BYTES));
         self.submit(Transfer::of_write(
             id,
-            REGION_BYTES + offset,
+            self.base + offset,
             sources,
             checksums,
         ));
@@ -139,9 +181,30 @@ impl Device {
         self.check_range(offset, blocks);
         self.submit(Transfer::of_read(
             id,
-            REGION_BYTES + offset,
+            self.base + offset,
             target,
             checksums,
+            blocks,
+        ));
+    }
+
+    /// Reads `blocks` blocks from `offset` into `target`, and compares them with nothing.
+    ///
+    /// # Safety
+    /// Until the request completes, `target` is valid for that many blocks and used by nobody else.
+    ///
+    /// # Panics
+    /// As `read`.
+    pub unsafe fn read_unchecked(&self, id: u32, offset: u64, target: *mut u8, blocks: usize) {
+        assert!(
+            (target as usize).is_multiple_of(BLOCK_BYTES),
+            "memory for direct I/O is aligned"
+        );
+        self.check_range(offset, blocks);
+        self.submit(Transfer::of_unchecked_read(
+            id,
+            self.base + offset,
+            target,
             blocks,
         ));
     }
@@ -152,6 +215,28 @@ impl Device {
             Driver::IoUring(driver) => driver.flush(id),
             Driver::Threads(driver) => driver.flush(id),
         }
+    }
+
+    /// Gives a range back: whoever reads it before it is written again gets anything. Blocks until that is done.
+    ///
+    /// # Errors
+    /// As the system says.
+    ///
+    /// # Panics
+    /// When the range is empty, not aligned, or outside the device.
+    pub fn discard(&self, offset: u64, length: u64) -> Result<(), Refusal> {
+        let block_bytes = BLOCK_BYTES as u64;
+        assert!(
+            length.is_multiple_of(block_bytes),
+            "length {length} is not aligned"
+        );
+        self.check_range(
+            offset,
+            usize::try_from(length / block_bytes).expect("a range of a device"),
+        );
+        self.discard_kind
+            .give_back(&self.discards, self.base + offset, length)
+            .map_err(|error| Refusal::io(&format!("discard {length} bytes at {offset}"), &error))
     }
 
     /// Everything that completed since the last call.
@@ -168,7 +253,14 @@ impl Device {
     /// # Panics
     /// When an earlier call panicked.
     pub fn grow(&self, bytes: u64) -> Result<(), Refusal> {
-        let mut file = self.file.lock().expect("device lock");
+        let Some(file) = &self.file else {
+            let sentence = "ENOSPC: a bare device keeps its size".to_owned();
+            return Err(Refusal {
+                kind: RefusalKind::NoSpace,
+                sentence,
+            });
+        };
+        let mut file = file.lock().expect("device lock");
         file.grow(bytes)?;
         self.bytes.store(file.superblock.bytes, Ordering::Release);
         Ok(())

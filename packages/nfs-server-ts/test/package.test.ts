@@ -4,10 +4,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { systemClock } from '../src/environment.ts';
+import { NLM_PROGRAM, NLM_V4, nlmProcedures } from '../src/nlm4.ts';
+import { PMAP_PROGRAM, pmapProcedures, transportNumbers } from '../src/portmap.ts';
+import { outgoingCalls } from '../src/rpc-call.ts';
 import { NfsClient, unchanged } from './support/client.ts';
 import { temporaryDirectory } from './support/planted.ts';
 
 const run = promisify(execFile);
+const bytes = Buffer.from('lock');
+const alock = { caller_name: bytes, fh: bytes, oh: bytes, svid: 1, l_offset: 0, l_len: 0 };
 const source = path.join(import.meta.dirname, '..', '..');
 
 /** The package as npm packs it, installed in a directory of its own without a network. */
@@ -29,13 +35,18 @@ async function installed(context: TestContext): Promise<string> {
   return directory;
 }
 
-/** The port in the line that the server prints when it is ready. */
-async function ready(context: TestContext, server: ChildProcess): Promise<number> {
+/** The line that a server prints when it is ready. */
+function firstLine(context: TestContext, server: ChildProcess): Promise<string> {
   context.after(() => server.kill());
-  const line = await new Promise<string>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     server.stdout!.once('data', (data: Buffer) => resolve(data.toString()));
     server.once('exit', (code) => reject(new Error(`ended with ${code}`)));
   });
+}
+
+/** The port in that line. */
+async function ready(context: TestContext, server: ChildProcess): Promise<number> {
+  const line = await firstLine(context, server);
   const found = /^mount -t nfs -o \S*\bport=(\d+),mountport=\d+ 127\.0\.0\.1:\/ \/mnt\n$/.exec(line);
   assert(found, line);
   return Number(found[1]);
@@ -50,6 +61,35 @@ async function writesAndReads(port: number): Promise<void> {
   await client.ok('WRITE', { file, offset: 0, count: data.length, stable: 'FILE_SYNC', data });
   assert.deepEqual(Buffer.concat((await client.ok('READ', { file, offset: 0, count: 9 })).data), data);
   await client.close();
+}
+
+/** Asks the port mapper for the lock manager, as clients do, and that one for a lock. */
+async function findsLocks(line: string): Promise<void> {
+  const [, nfsPort, portmapPort] = /NFS on port (\d+), port mapper on (\d+)/.exec(line) ?? [];
+  await writesAndReads(Number(nfsPort));
+  const call = outgoingCalls({ clock: systemClock, machine: 'client', timeoutMs: 10_000 });
+  for (const transport of ['tcp', 'udp'] as const) {
+    const found = await call(
+      { host: '127.0.0.1', port: Number(portmapPort), transport },
+      {
+        program: PMAP_PROGRAM,
+        version: 2,
+        procedure: pmapProcedures.GETPORT,
+        args: { prog: NLM_PROGRAM, vers: NLM_V4, prot: transportNumbers[transport], port: 0 },
+      },
+    );
+    assert(found.value > 0);
+    const { test_stat } = await call(
+      { host: '127.0.0.1', port: found.value, transport },
+      {
+        program: NLM_PROGRAM,
+        version: NLM_V4,
+        procedure: nlmProcedures.TEST,
+        args: { cookie: Buffer.from('c'), exclusive: true, alock },
+      },
+    );
+    assert.equal(test_stat.stat, 'NLM4_GRANTED');
+  }
 }
 
 test('the package that npm packs serves a directory and a tree in memory, and its README tells no lies', async (context) => {
@@ -69,10 +109,17 @@ test('the package that npm packs serves a directory and a tree in memory, and it
   await client.close();
 
   const readme = await readFile(path.join(source, 'README.md'), 'utf8');
-  const program = /```js\n(.*?)```/s.exec(readme)?.[1];
+  const [program, withLocks] = [...readme.matchAll(/```js\n(.*?)```/gs)].map((found) => found[1]);
   assert(program !== undefined && program.split('\n').length <= 12, 'ten lines');
   await writeFile(path.join(directory, 'readme.mjs'), program);
   await writesAndReads(await start(process.execPath, 'readme.mjs', '0'));
+  assert(withLocks !== undefined);
+  await writeFile(path.join(directory, 'locks.mjs'), withLocks);
+  const lockServer = spawn(process.execPath, ['locks.mjs', '127.0.0.1', '0', '0'], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await findsLocks(await firstLine(context, lockServer));
   await assert.rejects(run(bin, ['--port', 'none']), { code: 2 });
   await assert.rejects(run(bin, [path.join(served, 'new')]), { code: 1 });
 });

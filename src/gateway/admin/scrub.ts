@@ -15,6 +15,8 @@ export const scrubSchema = Type.Object({
   healed: Type.Integer(),
   /** Pieces of content of which no copy can be read. */
   unrecoverable: Type.Integer(),
+  /** Segments that their store did not answer for. */
+  unknown: Type.Integer(),
 });
 export type ScrubAnswer = Static<typeof scrubSchema>;
 

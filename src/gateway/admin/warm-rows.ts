@@ -28,7 +28,7 @@ function answerOf(pool: WarmControl): WarmAnswer {
 
 function required(warm: WarmControl | undefined): WarmControl {
   if (warm !== undefined) return warm;
-  const detail = 'There is no warm pool: start the gateway with --warm DIR, once for each device.';
+  const detail = 'There is no warm pool: start the gateway with --warm PATH, once for each device.';
   throw new Fault('not-found', 'request', detail);
 }
 

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { WARM_PATH_CHARS_MAX } from '../../limits/tiering.ts';
+import type { DeviceKind } from '../../tiering/warm/shard-device.ts';
 import type { WarmDevice } from '../../tiering/warm/warm-pool.ts';
 
 const deviceStates = [
@@ -9,12 +10,16 @@ const deviceStates = [
   'failing',
 ] as const satisfies readonly WarmDevice['state'][];
 
+const deviceKinds = ['directory', 'block-device', 'file'] as const satisfies readonly DeviceKind[];
+
 const deviceSchema = Type.Object({
   path: Type.String(),
+  /** Absent for one that has been missing since the start. */
+  kind: Type.Optional(Type.Unsafe<DeviceKind>({ type: 'string', enum: deviceKinds })),
   state: Type.Unsafe<WarmDevice['state']>({ type: 'string', enum: deviceStates }),
   /** It leaves the pool when its shards are elsewhere. */
   draining: Type.Boolean(),
-  /** Why it is missing. */
+  /** Why it is missing or failing. */
   reason: Type.Optional(Type.String()),
   /** Who gets its shards. */
   successor: Type.Optional(Type.String()),

@@ -1,7 +1,7 @@
 import type { AnswerStream, ReadAhead } from './http.ts';
 
 /** What became of the body of an answer. */
-export interface Sent {
+interface Sent {
   readonly bytes: number;
   /** Why it could not be read to its end; the client that goes away is none. */
   readonly failure: unknown;

@@ -11,7 +11,7 @@ import {
   uploadOfPartKey,
   usageKey,
 } from '../keys.ts';
-import { decodePart } from '../records.ts';
+import { decodePart } from '../upload-records.ts';
 import { encodeUsage, ownedOf, type Owned } from './usage.ts';
 
 /** What a full count of all inodes comes to, by owner. Nothing may be under way. */

@@ -1,9 +1,10 @@
 import { loadInode, requireBucket } from '../attributes.ts';
-import { countMissing, resolve } from '../attach.ts';
+import { countMissing, resolve } from '../resolve.ts';
 import { partKey } from '../keys.ts';
 import type { Caller, ObjectAt, ObjectStore } from '../namespace.ts';
 import type { Parts } from '../parts.ts';
-import { decodePart, type Inode } from '../records.ts';
+import { decodePart } from '../upload-records.ts';
+import type { Inode } from '../records.ts';
 import { loadOpen } from '../uploads.ts';
 import { NULL_VERSION } from '../version.ts';
 import { rowOf } from '../version-rows.ts';

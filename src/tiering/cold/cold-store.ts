@@ -202,13 +202,24 @@ export class ColdStore implements SegmentStore {
     const facts = await this.#objects.head(key, this.#signal);
     if (facts !== undefined && wish !== undefined && isArchive(facts.storageClass)) {
       await this.#objects.restore(key, wish, this.#signal);
-      return facts.access === 'readable';
+      return facts.access === 'archived' ? this.#isReadable(key) : facts.access === 'readable';
     }
     if (facts?.access === 'readable') return true;
     if (facts?.access === 'restoring') return false;
     // Says exactly what is not there, the object or the bucket, where it is not the object that must be restored.
     await this.#objects.restore(key, this.#parts.recall, this.#signal);
-    return false;
+    return facts?.access === 'archived' && this.#isReadable(key);
+  }
+
+  /** Some stores keep the name of the class and give everything at once, without a word about restores. */
+  async #isReadable(key: string): Promise<boolean> {
+    try {
+      await this.#objects.get(key, { offset: 0, length: 1 }, this.#signal);
+      return true;
+    } catch (failure) {
+      if (failure instanceof Fault && failure.code === 'recall-pending') return false;
+      throw failure;
+    }
   }
 }
 

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { BLOCK_BYTES, type Allocator, type DeviceExtent } from './device.ts';
+import {
+  BLOCK_BYTES,
+  type Allocator,
+  type DeviceExtent,
+  REGION_BYTES,
+  type SparseUnit,
+  type UnitBytes,
+} from './device.ts';
+import { RunLists, type Run } from './run-lists.ts';
 
 /** How many units of one class make a unit of the next: 4 KiB, 64 KiB, 1 MiB, 64 MiB. */
 const BLOCKS_PER_CHUNK = 16;
@@ -7,12 +15,8 @@ const CHUNKS_PER_MEBIBYTE = 16;
 const MEBIBYTES_PER_REGION = 64;
 const BLOCKS_PER_MEBIBYTE = BLOCKS_PER_CHUNK * CHUNKS_PER_MEBIBYTE;
 const BLOCKS_PER_REGION = BLOCKS_PER_MEBIBYTE * MEBIBYTES_PER_REGION;
-
-/** A run of blocks. */
-interface Run {
-  readonly start: number;
-  readonly count: number;
-}
+/** A unit is sparse when at most this share of it is in use: emptying it costs little beside what it gives. */
+const SPARSE_SHARE_MAX = 0.25;
 
 /**
  * Free space as three bitmaps, one per class: a unit is free in its class when all of it is. A unit is found through
@@ -26,6 +30,7 @@ export function openAllocator(bytes: number): Allocator {
 class RunAllocator implements Allocator {
   #regionCount = 0;
   #freeBlocks = 0;
+  #isShunning = false;
   /** Wholly free units are found in the class above, except regions, which have none above. */
   readonly #blocks = new RunLists(BLOCKS_PER_CHUNK, BLOCKS_PER_CHUNK - 1);
   readonly #chunks = new RunLists(CHUNKS_PER_MEBIBYTE, CHUNKS_PER_MEBIBYTE - 1);
@@ -76,9 +81,73 @@ class RunAllocator implements Allocator {
     this.#mark(this.#toRun(extent), false);
   }
 
-  /** One free run of `wanted` blocks, or where there is none the longest that can be had. */
+  isFree(extent: DeviceExtent): boolean {
+    const { start, count } = this.#toRun(extent);
+    assert(start % BLOCKS_PER_MEBIBYTE === 0 && count % BLOCKS_PER_MEBIBYTE === 0, 'whole units of 1 MiB');
+    for (let block = start; block < start + count; block += BLOCKS_PER_MEBIBYTE) {
+      if (this.#mebibytes.isUsed(block / BLOCKS_PER_MEBIBYTE)) return false;
+    }
+    return true;
+  }
+
+  bytesFreeIn(unit: UnitBytes): number {
+    const { mebibytes } = unitOf(unit);
+    const unitsFree = mebibytes === 1 ? this.#mebibytes.unitsFree() : this.#mebibytes.groupsFree();
+    return unitsFree * unit;
+  }
+
+  sparse(unit: UnitBytes, first: number, count: number): readonly SparseUnit[] {
+    const { mebibytes, blocks } = unitOf(unit);
+    const usedMax = blocks * SPARSE_SHARE_MAX;
+    const found: SparseUnit[] = [];
+    const end = Math.min(first + count, this.bytesTotal() / unit);
+    for (let index = first; index < end; index++) {
+      const used = this.#usedIn(index * mebibytes, mebibytes, usedMax);
+      if (used > 0 && used <= usedMax) found.push({ index, bytesUsed: used * BLOCK_BYTES });
+    }
+    return found;
+  }
+
+  shun(unit: UnitBytes, indexes: readonly number[]): void {
+    const { mebibytes } = unitOf(unit);
+    for (const index of indexes) {
+      if (unit === REGION_BYTES) this.#mebibytes.shun(index);
+      for (let mebibyte = index * mebibytes; mebibyte < (index + 1) * mebibytes; mebibyte++) {
+        this.#chunks.shun(mebibyte);
+        for (let chunk = 0; chunk < CHUNKS_PER_MEBIBYTE; chunk++) {
+          this.#blocks.shun(mebibyte * CHUNKS_PER_MEBIBYTE + chunk);
+        }
+      }
+    }
+    this.#isShunning = true;
+  }
+
+  unshun(): void {
+    for (const lists of [this.#blocks, this.#chunks, this.#mebibytes]) lists.unshun();
+    this.#isShunning = false;
+  }
+
+  isShunning(): boolean {
+    return this.#isShunning;
+  }
+
+  /** Blocks in use of some MiB; more than `enough` is not counted exactly. */
+  #usedIn(first: number, count: number, enough: number): number {
+    let used = 0;
+    for (let chunk = first * CHUNKS_PER_MEBIBYTE; chunk < (first + count) * CHUNKS_PER_MEBIBYTE; chunk++) {
+      used += this.#blocks.usedIn(chunk);
+      if (used > enough) break;
+    }
+    return used;
+  }
+
+  /** One free run of `wanted` blocks, or where there is none the longest that can be had; of what is shunned only in need. */
   #find(wanted: number): Run {
-    return this.#fitting(wanted) ?? this.#longest();
+    const found = this.#fitting(wanted) ?? this.#longest();
+    if (found !== undefined) return found;
+    assert(this.#isShunning, 'free blocks are counted that no list holds');
+    this.unshun();
+    return this.#find(wanted);
   }
 
   #fitting(wanted: number): Run | undefined {
@@ -94,7 +163,7 @@ class RunAllocator implements Allocator {
     return start === undefined ? undefined : { start: start * BLOCKS_PER_MEBIBYTE, count: wanted };
   }
 
-  #longest(): Run {
+  #longest(): Run | undefined {
     for (const [lists, blocksPerUnit] of [
       [this.#mebibytes, BLOCKS_PER_MEBIBYTE],
       [this.#chunks, BLOCKS_PER_CHUNK],
@@ -103,7 +172,7 @@ class RunAllocator implements Allocator {
       const run = lists.longest();
       if (run !== undefined) return { start: run.start * blocksPerUnit, count: run.count * blocksPerUnit };
     }
-    assert.fail('free blocks are counted that no list holds');
+    return undefined;
   }
 
   #toRun(extent: DeviceExtent): Run {
@@ -126,203 +195,6 @@ class RunAllocator implements Allocator {
   }
 }
 
-/** The units of one class in groups (their parents), and a list of the groups for each length of their longest free run. */
-class RunLists {
-  readonly #unitsPerGroup: number;
-  /** Groups whose run is longer are in no list. */
-  readonly #runMax: number;
-  #groupCount = 0;
-  /** One bit a unit, 1 = used (or not wholly free); two words a group, so that 64 units fit. */
-  #used = new Uint32Array(0);
-  /** Longest free run of each group. */
-  #run = new Uint8Array(0);
-  /** Doubly linked lists through the groups; 0 ends a list, group g is named g + 1. */
-  #next = new Uint32Array(0);
-  #previous = new Uint32Array(0);
-  readonly #heads: Uint32Array;
-  readonly #all: Bits;
-
-  constructor(unitsPerGroup: number, runMax: number) {
-    this.#all = bitsBetween(0, unitsPerGroup);
-    this.#unitsPerGroup = unitsPerGroup;
-    this.#runMax = runMax;
-    this.#heads = new Uint32Array(unitsPerGroup + 1);
-  }
-
-  grow(groupCount: number): void {
-    const first = this.#groupCount;
-    this.#used = enlarged(this.#used, groupCount * 2, Uint32Array);
-    this.#run = enlarged(this.#run, groupCount, Uint8Array);
-    this.#next = enlarged(this.#next, groupCount, Uint32Array);
-    this.#previous = enlarged(this.#previous, groupCount, Uint32Array);
-    this.#groupCount = groupCount;
-    this.#run.fill(this.#unitsPerGroup, first);
-    // From the end, so that the lowest address is handed out first and a growing file fills from its start.
-    for (let group = groupCount - 1; group >= first; group--) this.#link(group);
-  }
-
-  /** First unit of a free run of at least `count`, out of the group whose longest run fits best. */
-  find(count: number): number | undefined {
-    for (let run = count; run <= this.#runMax; run++) {
-      const head = this.#heads[run]!;
-      if (head !== 0) return (head - 1) * this.#unitsPerGroup + this.#startOf(head - 1, count);
-    }
-    return undefined;
-  }
-
-  longest(): Run | undefined {
-    for (let count = this.#runMax; count > 0; count--) {
-      const head = this.#heads[count]!;
-      if (head !== 0)
-        return { start: (head - 1) * this.#unitsPerGroup + this.#startOf(head - 1, count), count };
-    }
-    return undefined;
-  }
-
-  /**
-   * Marks a run of units as used or free. Returns the run of groups that are no longer wholly free, or are so again:
-   * these are the units to mark in the class above.
-   */
-  mark(units: Run, used: boolean): Run | undefined {
-    const first = Math.floor(units.start / this.#unitsPerGroup);
-    const end = units.start + units.count;
-    const last = Math.floor((end - 1) / this.#unitsPerGroup);
-    let start = first;
-    let count = 0;
-    for (let group = first; group <= last; group++) {
-      const from = Math.max(0, units.start - group * this.#unitsPerGroup);
-      const to = Math.min(this.#unitsPerGroup, end - group * this.#unitsPerGroup);
-      const isWhole = to - from === this.#unitsPerGroup;
-      if (isWhole) this.#markWhole(group, used);
-      else if (!this.#markPart(group, bitsBetween(from, to), used)) continue;
-      if (count === 0) start = group;
-      count++;
-    }
-    return count === 0 ? undefined : { start, count };
-  }
-
-  #markWhole(group: number, used: boolean): void {
-    const [low, high] = used ? [0, 0] : [this.#all.low, this.#all.high];
-    assert(this.#used[group * 2] === low && this.#used[group * 2 + 1] === high, twice(used));
-    this.#unlink(group);
-    this.#used[group * 2] = this.#all.low - low;
-    this.#used[group * 2 + 1] = this.#all.high - high;
-    this.#run[group] = used ? 0 : this.#unitsPerGroup;
-    this.#link(group);
-  }
-
-  /** True when the group was wholly free or is so now. */
-  #markPart(group: number, bits: Bits, used: boolean): boolean {
-    const low = this.#used[group * 2]!;
-    const high = this.#used[group * 2 + 1]!;
-    const wanted = used ? { low: 0, high: 0 } : bits;
-    assert((low & bits.low) >>> 0 === wanted.low && (high & bits.high) >>> 0 === wanted.high, twice(used));
-    const wasWhole = this.#run[group] === this.#unitsPerGroup;
-    this.#unlink(group);
-    this.#used[group * 2] = low ^ bits.low;
-    this.#used[group * 2 + 1] = high ^ bits.high;
-    this.#run[group] = this.#longestRun(group);
-    this.#link(group);
-    return wasWhole || this.#run[group] === this.#unitsPerGroup;
-  }
-
-  #isUsed(group: number, unit: number): boolean {
-    return ((this.#used[group * 2 + (unit >>> 5)]! >>> (unit & 31)) & 1) === 1;
-  }
-
-  #longestRun(group: number): number {
-    if (this.#unitsPerGroup > 32) return this.#longestRunCounted(group);
-    let starts = ~this.#used[group * 2]! & this.#all.low;
-    let longest = 0;
-    // Each step leaves only the bits that start a run longer than `longest`.
-    for (; starts !== 0; longest++) starts &= starts >>> 1;
-    return longest;
-  }
-
-  #longestRunCounted(group: number): number {
-    let longest = 0;
-    let run = 0;
-    for (let unit = 0; unit < this.#unitsPerGroup; unit++) {
-      run = this.#isUsed(group, unit) ? 0 : run + 1;
-      if (run > longest) longest = run;
-    }
-    return longest;
-  }
-
-  /** Where the shortest free run of at least `count` units starts: long runs are kept for those who need them. */
-  #startOf(group: number, count: number): number {
-    let best = -1;
-    let bestCount = this.#unitsPerGroup + 1;
-    let run = 0;
-    for (let unit = 0; unit <= this.#unitsPerGroup; unit++) {
-      if (unit < this.#unitsPerGroup && !this.#isUsed(group, unit)) {
-        run++;
-        continue;
-      }
-      if (run >= count && run < bestCount) {
-        best = unit - run;
-        bestCount = run;
-      }
-      run = 0;
-    }
-    assert(best >= 0, 'a list holds a group whose run is shorter');
-    return best;
-  }
-
-  #isListed(run: number): boolean {
-    return run > 0 && run <= this.#runMax;
-  }
-
-  #link(group: number): void {
-    const run = this.#run[group]!;
-    if (!this.#isListed(run)) return;
-    const head = this.#heads[run]!;
-    this.#next[group] = head;
-    this.#previous[group] = 0;
-    if (head !== 0) this.#previous[head - 1] = group + 1;
-    this.#heads[run] = group + 1;
-  }
-
-  #unlink(group: number): void {
-    const run = this.#run[group]!;
-    if (!this.#isListed(run)) return;
-    const next = this.#next[group]!;
-    const previous = this.#previous[group]!;
-    if (next !== 0) this.#previous[next - 1] = previous;
-    if (previous === 0) this.#heads[run] = next;
-    else this.#next[previous - 1] = next;
-  }
-}
-
-/** Units of one group, a bit each. */
-interface Bits {
-  readonly low: number;
-  readonly high: number;
-}
-
-function bitsBetween(from: number, to: number): Bits {
-  return { low: wordBits(from, to), high: wordBits(from - 32, to - 32) };
-}
-
-function wordBits(from: number, to: number): number {
-  const below = (count: number): number => 2 ** Math.min(32, Math.max(0, count)) - 1;
-  return below(to) - below(from);
-}
-
-function twice(used: boolean): string {
-  return used ? 'space is in use twice' : 'space is freed twice';
-}
-
-function enlarged<T extends Uint32Array | Uint8Array>(
-  old: T,
-  length: number,
-  array: new (length: number) => T,
-): T {
-  const enlarged = new array(length);
-  enlarged.set(old);
-  return enlarged;
-}
-
 /** Pieces that happen to touch become one extent. */
 function merged(runs: readonly Run[]): readonly Run[] {
   if (runs.length === 1) return runs;
@@ -337,6 +209,12 @@ function merged(runs: readonly Run[]): readonly Run[] {
   }
   return joined;
 }
+
+/** A class in MiB and in blocks. */
+const unitOf = (unit: UnitBytes): { readonly mebibytes: number; readonly blocks: number } =>
+  unit === REGION_BYTES
+    ? { mebibytes: MEBIBYTES_PER_REGION, blocks: BLOCKS_PER_REGION }
+    : { mebibytes: 1, blocks: BLOCKS_PER_MEBIBYTE };
 
 function toExtent(run: Run): DeviceExtent {
   return { offset: run.start * BLOCK_BYTES, length: run.count * BLOCK_BYTES };

@@ -1,5 +1,5 @@
 import type { DeviceBlob, KeyId } from './blob-records.ts';
-import { BLOCK_BYTES, type Device, type DeviceExtent } from './device.ts';
+import { BLOCK_BYTES, type Device, type DeviceExtent, type Lifetime } from './device.ts';
 
 /** Some bytes of a blob. */
 interface Range {
@@ -14,18 +14,21 @@ export interface BlobRun {
   readonly keyId: KeyId;
   /** As they shall lie: sealed when there is a key. */
   readonly parts: readonly Uint8Array[];
+  /** `medium` where nobody says. */
+  readonly lifetime?: Lifetime | undefined;
 }
 
 /** Writes a run into `extents`, which hold just the blocks it needs. Nothing is under way when it resolves or rejects. */
 export async function writeDeviceBlob(
   device: Device,
   extents: readonly DeviceExtent[],
-  { length, keyId, parts }: BlobRun,
+  { length, keyId, parts, lifetime }: BlobRun,
 ): Promise<DeviceBlob> {
   const writes: Promise<Uint32Array>[] = [];
   let at = 0;
   for (const extent of extents) {
-    writes.push(device.write(extent.offset, partsWithin(parts, { offset: at, length: extent.length })));
+    const range = { offset: at, length: extent.length };
+    writes.push(device.write(extent.offset, partsWithin(parts, range), lifetime));
     at += extent.length;
   }
   const checksums = await allOrNothing(writes);

@@ -19,7 +19,7 @@ export type BlobRow = { readonly inline: InlineBlob } | { readonly device: Devic
 const ROW_OVERHEAD_BYTES = 200;
 const EXTENT_OVERHEAD_BYTES = 64;
 
-/** Rows by id. A row never changes, so the cache of device rows (least recently used goes first) is always right. */
+/** Rows by id. Who changes or deletes a row says so, so the cache of device rows (least recently used goes first) is always right. */
 export class BlobRows {
   readonly #kv: Kv;
   readonly #tables: BlobTables;
@@ -64,7 +64,7 @@ export class BlobRows {
     }
   }
 
-  /** To be called with the commit that deletes the row. */
+  /** To be called with the commit that deletes the row, or makes it another one. */
   forget(id: BlobId): void {
     this.#forgottenCount++;
     this.#drop(id);

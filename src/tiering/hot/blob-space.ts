@@ -2,6 +2,7 @@ import { Fault } from '../../fault.ts';
 import { SPACE_ATTEMPTS_MAX } from '../../limits.ts';
 import type { BlobUsage } from '../blobs.ts';
 import type { Allocator, Device, DeviceExtent } from './device.ts';
+import type { Trims } from './trims.ts';
 
 /** A file device grows by itself within these bounds; all in bytes, the first two multiples of 64 MiB. */
 export interface DeviceGrowth {
@@ -22,6 +23,7 @@ export class BlobSpace {
   readonly #allocator: Allocator;
   readonly #growth: DeviceGrowth | undefined;
   readonly #collect: () => Promise<boolean>;
+  readonly #trims: Pick<Trims, 'held' | 'freed'>;
   #growing: Promise<boolean> | undefined;
   /** By how much the device could still grow when that was last asked. */
   #bytesGrowable = 0;
@@ -30,12 +32,14 @@ export class BlobSpace {
     readonly device: Device;
     readonly allocator: Allocator;
     readonly growth: DeviceGrowth | undefined;
+    readonly trims: Pick<Trims, 'held' | 'freed'>;
     /** Frees space of garbage; false when there is none. */
     readonly collect: () => Promise<boolean>;
   }) {
     this.#device = parts.device;
     this.#allocator = parts.allocator;
     this.#growth = parts.growth;
+    this.#trims = parts.trims;
     this.#collect = parts.collect;
   }
 
@@ -45,6 +49,11 @@ export class BlobSpace {
     for (let attempt = 0; attempt < SPACE_ATTEMPTS_MAX; attempt++) {
       const extents = this.#allocator.allocate(length);
       if (extents !== undefined) return extents;
+      const { ended } = this.#trims.held;
+      if (ended !== undefined) {
+        await ended;
+        continue;
+      }
       const bytesFree = this.#allocator.bytesFree();
       const didCollect = await this.#collect();
       // Garbage may be small blobs, which take no space here: growing is quicker than working through all of it.
@@ -59,14 +68,17 @@ export class BlobSpace {
   }
 
   release(extents: readonly DeviceExtent[]): void {
-    for (const extent of extents) this.#allocator.release(extent);
+    for (const extent of extents) {
+      this.#allocator.release(extent);
+      this.#trims.freed(extent);
+    }
   }
 
-  /** Counts what the device can still grow by as free. */
+  /** Counts what the device can still grow by as free, and what is being given back. */
   usage(): BlobUsage {
     return {
       bytesTotal: this.#allocator.bytesTotal() + this.#bytesGrowable,
-      bytesFree: this.#allocator.bytesFree() + this.#bytesGrowable,
+      bytesFree: this.#allocator.bytesFree() + this.#trims.held.bytes + this.#bytesGrowable,
     };
   }
 

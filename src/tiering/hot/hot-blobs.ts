@@ -22,6 +22,14 @@ export interface HotDraft {
 /** Releases what else was kept of blobs, in the transaction that deletes their rows. */
 export type AlsoRelease = (tx: KvTransaction, ids: readonly BlobId[]) => Promise<void>;
 
+/** What has been done for the device since the start, and how its free space is now; in bytes. */
+export interface HotUpkeep {
+  readonly bytesTrimmed: number;
+  readonly bytesDefragmented: number;
+  /** Of the free space, what lies in wholly free units of 1 MiB. */
+  readonly bytesFreeWhole: number;
+}
+
 /** The hot tier as the layer above it sees it, which knows that blobs may have copies elsewhere. */
 export interface HotBlobs extends Blobs {
   /** Of each blob the copy that it has here, if any. */
@@ -40,6 +48,11 @@ export interface HotBlobs extends Blobs {
   /** Writes the row of a draft, in the place of that of `replaced` if there is one; both as `drop` says. */
   attachDraft(tx: KvTransaction, draft: HotDraft, replaced: HotCopy | undefined): void;
   discardDraft(draft: HotDraft): void;
+  /** One unit of giving freed space back to the device, where that is wanted and can be done. */
+  trim(): Promise<'busy' | 'idle'>;
+  /** One unit of making large free extents out of small ones, where there is need. */
+  defragment(): Promise<'busy' | 'idle'>;
+  upkeep(): HotUpkeep;
   /** The blob stays until the function that this answers is called. */
   keep(id: BlobId): () => void;
 }

@@ -84,7 +84,10 @@ export class HotCopies {
     const { text, inlineBytesMax } = this.#parts;
     const { length } = bytes;
     return text.seal(id, [bytes], async (sealed, keyId) => {
-      if (length > inlineBytesMax) return this.#draftOnDevice(id, { length, keyId, parts: [sealed] });
+      if (length > inlineBytesMax) {
+        // The read cache: it goes again when others are read more.
+        return this.#draftOnDevice(id, { length, keyId, parts: [sealed], lifetime: 'short' });
+      }
       return this.#keep({ id, length, row: encodeInlineBlob([sealed], keyId) }, undefined);
     });
   }

@@ -2,12 +2,19 @@ import assert from 'node:assert/strict';
 import type { Random } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import { crc32c } from '../../workers/crc.ts';
-import { BLOCK_BYTES, type Device } from './device.ts';
+import type { RawDisk } from '../raw-disk.ts';
+import { BLOCK_BYTES, type Device, type DeviceExtent, type DeviceTraits } from './device.ts';
 
 /** What a disk writes at once: a crash leaves each sector old or new, never half. */
 const SECTOR_BYTES = 512;
 /** The device's size is a multiple of this. */
 export const DEVICE_UNIT_BYTES = 67_108_864;
+
+/** What a discarded block reads as. */
+const NOTHING = new Uint8Array(BLOCK_BYTES).fill(0xdd);
+
+/** What a disk can fail at. */
+export type DeviceOperation = 'read' | 'write' | 'flush' | 'discard';
 
 /** One block that was written after the last flush: what it held before, to be restored sector by sector. */
 interface Unflushed {
@@ -16,16 +23,18 @@ interface Unflushed {
 }
 
 /** The device in memory that misbehaves as a disk may: the reference of the native one, and the one of simulations. */
-export class MemoryDevice implements Device {
+export class MemoryDevice implements Device, RawDisk {
+  readonly traits: DeviceTraits = { discard: 'device', placement: 'none' };
   readonly #blocks = new Map<number, Uint8Array>();
   #unflushed: Unflushed[] = [];
   #bytes: number;
   readonly #bytesMax: number;
-  #failing: ((operation: 'read' | 'write' | 'flush') => boolean) | undefined;
+  #failing: ((operation: DeviceOperation) => boolean) | undefined;
   #isClosed = false;
   /** Counts crashes: what the process before a crash had under way must not reach the medium after it. */
   #life = 0;
   #flushCount = 0;
+  #discardedBytes = 0;
 
   constructor(options: { readonly bytes: number; readonly bytesMax?: number }) {
     assert(options.bytes % DEVICE_UNIT_BYTES === 0, `size ${options.bytes}`);
@@ -45,12 +54,13 @@ export class MemoryDevice implements Device {
   async write(offset: number, parts: readonly Uint8Array[]): Promise<Uint32Array> {
     const blocks = intoBlocks(parts);
     this.#checkRange(offset, blocks.length * BLOCK_BYTES);
-    await this.#arrive('write');
     const first = offset / BLOCK_BYTES;
-    for (const [index, bytes] of blocks.entries()) {
-      this.#unflushed.push({ block: first + index, before: this.#blocks.get(first + index) });
-      this.#blocks.set(first + index, bytes);
-    }
+    await this.#arrive('write', () => {
+      for (const [index, bytes] of blocks.entries()) {
+        this.#unflushed.push({ block: first + index, before: this.#blocks.get(first + index) });
+        this.#blocks.set(first + index, bytes);
+      }
+    });
     return Uint32Array.from(blocks, crc32c);
   }
 
@@ -68,11 +78,41 @@ export class MemoryDevice implements Device {
     return bytes;
   }
 
+  async readUnchecked(offset: number, length: number): Promise<Uint8Array> {
+    this.#checkRange(offset, length);
+    await this.#arrive('read');
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += BLOCK_BYTES) {
+      const block = this.#blocks.get((offset + at) / BLOCK_BYTES);
+      if (block !== undefined) bytes.set(block, at);
+    }
+    return bytes;
+  }
+
   async flush(): Promise<void> {
     const covered = this.#unflushed.length;
-    await this.#arrive('flush');
-    this.#unflushed = this.#unflushed.slice(covered);
-    this.#flushCount++;
+    await this.#arrive('flush', () => {
+      this.#unflushed = this.#unflushed.slice(covered);
+      this.#flushCount++;
+    });
+  }
+
+  /** What is read there afterwards is neither what was there nor zeros, so that nobody relies on it. */
+  async discard({ offset, length }: DeviceExtent): Promise<void> {
+    this.#checkRange(offset, length);
+    await this.#arrive('discard', () => {
+      const [first, end] = [offset / BLOCK_BYTES, (offset + length) / BLOCK_BYTES];
+      this.#unflushed = this.#unflushed.filter(({ block }) => block < first || block >= end);
+      for (const block of this.#blocks.keys()) {
+        if (block >= first && block < end) this.#blocks.set(block, NOTHING);
+      }
+      this.#discardedBytes += length;
+    });
+  }
+
+  /** Bytes that were given back. */
+  discardedBytes(): number {
+    return this.#discardedBytes;
   }
 
   async grow(bytes: number): Promise<void> {
@@ -113,11 +153,12 @@ export class MemoryDevice implements Device {
   }
 
   /** From now on operations for which `decide` says so fail as a broken disk does; `undefined` heals it. */
-  failWhen(decide: ((operation: 'read' | 'write' | 'flush') => boolean) | undefined): void {
+  failWhen(decide: ((operation: DeviceOperation) => boolean) | undefined): void {
     this.#failing = decide;
   }
 
-  async #arrive(operation: 'read' | 'write' | 'flush'): Promise<void> {
+  /** `effect` happens at once when it arrives: nothing of a process reaches the medium after its power was lost. */
+  async #arrive(operation: DeviceOperation, effect: () => void = () => undefined): Promise<void> {
     if (this.#isClosed) throw new Fault('unavailable', 'device', 'the device is closed');
     // A turn of the loop between call and effect, as a real device has, so that races show.
     const life = this.#life;
@@ -125,6 +166,7 @@ export class MemoryDevice implements Device {
     if (life !== this.#life) throw new Fault('unavailable', 'device', `power was lost during ${operation}`);
     if (this.#failing?.(operation) === true)
       throw new Fault('unavailable', 'device', `EIO: ${operation} failed`);
+    effect();
   }
 
   #checkRange(offset: number, length: number): void {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
 import { DEVICE_READ_BYTES_MAX, DEVICE_REQUESTS_MAX } from '../../limits.ts';
 import type { NativeDeviceHandle, NativeDevices } from '../../native.ts';
-import { BLOCK_BYTES, type Device } from './device.ts';
+import type { RawDisk } from '../raw-disk.ts';
+import { BLOCK_BYTES, type Device, type DeviceExtent, type DeviceTraits } from './device.ts';
 
 export interface NativeDeviceOptions {
   readonly path: string;
@@ -33,6 +34,13 @@ interface Request {
 
 /** The code of a block that fails its checksum; other codes are 0 or an errno. */
 const CORRUPT = -1;
+/** The largest shard with its header. */
+const UNCHECKED_BYTES_MAX = DEVICE_READ_BYTES_MAX + BLOCK_BYTES;
+/** What an errno means; others are 'unavailable'. */
+type FaultCodes = Readonly<Record<string, FaultCode>>;
+const codes: FaultCodes = { ENOSPC: 'no-space', EDQUOT: 'no-space' };
+/** A block device that was set to read-only refuses writes with EPERM. */
+const bareCodes: FaultCodes = { ...codes, EROFS: 'read-only', EPERM: 'read-only' };
 /** Request ids go around within 31 bits. */
 const ID_BOUND = 2 ** 31;
 
@@ -52,30 +60,53 @@ export async function openNativeDevice(
     .catch((cause: unknown) => {
       throw refusal(cause);
     });
-  opened.device = new AddonDevice(addon, handle);
+  opened.device = new AddonDevice(addon, handle, codes);
   return opened.device;
 }
 
-class AddonDevice implements NativeDevice {
+/**
+ * Opens all of the block device or file at `path`, whatever lies on it, for this process alone. Fault('unavailable', 'device')
+ * when another process has it or it cannot be opened, Fault('invalid-argument', 'device') when it is neither.
+ */
+export async function openBareDevice(
+  addon: NativeDevices,
+  { path, driver }: Pick<NativeDeviceOptions, 'path' | 'driver'>,
+): Promise<RawDisk> {
+  const opened: { device?: AddonDevice } = {};
+  const notify = (): void => opened.device?.complete();
+  const handle = await addon.openBareDevice(path, driver, notify).catch((cause: unknown) => {
+    throw refusal(cause);
+  });
+  opened.device = new AddonDevice(addon, handle, bareCodes);
+  return opened.device;
+}
+
+class AddonDevice implements NativeDevice, RawDisk {
   readonly uuid: string;
   readonly driver: string;
   readonly isDirect: boolean;
+  readonly traits: DeviceTraits;
   readonly #addon: NativeDevices;
   readonly #handle: NativeDeviceHandle;
+  readonly #codes: FaultCodes;
   readonly #requests = new Map<number, Request>();
   #lastId = 0;
   #bytes: number;
-  #growing: Promise<void> = Promise.resolve();
+  /** Resolves when growing and discards that have begun have ended. */
+  #ending: Promise<void> = Promise.resolve();
   #isClosed = false;
   #isEnded = false;
   #drained: (() => void) | undefined;
 
-  constructor(addon: NativeDevices, handle: NativeDeviceHandle) {
+  constructor(addon: NativeDevices, handle: NativeDeviceHandle, faultCodes: FaultCodes) {
     this.#addon = addon;
     this.#handle = handle;
+    this.#codes = faultCodes;
     this.#bytes = handle.bytes();
     this.driver = handle.driver();
     this.isDirect = handle.isDirect();
+    // Streams of NVMe (FDP) and zones are not driven: ADR 38 says what that would take.
+    this.traits = { discard: discardKind(handle.discardKind()), placement: 'none' };
     this.uuid = Buffer.from(handle.uuid()).toString('hex');
   }
 
@@ -110,8 +141,30 @@ class AddonDevice implements NativeDevice {
     return target.subarray(skip, skip + length);
   }
 
+  async readUnchecked(offset: number, length: number): Promise<Uint8Array> {
+    const blockCount = length / BLOCK_BYTES;
+    this.#checkRange(offset, blockCount);
+    assert(Number.isInteger(blockCount) && length <= UNCHECKED_BYTES_MAX, `a read of ${length} bytes`);
+    const target = Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
+    let skip = 0;
+    await this.#request(offset, [target], (id) => {
+      skip = this.#handle.readUnchecked(id, offset, target, blockCount);
+    });
+    return target.subarray(skip, skip + length);
+  }
+
   flush(): Promise<void> {
     return this.#request(0, [], (id) => this.#handle.flush(id));
+  }
+
+  async discard({ offset, length }: DeviceExtent): Promise<void> {
+    this.#checkOpen();
+    this.#checkRange(offset, length / BLOCK_BYTES);
+    const discarding = this.#handle.discard(offset, length).catch((cause: unknown) => {
+      throw refusal(cause);
+    });
+    this.#ending = Promise.allSettled([this.#ending, discarding]).then(() => undefined);
+    await discarding;
   }
 
   async grow(bytes: number): Promise<void> {
@@ -120,7 +173,7 @@ class AddonDevice implements NativeDevice {
     const growing = this.#handle.grow(bytes).catch((cause: unknown) => {
       throw refusal(cause);
     });
-    this.#growing = Promise.allSettled([this.#growing, growing]).then(() => undefined);
+    this.#ending = Promise.allSettled([this.#ending, growing]).then(() => undefined);
     await growing;
     this.#bytes = Math.max(this.#bytes, this.#handle.bytes());
   }
@@ -130,7 +183,7 @@ class AddonDevice implements NativeDevice {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#requests.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
-    await this.#growing;
+    await this.#ending;
     this.#isEnded = true;
     this.#handle.close();
   }
@@ -178,8 +231,7 @@ class AddonDevice implements NativeDevice {
   #fault(code: number, offset: number): Fault {
     if (code === CORRUPT) return new Fault('corrupt', 'device', `block at ${offset} fails its checksum`);
     const name = this.#addon.nameOfErrno(code);
-    const kind: FaultCode = name === 'ENOSPC' || name === 'EDQUOT' ? 'no-space' : 'unavailable';
-    return new Fault(kind, 'device', `${name} at ${offset}`);
+    return new Fault(this.#codes[name] ?? 'unavailable', 'device', `${name} at ${offset}`);
   }
 
   #checkOpen(): void {
@@ -189,7 +241,7 @@ class AddonDevice implements NativeDevice {
   #checkRange(offset: number, blockCount: number): void {
     assert(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
     assert(offset % BLOCK_BYTES === 0, `offset ${offset} is not aligned`);
-    assert(blockCount > 0, 'nothing to transfer');
+    assert(Number.isInteger(blockCount) && blockCount > 0, 'nothing to transfer');
     assert(offset + blockCount * BLOCK_BYTES <= this.#bytes, 'a range outside the device');
   }
 }
@@ -198,8 +250,14 @@ const REFUSALS: Readonly<Record<string, FaultCode>> = {
   'in-use': 'unavailable',
   'not-ours': 'invalid-argument',
   'no-space': 'no-space',
+  'not-supported': 'not-supported',
   io: 'unavailable',
 };
+
+function discardKind(text: string): DeviceTraits['discard'] {
+  assert(text === 'none' || text === 'device' || text === 'file', `discards of kind ${text}`);
+  return text;
+}
 
 /** The addon says a kind, a colon and one sentence. */
 function refusal(cause: unknown): unknown {

@@ -3,6 +3,7 @@ import type { Environment, Log } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
+import { DEFRAGMENT_REST_MS } from '../../limits/tiering.ts';
 import { FRAME_BYTES, type Cipher } from '../../workers/cipher.ts';
 import type { BlobGuard, BlobId, BlobUsage, StagedBlob } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
@@ -22,10 +23,12 @@ import { BlobRows } from './blob-rows.ts';
 import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import { BlobText, type StoredBlob } from './blob-text.ts';
-import type { Allocator, Device } from './device.ts';
-import type { AlsoRelease, HotBlobs, HotCopy, HotDraft } from './hot-blobs.ts';
+import { Defragmentation } from './defragmentation.ts';
+import { MEBIBYTE_BYTES, type Allocator, type Device, type Lifetime } from './device.ts';
+import type { AlsoRelease, HotBlobs, HotCopy, HotDraft, HotUpkeep } from './hot-blobs.ts';
 import { HotCopies } from './hot-copies.ts';
 import { ReadsUnderWay } from './reads-under-way.ts';
+import { Trims } from './trims.ts';
 
 export interface BlobsOptions {
   readonly kv: Kv;
@@ -42,6 +45,10 @@ export interface BlobsOptions {
   readonly tables?: BlobTables;
   /** Blobs up to this length travel in their row. */
   readonly inlineBytesMax?: number;
+  /** How long space stays free before it is given back to the device; absent: it never is. */
+  readonly trimAfterMs?: number;
+  /** Between two rounds of defragmentation. */
+  readonly defragmentRestMs?: number;
   /** Absent for a device of a fixed size. */
   readonly growth?: DeviceGrowth;
   /** Releases copies of blobs that are elsewhere. */
@@ -86,6 +93,9 @@ class DeviceBlobs implements HotBlobs {
   readonly #space: BlobSpace;
   readonly #reads = new ReadsUnderWay();
   readonly #copies: HotCopies;
+  readonly #allocator: Allocator;
+  readonly #trims: Trims;
+  readonly #defragmentation: Defragmentation;
   readonly #staged = new Map<BlobId, Staged>();
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -111,10 +121,13 @@ class DeviceBlobs implements HotBlobs {
         this.#guards.depart(id, { epoch, forget: () => this.#space.release(extents) });
       },
     });
+    const { device, allocator, trimAfterMs: afterMs } = options;
+    this.#allocator = allocator;
+    this.#trims = new Trims({ kv, device, allocator, environment, afterMs });
     this.#space = new BlobSpace({
-      device: options.device,
-      allocator: options.allocator,
+      ...{ device, allocator },
       growth: options.growth,
+      trims: this.#trims,
       collect: () => this.#garbage.collect(),
     });
     this.#copies = new HotCopies({
@@ -127,22 +140,28 @@ class DeviceBlobs implements HotBlobs {
       text: this.#text,
       inlineBytesMax: this.#inlineBytesMax,
     });
+    const shared = { kv, tables, device, allocator, environment, space: this.#space, rows: this.#rows };
+    this.#defragmentation = new Defragmentation({
+      ...{ ...shared, guards: this.#guards, reads: this.#reads },
+      restMs: options.defragmentRestMs ?? DEFRAGMENT_REST_MS,
+    });
   }
 
   refresh(): Promise<void> {
     return this.#space.refresh();
   }
 
-  stage(parts: readonly Uint8Array[]): Promise<StagedBlob> {
-    return this.#run(() => this.#stage(this.#newId(), { length: lengthOf(parts), keyId: undefined, parts }));
+  stage(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
+    const length = lengthOf(parts);
+    return this.#run(() => this.#stage(this.#newId(), { length, keyId: undefined, parts, lifetime }));
   }
 
-  stageSealed(parts: readonly Uint8Array[]): Promise<StagedBlob> {
+  stageSealed(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
     return this.#run(() => {
       const id = this.#newId();
       const length = lengthOf(parts);
       return this.#text.seal(id, parts, (sealed, keyId) =>
-        this.#stage(id, { length, keyId, parts: [sealed] }),
+        this.#stage(id, { length, keyId, parts: [sealed], lifetime }),
       );
     });
   }
@@ -258,6 +277,22 @@ class DeviceBlobs implements HotBlobs {
 
   discardDraft(draft: HotDraft): void {
     this.#copies.discardDraft(draft);
+  }
+
+  trim(): Promise<'busy' | 'idle'> {
+    return this.#run(() => this.#trims.step());
+  }
+
+  defragment(): Promise<'busy' | 'idle'> {
+    return this.#run(() => this.#defragmentation.step());
+  }
+
+  upkeep(): HotUpkeep {
+    return {
+      bytesTrimmed: this.#trims.bytesTrimmed,
+      bytesDefragmented: this.#defragmentation.bytesMoved,
+      bytesFreeWhole: this.#allocator.bytesFreeIn(MEBIBYTE_BYTES),
+    };
   }
 
   keep(id: BlobId): () => void {

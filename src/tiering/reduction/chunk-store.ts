@@ -22,6 +22,13 @@ export interface StoredBlob {
   readonly length: number;
 }
 
+export interface ScrubStep extends SegmentHealth {
+  /** Blobs that turned out to have lost something; maybe in other segments than this step's. */
+  readonly lost: readonly BlobId[];
+  /** How many segments could not be asked for, and were passed over. */
+  readonly unknown: number;
+}
+
 /** In bytes, where nothing else is said. */
 export interface ChunkStoreUsage {
   readonly blobs: number;
@@ -68,6 +75,8 @@ export interface ChunkStore extends Closable {
   release(tx: KvTransaction, id: BlobId): Promise<boolean>;
   /** The length of each blob that has a copy here. */
   lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]>;
+  /** Blobs that have a copy here, ascending by id after `after`. */
+  blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]>;
   /**
    * Exactly `length` bytes from `offset`, opened and compared. Fault('not-found', 'blob') when there is no copy here,
    * 'corrupt' when it is damaged beyond repair, else faults of the segment store.
@@ -78,7 +87,7 @@ export interface ChunkStore extends Closable {
   /** One bounded unit of work on dead chunks, sparse segments and segments that nobody names; false when there is none. */
   collect(): Promise<boolean>;
   /** Checks the next segment; `undefined` at the end of a round, after which the next call begins another. */
-  scrub(): Promise<(SegmentHealth & { readonly lost: readonly BlobId[] }) | undefined>;
+  scrub(): Promise<ScrubStep | undefined>;
   /** Gives up the round of scrubbing that is under way: the next `scrub` begins another. */
   restartScrub(): Promise<void>;
   usage(): ChunkStoreUsage;

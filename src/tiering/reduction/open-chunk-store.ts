@@ -18,7 +18,14 @@ import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
-import type { BlobToDescribe, BlobToStore, ChunkStore, ChunkStoreUsage, StoredBlob } from './chunk-store.ts';
+import type {
+  BlobToDescribe,
+  BlobToStore,
+  ChunkStore,
+  ChunkStoreUsage,
+  ScrubStep,
+  StoredBlob,
+} from './chunk-store.ts';
 import { Collector } from './collect.ts';
 import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
@@ -28,10 +35,10 @@ import { readBlob } from './read-blob.ts';
 import { Readers } from './readers.ts';
 import { Recent } from './recent.ts';
 import { distinctOf, lengthOfRecipe } from './records.ts';
-import { Scrubber, type ScrubStep } from './scrub.ts';
+import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
-import { chunkTables, segmentIdOf } from './tables.ts';
+import { blobOfRecipeKey, chunkTables, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
 import { Usage } from './usage.ts';
 
@@ -157,6 +164,14 @@ class Chunks implements ChunkStore {
   async lengthsOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (number | undefined)[]> {
     const rows = await reader.getMany(ids.map(this.#parts.tables.recipe));
     return rows.map((row) => (row === undefined ? undefined : lengthOfRecipe(row)));
+  }
+
+  async blobsAfter(after: BlobId, countMax: number): Promise<readonly StoredBlob[]> {
+    const { kv, tables } = this.#parts;
+    for await (const page of kv.scan(tables.recipes(after), { pageEntries: countMax })) {
+      return page.map(({ key, value }) => ({ id: blobOfRecipeKey(key), length: lengthOfRecipe(value) }));
+    }
+    return [];
   }
 
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {

@@ -2,7 +2,8 @@ import type { Entry, KeyRange } from '../../kv/kv.ts';
 import { COLLECT_ROWS, SCRUB_CHUNKS, SCRUB_DAMAGED_MAX, SCRUB_SKIPPED_MAX } from '../../limits/tiering.ts';
 import type { Fault } from '../../fault.ts';
 import type { BlobId } from '../blobs.ts';
-import type { SegmentHealth, SegmentId } from '../segment-store.ts';
+import type { SegmentId } from '../segment-store.ts';
+import type { ScrubStep } from './chunk-store.ts';
 import { markLost, readChunkRows } from './chunk-rows.ts';
 import { isAway, isGone, openChunks, type Opened } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
@@ -16,10 +17,8 @@ import {
   type FingerprintText,
 } from './tables.ts';
 
-export type ScrubStep = SegmentHealth & { readonly lost: readonly BlobId[] };
-
-const nothing: ScrubStep = { checked: 0, corrupt: 0, healed: 0, isWhole: true, lost: [] };
-const gone: SegmentHealth = { checked: 1, corrupt: 1, healed: 0, isWhole: false };
+const nothing: ScrubStep = { checked: 0, corrupt: 0, healed: 0, isWhole: true, lost: [], unknown: 0 };
+const gone: ScrubStep = { ...nothing, checked: 1, corrupt: 1, isWhole: false };
 
 /** Where a round over damage is: first every chunk in a damaged segment is tried, then recipes are asked for those that are lost. */
 interface Damage {
@@ -54,6 +53,7 @@ export class Scrubber {
     await this.#scrubbing;
     this.#damaged.clear();
     this.#damage = undefined;
+    this.#skippedInRow = 0;
     await kv.transact('buffered', async (tx) => tx.delete(tables.scrubbed));
   }
 
@@ -65,6 +65,7 @@ export class Scrubber {
     const found = await this.#nextSegment(after);
     if (found !== undefined) return this.#scrubOne(found);
     await kv.transact('buffered', async (tx) => tx.delete(tables.scrubbed));
+    this.#skippedInRow = 0;
     if (this.#damaged.size === 0) return undefined;
     this.#damage = { table: 'chunks', range: tables.chunks(undefined) };
     return this.#lookAtDamage(this.#damage);
@@ -84,14 +85,14 @@ export class Scrubber {
     const health = await this.#healthOf(id);
     if (!health.isWhole && this.#damaged.size < SCRUB_DAMAGED_MAX) this.#damaged.add(id);
     await kv.transact('buffered', async (tx) => tx.put(tables.scrubbed, segmentBytesOf(id)));
-    return { ...health, lost: [] };
+    return health;
   }
 
-  async #healthOf(id: SegmentId): Promise<SegmentHealth> {
+  async #healthOf(id: SegmentId): Promise<ScrubStep> {
     try {
       const health = await this.#parts.segments.scrub(id);
       this.#skippedInRow = 0;
-      return health;
+      return { ...nothing, ...health };
     } catch (failure) {
       // The others are looked at all the same: it comes up again in the next pass.
       if (isAway(failure) && this.#skippedInRow < SCRUB_SKIPPED_MAX) return this.#skip(id, failure);
@@ -102,12 +103,12 @@ export class Scrubber {
     return isNamed ? gone : nothing;
   }
 
-  /** Where many in a row do not answer, it is the store that is away: a round that skipped all would say nothing. */
-  #skip(segment: SegmentId, { detail }: Fault): SegmentHealth {
+  /** Where many in a row do not answer, it is the store that is away: a round that skipped all would say nothing and take long. */
+  #skip(segment: SegmentId, { detail }: Fault): ScrubStep {
     this.#skippedInRow += 1;
     const { environment, tier } = this.#parts;
     environment.log.warn('a segment could not be scrubbed', { tier, segment, reason: detail });
-    return nothing;
+    return { ...nothing, unknown: 1 };
   }
 
   async #lookAtDamage({ table, range }: Damage): Promise<ScrubStep | undefined> {

@@ -15,6 +15,8 @@ export const SHARDS_NAME = 'shards';
 /** What a probe writes to `incoming` and reads back. */
 const PROBE_NAME = 'probe';
 const PROBE_BYTES = 4_096;
+/** Of a marker, as far as it is read. */
+const MARKER_BYTES_MAX = 4_096;
 /** Directories that shards are spread over: about 500 files in each when a device of 1 TiB is full. */
 const FAN_OUT = 4_096;
 
@@ -24,6 +26,7 @@ const FAN_OUT = 4_096;
  * mounted, or none is any more, a write fails.
  */
 export class DirectoryDevice implements ShardDevice {
+  readonly kind = 'directory';
   readonly #path: string;
   readonly #identity: DeviceIdentity;
   readonly #direct: DirectReads;
@@ -120,7 +123,19 @@ export class DirectoryDevice implements ShardDevice {
     const isOurs = await translated(() => isMarkedAs(this.#path, this.#identity));
     if (!isOurs) throw new Fault('not-found', 'device', `${this.#path} is no longer this device`);
     this.#probes += 1;
-    await this.#tryMedium(Buffer.alloc(PROBE_BYTES, `probe ${this.#probes}\n`));
+    try {
+      await this.#tryMedium(Buffer.alloc(PROBE_BYTES, `probe ${this.#probes}\n`));
+    } catch (cause) {
+      // A file system that met errors turns read-only: whether its disk still answers is another question.
+      if (cause instanceof Fault && cause.code === 'read-only') await this.readMarkerFromMedium();
+      throw cause;
+    }
+  }
+
+  /** A medium that died answers from the cache for long. */
+  async readMarkerFromMedium(): Promise<void> {
+    const marker = path.join(this.#path, MARKER_NAME);
+    await translated(() => this.#direct.read(marker, MARKER_BYTES_MAX));
   }
 
   /** The marker may come from a cache for as long as the process lives: this may not. */
@@ -147,12 +162,14 @@ export class DirectoryDevice implements ShardDevice {
     });
   }
 
-  /** What was on its way when the process ended was acknowledged by nobody. */
+  /** What was on its way when the process ended was acknowledged by nobody. It may stay where nothing can be written. */
   async clearIncoming(): Promise<void> {
     const incoming = path.join(this.#path, INCOMING_NAME);
     await translated(async () => {
       const left = (await readdir(incoming)).filter((name) => name !== PROBE_NAME);
       for (const name of left) await ifThere(unlink(path.join(incoming, name)));
+    }).catch((cause: unknown) => {
+      if (!(cause instanceof Fault && cause.code === 'read-only')) throw cause;
     });
   }
 
@@ -196,6 +213,7 @@ const codes: Readonly<Record<string, FaultCode>> = {
   ENOTDIR: 'not-found',
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
+  EROFS: 'read-only',
 };
 
 /** What the system says as a fault of the device. */

@@ -14,8 +14,6 @@ import {
 } from './directory-device.ts';
 import type { DeviceIdentity, ShardDevice, ShardDevices } from './shard-device.ts';
 
-/** Of a marker, as far as it is read. */
-const MARKER_BYTES_MAX = 4_096;
 /** Made by the file system itself. */
 const LOST_AND_FOUND = 'lost+found';
 
@@ -36,11 +34,13 @@ export function directoryDevices(): ShardDevices {
       return opened(directory, identity);
     },
     async find(directory, identity): Promise<ShardDevice> {
-      const isThere = await isThereNow(directory, identity).catch((cause: unknown) => {
+      const isThere = await isMarkedAs(directory, identity).catch((cause: unknown) => {
         throw new Fault('unavailable', 'device', (cause as Error).message, { cause });
       });
       if (!isThere) throw new Fault('not-found', 'device', await absence(directory));
-      return opened(directory, identity);
+      const device = await opened(directory, identity);
+      await device.readMarkerFromMedium();
+      return device;
     },
   };
 
@@ -50,14 +50,7 @@ export function directoryDevices(): ShardDevices {
     return known;
   }
 
-  /** A medium that died answers from the cache for long. */
-  async function isThereNow(directory: string, identity: DeviceIdentity): Promise<boolean> {
-    if (!(await isMarkedAs(directory, identity))) return false;
-    await readsOf(directory).read(path.join(directory, MARKER_NAME), MARKER_BYTES_MAX);
-    return true;
-  }
-
-  async function opened(directory: string, identity: DeviceIdentity): Promise<ShardDevice> {
+  async function opened(directory: string, identity: DeviceIdentity): Promise<DirectoryDevice> {
     const device = new DirectoryDevice(directory, identity, readsOf(directory));
     await device.clearIncoming();
     return device;
@@ -112,4 +105,6 @@ async function refuseContent(directory: string): Promise<void> {
 }
 
 const refused = (what: string, cause?: unknown): Fault =>
-  new Fault('invalid-argument', 'device', `${what}: choose an empty directory with --warm DIR.`, { cause });
+  new Fault('invalid-argument', 'device', `${what}: choose an empty directory or disk with --warm PATH.`, {
+    cause,
+  });

@@ -1,6 +1,7 @@
 import type { Clock, MonotonicMs } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
 import {
+  WARM_CLOSE_MS_MAX,
   WARM_DEVICE_CALLS_MAX,
   WARM_DEVICE_FREE_BYTES_MIN,
   WARM_DEVICE_MS_MAX,
@@ -11,7 +12,7 @@ import {
 } from '../../limits/tiering.ts';
 import { settlesWithin } from './deadline.ts';
 import type { DeviceRecord } from './records.ts';
-import type { DeviceSpace, ShardDevice } from './shard-device.ts';
+import type { DeviceKind, DeviceSpace, ShardDevice } from './shard-device.ts';
 
 const SPACE_UNKNOWN: DeviceSpace = { bytesTotal: 0, bytesFree: 0, volume: '' };
 /** Weight of the newest call in the decayed latency, and where that begins. */
@@ -36,6 +37,8 @@ export class Member {
   isGivenUp = false;
   /** Why it is missing. */
   absence = '';
+  /** What it is, since it was there for the first time. */
+  kind: DeviceKind | undefined;
   errors = 0;
   readonly #clock: Clock;
   readonly #troubled: () => void;
@@ -48,6 +51,7 @@ export class Member {
   #failuresInRow = 0;
   #restsUntil = 0;
   #silentSince: MonotonicMs | undefined;
+  #readOnlySince: MonotonicMs | undefined;
   /** Writes in a row that were not what was read back. */
   #mismatchesInRow = 0;
 
@@ -60,16 +64,20 @@ export class Member {
 
   attach(device: ShardDevice, space: DeviceSpace): void {
     this.#device = device;
+    this.kind = device.kind;
     this.#space = space;
     this.#failuresInRow = 0;
     this.#mismatchesInRow = 0;
     this.#silentSince = undefined;
+    this.#readOnlySince = undefined;
     this.missingSince = undefined;
     this.isGivenUp = false;
     this.absence = '';
   }
 
+  /** Waits for nothing: a device that hangs is closed when its last call has ended. */
   detach(absence: string): void {
+    this.#device?.close().catch(() => undefined);
     this.#device = undefined;
     this.#space = SPACE_UNKNOWN;
     this.missingSince = this.#clock.monotonic();
@@ -80,8 +88,9 @@ export class Member {
     return this.#device;
   }
 
+  /** Free is what can be written. */
   get space(): DeviceSpace {
-    return this.#space;
+    return this.isReadOnly ? { ...this.#space, bytesFree: 0 } : this.#space;
   }
 
   set space(space: DeviceSpace) {
@@ -94,6 +103,16 @@ export class Member {
 
   get isStalled(): boolean {
     return this.#overdue > 0;
+  }
+
+  /** It can be read and takes no writes. */
+  get isReadOnly(): boolean {
+    return this.#readOnlySince !== undefined;
+  }
+
+  /** Since when it is missing or takes no writes. */
+  get awaySince(): MonotonicMs | undefined {
+    return this.missingSince ?? this.#readOnlySince;
   }
 
   /** It has failed a few times in a row and is asked only by who needs it. */
@@ -115,7 +134,7 @@ export class Member {
 
   /** Keeps what is written: it is there, or counted on to come back. */
   get isExpected(): boolean {
-    return this.record.state === 'in-service' && !(this.isMissing && this.isGivenUp);
+    return this.record.state === 'in-service' && !this.isGivenUp;
   }
 
   /** What it holds may be asked for later: it is not given up, and has not left the pool. */
@@ -125,11 +144,11 @@ export class Member {
 
   /** Part of what new stripes are spread over. */
   get isPresent(): boolean {
-    return this.record.state === 'in-service' && this.isUsable && !this.isResting;
+    return this.record.state === 'in-service' && this.isUsable && !this.isResting && !this.isReadOnly;
   }
 
   get isWritable(): boolean {
-    return this.isPresent && this.#space.bytesFree >= WARM_DEVICE_FREE_BYTES_MIN;
+    return this.isPresent && this.space.bytesFree >= WARM_DEVICE_FREE_BYTES_MIN;
   }
 
   /** About how many milliseconds a call will take. */
@@ -139,8 +158,11 @@ export class Member {
   }
 
   /** A probe: that it answers shows that the device is there, not that it serves shards. */
-  probe(): Promise<void> {
-    return this.#serve((device) => device.probe(), 'device');
+  async probe(): Promise<void> {
+    await this.#serve((device) => device.probe(), 'device');
+    if (!this.isReadOnly) return;
+    this.#readOnlySince = undefined;
+    this.isGivenUp = false;
   }
 
   /** Its space now; that it answers this shows nothing about its medium. */
@@ -184,15 +206,18 @@ export class Member {
       if (shows !== 'nothing') this.#silentSince = undefined;
       return value;
     } catch (cause) {
-      this.#failed(cause);
+      this.#failed(cause, shows);
       throw cause;
     }
   }
 
-  /** Waits for nothing: what still hangs must not hold up the stop. */
+  /** Waits for what is under way, but not for what hangs: that must not hold up the stop. */
   async close(): Promise<void> {
     this.#refuseWaiting();
-    await this.#device?.close();
+    const closing = this.#device?.close();
+    if (closing === undefined) return;
+    if (await settlesWithin(this.#clock, closing, WARM_CLOSE_MS_MAX)) await closing;
+    else closing.catch(() => undefined);
   }
 
   #requireUsable(): void {
@@ -237,9 +262,18 @@ export class Member {
     for (const { refuse } of this.#waiting.splice(0)) refuse(this.#stalled());
   }
 
-  #failed(cause: unknown): void {
+  #failed(cause: unknown, shows: 'shards' | 'device' | 'nothing'): void {
     const code = cause instanceof Fault ? cause.code : 'unavailable';
-    if (code === 'no-space') this.#space = { ...this.#space, bytesFree: 0 };
+    if (code === 'read-only') {
+      this.errors += 1;
+      this.#readOnlySince ??= this.#clock.monotonic();
+      // That it says so is an answer. A probe has read from the medium as well.
+      if (shows === 'device') this.#silentSince = undefined;
+    }
+    if (code === 'no-space') {
+      this.#space = { ...this.#space, bytesFree: 0 };
+      this.#readOnlySince = undefined;
+    }
     if (code !== 'unavailable') return;
     this.errors += 1;
     this.#failuresInRow += 1;

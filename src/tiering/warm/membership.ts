@@ -93,11 +93,7 @@ export class Membership {
       const from = this.#known(old);
       const there = members.byPath(place);
       if (there !== undefined && (there !== from || !from.isMissing)) {
-        throw new Fault(
-          'exists',
-          'device',
-          `${place} is a device of the warm pool: choose an empty directory.`,
-        );
+        throw new Fault('exists', 'device', `${place} is a device of the warm pool: choose another place.`);
       }
       const to = await this.#recorded(place);
       await this.#mark(to);
@@ -123,9 +119,9 @@ export class Membership {
     if (member.isMissing) {
       // Who hangs holds a thread, and is not given another one.
       if (!member.isStalled) await this.#seek(member);
-      this.#giveUp(member);
     } else if (!member.isStalled) await this.#probe(member);
     if (!member.isMissing && member.isSilent) this.#detach(member, 'it fails or does not answer');
+    this.#giveUp(member);
     await this.#finish(member);
   }
 
@@ -176,9 +172,9 @@ export class Membership {
 
   /** Its shards are made anew elsewhere. When it comes back all the same, what it has too much is swept. */
   #giveUp(member: Member): void {
-    const { missingSince } = member;
-    if (missingSince === undefined || member.isGivenUp) return;
-    if (this.#parts.environment.clock.monotonic() - missingSince < WARM_MISSING_MS_MAX) return;
+    const { awaySince } = member;
+    if (awaySince === undefined || member.isGivenUp) return;
+    if (this.#parts.environment.clock.monotonic() - awaySince < WARM_MISSING_MS_MAX) return;
     member.isGivenUp = true;
     this.#parts.changed();
   }
@@ -236,7 +232,7 @@ export class Membership {
       const other = await this.#placeOf(record.path);
       if (isMissing && other === wanted) continue;
       if (isWithin(wanted, other) || isWithin(other, wanted)) {
-        const detail = `The warm device ${place} and ${record.path} are the same directory, or one is in the other: choose an empty directory elsewhere.`;
+        const detail = `The warm device ${place} and ${record.path} are the same place, or one is in the other: choose another one.`;
         throw new Fault('invalid-argument', 'device', detail);
       }
     }

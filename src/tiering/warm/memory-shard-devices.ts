@@ -7,7 +7,7 @@ import type { DeviceIdentity, DeviceSpace, ShardDevice, ShardDevices, ShardName 
 export type ShardOperation =
   'put' | 'read' | 'readWhole' | 'lengthOf' | 'delete' | 'list' | 'space' | 'probe';
 /** How a broken device answers. */
-export type ShardFailure = 'EIO' | 'ENOSPC' | 'hang';
+export type ShardFailure = 'EIO' | 'ENOSPC' | 'EROFS' | 'hang';
 
 type FailureOf = (operation: ShardOperation, name?: ShardName) => ShardFailure | undefined;
 
@@ -107,6 +107,7 @@ export class MemoryPlace {
     const failure = this.#failure?.(operation, name);
     if (failure === 'hang') await new Promise<void>((end) => this.#hanging.push(end));
     if (failure === 'ENOSPC') throw new Fault('no-space', 'device', 'ENOSPC');
+    if (failure === 'EROFS') throw new Fault('read-only', 'device', 'EROFS');
     if (failure !== undefined) throw new Fault('unavailable', 'device', 'EIO');
     return async () => {
       await (this.delay?.(operation) ?? Promise.resolve());
@@ -158,6 +159,7 @@ export class MemoryShardDevices implements ShardDevices {
 }
 
 class MemoryShardDevice implements ShardDevice {
+  readonly kind = 'directory';
   readonly #place: MemoryPlace;
   readonly #identity: DeviceIdentity;
 

@@ -207,7 +207,7 @@ class OpenPool implements WarmPool {
   }
 
   rebuild(): void {
-    for (const member of this.#parts.members.all()) member.isGivenUp = member.isMissing;
+    for (const member of this.#parts.members.all()) member.isGivenUp = member.isMissing || member.isReadOnly;
     this.#repair.wantAll();
   }
 
@@ -250,15 +250,16 @@ class OpenPool implements WarmPool {
   }
 
   #deviceOf(member: Member): WarmDevice {
-    const { record, space, errors, absence } = member;
+    const { record, space, errors, absence, kind } = member;
     const { shards, bytes } = this.#parts.stripes.useOf(record.number);
     const successor = this.#parts.members.byNumber(record.successor)?.record.path;
     const isDraining = record.state === 'draining';
     return {
       path: record.path,
+      ...(kind !== undefined && { kind }),
       state: stateOf(member),
       isDraining,
-      ...(member.isMissing && { reason: absence }),
+      ...(member.isMissing ? { reason: absence } : member.isReadOnly && { reason: 'it takes no writes' }),
       ...(successor !== undefined && { successor }),
       bytesTotal: space.bytesTotal,
       bytesFree: space.bytesFree,
@@ -271,6 +272,6 @@ class OpenPool implements WarmPool {
 
 function stateOf(member: Member): WarmDevice['state'] {
   if (member.isMissing) return 'missing';
-  if (member.isStalled || member.isResting) return 'failing';
+  if (member.isStalled || member.isResting || member.isReadOnly) return 'failing';
   return member.record.state === 'draining' ? 'draining' : 'in-service';
 }

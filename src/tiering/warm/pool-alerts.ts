@@ -64,6 +64,10 @@ function* deviceAlerts(member: Member, stripes: Stripes): Generator<PoolAlert> {
     const { shards } = stripes.useOf(number);
     const text = `The warm device ${path} with ${shards} shards is missing (${member.absence}): bring it back, or run terrace warm replace ${path} NEW.`;
     yield { severity: 'degraded', text };
+  } else if (member.isReadOnly && state !== 'draining') {
+    const { shards } = stripes.useOf(number);
+    const text = `The warm device ${path} with ${shards} shards can be read and takes no writes: look at it, or run terrace warm replace ${path} NEW.`;
+    yield { severity: 'degraded', text };
   } else if (member.isStalled || member.isResting) {
     const text = `The warm device ${path} ${member.isStalled ? 'does not answer' : 'fails'}: look at it, or run terrace warm replace ${path} NEW.`;
     yield { severity: 'degraded', text };
@@ -77,7 +81,7 @@ function* shardAlerts(stripes: Stripes, { lost, waiting }: RoundProgress): Gener
     yield { severity: 'critical', text };
   }
   if (waiting > 0) {
-    const text = `${waiting} segments of the warm pool have shards that no device has room for: add one with terrace warm add DIR.`;
+    const text = `${waiting} segments of the warm pool have shards that no device has room for: add one with terrace warm add PATH.`;
     yield { severity: 'degraded', text };
   } else if (nowhere > 0) {
     yield {

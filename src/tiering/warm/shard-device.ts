@@ -9,6 +9,9 @@ export interface ShardName {
   readonly index: number;
 }
 
+/** What a device is; a `file` stands for a block device. */
+export type DeviceKind = 'directory' | 'block-device' | 'file';
+
 export interface DeviceSpace {
   readonly bytesTotal: number;
   readonly bytesFree: number;
@@ -24,9 +27,10 @@ export interface DeviceIdentity {
 
 /**
  * Keeps shards of one failure domain. Faults of `device`: 'not-found' for a shard that is not there, 'corrupt' for one that is
- * too short, 'no-space', and 'unavailable' for everything else. A call may take forever: who calls has a deadline.
+ * too short, 'no-space', 'read-only' when it takes no writes, and 'unavailable' for everything else. A call may take forever: who calls has a deadline.
  */
 export interface ShardDevice extends Closable {
+  readonly kind: DeviceKind;
   /** All or nothing, and durable when it resolves. It takes the place of one with the same name. */
   put(name: ShardName, bytes: Uint8Array): Promise<void>;
   /** Exactly these bytes of the shard, header included. */
@@ -42,7 +46,7 @@ export interface ShardDevice extends Closable {
   space(): Promise<DeviceSpace>;
   /**
    * Writes something to the medium and reads it back from there. Fault('not-found', 'device') when what is at its place is no
-   * longer this device, 'no-space' when there is no room for that.
+   * longer this device, 'no-space' when there is no room for that, 'read-only' when it takes no writes and can be read.
    */
   probe(): Promise<void>;
   /** Takes away all that the pool has put there, its identity last: the place can be used for anything. */

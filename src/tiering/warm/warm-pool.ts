@@ -3,15 +3,18 @@ import type { StripeShape } from '../../workers/erasure.ts';
 import type { BalanceProgress } from './balance-work.ts';
 import type { PoolAlert } from './pool-alerts.ts';
 import type { RoundProgress } from './repair-work.ts';
+import type { DeviceKind } from './shard-device.ts';
 
 /** One device as an operator sees it. */
 export interface WarmDevice {
   readonly path: string;
-  /** `missing`: nothing of it is at its path; `failing`: it hangs, or has failed a few times in a row. */
+  /** Absent while it has not been there since the start. */
+  readonly kind?: DeviceKind;
+  /** `missing`: nothing of it is at its path; `failing`: it hangs, has failed a few times in a row, or takes no writes. */
   readonly state: 'in-service' | 'draining' | 'missing' | 'failing';
   /** Nothing new is written there; also of one that is missing. */
   readonly isDraining: boolean;
-  /** Why it is missing. */
+  /** Why it is missing or failing, where that is known. */
   readonly reason?: string;
   /** Who takes over its shards. */
   readonly successor?: string;

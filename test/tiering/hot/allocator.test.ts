@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
-import { BLOCK_BYTES, type Allocator, type DeviceExtent } from '../../../src/tiering/hot/device.ts';
+import {
+  BLOCK_BYTES,
+  MEBIBYTE_BYTES,
+  REGION_BYTES,
+  type Allocator,
+  type DeviceExtent,
+} from '../../../src/tiering/hot/device.ts';
 
 const MEBIBYTE = 1 << 20;
 const REGION = 64 * MEBIBYTE;
@@ -31,6 +37,15 @@ class Blocks {
       assert.equal(this.#used[block], !used, `block ${block}`);
       this.#used[block] = used;
     }
+  }
+
+  /** Bytes in use of each unit of this many bytes. */
+  usedIn(bytes: number): readonly number[] {
+    const blocks = bytes / BLOCK_BYTES;
+    return Array.from(
+      { length: this.#used.length / blocks },
+      (_, unit) => this.#used.slice(unit * blocks, (unit + 1) * blocks).filter(Boolean).length * BLOCK_BYTES,
+    );
   }
 
   /** Whether some unit of this many bytes, aligned to its size, is wholly free. */
@@ -108,6 +123,86 @@ test('any sequence of allocations, releases and growth hands out every block at 
       assert.equal(allocator.bytesFree(), 0);
     }),
     { numRuns: 60 },
+  ));
+
+const unitArbitrary = fc.constantFrom(MEBIBYTE_BYTES, REGION_BYTES);
+
+test('what is sparse, what is wholly free and how much of it there is agrees with a flag a block', () =>
+  fc.assert(
+    fc.property(fc.array(lengthArbitrary, { maxLength: 40 }), fc.array(fc.nat()), (lengths, picks) => {
+      const allocator = openAllocator(2 * REGION);
+      const blocks = new Blocks(2 * REGION);
+      const live = lengths.flatMap((length) => allocateBoth(allocator, blocks, length) ?? []);
+      for (const pick of picks) {
+        const [extent] = live.splice(pick % Math.max(1, live.length), 1);
+        if (extent === undefined) continue;
+        allocator.release(extent);
+        blocks.mark(extent, false);
+      }
+      for (const unit of [MEBIBYTE_BYTES, REGION_BYTES] as const) {
+        const used = blocks.usedIn(unit);
+        const whole = used.filter((bytes) => bytes === 0).length;
+        assert.equal(allocator.bytesFreeIn(unit), whole * unit);
+        const sparse = used.flatMap((bytesUsed, index) =>
+          bytesUsed > 0 && bytesUsed <= unit / 4 ? [{ index, bytesUsed }] : [],
+        );
+        assert.deepEqual(allocator.sparse(unit, 0, used.length + 1), sparse);
+        assert.deepEqual(
+          allocator.sparse(unit, 1, 1),
+          sparse.filter(({ index }) => index === 1),
+        );
+      }
+      for (const [index, bytes] of blocks.usedIn(MEBIBYTE).entries()) {
+        assert.equal(allocator.isFree({ offset: index * MEBIBYTE, length: MEBIBYTE }), bytes === 0);
+      }
+    }),
+    { numRuns: 40 },
+  ));
+
+test('nothing is placed in units that are shunned while there is other room, and in need all of it is handed out', () =>
+  fc.assert(
+    fc.property(
+      fc.array(lengthArbitrary, { maxLength: 20 }),
+      unitArbitrary,
+      fc.array(fc.nat(), { minLength: 1, maxLength: 20 }),
+      fc.array(lengthArbitrary, { minLength: 1, maxLength: 40 }),
+      (before, unit, numbers, after) => {
+        const allocator = openAllocator(2 * REGION);
+        const blocks = new Blocks(2 * REGION);
+        const live = before.flatMap((length) => allocateBoth(allocator, blocks, length) ?? []);
+        const shunned = new Set(numbers.map((number) => number % ((2 * REGION) / unit)));
+        const isWhole = (index: number): boolean => blocks.usedIn(unit)[index] === 0;
+        const partly = [...shunned].filter((index) => !isWhole(index));
+        allocator.shun(unit, partly);
+        for (const extent of live.splice(0, live.length >> 1)) {
+          allocator.release(extent);
+          blocks.mark(extent, false);
+        }
+        for (const length of after) {
+          // A MiB that has become wholly free meanwhile is what shunning is for; a region stays shunned.
+          const used = unit === MEBIBYTE_BYTES ? blocks.usedIn(unit) : [];
+          const wholeBefore = new Set(used.flatMap((bytes, index) => (bytes === 0 ? [index] : [])));
+          const extents = allocator.allocate(length) ?? [];
+          for (const extent of extents) blocks.mark(extent, true);
+          if (!allocator.isShunning()) break;
+          const met = partly.filter(
+            (index) =>
+              !wholeBefore.has(index) &&
+              extents.some(
+                ({ offset, length: bytes }) => offset < (index + 1) * unit && offset + bytes > index * unit,
+              ),
+          );
+          assert.deepEqual(met, [], 'nothing is placed in them');
+        }
+        while (blocks.free() > 0) {
+          for (const extent of allocator.allocate(Math.min(blocks.free(), REGION)) ?? []) {
+            blocks.mark(extent, true);
+          }
+        }
+        assert.equal(allocator.bytesFree(), 0);
+      },
+    ),
+    { numRuns: 40 },
   ));
 
 test('the last free blocks are found even when no two of them touch', () => {

@@ -31,6 +31,7 @@ class World {
         freeBytesMin: 0,
         freeBytes: () => new Promise((resolve) => this.#waiting.push(() => resolve(100 * UNIT))),
       },
+      trims: { held: { bytes: 0, ended: undefined }, freed: () => undefined },
       collect: () => Promise.resolve(false),
     });
   }

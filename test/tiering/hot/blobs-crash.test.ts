@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Durability } from '../../../src/kv/kv.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { BlobBed, content, decodeKnown, deviceBytesOf, encodeKnown, ledgerKey } from './blob-bed.ts';
+import { BlobBed, content, decodeKnown, deviceBytesOf, encodeKnown, ledgerKey, turns } from './blob-bed.ts';
 
 /** Several clients at once over one bed, until a crash: after that their failures mean nothing. */
 class Life {
@@ -13,14 +13,35 @@ class Life {
   readonly acknowledged = new Set<BlobId>();
   readonly ids: BlobId[] = [];
   isOver = false;
+  #clientsLeft = 0;
 
   constructor(bed: BlobBed) {
     this.bed = bed;
   }
 
-  async client(steps: number): Promise<void> {
+  /** Clients, with the upkeep of the device beside them for as long as they are busy. */
+  async run(clients: number, steps: number): Promise<void> {
+    this.#clientsLeft = clients;
+    const all = Array.from({ length: clients }, () => this.#client(steps).finally(() => this.#clientsLeft--));
+    const upkeep = [this.#background(() => this.bed.blobs.defragment())];
+    upkeep.push(this.#background(() => this.bed.blobs.trim()));
+    await Promise.all([...all, ...upkeep]);
+  }
+
+  async #client(steps: number): Promise<void> {
     try {
       for (let step = 0; step < steps && !this.isOver; step++) await this.#step();
+    } catch (cause) {
+      if (!this.isOver) throw cause;
+    }
+  }
+
+  async #background(step: () => Promise<unknown>): Promise<void> {
+    try {
+      while (!this.isOver && this.#clientsLeft > 0) {
+        await step();
+        await turns(1 + this.bed.random.below(20));
+      }
     } catch (cause) {
       if (!this.isOver) throw cause;
     }
@@ -126,9 +147,11 @@ async function checkAll(bed: BlobBed, acknowledged: ReadonlySet<BlobId>): Promis
   assert.equal(bed.used(), 0, 'nothing leaks');
 }
 
+const openBed = (seed: number): Promise<BlobBed> => BlobBed.open(seededRandom(seed), { isScattered: true });
+
 async function live(seed: number, steps: number): Promise<Life> {
-  const life = new Life(await BlobBed.open(seededRandom(seed)));
-  await Promise.all(Array.from({ length: 4 }, () => life.client(steps)));
+  const life = new Life(await openBed(seed));
+  await life.run(4, steps);
   return life;
 }
 
@@ -136,6 +159,8 @@ test('clients at once never disturb each other, and space is that of what lives'
   fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const { bed, acknowledged } = await live(seed, 30);
+      assert(bed.blobs.upkeep().bytesDefragmented > 0, 'blobs were moved meanwhile');
+      assert(bed.blobs.upkeep().bytesTrimmed > 0, 'space was given back meanwhile');
       await checkAll(bed, acknowledged);
     }),
     { numRuns: 30 },
@@ -144,12 +169,12 @@ test('clients at once never disturb each other, and space is that of what lives'
 test('after a crash at any point every blob that was attached and committed reads back, and nothing leaks', () =>
   fc.assert(
     fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 1500 }), async (seed, crashAfterTurns) => {
-      const life = new Life(await BlobBed.open(seededRandom(seed)));
-      const clients = Array.from({ length: 4 }, () => life.client(40));
-      for (let turn = 0; turn < crashAfterTurns; turn++) await Promise.resolve();
+      const life = new Life(await openBed(seed));
+      const living = life.run(4, 40);
+      await turns(crashAfterTurns);
       life.isOver = true;
       life.bed.crash();
-      await Promise.all(clients);
+      await living;
       await life.bed.reopen();
       await checkAll(life.bed, life.acknowledged);
     }),
@@ -159,15 +184,15 @@ test('after a crash at any point every blob that was attached and committed read
 test('crash after crash: recovery itself may be cut short', () =>
   fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
-      const bed = await BlobBed.open(seededRandom(seed));
+      const bed = await openBed(seed);
       for (let round = 0; round < 4; round++) {
         const life = new Life(bed);
         life.ids.push(...(await bed.ledger()).keys());
-        const clients = Array.from({ length: 3 }, () => life.client(15));
-        for (let turn = bed.random.below(400); turn > 0; turn--) await Promise.resolve();
+        const living = life.run(3, 15);
+        await turns(bed.random.below(400));
         life.isOver = true;
         bed.crash();
-        await Promise.all(clients);
+        await living;
         const opening = bed.reopen();
         if (bed.random.below(2) === 0) {
           for (let turn = bed.random.below(20); turn > 0; turn--) await Promise.resolve();

@@ -228,10 +228,12 @@ for (const { name, growth } of [
       growth === undefined
         ? undefined
         : {
-            growBytes: DEVICE_UNIT_BYTES,
-            bytesMax: growth,
-            freeBytesMin: 0,
-            freeBytes: () => Promise.resolve(growth),
+            growth: {
+              growBytes: DEVICE_UNIT_BYTES,
+              bytesMax: growth,
+              freeBytesMin: 0,
+              freeBytes: () => Promise.resolve(growth),
+            },
           },
     );
     const small = await Promise.all(Array.from({ length: 20_000 }, () => bed.blobs.stage([content(1, 1)])));
@@ -251,10 +253,12 @@ for (const { name, growth } of [
 test('a device grows in steps while the file system has room to spare', async () => {
   let freeBytes = 3 * DEVICE_UNIT_BYTES;
   const bed = await BlobBed.open(seededRandom(1), {
-    growBytes: DEVICE_UNIT_BYTES,
-    bytesMax: 4 * DEVICE_UNIT_BYTES,
-    freeBytesMin: DEVICE_UNIT_BYTES,
-    freeBytes: () => Promise.resolve(freeBytes),
+    growth: {
+      growBytes: DEVICE_UNIT_BYTES,
+      bytesMax: 4 * DEVICE_UNIT_BYTES,
+      freeBytesMin: DEVICE_UNIT_BYTES,
+      freeBytes: () => Promise.resolve(freeBytes),
+    },
   });
   assert.equal(bed.blobs.usage().bytesTotal, 3 * DEVICE_UNIT_BYTES, 'what it can grow by counts as free');
   const stageAll = (): Promise<unknown> =>
@@ -270,10 +274,12 @@ test('a device grows in steps while the file system has room to spare', async ()
 
 test('rows that lie beyond the device are refused at opening: it is another device', async () => {
   const bed = await BlobBed.open(seededRandom(1), {
-    growBytes: DEVICE_UNIT_BYTES,
-    bytesMax: 2 * DEVICE_UNIT_BYTES,
-    freeBytesMin: 0,
-    freeBytes: () => Promise.resolve(DEVICE_UNIT_BYTES),
+    growth: {
+      growBytes: DEVICE_UNIT_BYTES,
+      bytesMax: 2 * DEVICE_UNIT_BYTES,
+      freeBytesMin: 0,
+      freeBytes: () => Promise.resolve(DEVICE_UNIT_BYTES),
+    },
   });
   await bed.put(DEVICE_UNIT_BYTES - BLOCK_BYTES, 1);
   await bed.put(2 * BLOCK_BYTES, 1);

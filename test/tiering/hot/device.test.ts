@@ -115,6 +115,24 @@ for (const [bed, withDevice] of Object.entries(beds)) {
       }));
   }
 
+  test(`${bed}: what is discarded may be anything, what lies beside it stays, and it can be written again`, () =>
+    withDevice(async (device) => {
+      if (device.traits.discard === 'none') return;
+      const [before, gone, behind] = [pattern(MEBIBYTE, 1), pattern(2 * MEBIBYTE, 2), pattern(MEBIBYTE, 3)];
+      const checksums = await device.write(0, [before, gone, behind]);
+      const perMebibyte = MEBIBYTE / BLOCK_BYTES;
+      await device.discard({ offset: MEBIBYTE, length: 2 * MEBIBYTE });
+      assert(Buffer.from(await device.read(0, checksums.subarray(0, perMebibyte))).equals(before));
+      assert(
+        Buffer.from(await device.read(3 * MEBIBYTE, checksums.subarray(3 * perMebibyte))).equals(behind),
+      );
+      const middle = checksums.subarray(perMebibyte, 3 * perMebibyte);
+      await assert.rejects(device.read(MEBIBYTE, middle), isFault('corrupt'));
+      await device.write(MEBIBYTE, [gone]);
+      await device.flush();
+      assert(Buffer.from(await device.read(MEBIBYTE, middle)).equals(gone));
+    }));
+
   test(`${bed}: hundreds of writes, reads and flushes at once do not mix`, () =>
     withDevice(async (device) => {
       const written = await Promise.all(
@@ -270,3 +288,18 @@ runner('memory: injected errors and flipped bits show', async () => {
   device.corrupt(1000, 3);
   await assert.rejects(device.read(0, checksums), isFault('corrupt'));
 });
+
+runner('a file that gives space back to its file system takes less of it', () =>
+  withDirectory(async (file) => {
+    const device = await openAt(file);
+    assert.equal(device.traits.placement, 'none');
+    const before = statSync(file).blocks;
+    if (device.traits.discard === 'file') {
+      await device.discard({ offset: 8 * MEBIBYTE, length: 32 * MEBIBYTE });
+      assert(statSync(file).blocks <= before - (32 * MEBIBYTE) / 512);
+    }
+    await assert.rejects(device.discard({ offset: 64 * MEBIBYTE, length: MEBIBYTE }), /outside the device/);
+    await assert.rejects(device.discard({ offset: 0, length: 100 }), /nothing to transfer/);
+    await device.close();
+  }),
+);

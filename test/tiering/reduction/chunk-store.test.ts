@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { Fault } from '../../../src/fault.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { SCRUB_SKIPPED_MAX } from '../../../src/limits/tiering.ts';
+import type { ScrubStep } from '../../../src/tiering/reduction/chunk-store.ts';
 import { decodeCounts, encodeCounts } from '../../../src/tiering/counts.ts';
 import { decodeChunk, decodeRecipe, decodeSegment } from '../../../src/tiering/reduction/records.ts';
 import { fingerprintOfKey } from '../../../src/tiering/reduction/tables.ts';
@@ -387,6 +388,23 @@ test('segments that cannot be asked for now hold up neither a scrub nor a compac
   for (let index = 0; index < 24; index += 4) await bed.check(index, contents[index]!);
 });
 
+test('a small store that is away is scrubbed as unknown, round after round', async () => {
+  const bed = await ChunkBed.open();
+  for (let index = 0; index < SCRUB_SKIPPED_MAX - 1; index += 1)
+    await bed.put([blobOf(index, contentOf([index]))]);
+  bed.segments.failWhen(() => 'unavailable');
+  for (let round = 0; round < 3; round += 1) {
+    const steps = await scrubSteps(bed);
+    assert.equal(
+      steps.reduce((sum, { unknown }) => sum + unknown, 0),
+      bed.segments.ids().length,
+    );
+    assert(steps.every(({ checked, corrupt }) => checked === 0 && corrupt === 0));
+  }
+  bed.segments.failWhen(undefined);
+  assert((await scrubSteps(bed)).every(({ unknown }) => unknown === 0));
+});
+
 test('a scrub waits for a store that is away as a whole', async () => {
   const bed = await ChunkBed.open();
   for (let index = 0; index < SCRUB_SKIPPED_MAX + 4; index += 1)
@@ -423,12 +441,15 @@ test('what can be read moves out of a sparse segment whose index is damaged, in 
 });
 
 /** Answers how much was checked. */
-async function scrubAll(bed: ChunkBed): Promise<number> {
-  let checked = 0;
-  for (let step = await bed.chunks.scrub(); step !== undefined; step = await bed.chunks.scrub()) {
-    checked += step.checked;
-  }
-  return checked;
+const scrubAll = async (bed: ChunkBed): Promise<number> =>
+  (await scrubSteps(bed)).reduce((sum, { checked }) => sum + checked, 0);
+
+/** A whole round. */
+async function scrubSteps(bed: ChunkBed): Promise<readonly ScrubStep[]> {
+  const steps: ScrubStep[] = [];
+  for (let step = await bed.chunks.scrub(); step !== undefined; step = await bed.chunks.scrub())
+    steps.push(step);
+  return steps;
 }
 
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { WarmDevice } from '../../../src/tiering/warm/warm-pool.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import {
   checkImage,
@@ -15,6 +16,39 @@ import {
 } from './pool-bed.ts';
 
 suite('a warm pool in trouble', () => {
+  test('a device that turns read-only is read from, stays attached, and is emptied after ten minutes', async () => {
+    const { bed, all } = await filled(7, 6);
+    await settle(bed);
+    const device = (): WarmDevice =>
+      bed.pool.state().devices.find(({ path }) => path === '/d1') ?? assert.fail('it has left the pool');
+    assert.ok(device().shards > 0);
+    const attached = { count: 0 };
+    bed.environment.log.info = (event) => (attached.count += event === 'a warm device is there' ? 1 : 0);
+    placeOf(bed, '/d1').failure = (operation) =>
+      ['put', 'delete', 'probe'].includes(operation) ? 'EROFS' : undefined;
+    for (let round = 0; round < 20; round++) {
+      bed.clock.pass(10_000);
+      for (const { step } of bed.pool.steps) await bed.clock.run(step());
+    }
+    assert.deepEqual([device().state, device().reason], ['failing', 'it takes no writes']);
+    assert.ok(
+      bed.pool.alerts().some(({ text }) => /\/d1 with \d+ shards can be read and takes no/.test(text)),
+    );
+    const before = device().shards;
+    const segment = await segmentOf(20, bed.pool.traits.shape);
+    await bed.clock.run(bed.pool.put(segment.id, segment.packed));
+    assert.equal(device().shards, before, 'nothing new is counted on there');
+    for (const it of [...all, segment]) await checkImage(bed, it);
+    bed.clock.pass(600_000);
+    await settle(bed);
+    assert.equal(device().shards, 0, 'its shards lie on others');
+    assert.equal(attached.count, 0);
+    placeOf(bed, '/d1').failure = undefined;
+    await settle(bed);
+    assert.equal(device().state, 'in-service');
+    for (const it of [...all, segment]) await checkImage(bed, it);
+  });
+
   test('what too many bad sectors keep back is not called lost, while their devices answer', async () => {
     const { bed, all } = await filled(6, 1);
     const [{ id, image }] = all as [(typeof all)[0]];

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::discard::DiscardKind;
 use super::pool::{Pool, BUFFER_BYTES};
 use super::superblock::{self, Copy, Superblock, COPY_OFFSETS, REGION_BYTES, SUPERBLOCK_BYTES};
 
@@ -28,11 +29,13 @@ pub enum RefusalKind {
     /// Not ours, not empty, or not a format we know: it is left as it is.
     NotOurs,
     NoSpace,
+    /// The device cannot do it.
+    Unsupported,
     Io,
 }
 
 impl Refusal {
-    fn new(kind: RefusalKind, sentence: String) -> Self {
+    pub(super) fn new(kind: RefusalKind, sentence: String) -> Self {
         Self { kind, sentence }
     }
 
@@ -41,6 +44,7 @@ impl Refusal {
         let errno = error.raw_os_error().unwrap_or(0);
         let kind = match errno {
             libc::ENOSPC | libc::EDQUOT | libc::EFBIG => RefusalKind::NoSpace,
+            libc::EOPNOTSUPP | libc::ENOSYS => RefusalKind::Unsupported,
             _ => RefusalKind::Io,
         };
         Self::new(kind, format!("{}: cannot {doing}", errno_name(errno)))
@@ -92,6 +96,16 @@ impl DeviceFile {
             }
             Some((false, _)) => Self::open_file(path),
             None => Self::create_file(path, creation),
+        }
+    }
+
+    /// Whether and to whom space can be given back.
+    #[must_use]
+    pub fn discard_kind(&self) -> DiscardKind {
+        if self.is_block_device {
+            DiscardKind::of_block_device(&self.file)
+        } else {
+            DiscardKind::of_file(&self.file)
         }
     }
 
@@ -266,7 +280,7 @@ fn usable_bytes(length: u64) -> u64 {
 }
 
 /// Direct where the file system can do it, and locked against a second gateway.
-fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
+pub(super) fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
     let open = |direct: i32| {
         let mut options = OpenOptions::new();
         options
@@ -287,7 +301,8 @@ fn open_locked(path: &Path, flags: i32) -> Result<(File, bool), Refusal> {
         Err(error) => Err(error),
     };
     let in_use = || {
-        let sentence = format!("{} is in use by another process", path.display());
+        // Only of a block device that can be: O_EXCL finds mounts as well.
+        let sentence = format!("{} is mounted or in use by another process", path.display());
         Refusal::new(RefusalKind::InUse, sentence)
     };
     let (file, is_direct) = opened.map_err(|error| match error.raw_os_error() {
@@ -476,7 +491,7 @@ fn publish(unfinished: &Path, path: &Path) -> Result<(), Refusal> {
 }
 
 /// Bytes of a block device.
-fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
+pub(super) fn device_bytes(file: &File, path: &Path) -> Result<u64, Refusal> {
     // SAFETY: a plain call on an open descriptor.
     let end = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_END) };
     u64::try_from(end).map_err(|_| {

@@ -89,7 +89,8 @@ enum Direction {
     },
     Read {
         target: *mut u8,
-        checksums: *const u32,
+        /// None: whoever reads compares by other means.
+        checksums: Option<*const u32>,
     },
 }
 
@@ -152,7 +153,18 @@ impl Transfer {
                 // SAFETY: target and checksums are as long as the request.
                 target: unsafe { target.add(start) },
                 // SAFETY: as above, one checksum for each block.
-                checksums: unsafe { checksums.add(start / BLOCK_BYTES) },
+                checksums: Some(unsafe { checksums.add(start / BLOCK_BYTES) }),
+            }
+        })
+    }
+
+    /// As `of_read`, but what was read is compared with nothing.
+    pub fn of_unchecked_read(id: u32, offset: u64, target: *mut u8, blocks: usize) -> Vec<Self> {
+        pieces(id, offset, blocks * BLOCK_BYTES, Vec::new(), |start| {
+            Direction::Read {
+                // SAFETY: target is as long as the request.
+                target: unsafe { target.add(start) },
+                checksums: None,
             }
         })
     }
@@ -268,7 +280,11 @@ impl Transfer {
     }
 
     fn first_corrupt_block(&self) -> Option<u32> {
-        let Direction::Read { target, checksums } = &self.direction else {
+        let Direction::Read {
+            target,
+            checksums: Some(checksums),
+        } = &self.direction
+        else {
             return None;
         };
         // SAFETY: the caller keeps target and checksums valid; the read into target is complete.
@@ -449,6 +465,14 @@ mod tests {
         assert!(matches!(transfer.advance(3 * 4096), Step::Again));
         assert_eq!(transfer.operation().length, 3 * 4096);
         assert_eq!(finished(&transfer.advance(3 * 4096)), Outcome::Corrupt(1));
+    }
+
+    #[test]
+    fn an_unchecked_read_ends_with_whatever_is_there() {
+        let mut bytes = vec![5_u8; 2 * 4096];
+        let mut transfer = Transfer::of_unchecked_read(1, 0, bytes.as_mut_ptr(), 2).remove(0);
+        assert!(matches!(transfer.advance(4096), Step::Again));
+        assert_eq!(finished(&transfer.advance(4096)), Outcome::Done);
     }
 
     #[test]
