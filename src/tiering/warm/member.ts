@@ -265,7 +265,7 @@ export class Member {
   #failed(cause: unknown, shows: 'shards' | 'device' | 'nothing'): void {
     const code = cause instanceof Fault ? cause.code : 'unavailable';
     if (code === 'read-only') {
-      this.errors += 1;
+      if (!this.isReadOnly) this.errors += 1;
       this.#readOnlySince ??= this.#clock.monotonic();
       // That it says so is an answer. A probe has read from the medium as well.
       if (shows === 'device') this.#silentSince = undefined;
