@@ -3,6 +3,7 @@ import { UsageError } from '../config/usage-error.ts';
 import { parseArguments } from './arguments.ts';
 import { audit } from './audit.ts';
 import type { Cli, Command } from './command.ts';
+import { coldCommands } from './cold.ts';
 import { sentenceOf } from './failure.ts';
 import { renderCommandHelp, renderHelp } from './help.ts';
 import { jobCommands } from './jobs.ts';
@@ -61,6 +62,7 @@ export const commands: readonly Command[] = [
   scrub,
   ...warmCommands,
   warmErase,
+  ...coldCommands,
   help,
   version,
 ];

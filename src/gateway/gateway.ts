@@ -14,6 +14,7 @@ import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-acco
 import { openNfsTls } from './open-nfs-tls.ts';
 import { openLayers, type Layers } from './open-layers.ts';
 import { openGatewayLocks } from './open-locks.ts';
+import { startAttachedBuckets } from './open-attached-buckets.ts';
 import { startStorageControl, storageAlerts } from './open-storage-control.ts';
 import { startLifecycle } from './open-lifecycle.ts';
 import { openAccessLog, openNfsDoor, openS3Door } from './open-doors.ts';
@@ -72,8 +73,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
-    startTierSteps(scheduler, layers);
-    if (layers.lowerTiers.lower.length > 0) wakes.add((step) => scheduler.wake(step));
+    wakes.add(startTierSteps(scheduler, layers));
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
     scheduler.start('access-log', () => accessLog.step());
@@ -83,6 +83,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const locks = await openGatewayLocks(scope, config, { kv, files, environment });
     scheduler.start('locks', () => locks.locks.step());
     const storage = await startStorageControl(config, { layers, environment, scheduler });
+    const attached = await startAttachedBuckets(scope, config, { layers, environment, scheduler });
     scheduler.observe(metrics);
     observeLayers(metrics, layers);
     const parts = { layers, environment, metrics, lifecycle: lifecycle.hook, restores: storage.restores };
@@ -107,15 +108,15 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       health: healthOf({
         unready: await unready(),
         steps: scheduler.states(),
-        alerts: alertsOf(layers, storage),
+        alerts: [...alertsOf(layers, storage), ...attached.alerts()],
       }),
     });
     const { audit } = namespace;
     const jobs = jobsOf(kv, scheduler);
-    const { warm } = layers.lowerTiers;
     const { tiers } = layers.tiering;
     const scrub = scrubRuns(environment, tiers);
-    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, scrub, storage, tiers, warm };
+    const control = { attached, scrub, storage, tiers, warm: layers.lowerTiers.warm };
+    const held = { audit, jobs, locks: locks.locks, namespace, exports: rules, ...control };
     const sources = { metrics, status, unready, ...identities, bucketsOf, keyring, ...held };
     const admin = open.own(await openAdmin({ address: config.admin.address, environment, ...sources }));
     return {

@@ -14,15 +14,21 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** What the hot tier has to do also when it is alone. */
-const ownUpkeep: ReadonlySet<TieringStep> = new Set(['scrub', 'trim', 'defragment']);
+/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets may be moved to it. */
+const ownSteps: ReadonlySet<TieringStep> = new Set(['migrate', 'scrub', 'trim', 'defragment']);
 
-/** Starts all background work of the tiers; without lower tiers nothing moves. */
-export function startTierSteps(scheduler: Scheduler, { tiering, lowerTiers }: TieredLayers): void {
+const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
+  lowerTiers.lower.length > 0 || ownSteps.has(name);
+
+/** Starts all background work of the tiers. What wakes a step, if it is there. */
+export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): (step: TieringStep) => void {
+  const { tiering, lowerTiers } = layers;
   const own = Object.entries(tiering.steps) as [TieringStep, () => Promise<'busy' | 'idle'>][];
-  const isAlone = lowerTiers.lower.length === 0;
-  for (const [name, step] of own) if (!isAlone || ownUpkeep.has(name)) scheduler.start(name, step);
+  for (const [name, step] of own) if (hasStep(layers, name)) scheduler.start(name, step);
   for (const { name, step } of lowerTiers.steps) scheduler.start(name, step);
+  return (name) => {
+    if (hasStep(layers, name)) scheduler.wake(name);
+  };
 }
 
 export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {

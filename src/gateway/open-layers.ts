@@ -102,6 +102,8 @@ export async function openLayers(
   const namespace = scope.own(
     await openNamespace({
       ...{ kv, blobs, sequence, environment, cipher, keyring, defaultEncryption },
+      foreign: tiering.foreign,
+      wayOut: tiering.wayOut,
       groupOf: peerGroup,
     }),
   );

@@ -9,6 +9,8 @@ export const MIGRATIONS_QUEUED_MAX = 1_024;
 /** What one step of a migration moves: segments of 2 MiB should come out full. A single larger blob makes a batch of its own. */
 export const MIGRATION_BATCH_BYTES_MAX = 16 << 20;
 export const MIGRATION_BATCH_BLOBS_MAX = 512;
+/** Longer blobs, which only objects of others are, stay where they are: a move holds blobs in memory. */
+export const MOVED_BLOB_BYTES_MAX = 16 << 20;
 /** Blobs that a batch reads at a time. */
 export const MIGRATION_READS_MAX = 4;
 /** How often a batch is copied anew because chunks that it shares went meanwhile. */
@@ -78,6 +80,8 @@ export const DEFRAGMENT_BATCH_BYTES_MAX = 4 << 20;
 export const DEFRAGMENT_BYTES_PER_SECOND = 32 << 20;
 /** Between two rounds, each of which reads the rows of all blobs. */
 export const DEFRAGMENT_REST_MS = 600_000;
+/** Blobs that one step describes anew. */
+export const DESCRIBE_BLOBS_MAX = 128;
 /** Damaged copies that wait to be made anew. */
 export const REPAIRS_WAITING_MAX = 1_024;
 /** Hot blobs that scrubbing reads at a time, and at most between two looks at its pace. */
@@ -260,3 +264,29 @@ export const WARM_PATH_CHARS_MAX = 4_096;
 export const WARM_ANSWER_BYTES_MAX = 8 << 20;
 /** Of an answer that `terrace scrub` reads. */
 export const SCRUB_ANSWER_BYTES_MAX = 65_536;
+
+// Objects of others.
+
+/** Of one page of a folder, which becomes one commit; AWS: keys of one ListObjectsV2 page. */
+export const FOLDER_PAGE_ENTRIES = 1_000;
+/** Rows that one step out of an attached bucket looks at. */
+export const WAY_OUT_ROWS = 256;
+/** How long a key that was asked for by name counts as absent, and how many of those are remembered: 200 bytes each. */
+export const ABSENT_MS = 10_000;
+export const ABSENT_KEYS_MAX = 65_536;
+/** Keys that one step of a refresh asks for one by one. */
+export const AGAIN_KEYS_PER_STEP = 32;
+/** How long the background leaves an attached bucket alone that does not answer. */
+export const ATTACHED_REST_MS = 5_000;
+/** Of the folders that wait for a refresh, so many are counted. */
+export const AGAIN_COUNTED_MAX = 10_000;
+/** Rows that one step of detaching a bucket takes away. */
+export const DETACH_ROWS = 256;
+/** Between two looks whether a bucket that is being detached is needed by what was made here. */
+export const DETACH_REST_MS = 10_000;
+/** Objects that reads have found changed outside and that wait for a look. */
+export const CHANGED_WAITING_MAX = 1_024;
+/** AWS: of a key. */
+export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
+/** Of an answer that `terrace cold` reads. */
+export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;

@@ -5,6 +5,7 @@ import { noSuchBucket } from './attributes.ts';
 import { editOf } from './create.ts';
 import { pairOf } from './find.ts';
 import {
+  bindingKey,
   bucketKey,
   bucketRange,
   configurationKey,
@@ -121,7 +122,10 @@ async function deleteEmpty(parts: Parts, tx: KvTransaction, name: string): Promi
   if (known === undefined) throw noSuchBucket(name);
   const edit = editOf(parts, tx);
   const { row } = await edit.load(known.ino);
-  if (row.entries > 0 || (await hasVersions(tx, known.ino))) throw new Fault('not-empty', 'bucket', name);
+  // What it would show is not known: it must be detached first.
+  const isAttached = (await tx.get(bindingKey(known.ino))) !== undefined;
+  if (isAttached || row.entries > 0 || (await hasVersions(tx, known.ino)))
+    throw new Fault('not-empty', 'bucket', name);
   for await (const _page of tx.scan(uploadRange(known.ino, new Uint8Array(0)), { pageEntries: 1 }))
     return false;
   const { directory } = await pairOf(tx, ROOT, Buffer.from(name));

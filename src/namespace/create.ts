@@ -30,8 +30,10 @@ import type { KvTransaction } from '../kv/kv.ts';
 import type { BucketRules } from './version.ts';
 import { dropNullVersionOf, keyOf, linkable, rulesOf, type KeyChange } from './versions.ts';
 
-export const editOf = ({ environment, sequence }: Parts, tx: KvTransaction): TreeEdit =>
-  new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
+export const editOf = (
+  { environment, sequence }: Pick<Parts, 'environment' | 'sequence'>,
+  tx: KvTransaction,
+): TreeEdit => new TreeEdit(tx, { now: environment.clock.wall(), nextId: () => sequence.next() });
 
 /** Names in the root are buckets, which are made and removed through S3 or the admin API. */
 function requireInBucket(directory: Inode): void {

@@ -17,6 +17,8 @@ const table = {
   draft: 0x19,
   orphan: 0x1a,
   configuration: 0x1b,
+  binding: 0x1c,
+  again: 0x1d,
   upload: 0x20,
   part: 0x21,
   finished: 0x22,
@@ -25,7 +27,10 @@ const table = {
   nullVersion: 0x25,
   usage: 0x26,
   quota: 0x27,
+  belonging: 0x2a,
   moved: 0x2c,
+  folder: 0x2d,
+  brought: 0x2e,
   holder: 0x2f,
 } as const;
 
@@ -211,6 +216,9 @@ export const ownerOfUsageKey = (key: Uint8Array): Owner => ({
   gid: decodeU64(key, NAME_OFFSET + INO_BYTES),
 });
 
+/** What an inode belongs to that no name leads to. */
+export const belongingKey = (ino: Ino): Uint8Array => tupleKey(table.belonging, [ino]);
+
 /** Which inodes show a blob. */
 export const holderKey = (blob: BlobId): Uint8Array => tupleKey(table.holder, [blob]);
 
@@ -236,3 +244,36 @@ export function placeOfQuotaKey(key: Uint8Array): QuotaPlace {
 /** Prefixes of keys whose directory has moved, oldest first. */
 export const movedKey = (sequence: number): Uint8Array => tupleKey(table.moved, [sequence]);
 export const movedRange = (): KeyRange => prefixRange(tupleKey(table.moved, []));
+
+/** Buckets that show what lies in one of others. */
+export const bindingKey = (bucket: Ino): Uint8Array => tupleKey(table.binding, [bucket]);
+export const allBindings = (): KeyRange => prefixRange(tupleKey(table.binding, []));
+export const bucketOfBindingKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
+
+/** Directories that stand for a folder of an attached bucket. */
+export const folderKey = (directory: Ino): Uint8Array => tupleKey(table.folder, [directory]);
+
+/** Directories whose folder shall be looked at again. */
+export const againKey = (bucket: Ino, directory: Ino): Uint8Array =>
+  tupleKey(table.again, [bucket, directory]);
+export const againRange = (bucket: Ino): KeyRange => prefixRange(tupleKey(table.again, [bucket]));
+export const directoryOfAgainKey = (key: Uint8Array): Ino => decodeU64(key, NAME_OFFSET) as Ino;
+
+/** Keys of an attached bucket that have become objects or directories here, also when those are gone since. */
+export type BroughtKind = 'object' | 'folder';
+const broughtKinds: readonly BroughtKind[] = ['object', 'folder'];
+/** `key` as it is there; that of a folder ends in a slash. */
+export const broughtKey = (bucket: Ino, kind: BroughtKind, key: string | Uint8Array): Uint8Array =>
+  tupleKey(table.brought, [bucket, broughtKinds.indexOf(kind)], Buffer.from(key));
+/** Those behind `after` that begin with `prefix`. */
+export const broughtRange = (
+  bucket: Ino,
+  kind: BroughtKind,
+  { prefix, after }: { readonly prefix: string; readonly after: string | Uint8Array },
+): KeyRange => {
+  const all = prefixRange(broughtKey(bucket, kind, prefix));
+  const start = Buffer.concat([broughtKey(bucket, kind, after), Buffer.alloc(1)]);
+  return after.length === 0 || Buffer.compare(start, all.start) < 0 ? all : { start, end: all.end };
+};
+export const keyOfBroughtKey = (row: Uint8Array): string =>
+  Buffer.from(row.subarray(NAME_OFFSET + INO_BYTES)).toString('utf8');

@@ -5,6 +5,7 @@ import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
+import type { AttachedBuckets } from './foreign/attached.ts';
 import type { NewBucket } from './new-bucket.ts';
 import type {
   BucketRules,
@@ -373,8 +374,12 @@ export interface ObjectStore {
       readonly token?: string | undefined;
     },
   ): Promise<Found>;
+  /** Of an attached bucket what has come so far: whoever walks in the background brings nothing. */
   walk(bucket: Ino, options: WalkOptions): Promise<WalkPage>;
-  /** The same walk for what listings show, which stands beside the names: it reads few inodes, if any. */
+  /**
+   * The same walk for what listings show, which stands beside the names: it reads few inodes, if any. Of an attached bucket all
+   * that is there, which is listed as far as the page goes; faults of that store.
+   */
   list(bucket: Ino, options: WalkOptions): Promise<WalkPage<ListEntry>>;
   /**
    * The blobs that the durable content of a file lies in, in the order of their first use, page by page; one that several of
@@ -434,6 +439,8 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** Buckets of others that appear in ones of ours. */
+  readonly attachments: AttachedBuckets;
   /** What it holds in memory now. */
   memory(): NamespaceMemory;
   /** One bounded unit of background work (idle dirty data, orphans, garbage); says whether there was any. */

@@ -14,10 +14,17 @@ import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from '.
 import { abandonDrafts, step } from './collect.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
+import { Absent } from './foreign/absent.ts';
+import { Attachments } from './foreign/attachments.ts';
+import { Bindings } from './foreign/bindings.ts';
+import type { DetachParts } from './foreign/detach.ts';
+import { Folders } from './foreign/folders.ts';
+import { filesListedFirst, objectsListedFirst } from './foreign/listed-first.ts';
 import { access, entries, lookup, names, readlink } from './lookup.ts';
 import { deleteMarker, head, open } from './head.ts';
 import type { ByActor, Caller, Draft, Ino, Namespace, ObjectAt, ObjectStore } from './namespace.ts';
 import type { FileTree, Place } from './file-tree.ts';
+import type { ForeignBlobs } from '../tiering/foreign/foreign-copies.ts';
 import { partsOf, type Parts, type PartsGiven } from './parts.ts';
 import { counting } from './quota/counting.ts';
 import { openQuotas } from './quota/open-quotas.ts';
@@ -48,7 +55,10 @@ import { commit, write } from './write.ts';
 import { extendedAttributes, setExtendedAttribute } from './xattrs.ts';
 import { writeOut } from './write-out.ts';
 
+/** What it stands on. */
 export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
+  readonly foreign: ForeignBlobs;
+  readonly wayOut: DetachParts['wayOut'];
   readonly groupOf: TrailParts['groupOf'];
 }
 
@@ -60,9 +70,15 @@ export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> 
   const parts = partsOf({ ...given, trail: await Trail.open(opened) });
   await abandonDrafts(parts);
   const rewrap = new Rewrap(parts);
+  const { foreign, wayOut } = opened;
+  const absent = new Absent(opened.environment.clock);
+  const attaching = { ...parts, foreign, wayOut, absent, bindings: await Bindings.open(parts.kv) };
+  const folders = new Folders(attaching);
+  const attachments = new Attachments(attaching);
   return {
-    files: fileTree(parts),
-    objects: objectStore(parts),
+    files: filesListedFirst(fileTree(parts), folders),
+    objects: objectsListedFirst(objectStore(parts, folders), folders),
+    attachments,
     quotas,
     audit: parts.trail,
     memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
@@ -71,6 +87,7 @@ export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> 
     async close() {
       for (const file of [...parts.files.all()]) await writeOut(parts, file.ino).catch(ifStale);
       await parts.readAhead.settled();
+      await attachments.settled();
       await quotas.step();
       await parts.trail.close();
       await parts.kv.sync();
@@ -128,7 +145,7 @@ function ourDraft(draft: Draft): FileDraft {
   return draft;
 }
 
-function objectStore(parts: Parts): ObjectStore {
+function objectStore(parts: Parts, folders: Folders): ObjectStore {
   return {
     createBucket: (caller, name, birth) => createBucket(parts, caller, { name, ...birth }),
     bucket: (name) => bucket(parts, name),
@@ -159,7 +176,7 @@ function objectStore(parts: Parts): ObjectStore {
     removeKey: (at) => audited(parts, byKey(at), removeKey(parts, at)),
     renameKey: (caller, ino, keys) => renameKey(parts, caller, { bucket: ino, ...keys }),
     walk: (ino, options) => walk(parts, ino, options),
-    list: (ino, options) => list(parts, ino, options),
+    list: (ino, options) => list(parts, ino, { ...options, ...(folders.isAttached(ino) && { folders }) }),
     blobsOf: (ino) => blobsOf(parts, ino),
     versions: (ino, options) => listVersions(parts, ino, options),
     createUpload: (caller, to) => createUpload(parts, caller, to),

@@ -4,7 +4,8 @@ import { loadDirectory, loadInode, withDirty } from './attributes.ts';
 import { transactCopying } from './copying.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
-import { dentryRange, inodeKey } from './keys.ts';
+import { decodeFolder } from './foreign/records.ts';
+import { dentryRange, folderKey, inodeKey } from './keys.ts';
 import type { Caller, Change, Ino, Name, ObjectAt } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import type { Parts } from './parts.ts';
@@ -85,14 +86,19 @@ export async function keepDirectory(parts: Parts, edit: TreeEdit, directory: Ino
   await addMarker(parts, edit, implicit, await rulesOf(edit.tx, implicit.bucket));
 }
 
-/** The directory, when it lies below a bucket and has no entry left after the edits so far, not even a marker. */
+/**
+ * The directory, when it lies below a bucket and has no entry left after the edits so far, not even a marker, and none that it
+ * may still get from an attached bucket.
+ */
 export async function emptiedImplicit({ tx }: TreeEdit, directory: Ino): Promise<Inode | undefined> {
   // One entry is looked at, not the count: who looks at that conflicts with every other change of a busy directory. The
   // last one, since whoever deletes many keys begins with the first.
   const entries = dentryRange(directory, MARKER_NAME, MARKER_NAME);
   for await (const _page of tx.scan(entries, { reverse: true, pageEntries: 1 })) return undefined;
   const inode = await loadInode(tx, directory);
-  return inode.bucket === inode.ino ? undefined : inode;
+  if (inode.bucket === inode.ino) return undefined;
+  const folder = await tx.get(folderKey(directory));
+  return folder === undefined || decodeFolder(folder).isWhole ? inode : undefined;
 }
 
 /** See FileTree.removeDirectory. */

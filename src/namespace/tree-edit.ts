@@ -12,7 +12,7 @@ import {
   type DirectoryRow,
 } from './directory-row.ts';
 import { pairOf, type Pair } from './find.ts';
-import { aliasKey, dentryKey, directoryKey, entryName, inodeKey, orderKey } from './keys.ts';
+import { aliasKey, dentryKey, directoryKey, entryName, folderKey, inodeKey, orderKey } from './keys.ts';
 import type { Change, Ino, Kind, Name } from './namespace.ts';
 import { encodeDentry, encodeInode, encodeOrder, type Dentry, type Inode } from './records.ts';
 
@@ -119,6 +119,7 @@ export class TreeEdit {
   unmake(directory: Ino): void {
     this.tx.delete(inodeKey(directory));
     this.tx.delete(directoryKey(directory));
+    this.tx.delete(folderKey(directory));
     this.#edit(directory).isGone = true;
   }
 

@@ -1,8 +1,9 @@
-import type { KvReader } from '../kv/kv.ts';
+import type { KeyRange, KvReader } from '../kv/kv.ts';
 import { CHANGE_ATTEMPTS_MAX, PAGE_ENTRIES_MAX } from '../limits.ts';
 import { attempting } from './attempts.ts';
 import { currentInodes, foundOf } from './attributes.ts';
-import { behindPrefix } from './behind-prefix.ts';
+import { behindPrefix, isBehindAll } from './behind-prefix.ts';
+import type { Folders } from './foreign/folders.ts';
 import { dentryKey, dentryRange, entryName, entryOfDentryKey, isDirectoryEntry } from './keys.ts';
 import { decodeListedDentry, listedOf } from './listed.ts';
 import type { Ino, ListEntry, WalkEntry, WalkOptions, WalkPage } from './namespace.ts';
@@ -44,10 +45,14 @@ export async function walk(parts: Parts, bucket: Ino, options: WalkOptions): Pro
 }
 
 /** See ObjectStore.list. */
-export async function list(parts: Parts, bucket: Ino, options: WalkOptions): Promise<WalkPage<ListEntry>> {
-  const { files } = parts;
+export async function list(
+  parts: Parts,
+  bucket: Ino,
+  { folders, ...options }: WalkOptions & Pick<Reading, 'folders'>,
+): Promise<WalkPage<ListEntry>> {
+  const { files, kv } = parts;
   const mark = files.forgotten.mark();
-  const { steps, next } = await take(parts, bucket, options);
+  const { steps, next } = await take({ kv, ...(folders && { folders }) }, bucket, options);
   const forgotten = files.forgotten.since(mark);
   // What NFS has written stands in memory, and while the names were read it may have gone from there to the store.
   const isOpen = (ino: Ino): boolean =>
@@ -79,7 +84,7 @@ async function inodesOf(parts: Parts, files: readonly Step[]): Promise<ReadonlyM
 }
 
 /** The steps of one page. One step more than asked for tells whether there is a next one. */
-async function take(parts: Parts, bucket: Ino, options: WalkOptions): Promise<Taken> {
+async function take(parts: Reading, bucket: Ino, options: WalkOptions): Promise<Taken> {
   const { delimiter, entriesMax } = options;
   if (entriesMax === 0) return { steps: [], next: undefined };
   const isWhole = delimiter === undefined || delimiter.length === 0;
@@ -95,7 +100,7 @@ async function take(parts: Parts, bucket: Ino, options: WalkOptions): Promise<Ta
   return { steps: taken, next: last.isDirectory ? behindPrefix(last.key) : last.key };
 }
 
-async function takeAll(parts: Parts, bucket: Ino, options: Descent): Promise<readonly Step[]> {
+async function takeAll(parts: Reading, bucket: Ino, options: Descent): Promise<readonly Step[]> {
   const steps: Step[] = [];
   for await (const run of descend(parts, bucket, options)) {
     steps.push(...run);
@@ -106,7 +111,7 @@ async function takeAll(parts: Parts, bucket: Ino, options: Descent): Promise<rea
 
 /** Any other delimiter: each rolled-up prefix is met once, then the walk goes on behind all its keys. */
 async function takeRolledUp(
-  parts: Parts,
+  parts: Reading,
   bucket: Ino,
   options: WalkOptions,
   delimiter: Uint8Array,
@@ -159,6 +164,8 @@ export async function* currentKeys(
 /** The latest state, or one moment. */
 interface Reading {
   readonly kv: KvReader;
+  /** Attached buckets are listed as far as the reading goes; absent: it sees what has come. */
+  readonly folders?: Pick<Folders, 'reach' | 'bringDirectory'>;
 }
 
 interface Descent {
@@ -211,11 +218,21 @@ function lowerBound(path: Uint8Array, after: Uint8Array): Uint8Array | undefined
   return Buffer.compare(after, path) < 0 ? undefined : 'nothing';
 }
 
-async function directoryAt({ kv }: Reading, bucket: Ino, path: Uint8Array): Promise<Ino | undefined> {
+async function directoryAt(
+  { kv, folders }: Reading,
+  bucket: Ino,
+  path: Uint8Array,
+): Promise<Ino | undefined> {
   let at = bucket;
   let start = 0;
   for (let slash = path.indexOf(SLASH); slash >= 0; slash = path.indexOf(SLASH, start)) {
-    const bytes = await kv.get(dentryKey(at, entryName(path.subarray(start, slash), true)));
+    const name = path.subarray(start, slash);
+    const key = dentryKey(at, entryName(name, true));
+    let bytes = await kv.get(key);
+    if (bytes === undefined && folders !== undefined) {
+      await folders.bringDirectory(at, name);
+      bytes = await kv.get(key);
+    }
     if (bytes === undefined) return undefined;
     at = decodeDentry(bytes).ino;
     start = slash + 1;
@@ -234,11 +251,28 @@ interface Level {
   readonly options: Descent;
 }
 
+/** Where an attached bucket is listed, this goes from one part to the next that has come. */
 async function* level(parts: Reading, at: Level): AsyncIterable<readonly Step[]> {
-  const { directory, path, leaf, lower, options } = at;
+  const { directory, leaf, lower } = at;
+  let first = firstEntry(leaf, lower);
+  for (;;) {
+    const all = dentryRange(directory, leaf, first);
+    if (Buffer.compare(all.start, all.end) >= 0) return;
+    const upTo = await parts.folders?.reach(directory, { leaf, first });
+    const behind = upTo && Buffer.concat([upTo, Uint8Array.of(0)]);
+    const end = behind && dentryKey(directory, behind);
+    if (behind === undefined || end === undefined || Buffer.compare(end, all.end) >= 0) {
+      yield* entriesWithin(parts, at, all);
+      return;
+    }
+    yield* entriesWithin(parts, at, { start: all.start, end });
+    first = behind;
+  }
+}
+
+async function* entriesWithin(parts: Reading, at: Level, range: KeyRange): AsyncIterable<readonly Step[]> {
+  const { path, lower, options } = at;
   const pageEntries = Math.min(options.pageEntries, PAGE_ENTRIES_MAX);
-  const range = dentryRange(directory, leaf, firstEntry(leaf, lower));
-  if (Buffer.compare(range.start, range.end) >= 0) return;
   for await (const page of parts.kv.scan(range, { pageEntries })) {
     let run: Step[] = [];
     for (const { key: rowKey, value: row } of page) {
@@ -249,6 +283,8 @@ async function* level(parts: Reading, at: Level): AsyncIterable<readonly Step[]>
       if (isDirectory) {
         const below =
           lower !== undefined && startsWith(lower, entry) ? lower.subarray(entry.length) : undefined;
+        // Nothing is left in it: to look would list a folder that nobody asked for.
+        if (below !== undefined && isBehindAll(below)) continue;
         const child = { path: step.key, leaf: NOTHING, lower: below, options };
         const find = findChild(parts, rowKey, ino);
         if (options.staysOut === true) {

@@ -1,6 +1,7 @@
 import { Fault } from '../fault.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import type { BlobId } from './blobs.ts';
+import type { ForeignCopies } from './foreign/foreign-copies.ts';
 import type { ChunkStore } from './reduction/chunk-store.ts';
 import type { LowerTier } from './tier.ts';
 
@@ -30,13 +31,19 @@ export interface LowerRead {
 export const isDamage = (cause: unknown): cause is Fault =>
   cause instanceof Fault && (cause.code === 'corrupt' || cause.code === 'not-found');
 
-/** The chunk stores of a gateway as one: which of them has a blob, and its bytes from the warmest that gives them. */
+/**
+ * The chunk stores of a gateway as one, with the objects of others: which of them has a blob, and its bytes from the warmest
+ * that gives them.
+ */
 export class LowerCopies {
   /** Warmest first. */
   readonly stores: readonly ChunkStore[];
+  /** All that may have copies, warmest first; no blob has one in the cold chunk store and a foreign one. */
+  readonly #holders: readonly (ChunkStore | ForeignCopies)[];
 
-  constructor(stores: readonly ChunkStore[]) {
+  constructor(stores: readonly ChunkStore[], foreign: ForeignCopies) {
     this.stores = stores;
+    this.#holders = [...stores, foreign];
   }
 
   of(tier: LowerTier): ChunkStore | undefined {
@@ -44,9 +51,9 @@ export class LowerCopies {
   }
 
   async placesOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (LowerPlaces | undefined)[]> {
-    const lengths = await Promise.all(this.stores.map((store) => store.lengthsOf(reader, ids)));
+    const lengths = await Promise.all(this.#holders.map((store) => store.lengthsOf(reader, ids)));
     return ids.map((_, index) => {
-      const held = this.stores.flatMap(({ tier }, store) => {
+      const held = this.#holders.flatMap(({ tier }, store) => {
         const length = lengths[store]?.[index];
         return length === undefined ? [] : [{ tier, length }];
       });
@@ -57,7 +64,7 @@ export class LowerCopies {
 
   /** Takes all copies of the blobs away. */
   async release(tx: KvTransaction, ids: readonly BlobId[]): Promise<void> {
-    for (const store of this.stores) {
+    for (const store of this.#holders) {
       for (const id of ids) await store.release(tx, id);
     }
   }
@@ -69,7 +76,7 @@ export class LowerCopies {
   async read(reader: KvReader, id: BlobId, wanted: WantedBytes): Promise<LowerRead | undefined> {
     const damaged: LowerTier[] = [];
     let passing: Fault | undefined;
-    for (const store of this.stores) {
+    for (const store of this.#holders) {
       const [blobLength] = await store.lengthsOf(reader, [id]);
       if (blobLength === undefined) continue;
       try {

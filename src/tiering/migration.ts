@@ -9,6 +9,7 @@ import {
   MIGRATION_ERROR_CHARS_MAX,
   MIGRATION_PAUSE_MS_MAX,
   MIGRATIONS_QUEUED_MAX,
+  MOVED_BLOB_BYTES_MAX,
   POLICY_ID_CHARS_MAX,
   RECALL_POLL_MS,
 } from '../limits/tiering.ts';
@@ -229,7 +230,7 @@ export class Migrations {
     const blobs: BlobCopies[] = [];
     let bytes = 0;
     for (const [index, blob] of (await copies.of(copies.kv, ids)).entries()) {
-      if (blob === undefined || isThere(blob, order.to)) continue;
+      if (blob === undefined || blob.length > MOVED_BLOB_BYTES_MAX || isThere(blob, order.to)) continue;
       if (blobs.length > 0 && bytes + blob.length > MIGRATION_BATCH_BYTES_MAX) {
         return { blobs, blobsDone: first + index };
       }

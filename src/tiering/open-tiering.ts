@@ -6,7 +6,12 @@ import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
 import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
+import type { BindingId } from './foreign/foreign-records.ts';
+import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
+import { Descriptions } from './descriptions.ts';
+import type { Hold } from './hold.ts';
 import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
@@ -31,6 +36,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
+  readonly hold?: Hold;
 }
 
 export type TieringStep =
@@ -54,6 +60,10 @@ export interface TieringOptions {
 /** The tiers of a gateway. */
 export interface Tiering {
   readonly blobs: Blobs;
+  /** Blobs that are ranges of objects of others. */
+  readonly foreign: ForeignBlobs;
+  /** One bounded unit of making ours what is only in a bucket of others that is left: see way-out.ts. */
+  readonly wayOut: (binding: BindingId, after: BlobId | 0) => Promise<WayOut>;
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
@@ -74,7 +84,11 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const lower = new LowerCopies(options.lower.map(({ chunks }) => chunks));
+  const foreign = new ForeignCopies(options.hot);
+  const lower = new LowerCopies(
+    options.lower.map(({ chunks }) => chunks),
+    foreign,
+  );
   const known = { clean: new CleanCopies(), heat: new HeatMap(options.hot.environment.clock) };
   const alsoRelease: AlsoRelease = async (tx, ids) => {
     await lower.release(tx, ids);
@@ -87,12 +101,13 @@ export async function openTiering(options: TieringOptions): Promise<Tiering> {
     });
   };
   const hot = await openBlobs({ ...options.hot, alsoRelease });
-  return new OpenTiering(options, { hot, lower, ...known }).opened();
+  return new OpenTiering(options, { hot, lower, foreign, ...known }).opened();
 }
 
 interface OpenedParts {
   readonly hot: HotBlobs;
   readonly lower: LowerCopies;
+  readonly foreign: ForeignCopies;
   readonly clean: CleanCopies;
   readonly heat: HeatMap;
 }
@@ -101,24 +116,29 @@ class OpenTiering {
   readonly #options: TieringOptions;
   readonly #kv: Kv;
   readonly #copies: Copies;
+  readonly #foreign: ForeignCopies;
   readonly #heat: HeatMap;
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
   readonly #repairs: Repairs;
+  readonly #descriptions: Descriptions;
   readonly #scrubber: Scrubber;
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
-  constructor(options: TieringOptions, { hot, lower, clean, heat }: OpenedParts) {
+  constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
     const { kv, environment } = options.hot;
     const { clock, log } = environment;
     this.#options = options;
     this.#kv = kv;
+    this.#foreign = foreign;
     this.#heat = heat;
     this.#clean = clean;
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
     this.#copies = new Copies({ kv, hot, lower, damaged });
     const healing = { copies: this.#copies, labels: options.labels };
+    const { nextId } = options.hot;
+    this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
@@ -153,7 +173,9 @@ class OpenTiering {
     });
     const spills = this.#spills(migrations);
     const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
+    const foreign = this.#foreign;
     const isAlone = this.#options.lower.length === 0;
+    const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
       blobs: new TieredBlobs({
         copies,
@@ -161,15 +183,18 @@ class OpenTiering {
         // Without lower tiers nothing can make room, and the device may grow by itself.
         admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
         usage: () => this.#usageOfAll(),
+        shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
       }),
+      foreign,
+      wayOut: (binding, after) => wayOut(exit, binding, after),
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
         spill: () => stepOf(spills),
         promote: () => promotions.step(),
-        repair: () => this.#repairs.step(),
+        repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
         scrub: () => this.#scrubber.step(),
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
@@ -195,6 +220,7 @@ class OpenTiering {
       present: this.#present(),
       staged: this.#options.lower.flatMap(({ chunks }) => (chunks.isStaged ? [chunks.tier] : [])),
       recall: (id, wish) => this.#recall(id, wish),
+      accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
       migrate: (order) => migrations.migrate(order),
@@ -219,9 +245,18 @@ class OpenTiering {
     return allTiers.filter((tier) => tier === 'hot' || lower.includes(tier));
   }
 
+  async #accept(tier: LowerTier): Promise<boolean> {
+    const hold = this.#options.lower.find(({ chunks }) => chunks.tier === tier)?.hold;
+    if (hold?.isHeld !== true) return false;
+    await hold.release();
+    return true;
+  }
+
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {
     const [blob] = await this.#copies.of(this.#kv, [id]);
     if (blob === undefined || blob.hot !== undefined) return true;
+    // What lies in a bucket of others is recalled by those whose it is.
+    if ((await this.#foreign.rangeOf(this.#kv, id)) !== undefined) return true;
     const store = blob.lower[0] && this.#copies.lower.of(blob.lower[0]);
     return store?.isStaged === true ? store.recall(id, wish) : true;
   }

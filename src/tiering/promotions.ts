@@ -1,5 +1,5 @@
-import { PROMOTION_BATCH_BLOBS } from '../limits/tiering.ts';
-import type { Copies } from './copies.ts';
+import { MOVED_BLOB_BYTES_MAX, PROMOTION_BATCH_BLOBS } from '../limits/tiering.ts';
+import type { BlobCopies, Copies } from './copies.ts';
 import type { Eviction } from './eviction.ts';
 import { bytesToFree, type FillFacts } from './fill-level.ts';
 import type { Migrations } from './migration.ts';
@@ -26,7 +26,7 @@ export class Promotions {
     const ids = rereads.take(PROMOTION_BATCH_BLOBS);
     if (ids.length === 0) return 'idle';
     const found = await copies.of(copies.kv, ids);
-    const bytes = found.reduce((sum, blob) => sum + (blob?.hot === undefined ? (blob?.length ?? 0) : 0), 0);
+    const bytes = found.reduce((sum, blob) => sum + bytesComing(blob), 0);
     if (!this.#hasRoom(bytes)) await eviction.dropClean(bytes);
     // What cannot be dropped keeps its place: a cache must not push out what is nowhere else.
     if (this.#hasRoom(bytes)) await migrations.run({ blobs: ids, to: 'hot', trigger: 'read' });
@@ -38,3 +38,6 @@ export class Promotions {
     return bytesToFree({ bytesTotal, bytesFree: bytesFree - bytes }, false) === 0;
   }
 }
+
+const bytesComing = (blob: BlobCopies | undefined): number =>
+  blob === undefined || blob.hot !== undefined || blob.length > MOVED_BLOB_BYTES_MAX ? 0 : blob.length;

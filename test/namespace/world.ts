@@ -132,9 +132,9 @@ export async function openStack(given: {
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });
-  const { blobs } = tiering;
+  const { blobs, foreign, wayOut } = tiering;
   const namespace = await openNamespace({
-    ...{ kv, blobs, sequence, environment, cipher, keyring },
+    ...{ kv, blobs, foreign, wayOut, sequence, environment, cipher, keyring },
     ...{ defaultEncryption, groupOf: peerGroup },
   });
   return { kv, blobs, keyring, namespace, tiering };

@@ -69,6 +69,10 @@ export class MemoryTiers implements Tiers {
     return warmest === undefined || !this.staged.includes(warmest) || this.recalled.has(id);
   }
 
+  async accept(): Promise<boolean> {
+    return false;
+  }
+
   async history(): Promise<readonly MigrationRecord[]> {
     return [];
   }

@@ -68,16 +68,17 @@ export interface AdminQuestion {
 }
 
 /** Parameters of paths that name a resource. */
-type ResourceParam = 'name' | 'role' | 'export' | 'storagePolicy' | '*';
+type ResourceParam = 'bucket' | 'name' | 'role' | 'export' | 'storagePolicy' | '*';
 
 /**
- * Of a call about a user, a role, an export, a storage policy or a quota (`quota/bucket/photos`, `quota/user/1001` whatever way the call names that user);
+ * Of a call about a user, a role, an export, an attached bucket, a storage policy or a quota (`quota/bucket/photos`, `quota/user/1001` whatever way the call names that user);
  * `arn:aws:terrace:::*` of any other, which stands for no resource in particular.
  */
 export const resourceOf = (accounts: SubjectSources['accounts'], params: unknown): string => {
   const given = (params ?? {}) as { readonly [Name in ResourceParam]?: string };
   if (given.storagePolicy !== undefined) return `arn:aws:terrace:::storage-policy/${given.storagePolicy}`;
   if (given.export !== undefined) return `arn:aws:terrace:::export/${given.export}`;
+  if (given.bucket !== undefined) return `arn:aws:terrace:::bucket/${given.bucket}`;
   const { name, role, '*': quota } = given;
   const owner = role === undefined ? name && `user/${name}` : `role/${role}`;
   const about = quota === undefined ? owner : `quota/${canonicalSubject(accounts, quota)}`;

@@ -13,6 +13,7 @@ import type { StorageControl } from '../../storage-policy/open-storage-policies.
 import type { Tiers } from '../../tiering/tiers.ts';
 import type { WarmPool } from '../../tiering/warm/warm-pool.ts';
 import type { Access } from './access.ts';
+import type { AttachedControl } from './attached.ts';
 import type { Jobs } from './jobs.ts';
 import type { ScrubRuns } from './scrub.ts';
 import type { Status } from './status.ts';
@@ -33,6 +34,7 @@ export interface AdminSources {
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
   readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
+  readonly attached: AttachedControl;
   readonly audit: AuditTrail;
   readonly jobs: Jobs;
   readonly locks: Pick<Locks, 'list' | 'release'>;

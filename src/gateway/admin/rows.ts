@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { attachedRows } from './attached-rows.ts';
 import { auditRows } from './audit-rows.ts';
 import { jobRows } from './job-rows.ts';
 import { exportRows } from './export-rows.ts';
@@ -65,6 +66,7 @@ export const adminRows: readonly AdminRow[] = [
   ready,
   metricsRow,
   getStatus,
+  ...attachedRows,
   ...auditRows,
   ...jobRows,
   ...lockRows,

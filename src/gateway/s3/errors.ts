@@ -78,8 +78,9 @@ const bySubject: { readonly [Code in FaultCode]?: { readonly [Subject in FaultSu
   },
   'not-permitted': { key: 'KMS.DisabledException' },
   exists: { bucket: 'BucketAlreadyOwnedByYou' },
-  // Others were faster each time. Where the request has a condition, `publishing` says so.
-  conflict: { store: 'SlowDown' },
+  // A store: others were faster each time. Where the request has a condition, `publishing` says so.
+  // A blob: the object of others that holds its bytes was changed there.
+  conflict: { store: 'SlowDown', blob: 'SlowDown' },
   // Percent-encoding of a path or query that is none.
   'invalid-argument': { request: 'InvalidURI' },
   // What was stored does not read back as it was written: never the client's digest.

@@ -5,15 +5,20 @@ import { Fault } from '../../fault.ts';
 import { SECONDS_PER_DAY } from '../../limits.ts';
 import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
 import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
-import type {
-  ObjectBody,
-  ObjectFacts,
-  ObjectOperation,
-  ObjectPage,
-  ObjectRange,
-  ObjectRestore,
-  ObjectStore,
-  ObjectUpload,
+import {
+  nextAfter,
+  type FolderAfter,
+  type FolderPage,
+  type ListedObject,
+  type ObjectBody,
+  type ObjectDescription,
+  type ObjectFacts,
+  type ObjectOperation,
+  type ObjectPage,
+  type ObjectRange,
+  type ObjectRestore,
+  type ObjectStore,
+  type ObjectUpload,
 } from './object-store.ts';
 import { isArchive } from './storage-class.ts';
 
@@ -47,10 +52,14 @@ interface Kept {
   bytes: Uint8Array;
   etag: string;
   crc64nvme: Uint8Array;
+  modifiedAt: number;
   storageClass: string;
   restoredAt: number | undefined;
   archivedAgainAt: number;
+  description: Omit<ObjectDescription, 'modifiedAt'>;
 }
+
+const NO_DESCRIPTION: Kept['description'] = { headers: {}, metadata: {}, checksums: [] };
 
 /** What an upload put under a key, in the order of the effects. */
 export interface Uploaded {
@@ -83,14 +92,10 @@ export class MemoryObjectStore implements ObjectStore {
       const bytes = Uint8Array.from(upload.bytes);
       const etag = etagOf(bytes);
       if (failure === 'corrupt-write') this.#flipOne(bytes);
-      this.#kept.set(key, {
-        bytes,
-        etag,
-        crc64nvme,
-        storageClass: 'STANDARD',
-        restoredAt: undefined,
-        archivedAgainAt: 0,
-      });
+      const modifiedAt = this.#options.clock.wall().seconds;
+      const storageClass = 'STANDARD';
+      const fresh = { storageClass, restoredAt: undefined, archivedAgainAt: 0, description: NO_DESCRIPTION };
+      this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, ...fresh });
       this.#uploads.push({ key, etag });
       return { etag };
     });
@@ -101,6 +106,8 @@ export class MemoryObjectStore implements ObjectStore {
       const kept = this.#present(key);
       if (this.#access(kept) !== 'readable')
         throw new Fault('recall-pending', 'object', `${key}: InvalidObjectState`);
+      if (range?.etag !== undefined && range.etag !== kept.etag && this.#options.ignores !== 'conditions')
+        throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);
       const { offset, length } = range ?? { offset: 0, length: kept.bytes.length };
       if (offset >= kept.bytes.length)
         throw new Fault('range-not-satisfiable', 'object', `${key}: InvalidRange`);
@@ -115,8 +122,10 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#serve({ name: 'head', key, signal }, () => {
       const kept = this.#kept.get(key);
       if (kept === undefined) return undefined;
-      const { bytes, etag, crc64nvme, storageClass } = kept;
-      return { objectBytes: bytes.length, etag, crc64nvme, storageClass, access: this.#access(kept) };
+      const { bytes, etag, crc64nvme, storageClass, modifiedAt } = kept;
+      const description = { modifiedAt, ...kept.description };
+      const facts = { objectBytes: bytes.length, etag, crc64nvme, storageClass, description };
+      return { ...facts, access: this.#access(kept) };
     });
   }
 
@@ -126,8 +135,24 @@ export class MemoryObjectStore implements ObjectStore {
 
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage> {
     return this.#serve({ name: 'list', key: prefix, signal }, () => {
-      const left = this.keys().filter((key) => key.startsWith(prefix) && key > after);
+      const left = this.keys().filter((key) => key.startsWith(prefix) && byUtf8(key, after) > 0);
       return { keys: left.slice(0, SEGMENTS_LISTED_MAX), isLast: left.length <= SEGMENTS_LISTED_MAX };
+    });
+  }
+
+  browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage> {
+    return this.#serve({ name: 'browse', key: prefix, signal }, () => {
+      const entries = this.keys()
+        .filter((key) => key.startsWith(prefix) && byUtf8(key, page.after) > 0)
+        .map((key) => ({ key, slash: key.indexOf('/', prefix.length) }))
+        .map(({ key, slash }) => (slash < 0 ? key : key.slice(0, slash + 1)));
+      const distinct = [...new Set(entries)];
+      const shown = distinct.slice(0, page.entriesMax);
+      const isFolder = (entry: string): boolean => entry.length > prefix.length && entry.endsWith('/');
+      const folders = shown.filter(isFolder);
+      const objects = shown.filter((entry) => !isFolder(entry)).map((key) => this.#listed(key));
+      const isLast = shown.length === distinct.length;
+      return { objects, folders, next: isLast ? undefined : nextAfter(objects, folders) };
     });
   }
 
@@ -154,9 +179,14 @@ export class MemoryObjectStore implements ObjectStore {
     return Promise.resolve();
   }
 
+  /** What `head` says of an object from now on, until it is put again. */
+  describe(key: string, description: Kept['description']): void {
+    this.#present(key).description = description;
+  }
+
   /** Ascending. */
   keys(): readonly string[] {
-    return [...this.#kept.keys()].sort();
+    return [...this.#kept.keys()].sort(byUtf8);
   }
 
   /** What lies under a key now, damage included. */
@@ -222,6 +252,11 @@ export class MemoryObjectStore implements ObjectStore {
     }
   }
 
+  #listed(key: string): ListedObject {
+    const { bytes, etag, modifiedAt, storageClass } = this.#present(key);
+    return { key, objectBytes: bytes.length, etag, modifiedAt, storageClass };
+  }
+
   #requireCondition(key: string, { condition }: ObjectUpload): void {
     const found = this.#kept.get(key);
     const isMet = condition.kind === 'absent' ? found === undefined : found?.etag === condition.etag;
@@ -245,6 +280,8 @@ export class MemoryObjectStore implements ObjectStore {
     if (bytes.length > 0) bytes[this.#options.random.below(bytes.length)]! ^= 1;
   }
 }
+
+const byUtf8 = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 const etagOf = (bytes: Uint8Array): string => `"${createHash('md5').update(bytes).digest('hex')}"`;
 

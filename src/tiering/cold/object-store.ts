@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Closable } from '../../scope.ts';
 import type { RecallWish } from '../segment-store.ts';
 
@@ -5,6 +6,8 @@ import type { RecallWish } from '../segment-store.ts';
 export interface ObjectRange {
   readonly offset: number;
   readonly length: number;
+  /** That the object must still have: Fault('precondition-failed', 'object') when the store says that it has another. */
+  readonly etag?: string;
 }
 
 /** What must be under the key at the moment of the upload. */
@@ -35,12 +38,63 @@ export interface ObjectFacts {
   /** As the store keeps it, if it does. */
   readonly crc64nvme: Uint8Array | undefined;
   readonly storageClass: string;
+  readonly description: ObjectDescription;
 }
+
+/** What the store tells the readers of an object about it, as far as it does. */
+export interface ObjectDescription {
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  /** About the content, by lower-case name: content-type, cache-control, … */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of whoever put it, by lower-case name without `x-amz-meta-`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** As the store writes them: Base64, with `-N` behind a composite one. */
+  readonly checksums: readonly ObjectChecksum[];
+}
+
+export interface ObjectChecksum {
+  readonly algorithm: (typeof checksumAlgorithms)[number];
+  readonly value: string;
+  readonly type: 'FULL_OBJECT' | 'COMPOSITE';
+}
+
+export const checksumAlgorithms = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'MD5',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+] as const;
 
 export interface ObjectPage {
   /** Ascending in the order of UTF-8. */
   readonly keys: readonly string[];
   readonly isLast: boolean;
+}
+
+/** An object as a listing describes it. */
+export interface ListedObject {
+  readonly key: string;
+  readonly objectBytes: number;
+  readonly etag: string;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  readonly storageClass: string;
+}
+
+/** One page of what lies directly below a prefix; keys and folders are each ascending in the order of UTF-8. */
+export interface FolderPage {
+  readonly objects: readonly ListedObject[];
+  /** With the prefix before and a slash behind them. */
+  readonly folders: readonly string[];
+  /** Pass it as `after` to go on, at any later time; `undefined`: that was all. */
+  readonly next: string | undefined;
 }
 
 /** How an archived object is brought back. */
@@ -63,10 +117,18 @@ export interface ObjectStore extends Closable {
   delete(key: string, signal: AbortSignal): Promise<void>;
   /** One page of the keys that begin with `prefix`, strictly after `after`; the empty text is before all. */
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
+  /** As `list`, but what has a slash behind the prefix is one folder each. At most `entriesMax` of both together, of 1,000. */
+  browse(prefix: string, page: FolderAfter, signal: AbortSignal): Promise<FolderPage>;
   /** Begins to bring an archived object back; under way already is success. One that is back stays so for those days. */
   restore(key: string, how: ObjectRestore, signal: AbortSignal): Promise<void>;
   /** Changes the storage class of an object that is still what `etag` says. */
   archive(key: string, to: ObjectArchive, signal: AbortSignal): Promise<void>;
+}
+
+export interface FolderAfter {
+  /** `next` of the page before, or a key; the empty text is before all. */
+  readonly after: string;
+  readonly entriesMax: number;
 }
 
 export interface ObjectArchive {
@@ -74,7 +136,16 @@ export interface ObjectArchive {
   readonly storageClass: string;
 }
 
-export const objectOperations = ['put', 'get', 'head', 'delete', 'list', 'restore', 'archive'] as const;
+export const objectOperations = [
+  'put',
+  'get',
+  'head',
+  'delete',
+  'list',
+  'browse',
+  'restore',
+  'archive',
+] as const;
 
 /** One call, for layers that treat all calls alike. */
 export interface ObjectOperation {
@@ -114,6 +185,8 @@ export const surrounding =
       delete: (key, signal) => around(about('delete', key), signal, (it) => inner.delete(key, it)),
       list: (prefix, after, signal) =>
         around(about('list', prefix), signal, (it) => inner.list(prefix, after, it)),
+      browse: (prefix, page, signal) =>
+        around(about('browse', prefix), signal, (it) => inner.browse(prefix, page, it)),
       restore: (key, how, signal) =>
         around(about('restore', key), signal, (it) => inner.restore(key, how, it)),
       archive: (key, to, signal) => around(about('archive', key), signal, (it) => inner.archive(key, to, it)),
@@ -127,3 +200,17 @@ export const unchanged: ObjectStoreLayer = surrounding((_, signal, call) => call
 /** Outermost first: `layered(bucket, [bounded(…), retrying(…)])` holds a place while it retries. */
 export const layered = (store: ObjectStore, layers: readonly ObjectStoreLayer[]): ObjectStore =>
   layers.reduceRight((inner, layer) => layer(inner), store);
+
+/**
+ * From where a listing goes on behind a page: the last key, or behind everything that the last folder holds, since no
+ * character of a key comes after that one. Unlike a store's own token it stays good.
+ */
+export function nextAfter(objects: readonly { readonly key: string }[], folders: readonly string[]): string {
+  const folder = folders.at(-1);
+  const ends = [objects.at(-1)?.key, folder === undefined ? undefined : `${folder}\u{10ffff}`];
+  const [last] = ends
+    .filter((end) => end !== undefined)
+    .sort((a, b) => Buffer.compare(Buffer.from(b), Buffer.from(a)));
+  assert(last !== undefined, 'a page with nothing on it says that more follows');
+  return last;
+}

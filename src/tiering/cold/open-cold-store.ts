@@ -20,6 +20,7 @@ import { retrying } from './layers/retrying.ts';
 import { timed } from './layers/timed.ts';
 import { layered, type ObjectRestore, type ObjectStore, type ObjectStoreLayer } from './object-store.ts';
 import { claimPrefix, openColdIdentity, rememberAttached, type ColdIdentity } from './ownership.ts';
+import { coldRole } from './sdk-failure.ts';
 import { selfTest } from './self-test.ts';
 import { isArchive, type ColdStorageClass } from './storage-class.ts';
 
@@ -69,7 +70,8 @@ export async function openColdStore(settings: ColdSettings, parts: ColdParts): P
   const { place, credentials, requestsMax } = settings;
   const storageClass = isArchive(settings.storageClass) ? 'STANDARD' : settings.storageClass;
   const { compute } = parts;
-  const bucket = sdkObjectStore({ place, credentials, socketsMax: requestsMax, storageClass, compute });
+  const socketsMax = requestsMax;
+  const bucket = sdkObjectStore({ place, credentials, socketsMax, storageClass, compute, role: coldRole });
   return openColdStoreOn(bucket, settings, parts);
 }
 

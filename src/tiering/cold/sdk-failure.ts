@@ -7,7 +7,30 @@ interface Failed {
   readonly key: string;
   /** The access key that was given; `undefined`: the usual chain. */
   readonly accessKey: string | undefined;
+  readonly role: StoreRole;
 }
+
+/** What a store is to the gateway, in words of sentences for operators. */
+export interface StoreRole {
+  readonly noun: string;
+  /** Where its place was written. */
+  readonly url: string;
+  /** What the keys must be allowed to do. */
+  readonly actions: string;
+}
+
+export const coldRole: StoreRole = {
+  noun: 'cold store',
+  url: '--cold',
+  actions:
+    's3:GetObject, s3:PutObject, s3:DeleteObject and s3:RestoreObject on its objects and s3:ListBucket on its bucket',
+};
+
+export const attachedRole: StoreRole = {
+  noun: 'attached bucket',
+  url: 'its URL',
+  actions: 's3:GetObject on its objects and s3:ListBucket on the bucket',
+};
 
 /** Of what the SDK throws, as far as it is used: its own exceptions and those of sockets. */
 interface SdkFailure {
@@ -54,36 +77,36 @@ const rows: readonly Row[] = [
     names: /^NoSuchBucket$/,
     code: 'not-found',
     subject: 'bucket',
-    says: ({ place }) =>
-      `There is no bucket ${place.bucket} for the cold store ${nameOf(place)}: make it, or name another with --cold.`,
+    says: ({ place, role }) =>
+      `There is no bucket ${place.bucket} for the ${role.noun} ${nameOf(place)}: make it, or name another with ${role.url}.`,
   },
   {
     names: /^(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken)$/,
     code: 'access-denied',
     subject: 'store',
     says: (failed, { name }) =>
-      `The cold store ${nameOf(failed.place)} does not take ${whose(failed)} (${name}): set ${keys} to keys that it knows.`,
+      `The ${failed.role.noun} ${nameOf(failed.place)} does not take ${whose(failed)} (${name}): set ${keys} to keys that it knows.`,
   },
   {
     names: /^(CredentialsProviderError|Could not load credentials.*)$/,
     code: 'access-denied',
     subject: 'store',
-    says: ({ place }) => `There are no keys for the cold store ${nameOf(place)}: set ${keys}.`,
+    says: ({ place, role }) => `There are no keys for the ${role.noun} ${nameOf(place)}: set ${keys}.`,
   },
   {
     names: /^RequestTimeTooSkewed$/,
     code: 'access-denied',
     subject: 'store',
-    says: ({ place }) =>
-      `The clock of this machine and that of the cold store ${nameOf(place)} differ too much: set them right.`,
+    says: ({ place, role }) =>
+      `The clock of this machine and that of the ${role.noun} ${nameOf(place)} differ too much: set them right.`,
   },
   {
     names: /^(PermanentRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraintException|Redirect)$/,
     statuses: [301, 307],
     code: 'invalid-argument',
     subject: 'store',
-    says: ({ place }, { message }) =>
-      `The bucket of the cold store ${nameOf(place)} is in another region: add region=NAME to --cold. It says: ${message}`,
+    says: ({ place, role }, { message }) =>
+      `The bucket of the ${role.noun} ${nameOf(place)} is in another region: add region=NAME to ${role.url}. It says: ${message}`,
   },
   { names: /^InvalidObjectState$/, code: 'recall-pending', subject: 'object', says: object },
   {
@@ -92,7 +115,7 @@ const rows: readonly Row[] = [
     code: 'access-denied',
     subject: 'store',
     says: (failed) =>
-      `The cold store ${nameOf(failed.place)} does not let ${whose(failed)} do what it needs: allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:RestoreObject on its objects and s3:ListBucket on its bucket.`,
+      `The ${failed.role.noun} ${nameOf(failed.place)} does not let ${whose(failed)} do what it needs: allow ${failed.role.actions}.`,
   },
   {
     names: /^(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch)$/,
@@ -133,35 +156,38 @@ const rows: readonly Row[] = [
     statuses: [501],
     code: 'not-supported',
     subject: 'store',
-    says: ({ place }, { message }) => `The cold store ${nameOf(place)} lacks what is needed: ${message}`,
+    says: ({ place, role }, { message }) =>
+      `The ${role.noun} ${nameOf(place)} lacks what is needed: ${message}`,
   },
   { names: /^RequestTimeout$/, statuses: [408], code: 'unavailable', subject: 'store', says: silent },
   {
     statuses: [400, 405, 411, 413, 414, 415, 422],
     code: 'invalid-argument',
     subject: 'store',
-    says: ({ place }, { name, message }) => `The cold store ${nameOf(place)} refuses: ${name}: ${message}`,
+    says: ({ place, role }, { name, message }) =>
+      `The ${role.noun} ${nameOf(place)} refuses: ${name}: ${message}`,
   },
 ];
 
 const unreachable: Row = { code: 'unavailable', subject: 'store', says: silent };
 
-function busy({ place }: Failed): string {
-  return `The cold store ${nameOf(place)} asks to slow down.`;
+function busy({ place, role }: Failed): string {
+  return `The ${role.noun} ${nameOf(place)} asks to slow down.`;
 }
 
 /** What a socket or a certificate says, or an internal error of the store. */
-function silent({ place }: Failed, { code, name, message, status }: SdkFailure): string {
+function silent({ place, role }: Failed, { code, name, message, status }: SdkFailure): string {
   const where = nameOf(place);
-  if (status !== undefined) return `The cold store ${where} fails with status ${status}: ${name}: ${message}`;
+  if (status !== undefined)
+    return `The ${role.noun} ${where} fails with status ${status}: ${name}: ${message}`;
   if (/^Region is missing/.test(message))
-    return `No region is known for the cold store ${where}: add region=NAME to --cold.`;
+    return `No region is known for the ${role.noun} ${where}: add region=NAME to ${role.url}.`;
   if (certificates.test(code))
-    return `The certificate of the cold store ${where} is not trusted (${code}): name its authority in NODE_EXTRA_CA_CERTS.`;
+    return `The certificate of the ${role.noun} ${where} is not trusted (${code}): name its authority in NODE_EXTRA_CA_CERTS.`;
   if (notTls.test(code))
-    return `The cold store ${where} does not speak TLS there (${code}): write endpoint=http://… in --cold.`;
+    return `The ${role.noun} ${where} does not speak TLS there (${code}): write endpoint=http://… in ${role.url}.`;
   const why = [code, message].filter((it) => it !== '').join(': ');
-  return `The cold store ${where} does not answer (${why}): see that it runs and that the endpoint in --cold is right.`;
+  return `The ${role.noun} ${where} does not answer (${why}): see that it runs and that the endpoint in ${role.url} is right.`;
 }
 
 const certificates = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;

@@ -9,6 +9,7 @@ import {
   S3Client,
   type GetObjectCommandOutput,
   type HeadObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
   type StorageClass,
 } from '@aws-sdk/client-s3';
 import { Fault } from '../../fault.ts';
@@ -20,32 +21,40 @@ import {
 } from '../../limits/tiering.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { ColdPlace } from './cold-place.ts';
-import type {
-  ObjectArchive,
-  ObjectBody,
-  ObjectFacts,
-  ObjectRange,
-  ObjectStore,
-  ObjectUpload,
+import {
+  checksumAlgorithms,
+  nextAfter,
+  type FolderAfter,
+  type FolderPage,
+  type ObjectArchive,
+  type ObjectBody,
+  type ObjectDescription,
+  type ObjectFacts,
+  type ObjectRange,
+  type ObjectStore,
+  type ObjectUpload,
 } from './object-store.ts';
-import { faultOf } from './sdk-failure.ts';
+import { faultOf, type StoreRole } from './sdk-failure.ts';
 import { isArchive } from './storage-class.ts';
 
 export interface SdkOptions {
   readonly place: ColdPlace;
   /** `undefined`: the usual chain of AWS programs. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  /** Of the configuration of AWS programs, for that chain; `undefined`: what the environment says. */
+  readonly profile?: string | undefined;
   /** Connections at most. */
   readonly socketsMax: number;
   /** Of new objects; archive classes are for `archive`. */
   readonly storageClass: string;
   readonly compute: Compute;
+  readonly role: StoreRole;
 }
 
 /** A bucket of any S3 endpoint, through the AWS SDK. It tries once: repeating is a layer's. */
 export function sdkObjectStore(options: SdkOptions): ObjectStore {
   const client = clientOf(options);
-  const { place, compute, storageClass } = options;
+  const { place, compute, storageClass, role } = options;
   const { bucket: Bucket } = place;
   const asked = async <Answer>(
     key: string,
@@ -57,7 +66,7 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
     } catch (cause) {
       // Whoever ended it says why.
       abortSignal.throwIfAborted();
-      throw faultOf(cause, { place, key, accessKey: options.credentials?.accessKeyId });
+      throw faultOf(cause, { place, key, accessKey: options.credentials?.accessKeyId, role });
     }
   };
   return {
@@ -70,7 +79,9 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
       asked(Key, signal, async (call) => {
         const Range =
           range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
-        return bodyOf(Key, range, await client.send(new GetObjectCommand({ Bucket, Key, Range }), call));
+        const IfMatch = range?.etag;
+        const command = new GetObjectCommand({ Bucket, Key, Range, IfMatch });
+        return bodyOf(Key, range, await client.send(command, call));
       }),
     head: (Key, signal) =>
       asked(Key, signal, async (call) => {
@@ -84,15 +95,15 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
       }),
     list: (Prefix, after, signal) =>
       asked(Prefix, signal, async (call) => {
-        const StartAfter = after === '' ? undefined : after;
-        const command = new ListObjectsV2Command({
-          Bucket,
-          Prefix,
-          StartAfter,
-          MaxKeys: SEGMENTS_LISTED_MAX,
-        });
-        const { Contents = [], IsTruncated = false } = await client.send(command, call);
-        return { keys: Contents.flatMap((it) => it.Key ?? []), isLast: !IsTruncated };
+        const command = listingOf({ Bucket, Prefix }, { after, entriesMax: SEGMENTS_LISTED_MAX });
+        const answer = await client.send(command, call);
+        const { Contents = [], IsTruncated = false } = answer;
+        return { keys: Contents.flatMap((it) => it.Key ?? []).map(decoder(answer)), isLast: !IsTruncated };
+      }),
+    browse: (Prefix, page, signal) =>
+      asked(Prefix, signal, async (call) => {
+        const command = listingOf({ Bucket, Prefix, Delimiter: '/' }, page);
+        return folderPageOf(await client.send(command, call));
       }),
     restore: (Key, how, signal) =>
       asked(Key, signal, async (call) => {
@@ -115,13 +126,14 @@ const unless =
     if (cause.name !== name) throw cause;
   };
 
-function clientOf({ place, credentials, socketsMax }: SdkOptions): S3Client {
+function clientOf({ place, credentials, profile, socketsMax }: SdkOptions): S3Client {
   const { endpoint, region } = place;
   const agent = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: socketsMax };
   return new S3Client({
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
     ...(credentials !== undefined && { credentials }),
+    ...(profile !== undefined && { profile }),
     followRegionRedirects: endpoint === undefined,
     maxAttempts: 1,
     // Its checksums are JavaScript; ours are native and travel as headers.
@@ -219,8 +231,39 @@ async function bodyOf(
   };
 }
 
+const listingOf = (
+  named: { readonly Bucket: string; readonly Prefix: string; readonly Delimiter?: '/' },
+  { after, entriesMax }: FolderAfter,
+): ListObjectsV2Command =>
+  new ListObjectsV2Command({
+    ...named,
+    ...(after !== '' && { StartAfter: after }),
+    MaxKeys: entriesMax,
+    // Keys may have characters that XML has not.
+    EncodingType: 'url',
+  });
+
+/** AWS writes blanks as plus signs. */
+const decoder = ({ EncodingType }: ListObjectsV2CommandOutput): ((key: string) => string) =>
+  EncodingType === 'url' ? (key) => decodeURIComponent(key.replaceAll('+', ' ')) : (key) => key;
+
+function folderPageOf(answer: ListObjectsV2CommandOutput): FolderPage {
+  const { Contents = [], CommonPrefixes = [], IsTruncated = false } = answer;
+  const decoded = decoder(answer);
+  const objects = Contents.map(({ Key = '', Size, ETag, LastModified, StorageClass = 'STANDARD' }) => {
+    if (Size === undefined || ETag === undefined || LastModified === undefined) {
+      throw new Fault('not-supported', 'store', `The store does not say in its listing what ${Key} is.`);
+    }
+    const modifiedAt = Math.floor(LastModified.getTime() / 1000);
+    return { key: decoded(Key), objectBytes: Size, etag: ETag, modifiedAt, storageClass: StorageClass };
+  });
+  const folders = CommonPrefixes.flatMap(({ Prefix }) => Prefix ?? []).map(decoded);
+  return { objects, folders, next: IsTruncated ? nextAfter(objects, folders) : undefined };
+}
+
 function factsOf(answer: HeadObjectCommandOutput): ObjectFacts {
   const { ContentLength = 0, ETag = '', StorageClass = 'STANDARD', Restore, ChecksumCRC64NVME } = answer;
+  const description = descriptionOf(answer);
   const isArchived = isArchive(StorageClass) || answer.ArchiveStatus !== undefined;
   const isRestoring = Restore?.includes('ongoing-request="true"') === true;
   const isRestored = Restore?.includes('ongoing-request="false"') === true;
@@ -231,5 +274,34 @@ function factsOf(answer: HeadObjectCommandOutput): ObjectFacts {
     access: isArchived && !isRestored ? archived : 'readable',
     crc64nvme: ChecksumCRC64NVME === undefined ? undefined : Buffer.from(ChecksumCRC64NVME, 'base64'),
     storageClass: StorageClass,
+    description,
+  };
+}
+
+const describing = {
+  'cache-control': 'CacheControl',
+  'content-disposition': 'ContentDisposition',
+  'content-encoding': 'ContentEncoding',
+  'content-language': 'ContentLanguage',
+  'content-type': 'ContentType',
+  expires: 'ExpiresString',
+  'x-amz-website-redirect-location': 'WebsiteRedirectLocation',
+} as const;
+
+function descriptionOf(answer: HeadObjectCommandOutput): ObjectDescription {
+  const { LastModified, Metadata = {}, ChecksumType = 'FULL_OBJECT' } = answer;
+  const headers = Object.entries(describing).flatMap(([name, member]) => {
+    const value = answer[member];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const checksums = checksumAlgorithms.flatMap((algorithm) => {
+    const value = answer[`Checksum${algorithm}`];
+    return value === undefined ? [] : [{ algorithm, value, type: ChecksumType }];
+  });
+  return {
+    modifiedAt: Math.floor((LastModified?.getTime() ?? 0) / 1000),
+    headers: Object.fromEntries(headers),
+    metadata: Metadata,
+    checksums,
   };
 }

@@ -15,11 +15,22 @@ import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
+import type { Hold, Newer } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
+import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
+import type {
+  BlobToDescribe,
+  BlobToStore,
+  ChunkStore,
+  ChunkStoreUsage,
+  ScrubStep,
+  StoredBlob,
+} from './chunk-store.ts';
 import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
 import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
 import { Collector } from './collect.ts';
+import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
 import { OpenSegments } from './open-segments.ts';
 import type { ChunkParts, ReductionSettings, SegmentIds } from './parts.ts';
@@ -30,7 +41,7 @@ import { distinctOf, lengthOfRecipe } from './records.ts';
 import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
-import { blobOfRecipeKey, chunkTables, segmentIdOf } from './tables.ts';
+import { blobOfRecipeKey, chunkTables, segmentBytesOf, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
 import { Usage } from './usage.ts';
 
@@ -44,6 +55,8 @@ export interface ChunkStoreOptions {
   readonly dataKeys: DataKeys;
   readonly tier: LowerTier;
   readonly settings: ReductionSettings;
+  /** Absent: no other metadata can know of what lies in the store. */
+  readonly hold?: Hold;
 }
 
 /** Plain bytes in one stored byte that the first packing expects. */
@@ -59,6 +72,8 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
   const sequence = await openSequence(kv, tables.sequence, (failure) =>
     environment.log.error('ids of segments run out', { tier, failure }),
   );
+  const ids = segmentIds({ environment, sequence, identity: secrets.identity });
+  options.hold?.knowBy(await newerThanRows({ kv, tables, ids }));
   const leads = new Leads();
   const parts: ChunkParts = {
     ...options,
@@ -77,13 +92,36 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     recipes: new Recent(RECIPE_CACHE_CHUNKS_MAX, ({ chunks }) => 1 + chunks.length),
     chunks: new Recent(CHUNK_CACHE_ROWS_MAX, () => 1),
     reads: new Recent(SEGMENT_READS_MAX, () => 1),
-    ids: segmentIds({ environment, sequence, identity: secrets.identity }),
+    ids,
     sealedSecrets: (keyId) => sealSecrets({ random: environment.random, dataKeys, tier }, keyId, secrets),
     keyFrames: new Map(),
     scrubs: new Map(),
     density: { ratio: densityFirst },
   };
   return new Chunks(parts, sequence);
+}
+
+/**
+ * What these rows have never known. Rows of before that do not say what was the greatest: all until now counts as known. What
+ * this process makes is in the rows before it is in the store.
+ */
+async function newerThanRows({ kv, tables, ids }: Pick<ChunkParts, 'kv' | 'tables' | 'ids'>): Promise<Newer> {
+  const { greatest: key } = tables;
+  const row = await kv.get(key);
+  let known = row === undefined ? ids.next() : segmentIdOf(row);
+  const raise = (to: SegmentId): Promise<void> =>
+    kv.transact('durable', async (tx) => {
+      const now = await tx.get(key);
+      if (now === undefined || segmentIdOf(now) < to) tx.put(key, segmentBytesOf(to));
+      tx.whenCommitted(() => (known = to > known ? to : known));
+    });
+  if (row === undefined) await raise(known);
+  return {
+    isNewer: (id) => id > known && ids.isForeign(id),
+    accept: async (all) => {
+      for (const id of all) await raise(id);
+    },
+  };
 }
 
 /** 8 bytes of a sequence, 4 of the store, 4 random: also a store that is set back to an older state does not use an id again. */
@@ -94,11 +132,12 @@ function segmentIds(parts: {
 }): SegmentIds {
   const { environment, sequence, identity } = parts;
   const own = Buffer.from(identity).toString('hex');
+  // For a process, so that it knows its own without keeping them.
+  const random = environment.random.bytes(randomBytes);
+  const suffix = Buffer.from(random).toString('hex');
   return {
-    next: () => {
-      const random = environment.random.bytes(randomBytes);
-      return segmentIdOf(Buffer.concat([encodeU64(sequence.next()), identity, random]));
-    },
+    next: () => segmentIdOf(Buffer.concat([encodeU64(sequence.next()), identity, random])),
+    isForeign: (id) => id.slice(16, 24) === own && id.slice(24) !== suffix,
     isOlder: (id, before) => id < before && id.slice(16, 24) === own,
   };
 }
@@ -148,6 +187,10 @@ class Chunks implements ChunkStore {
     const { segments } = this.#stagedOf(stored);
     this.#staged.delete(stored);
     for (const id of segments) this.#parts.open.unpin(id);
+  }
+
+  describe(blobs: readonly BlobToDescribe[]): Promise<void> {
+    return this.#run(() => describeBlobs(this.#parts, blobs));
   }
 
   release(tx: KvTransaction, id: BlobId): Promise<boolean> {

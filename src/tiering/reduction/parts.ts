@@ -5,6 +5,7 @@ import type { Chunking, Packing, Reduction } from '../../workers/reduction.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import type { SegmentHealth, SegmentId, SegmentStore } from '../segment-store.ts';
+import type { Hold } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import type { Leads } from './leads.ts';
 import type { OpenSegments } from './open-segments.ts';
@@ -50,6 +51,7 @@ export interface ChunkParts {
   /** When segments were read last, for a blob. */
   readonly reads: Recent<SegmentId, MonotonicMs>;
   readonly ids: SegmentIds;
+  readonly hold?: Hold;
   /** See secrets.ts. */
   readonly sealedSecrets: (keyId: number) => Uint8Array;
   /** By data key; see key-frames.ts. */
@@ -62,6 +64,8 @@ export interface ChunkParts {
 
 export interface SegmentIds {
   next(): SegmentId;
+  /** Whether this store made it, and not this process. */
+  isForeign(id: SegmentId): boolean;
   /** Whether this store made it, and not after `before`, an id that it has just made. */
   isOlder(id: SegmentId, before: SegmentId): boolean;
 }

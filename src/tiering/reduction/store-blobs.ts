@@ -13,7 +13,7 @@ import type { SegmentId } from '../segment-store.ts';
 import { isSound, readChunkRows, readWithBases, type ChunkRows } from './chunk-rows.ts';
 import type { BlobToStore } from './chunk-store.ts';
 import type { ChunkParts } from './parts.ts';
-import { encodeDescription, labelOfDescription } from './description.ts';
+import { described, type Described } from './description-item.ts';
 import { heldBy, type ChunkPlace, type Recipe } from './records.ts';
 import { isWorthwhile, Resemblance, type NewChunk } from './similar.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';
@@ -33,20 +33,18 @@ export interface Staged {
   readonly segments: ReadonlySet<SegmentId>;
 }
 
-const none = new Uint8Array();
-
-interface CutBlob {
+interface CutBlob extends Described {
   readonly blob: BlobToStore;
   readonly chunks: readonly Chunk[];
-  readonly recipe: Recipe;
-  /** The frame that `recipe` names as its description. */
-  readonly description: ChunkItem;
 }
 
 /** What the frames of content have: who shares them knows nothing of each other. */
 const NO_LABEL = new Uint8Array(0);
 
-interface Written {
+/** Of what shall neither be a delta nor have any. */
+const NO_FEATURES = new Uint8Array(0);
+
+export interface Written {
   readonly places: ReadonlyMap<FingerprintText, NewPlace>;
   readonly segments: readonly SegmentId[];
 }
@@ -65,7 +63,7 @@ export async function storeBlobs(
   const making = ids.next();
   const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => {
     const chunks = blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes);
-    return { blob, chunks, ...described(parts, { blob, chunks, making }) };
+    return { blob, chunks, ...describedCut(parts, blob, { cut: chunks, making }) };
   });
   const written = await writeNew(parts, await newItems(parts, cut));
   const staged = cut.map((each) => stagedOf(each, written));
@@ -74,28 +72,17 @@ export async function storeBlobs(
   return staged;
 }
 
-/** The recipe of a blob and the frame that says the same. */
-function described(
-  { reduction, chunking, environment }: ChunkParts,
-  {
-    blob,
-    chunks: cut,
-    making,
-  }: { readonly blob: BlobToStore; readonly chunks: readonly Chunk[]; readonly making: SegmentId },
-): Pick<CutBlob, 'recipe' | 'description'> {
+/** As `described`, of a blob that was cut. */
+function describedCut(
+  parts: ChunkParts,
+  { id, bytes, label }: BlobToStore,
+  { cut, making }: { readonly cut: readonly Chunk[]; readonly making: SegmentId },
+): Described {
   const chunks = cut.map(({ length, fingerprint }) => ({
     length,
     fingerprint: fingerprintText(fingerprint),
   }));
-  const content = { length: blob.bytes.length, chunks };
-  const plain = encodeDescription({ id: blob.id, making, recipe: content });
-  const fingerprint = reduction.fingerprint(chunking.fingerprintKey, plain);
-  const salts = environment.random.bytes(2 * FRAME_SALT_BYTES);
-  const label = labelOfDescription(blob.label);
-  return {
-    recipe: { ...content, description: fingerprintText(fingerprint) },
-    description: { kind: 'chunk', plain, fingerprint, salts, label },
-  };
+  return described(parts, { id, label, making, content: { length: bytes.length, chunks } });
 }
 
 function stagedOf({ recipe }: CutBlob, written: Written): Staged {
@@ -120,11 +107,18 @@ async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<rea
       const chunk = content.get(fingerprint);
       if (chunk !== undefined) items.set(fingerprint, chunk);
     }
-    const fingerprint = fingerprintText(item.fingerprint);
-    items.set(fingerprint, { fingerprint, item, superFeatures: none });
+    const chunk = newDescription(item);
+    items.set(chunk.fingerprint, chunk);
   }
   return [...items.values()];
 }
+
+/** A description, which is like no other. */
+export const newDescription = (item: ChunkItem): NewChunk => ({
+  fingerprint: fingerprintText(item.fingerprint),
+  item,
+  superFeatures: NO_FEATURES,
+});
 
 async function newChunks(
   parts: ChunkParts,
@@ -138,7 +132,11 @@ async function newChunks(
       const plain = blob.bytes.subarray(offset, offset + length);
       const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
       const item = { kind: 'chunk', plain, fingerprint, salts, label: NO_LABEL } as const;
-      items.set(text, { fingerprint: text, item, superFeatures: isWorthwhile(plain) ? superFeatures : none });
+      items.set(text, {
+        fingerprint: text,
+        item,
+        superFeatures: isWorthwhile(plain) ? superFeatures : NO_FEATURES,
+      });
     }
   }
   const rows = await rowsOf(parts, [...items.keys()]);
@@ -147,7 +145,7 @@ async function newChunks(
     if (row === undefined) continue;
     if (isSound(rows, row)) items.delete(fingerprint);
     // What heals a lost chunk is no delta: others may be deltas of it.
-    else items.set(fingerprint, { ...chunk, superFeatures: none });
+    else items.set(fingerprint, { ...chunk, superFeatures: NO_FEATURES });
   }
   return items;
 }
@@ -159,7 +157,8 @@ async function newChunks(
 const rowsOf = async (parts: ChunkParts, fingerprints: readonly FingerprintText[]): Promise<ChunkRows> =>
   readWithBases(parts, await readChunkRows(parts, fingerprints));
 
-async function writeNew(parts: ChunkParts, chunks: readonly NewChunk[]): Promise<Written> {
+/** Segments of these; each is pinned until the caller unpins it. When it fails, what was put is left to the collector. */
+export async function writeNew(parts: ChunkParts, chunks: readonly NewChunk[]): Promise<Written> {
   const places = new Map<FingerprintText, NewPlace>();
   const segments: SegmentId[] = [];
   const puts: Promise<void>[] = [];

@@ -15,7 +15,7 @@ const tierBytes: Readonly<Record<LowerTier, number>> = { warm: 1, cold: 2 };
 /** Third byte of rows of counts. */
 const counted = { references: 1, live: 2, usage: 3, deltas: 4 } as const;
 /** Third byte of rows of which there is one. */
-const state = { secrets: 1, sequence: 2, scrubbed: 3 } as const;
+const state = { secrets: 1, sequence: 2, scrubbed: 3, greatest: 4, held: 5 } as const;
 
 /** The bytes of a fingerprint as a key of maps. */
 export type FingerprintText = string & { readonly brand: 'Fingerprint' };
@@ -50,6 +50,10 @@ export interface ChunkTables {
   readonly secrets: Key;
   readonly sequence: Key;
   readonly scrubbed: Key;
+  /** The greatest id that ever had a row of a segment. */
+  readonly greatest: Key;
+  /** See Hold. */
+  readonly held: Key;
 }
 
 export function chunkTables(tier: LowerTier): ChunkTables {
@@ -90,6 +94,8 @@ export function chunkTables(tier: LowerTier): ChunkTables {
     secrets: under(table.state, undefined, state.secrets),
     sequence: under(table.state, undefined, state.sequence),
     scrubbed: under(table.state, undefined, state.scrubbed),
+    greatest: under(table.state, undefined, state.greatest),
+    held: under(table.state, undefined, state.held),
   };
 }
 

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import type { AttachedControl } from '../../../src/gateway/admin/attached.ts';
 import type { AdminSources } from '../../../src/gateway/admin/row.ts';
 import type { ScrubAnswer, ScrubRuns } from '../../../src/gateway/admin/scrub.ts';
 import { emptyTrail } from '../../audit/empty-trail.ts';
@@ -19,10 +21,17 @@ const neverScrubbed: ScrubAnswer = {
 };
 const noScrubs: ScrubRuns = { start: () => neverScrubbed, state: () => neverScrubbed };
 
+const refuse = async (): Promise<never> => assert.fail();
+const noneAttached: AttachedControl = {
+  list: async () => [],
+  ...{ attach: refuse, detach: refuse, refresh: refuse, alerts: () => [] },
+};
+
 /** Sources of an admin API in which nothing is the matter: a test gives those that it is about in their place. */
 export async function quietSources(): Promise<
   Pick<
     AdminSources,
+    | 'attached'
     | 'audit'
     | 'exports'
     | 'jobs'
@@ -41,6 +50,7 @@ export async function quietSources(): Promise<
   const { objects } = namespace;
   const given = { kv, objects, tiers, environment, nextId: () => 1, query: undefined, ...recalling };
   return {
+    attached: noneAttached,
     audit: emptyTrail,
     exports: await memoryExports(),
     jobs: noJobs,

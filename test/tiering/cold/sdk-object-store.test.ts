@@ -20,7 +20,7 @@ import {
   type ColdSettings,
   type OpenedColdStore,
 } from '../../../src/tiering/cold/open-cold-store.ts';
-import { faultOf } from '../../../src/tiering/cold/sdk-failure.ts';
+import { coldRole, faultOf } from '../../../src/tiering/cold/sdk-failure.ts';
 import { packedImage } from '../../../src/tiering/packed-image.ts';
 import { referenceErasure } from '../../../src/workers/reference-erasure.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
@@ -215,7 +215,7 @@ for (const { status, body, wants } of strangers) {
 
 test('what the SDK says before it sends anything is a sentence, too', () => {
   const { place } = settingsAt(9);
-  const failed = { place, key: 'k', accessKey: undefined };
+  const failed = { place, key: 'k', accessKey: undefined, role: coldRole };
   const cases = [
     { cause: new Error('Region is missing'), wants: /^No region is known .*: add region=NAME to --cold\.$/ },
     {

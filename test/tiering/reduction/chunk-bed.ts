@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Clock, Environment, MonotonicMs, Random } from '../../../src/environment.ts';
 import { Fault } from '../../../src/fault.ts';
-import type { Durability, Kv } from '../../../src/kv/kv.ts';
+import type { Durability, Entry, Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
 import { COLLECT_ROUND_MS } from '../../../src/limits/tiering.ts';
 import { mergeNamespace } from '../../../src/namespace/merge.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { decodeCounts } from '../../../src/tiering/counts.ts';
+import { Hold } from '../../../src/tiering/hold.ts';
 import { MemorySegmentStore } from '../../../src/tiering/memory-segment-store.ts';
 import type { BlobToStore, ChunkStore } from '../../../src/tiering/reduction/chunk-store.ts';
 import { openChunkStore } from '../../../src/tiering/reduction/open-chunk-store.ts';
@@ -53,6 +54,8 @@ export interface ChunkBedOptions {
   readonly delay?: (operation: string) => Promise<void>;
   readonly reduction?: Reduction;
   readonly staged?: { readonly recallMs: number };
+  /** Other metadata may know of what lies in the store. */
+  readonly isHolding?: true;
 }
 
 export const tables = chunkTables('warm');
@@ -68,6 +71,7 @@ export class ChunkBed {
   engine: MemoryEngine;
   kv!: Kv;
   chunks!: ChunkStore;
+  hold: Hold | undefined;
 
   readonly clock: Clock = {
     wall: () => ({ seconds: Math.floor(this.nowMs / 1000), nanoseconds: 0 }),
@@ -103,7 +107,10 @@ export class ChunkBed {
       log: { info: nothing, warn: nothing, error: (event) => void this.errors.push(event) },
     };
     this.kv = openOptimistic(this.engine, { merge: mergeNamespace });
+    const { isHolding } = this.#options;
+    this.hold = isHolding && (await Hold.open({ kv: this.kv, environment, tier: 'warm', looks: 1 }));
     this.chunks = await openChunkStore({
+      ...(this.hold && { hold: this.hold }),
       kv: this.kv,
       environment,
       segments: this.segments,
@@ -112,6 +119,14 @@ export class ChunkBed {
       tier: 'warm',
       settings: { ...settingsDefault, ...this.#options.settings, ...settings },
     });
+  }
+
+  /** The rows as they are now, for a time when they are restored. */
+  async backup(): Promise<MemoryEngine> {
+    const rows: Entry[] = [];
+    const everything = { start: new Uint8Array(0), end: Uint8Array.of(255) };
+    for await (const page of this.kv.scan(everything, { pageEntries: 1000 })) rows.push(...page);
+    return new MemoryEngine({}, rows);
   }
 
   /** Power loss. */
