@@ -61,9 +61,10 @@ fn cut(
     output: &mut [u8],
 ) -> Option<i32> {
     let seed = u64::from_le_bytes(seed.try_into().ok()?);
-    let similarity = match chunking.has_super_features {
-        true => Some(Similarity::new(seed, fingerprint_key)?),
-        false => None,
+    let similarity = if chunking.has_super_features {
+        Some(Similarity::new(seed, fingerprint_key)?)
+    } else {
+        None
     };
     let features_bytes = similarity.as_ref().map_or(0, |_| SUPER_FEATURES_BYTES);
     let chunking = Chunking {
