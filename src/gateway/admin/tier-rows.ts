@@ -72,6 +72,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 }: ChunkStoreUsage): ChunkStoreUsage => ({
   blobs,
@@ -80,6 +81,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 });
 

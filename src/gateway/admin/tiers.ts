@@ -31,6 +31,7 @@ const tierStatusSchema = Type.Object({
       bytesLive: bytes,
       bytesStored: bytes,
       chunks: Type.Integer(),
+      deltas: Type.Integer(),
       segments: Type.Integer(),
     }),
   ),

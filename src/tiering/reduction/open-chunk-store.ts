@@ -18,7 +18,7 @@ import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { Hold, Newer } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
-import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
+import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
 import type {
   BlobToDescribe,
   BlobToStore,
@@ -76,7 +76,12 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
   const parts: ChunkParts = {
     ...options,
     tables,
-    chunking: { ...settings.chunkLengths, seed: secrets.seed, fingerprintKey: secrets.fingerprintKey },
+    chunking: {
+      ...settings.chunkLengths,
+      seed: secrets.seed,
+      fingerprintKey: secrets.fingerprintKey,
+      hasSuperFeatures: settings.usesSimilarity,
+    },
     usage: await Usage.open(kv, tables),
     open: new OpenSegments((id) => leads.segment(id)),
     leads,
@@ -213,7 +218,7 @@ class Chunks implements ChunkStore {
       if (recipe === undefined) {
         throw new Fault('not-found', 'blob', `blob ${id} has no copy in the ${this.tier} tier`);
       }
-      const rows = await chunkRowsOf(this.#parts, distinctOf(recipe));
+      const rows = await withBases(this.#parts, await chunkRowsOf(this.#parts, distinctOf(recipe)));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
       const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
       const answers = await atMost(RECALLS_MAX, segments, recall);

@@ -20,6 +20,8 @@ export interface ReductionSettings {
   /** Of chunks when they are stored. */
   readonly compression: Packing['compression'];
   readonly cipher: FrameCipher;
+  /** New chunks that resemble others become deltas of them. What is a delta already stays one, whatever is said here. */
+  readonly usesSimilarity: boolean;
   /** A segment is compacted when less than this share of it is live. */
   readonly sparseShare: number;
   /** Segments older than `afterSeconds` that nobody has read for as long are compressed again with Zstandard; `undefined`: never. */
