@@ -18,7 +18,7 @@ import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { Hold, Newer } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
-import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
+import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
 import type {
   BlobToDescribe,
   BlobToStore,
@@ -27,8 +27,6 @@ import type {
   ScrubStep,
   StoredBlob,
 } from './chunk-store.ts';
-import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
-import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
 import { Collector } from './collect.ts';
 import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
