@@ -290,3 +290,5 @@ export const CHANGED_WAITING_MAX = 1_024;
 export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
 /** Of an answer that `terrace cold` reads. */
 export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;
+/** Pieces that one commit cuts from a long object of others. */
+export const CUT_PIECES_MAX = 256;

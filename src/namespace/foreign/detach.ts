@@ -6,6 +6,7 @@ import { againRange, broughtRange, folderKey, keyOfBroughtKey, type BroughtKind 
 import type { Ino } from '../namespace.ts';
 import { countingOf } from '../quota/counting.ts';
 import type { ForeignParts } from './bring.ts';
+import { cutSome } from './cut.ts';
 import { removeGone } from './gone.ts';
 import { pruneUpwards } from './prune.ts';
 import { decodeBrought, type Binding } from './records.ts';
@@ -15,7 +16,11 @@ export interface DetachParts extends ForeignParts {
   readonly wayOut: (
     binding: Binding['id'],
     after: BlobId | 0,
-  ) => Promise<{ readonly left: number; readonly next: BlobId | undefined }>;
+  ) => Promise<{
+    readonly left: number;
+    readonly tooLong: readonly BlobId[];
+    readonly next: BlobId | undefined;
+  }>;
 }
 
 /**
@@ -30,6 +35,8 @@ export class Detaching {
   #folder = '';
   #blob: BlobId | 0 = 0;
   #leftSoFar = 0;
+  /** Blobs that are cut before they can come. */
+  readonly #tooLong = new Set<BlobId>();
   /** Blobs of what was made here that are still only there; known after the first look at all. */
   left: number | undefined;
 
@@ -104,8 +111,13 @@ export class Detaching {
   }
 
   async #lookAtBlobs(): Promise<'busy' | 'waiting' | 'over'> {
-    const { left, next } = await this.#parts.wayOut(this.#binding.id, this.#blob);
+    for (const long of this.#tooLong) {
+      if (await cutSome(this.#parts, long)) return 'busy';
+      this.#tooLong.delete(long);
+    }
+    const { left, tooLong, next } = await this.#parts.wayOut(this.#binding.id, this.#blob);
     this.#leftSoFar += left;
+    for (const long of tooLong) this.#tooLong.add(long);
     this.#blob = next ?? 0;
     if (next !== undefined) return 'busy';
     this.left = this.#leftSoFar;

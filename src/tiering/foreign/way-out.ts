@@ -16,6 +16,8 @@ export interface WayOutParts {
 export interface WayOut {
   /** Blobs of those looked at that are still only in the binding's bucket. */
   readonly left: number;
+  /** Those of them that are too long to be moved as they are. */
+  readonly tooLong: readonly BlobId[];
   /** Pass it on to go on; `undefined`: that was all. */
   readonly next: BlobId | undefined;
 }
@@ -31,7 +33,7 @@ const isOurs = (blob: BlobCopies | undefined): boolean =>
 export async function wayOut(parts: WayOutParts, binding: BindingId, after: BlobId | 0): Promise<WayOut> {
   const { copies, foreign, migrations, isOnly } = parts;
   const { ids, next } = await foreign.pageOf(binding, after, WAY_OUT_ROWS);
-  if (ids.length === 0) return { left: 0, next };
+  if (ids.length === 0) return { left: 0, tooLong: [], next };
   const found = await copies.of(copies.kv, ids);
   const coming = found.flatMap((blob) =>
     blob === undefined || isOurs(blob) || blob.length > MOVED_BLOB_BYTES_MAX ? [] : [blob.id],
@@ -44,7 +46,8 @@ export async function wayOut(parts: WayOutParts, binding: BindingId, after: Blob
       tx.delete(foreignKey(id));
       tx.whenCommitted(() => isOnly(id));
     }
-    return now.filter((blob) => !isOurs(blob)).length;
+    return now.flatMap((blob) => (blob === undefined || isOurs(blob) ? [] : [blob]));
   });
-  return { left, next };
+  const tooLong = left.filter(({ length }) => length > MOVED_BLOB_BYTES_MAX).map(({ id }) => id);
+  return { left: left.length, tooLong, next };
 }

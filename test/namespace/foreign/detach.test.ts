@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MOVED_BLOB_BYTES_MAX } from '../../../src/limits/tiering.ts';
 import type { ObjectAt } from '../../../src/namespace/namespace.ts';
 import { bytes, get, plainFacet, put, root, s3, settle } from '../world.ts';
 import { AttachedBed, binding } from './attached-bed.ts';
@@ -71,6 +72,26 @@ test('while the store is away a binding stays that is needed, and goes once it i
   await bed.work();
   assert.deepEqual(await attachments.list(), []);
   assert.equal((await get(bed.world, bed.bucket, 'copy of c'))?.toString(), 'content of c');
+});
+
+test('a long object that was copied is cut, and all of it comes', async () => {
+  const bed = await AttachedBed.open([]);
+  const long = Buffer.alloc(MOVED_BLOB_BYTES_MAX + 3_000_000, 'long object ').toString();
+  await bed.upload('long', long);
+  await copy(bed, 'long', { bucket: bed.bucket.ino, key: bytes('copy') });
+  await copy(bed, 'long', { bucket: bed.bucket.ino, key: bytes('second copy') });
+  const { attachments, files } = bed.world.namespace;
+  const { attributes } = await files.lookup(root, { directory: bed.bucket.ino, name: bytes('copy') });
+  await files.write(root, attributes.ino, { offset: 5_000_000, data: bytes('OURS'), stable: true });
+  await attachments.detach(bed.bucket.ino);
+  await bed.work();
+  bed.world.clock.ms += 60_000;
+  await bed.work();
+  assert.deepEqual(await attachments.list(), []);
+  bed.world.tiering.foreign.unbind(binding);
+  const ours = `${long.slice(0, 5_000_000)}OURS${long.slice(5_000_004)}`;
+  assert.ok((await get(bed.world, bed.bucket, 'copy'))?.toString() === ours);
+  assert.ok((await get(bed.world, bed.bucket, 'second copy'))?.toString() === long);
 });
 
 test('a crash at any step of detaching leaves nothing behind that the next start does not end', async () => {
