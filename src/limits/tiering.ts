@@ -80,6 +80,8 @@ export const DEFRAGMENT_BATCH_BYTES_MAX = 4 << 20;
 export const DEFRAGMENT_BYTES_PER_SECOND = 32 << 20;
 /** Between two rounds, each of which reads the rows of all blobs. */
 export const DEFRAGMENT_REST_MS = 600_000;
+/** Blobs that one step describes anew. */
+export const DESCRIBE_BLOBS_MAX = 128;
 /** Damaged copies that wait to be made anew. */
 export const REPAIRS_WAITING_MAX = 1_024;
 /** Hot blobs that scrubbing reads at a time, and at most between two looks at its pace. */

@@ -3,6 +3,7 @@ import { CONTENT_BLOB_BYTES_MAX, LABEL_NAMES_MAX, LABEL_PIECES_MAX } from '../li
 import type { BlobLabels } from '../tiering/blob-labels.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { facetOf } from './attributes.ts';
+import { belongingOf } from './belonging.ts';
 import { encodeBlobLabel, type LabelledFile, type LabelledPiece } from './blob-label.ts';
 import { extentsWithin } from './extents.ts';
 import { forgetHolders, holdersOf, type Holder } from './holders.ts';
@@ -19,6 +20,8 @@ export const blobLabels = (kv: KvReader): BlobLabels => ({
   labelsOf: (ids) => new Look(kv).labelsOf(ids),
   forget: forgetHolders,
 });
+
+type FilePlace = Pick<LabelledFile, 'keys' | 'kind' | 'upload' | 'part'>;
 
 /** One look at the inodes of some blobs; directories on the way to them are read once. */
 class Look {
@@ -61,14 +64,24 @@ class Look {
   async #fileOf(inode: Inode, pieces: readonly LabelledPiece[]): Promise<LabelledFile> {
     const { ino, contentGeneration, version, size, mode, uid, gid, mtime, ctime, encryption } = inode;
     const { etag, storageClass, checksums, headers, metadata, tags } = facetOf(inode);
-    const names = await Promise.all(inode.names.slice(0, LABEL_NAMES_MAX).map((name) => this.#keyOf(name)));
+    const { keys, ...belonging } = await this.#placeOf(inode);
     return {
       bucket: await this.#bucketName(inode.bucket),
-      keys: names.filter((key) => key !== undefined),
-      ...{ kind: 'current', upload: 0, part: 0 },
+      keys,
+      ...belonging,
       ...{ ino, contentGeneration, versionId: version.id, size, mode, uid, gid, mtime, ctime },
       ...{ pieces, encryption, etag, storageClass, checksums, headers, metadata, tags },
     };
+  }
+
+  async #placeOf({ ino, names }: Inode): Promise<FilePlace> {
+    const belonging = names.length === 0 ? await belongingOf(this.#kv, ino) : undefined;
+    if (belonging !== undefined) {
+      const { key, upload, part } = belonging;
+      return { keys: [key], kind: upload === 0 ? 'version' : 'part', upload, part };
+    }
+    const keys = await Promise.all(names.slice(0, LABEL_NAMES_MAX).map((name) => this.#keyOf(name)));
+    return { keys: keys.filter((key) => key !== undefined), kind: 'current', upload: 0, part: 0 };
   }
 
   async #keyOf({ parent, name }: EntryName): Promise<ObjectKey | undefined> {

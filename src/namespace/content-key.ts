@@ -16,7 +16,7 @@ export function contentUnder(parts: Parts, key: ContentKey | undefined): BlobCon
   if (key === undefined) return blobs;
   if (key.secret !== undefined) return sealedBlobs({ blobs, cipher, environment, rooms }, key.secret);
   return {
-    stage: (pieces) => blobs.stageSealed(pieces),
+    stage: (pieces, lifetime) => blobs.stageSealed(pieces, lifetime),
     read: (id, offset, length) => blobs.read(id, offset, length),
   };
 }

@@ -27,6 +27,7 @@ const table = {
   nullVersion: 0x25,
   usage: 0x26,
   quota: 0x27,
+  belonging: 0x2a,
   moved: 0x2c,
   folder: 0x2d,
   brought: 0x2e,
@@ -214,6 +215,9 @@ export const ownerOfUsageKey = (key: Uint8Array): Owner => ({
   uid: decodeU64(key, NAME_OFFSET),
   gid: decodeU64(key, NAME_OFFSET + INO_BYTES),
 });
+
+/** What an inode belongs to that no name leads to. */
+export const belongingKey = (ino: Ino): Uint8Array => tupleKey(table.belonging, [ino]);
 
 /** Which inodes show a blob. */
 export const holderKey = (blob: BlobId): Uint8Array => tupleKey(table.holder, [blob]);

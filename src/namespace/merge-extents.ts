@@ -118,7 +118,9 @@ async function merge(parts: Parts, inode: Inode, run: readonly Extent[]): Promis
     // The guard is younger than the look at the extents: what they are now is what it keeps readable.
     const isThere = same(run, await extentsWithin(kv, await loadInode(kv, inode.ino), range));
     if (!isThere) return;
-    staged = await stageRun({ blobs, content }, range.start, await readPieces(content, plan(run, [], range)));
+    // The file has been quiet for a while.
+    const staging = { blobs, content, lifetime: 'long' } as const;
+    staged = await stageRun(staging, range.start, await readPieces(content, plan(run, [], range)));
     await blobs.flush(staged.blobs);
     const fresh = staged;
     const isDone = await kv.transact('durable', (tx) =>

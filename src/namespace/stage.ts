@@ -1,5 +1,5 @@
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
-import type { Blobs, StagedBlob } from '../tiering/blobs.ts';
+import type { Blobs, Lifetime, StagedBlob } from '../tiering/blobs.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import type { Extent } from './records.ts';
 
@@ -31,9 +31,16 @@ export function cutIntoBlobs(parts: readonly Uint8Array[]): readonly (readonly U
 export const lengthOf = (parts: readonly Uint8Array[]): number =>
   parts.reduce((sum, part) => sum + part.length, 0);
 
+export interface Staging {
+  readonly blobs: Blobs;
+  readonly content: Pick<BlobContent, 'stage'>;
+  /** How soon the bytes will probably be given up. */
+  readonly lifetime: Lifetime;
+}
+
 /** Stages the bytes of a file from `offset` under its key; on a fault nothing stays staged. */
 export async function stageRun(
-  { blobs, content }: { readonly blobs: Blobs; readonly content: Pick<BlobContent, 'stage'> },
+  { blobs, content, lifetime }: Staging,
   offset: number,
   parts: readonly Uint8Array[],
 ): Promise<Staged> {
@@ -42,7 +49,7 @@ export async function stageRun(
   let at = offset;
   try {
     for (const list of cutIntoBlobs(parts)) {
-      const blob = await content.stage(list);
+      const blob = await content.stage(list, lifetime);
       staged.push(blob);
       extents.push({ offset: at, length: lengthOf(list), blob: blob.id, blobOffset: 0 });
       at += lengthOf(list);

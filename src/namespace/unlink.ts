@@ -1,4 +1,5 @@
 import type { KvTransaction } from '../kv/kv.ts';
+import { forgetBelonging } from './belonging.ts';
 import { nextCtime } from './attributes.ts';
 import { decodeU64, encodeU64 } from '../kv/tuple.ts';
 import type { ContentPlace } from './extents.ts';
@@ -44,6 +45,7 @@ export async function unlink(
 /** Deletes an inode that nothing names any more, with its content and what was written to it. */
 export async function dropInode(parts: Parts, tx: KvTransaction, inode: Inode): Promise<void> {
   tx.delete(inodeKey(inode.ino));
+  if (inode.linkCount === 0) forgetBelonging(tx, inode.ino);
   await dropContent(parts, tx, inode);
   forgetWhenCommitted(parts, tx, inode.ino);
 }

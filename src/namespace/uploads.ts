@@ -3,6 +3,7 @@ import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import { attempting } from './attempts.ts';
 import type { Encryption } from '../keyring/encryption.ts';
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
+import { putBelonging } from './belonging.ts';
 import { attach, type Attachment } from './attach.ts';
 import { foundOf, ifStale, loadInode, requireBucket } from './attributes.ts';
 import { settled } from './content-key.ts';
@@ -140,6 +141,7 @@ export async function putPart(
     const inode = { ...newInode(birth), ...place, linkCount: 0, size: draft.length(), encryption };
     await putInode(tx, inode);
     const part = { ino, etag, size: draft.length(), modifiedAt: now, checksums };
+    putBelonging(tx, ino, { key: name.key, upload: sequence, part: number });
     tx.put(partKey(sequence, number), encodePart(part));
     return part;
   });

@@ -1,5 +1,6 @@
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { facetOf, loadInode } from './attributes.ts';
+import { forgetBelonging, putBelonging } from './belonging.ts';
 import type { CopyContent } from './copying.ts';
 import { nullVersionKey, versionKey } from './keys.ts';
 import { parentOf, withoutName } from './names.ts';
@@ -129,6 +130,7 @@ async function keepVersion(
   const order = versionId === NULL_VERSION ? parts.sequence.next() : versionId;
   const version = { id: versionId, openUntil: 0 };
   await putInode(tx, { ...inode, version });
+  putBelonging(tx, inode.ino, { key, upload: 0, part: 0 });
   putRow(tx, { bucket, key }, { order, row: { versionId, ino: inode.ino, at: now } });
 }
 
@@ -193,6 +195,7 @@ export async function takeNewest(tx: KvTransaction, at: ObjectAt): Promise<Inode
   const newest = await newestRow(tx, at);
   if (newest?.row.ino === undefined) return undefined;
   forgetRow(tx, at, newest);
+  forgetBelonging(tx, newest.row.ino);
   return loadInode(tx, newest.row.ino);
 }
 

@@ -123,11 +123,13 @@ async function stageRuns(
     (gathers
       ? await kv.transact('buffered', (tx) => extentsAround(tx, inode, runs.map(withNeighbours)))
       : []);
+  // Clients rewrite such files in place, and what is small is gathered later.
+  const staging = { blobs, content, lifetime: 'short' } as const;
   const staged: (Staged & Range)[] = [];
   try {
     for (const run of gathers ? gathered(runs, around, size) : runs) {
       const whole = await readPieces(content, plan(overlapping(around, run), [taken], run));
-      staged.push({ ...run, ...(await stageRun({ blobs, content }, run.start, whole)) });
+      staged.push({ ...run, ...(await stageRun(staging, run.start, whole)) });
     }
   } catch (fault) {
     for (const { blobs: each } of staged) for (const blob of each) blobs.discard(blob);

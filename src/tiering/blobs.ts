@@ -2,6 +2,8 @@ import type { KvTransaction } from '../kv/kv.ts';
 import type { Closable } from '../scope.ts';
 import type { Lifetime } from './hot/device.ts';
 
+export type { Lifetime };
+
 /** Allocated in order, never reused; below 2^53. */
 export type BlobId = number & { readonly brand: 'BlobId' };
 

@@ -10,6 +10,7 @@ import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
 import type { BindingId } from './foreign/foreign-records.ts';
 import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
+import { Descriptions } from './descriptions.ts';
 import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
@@ -118,6 +119,7 @@ class OpenTiering {
   readonly #clean: CleanCopies;
   readonly #rereads = new Rereads();
   readonly #repairs: Repairs;
+  readonly #descriptions: Descriptions;
   readonly #scrubber: Scrubber;
   readonly #move: MoveParts;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
@@ -133,6 +135,8 @@ class OpenTiering {
     const damaged = (id: BlobId, tier: Tier): void => this.#repairs.add(id, tier);
     this.#copies = new Copies({ kv, hot, lower, damaged });
     const healing = { copies: this.#copies, labels: options.labels };
+    const { nextId } = options.hot;
+    this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
@@ -177,6 +181,7 @@ class OpenTiering {
         // Without lower tiers nothing can make room, and the device may grow by itself.
         admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
         usage: () => this.#usageOfAll(),
+        shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
       }),
       foreign,
@@ -187,7 +192,7 @@ class OpenTiering {
         evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
         spill: () => stepOf(spills),
         promote: () => promotions.step(),
-        repair: () => this.#repairs.step(),
+        repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
         scrub: () => this.#scrubber.step(),
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),

@@ -1,5 +1,6 @@
 import type { Clock } from '../environment.ts';
 import { Fault } from '../fault.ts';
+import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import {
   CRITICAL_PAUSE_MS,
   MIGRATION_BATCH_BYTES_MAX,
@@ -41,8 +42,9 @@ export class Room {
     this.#parts = parts;
   }
 
+  /** As a writer of one blob of content finds it. */
   mode(): FlashMode {
-    return flashModeOf(this.#parts.facts());
+    return flashModeOf(this.#parts.facts(), CONTENT_BLOB_BYTES_MAX);
   }
 
   /** One round of eviction, where it is time for it. A tier that does not answer makes it fail, so that it is seen. */

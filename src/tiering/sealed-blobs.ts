@@ -25,10 +25,12 @@ const NO_CONTEXT = new Uint8Array(0);
 export function sealedBlobs(parts: SealedParts, secret: Uint8Array): BlobContent {
   const { blobs, cipher, environment, rooms } = parts;
   return {
-    stage(content) {
+    stage(content, lifetime) {
       const seal = { secret, salt: environment.random.bytes(SALT_BYTES), context: NO_CONTEXT };
       const length = sealedBytes(content.reduce((sum, part) => sum + part.length, 0));
-      return rooms.lend(length, async (room) => blobs.stage([await cipher.seal(seal, content, room)]));
+      return rooms.lend(length, async (room) =>
+        blobs.stage([await cipher.seal(seal, content, room)], lifetime),
+      );
     },
     async read(id, offset, length) {
       const plain = await openRange(parts, runOf(parts, secret, id), { offset, length });

@@ -21,6 +21,8 @@ interface Parts {
   /** Runs `write` when the hot tier has room for it. */
   readonly admit: <T>(length: number, write: () => Promise<T>) => Promise<T>;
   readonly usage: () => BlobUsage;
+  /** Hears of a blob that gets another reference. */
+  readonly shared: (tx: KvTransaction, id: BlobId) => void;
   readonly inlineBytesMax: number;
 }
 
@@ -61,6 +63,7 @@ export class TieredBlobs implements Blobs {
   }
 
   retain(tx: KvTransaction, id: BlobId): Promise<void> {
+    this.#parts.shared(tx, id);
     return this.#parts.copies.hot.retain(tx, id);
   }
 

@@ -5,17 +5,15 @@ import { peerGroup } from 'nfs-server-ts/peer-address';
 import { Trail } from '../../src/audit/trail.ts';
 import { realClock } from '../../src/environment-real.ts';
 import { auditPageSchema } from '../../src/gateway/admin/audit.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
 import { openSequence } from '../../src/kv/sequence.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
+import { root } from '../accounts/memory-accounts.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 interface Shown {
   readonly events: readonly Readonly<Record<string, unknown>>[];
@@ -43,14 +41,8 @@ suite('terrace audit', () => {
         lock: { retention: { mode: 'GOVERNANCE', until }, legalHold: index === 0 },
         detail: 'locked',
       });
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
+    door = await openQuietDoor({
       environment,
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine())),
-      keyring: await memoryKeyring(),
       audit: trail,
     });
   });

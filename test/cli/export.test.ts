@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { realClock } from '../../src/environment-real.ts';
 import type { ExportRules } from '../../src/exports/export-rules.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
-import { MemoryEngine } from '../../src/kv/memory.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
+import { root } from '../accounts/memory-accounts.ts';
 import { memoryExports, ruleWith } from '../exports/memory-exports.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 const variables = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 
@@ -19,14 +14,7 @@ suite('terrace export', () => {
   let exports: ExportRules;
   before(async () => {
     exports = await memoryExports([ruleWith({ squash: 'none', secure: false })]);
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine(), { clock: realClock() })),
-      keyring: await memoryKeyring(),
+    door = await openQuietDoor({
       exports,
     });
   });

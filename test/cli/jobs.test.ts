@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { jobsOf, pausedJobs } from '../../src/gateway/paused-jobs.ts';
 import type { Kv } from '../../src/kv/kv.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
-import { Metrics } from '../../src/metrics.ts';
 import { Scheduler } from '../../src/scheduler.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
+import { root } from '../accounts/memory-accounts.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { openWorld, silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 const environment = { clock: realClock(), random: seededRandom(1), log: silent };
 
@@ -33,14 +31,8 @@ suite('terrace jobs', () => {
       units += 1;
       return 'idle';
     });
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
+    door = await openQuietDoor({
       environment,
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine())),
-      keyring: await memoryKeyring(),
       jobs: jobsOf(kv, scheduler),
       namespace: (await openWorld()).namespace,
     });

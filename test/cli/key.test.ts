@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import type { Keyring } from '../../src/keyring/keyring.ts';
-import { MemoryEngine } from '../../src/kv/memory.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
+import { root } from '../accounts/memory-accounts.ts';
 import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 suite('terrace key', () => {
   let door: AdminDoor;
   let keyring: Keyring;
   before(async () => {
     keyring = await memoryKeyring();
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine())),
+    door = await openQuietDoor({
       keyring,
     });
   });

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
-import { MemoryEngine } from '../../src/kv/memory.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
+import { root } from '../accounts/memory-accounts.ts';
 import { openLockWorld, patient, wish } from '../namespace/locks/lock-world.ts';
-import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 suite('terrace locks', () => {
   let door: AdminDoor;
@@ -17,14 +12,7 @@ suite('terrace locks', () => {
     const { locks } = await openLockWorld();
     await locks.lock(wish('web', { offset: 10, length: 5 }));
     await locks.lock(patient('db'));
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine())),
-      keyring: await memoryKeyring(),
+    door = await openQuietDoor({
       locks,
     });
   });

@@ -4,14 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
-import { Metrics } from '../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
-import { silent } from '../namespace/world.ts';
 import { run, type Outcome } from './double.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 
 const aws = { AWS_ACCESS_KEY_ID: root.accessKey, AWS_SECRET_ACCESS_KEY: root.secretKey };
 const trust =
@@ -25,14 +22,8 @@ suite('terrace role', () => {
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'terrace-role-'));
     identities = await openMemoryIdentities(new MemoryEngine(), { clock: realClock() });
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
+    door = await openQuietDoor({
       ...identities,
-      keyring: await memoryKeyring(),
     });
   });
   after(async () => {

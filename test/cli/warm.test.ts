@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { realClock } from '../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
 import { openOptimistic } from '../../src/kv/optimistic.ts';
-import { Metrics } from '../../src/metrics.ts';
 import { Scheduler } from '../../src/scheduler.ts';
 import { MemoryShardDevices } from '../../src/tiering/warm/memory-shard-devices.ts';
 import { openWarmPool } from '../../src/tiering/warm/open-warm-pool.ts';
 import type { WarmPool } from '../../src/tiering/warm/warm-pool.ts';
-import { openMemoryIdentities, root } from '../accounts/memory-accounts.ts';
-import { quietSources } from '../gateway/admin/quiet-sources.ts';
-import { memoryKeyring } from '../keyring/test-keyring.ts';
+import { root } from '../accounts/memory-accounts.ts';
+import { openQuietDoor } from '../gateway/admin/quiet-door.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { silent } from '../namespace/world.ts';
 import { reduction, segmentOf } from '../tiering/warm/pool-bed.ts';
@@ -20,14 +18,8 @@ import { run, type Outcome } from './double.ts';
 const environment = { clock: realClock(), random: seededRandom(1), log: silent };
 
 async function openDoor(warm: WarmPool | undefined): Promise<AdminDoor> {
-  return openAdmin({
-    ...(await quietSources()),
-    address: { host: '127.0.0.1', port: 0 },
+  return openQuietDoor({
     environment,
-    metrics: new Metrics(),
-    status: () => assert.fail(),
-    ...(await openMemoryIdentities(new MemoryEngine())),
-    keyring: await memoryKeyring(),
     warm,
   });
 }

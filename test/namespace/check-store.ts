@@ -34,7 +34,15 @@ function problemsOf(image: StoreImage): readonly string[] {
     aliasProblems,
     bucketProblems,
   ];
-  const more = [versionProblems, extentProblems, blobProblems, holderProblems, uploadProblems, usageProblems];
+  const more = [
+    versionProblems,
+    extentProblems,
+    blobProblems,
+    belongingProblems,
+    holderProblems,
+    uploadProblems,
+    usageProblems,
+  ];
   const strangers = image.strangers.map((key) => `unknown row ${key}`);
   return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
 }
@@ -248,6 +256,27 @@ function* blobProblems(image: StoreImage): Iterable<string> {
     if (offset < end) yield `two blobs share the device at ${offset}`;
     end = offset + length;
   }
+}
+
+/** Old versions and parts know what they are of, and nothing else says so. */
+function* belongingProblems({ versions, parts, belongings }: StoreImage): Iterable<string> {
+  const left = new Map(belongings);
+  const take = (ino: Ino): string => {
+    const known = left.get(ino);
+    left.delete(ino);
+    return known === undefined
+      ? 'nothing'
+      : `${Buffer.from(known.key).toString('latin1')} ${known.upload} ${known.part}`;
+  };
+  for (const { key, row } of versions) {
+    const known = row.ino === undefined ? undefined : take(row.ino);
+    if (known !== undefined && known !== `${key} 0 0`) yield `a version of ${key} belongs to ${known}`;
+  }
+  for (const { upload, number, ino } of parts) {
+    const known = take(ino);
+    if (!known.endsWith(` ${upload} ${number}`)) yield `part ${upload}/${number} belongs to ${known}`;
+  }
+  for (const ino of left.keys()) yield `inode ${ino} belongs to something`;
 }
 
 /** Whoever shows a blob is known to do so, unless there are too many. */

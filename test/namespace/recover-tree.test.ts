@@ -152,6 +152,23 @@ test('a file of many extents, a copy and a completed upload come back', async ()
   await checkTree(stack, bucket, await recoveredTree(stack.segments));
 });
 
+test('an object that is made of parts which have moved before is found under its key', async () => {
+  const stack = await open();
+  const { objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  const to = { bucket: bucket.ino, key: bytes('whole') };
+  const { uploadId } = await objects.createUpload(s3, { ...to, facet: plainFacet(''), checksum: undefined });
+  const part = await objects.draft(s3);
+  await part.write([noise(70_000, 1)]);
+  await objects.putPart({ ...to, uploadId }, part, { number: 1, etag: 'p', checksums: [] });
+  await moveAllDown(stack);
+  const parts = [{ number: 1, etag: 'p' }];
+  await objects.completeUpload(s3, { ...to, uploadId, facet: plainFacet('w-1'), expect: {}, parts });
+  await settle(stack);
+  while ((await stack.tiering.steps.repair()) === 'busy');
+  await checkTree(stack, bucket, await recoveredTree(stack.segments));
+});
+
 test('a label is what was true when the blob moved, and of one key the younger content is the newest', async () => {
   const stack = await open();
   const { objects } = stack.namespace;
@@ -171,6 +188,26 @@ test('a label is what was true when the blob moved, and of one key the younger c
   const after = await recoveredTree(stack.segments);
   assert(keyed(after, 'renamed').bytes.equals(Buffer.from(noise(3000, 2))));
   assert(keyed(after, 'hot').bytes.equals(Buffer.from(noise(3000, 3))));
+});
+
+test('old versions and parts of uploads come back under their keys', async () => {
+  const stack = await open();
+  const { objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  await objects.changeBucketRules(bucket, { versioning: 'enabled' });
+  for (const seed of [1, 2]) await put(stack, bucket, 'a/k', noise(3000, seed));
+  const to = { bucket: bucket.ino, key: bytes('a/u') };
+  const { uploadId } = await objects.createUpload(s3, { ...to, facet: plainFacet(''), checksum: undefined });
+  const part = await objects.draft(s3);
+  await part.write([noise(3000, 3)]);
+  await objects.putPart({ ...to, uploadId }, part, { number: 7, etag: 'p', checksums: [] });
+  await moveAllDown(stack);
+  const shown = (await recoveredTree(stack.segments)).map(({ label, isNewest, bytes: found }) => {
+    const { keys, kind, part: number } = label;
+    const seed = [1, 2, 3].find((it) => found.equals(Buffer.from(noise(3000, it))));
+    return `${keys.map((key) => Buffer.from(key).toString()).join()} ${kind} ${number} ${seed} ${isNewest}`;
+  });
+  assert.deepEqual(shown, ['a/k version 0 1 true', 'a/k current 0 2 true', 'a/u part 7 3 true']);
 });
 
 test('what of a file was never moved is said to be missing, and holes are zeros', async () => {
@@ -214,12 +251,12 @@ test('a blob of which nobody knows anything has no label, and one of many copies
   );
 });
 
-type Step = readonly [what: 'put' | 'edit' | 'copy' | 'remove', one: number, other: number];
+type Step = readonly [what: 'put' | 'edit' | 'copy' | 'remove' | 'move', one: number, other: number];
 
 test('whatever happens to a tree, what has moved last is what comes back', () =>
   fc.assert(
     fc.asyncProperty(
-      fc.array(fc.tuple(fc.constantFrom('put', 'edit', 'copy', 'remove'), fc.nat(4), fc.nat(4)), {
+      fc.array(fc.tuple(fc.constantFrom('put', 'edit', 'copy', 'remove', 'move'), fc.nat(4), fc.nat(4)), {
         maxLength: 14,
       }) as fc.Arbitrary<Step[]>,
       async (steps) => {
@@ -228,6 +265,7 @@ test('whatever happens to a tree, what has moved last is what comes back', () =>
         for (const [at, step] of steps.entries()) await take(stack, bucket, step, at);
         await settle(stack);
         await moveAllDown(stack);
+        while ((await stack.tiering.steps.repair()) === 'busy');
         await checkTree(stack, bucket, await recoveredTree(stack.segments));
       },
     ),
@@ -239,6 +277,7 @@ async function take(stack: Tiered, bucket: Bucket, [what, one, other]: Step, at:
   const key = bytes(`d/${one}`);
   stack.clock.ms += 1000;
   if (what === 'put') await put(stack, bucket, `d/${one}`, noise(200 + 3000 * other, at));
+  else if (what === 'move') await moveAllDown(stack);
   else if (what === 'remove') await objects.removeKey({ bucket: bucket.ino, key, expect: {} });
   else {
     const source = await objects.open({ bucket: bucket.ino, key });

@@ -3,6 +3,7 @@ import { auditTables } from '../../src/audit/records.ts';
 import { table as ringTable } from '../../src/keyring/records.ts';
 import { decodeU64 } from '../../src/kv/tuple.ts';
 import { decodeDirectory, type DirectoryRow } from '../../src/namespace/directory-row.ts';
+import { decodeBelonging, type Belonging } from '../../src/namespace/belonging.ts';
 import { decodeHolders, type Holder } from '../../src/namespace/holders.ts';
 import { decodeListedDentry } from '../../src/namespace/listed.ts';
 import type { Ino, Listed } from '../../src/namespace/namespace.ts';
@@ -20,6 +21,7 @@ import {
 import { decodePart, type PartRow } from '../../src/namespace/upload-records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
+import { DESCRIPTIONS_TABLE } from '../../src/tiering/descriptions.ts';
 import { migrationTables } from '../../src/tiering/migration-records.ts';
 import {
   BLOB_TABLES,
@@ -46,6 +48,7 @@ const table = {
   remembered: 0x23,
   version: 0x24,
   nullVersion: 0x25,
+  belonging: 0x2a,
   moved: 0x2c,
   holder: 0x2f,
   usage: 0x26,
@@ -90,6 +93,8 @@ export interface StoreImage {
   readonly blobs: ReadonlyMap<number, BlobImage>;
   readonly references: ReadonlyMap<number, number>;
   readonly garbage: ReadonlySet<number>;
+  /** By inode. */
+  readonly belongings: ReadonlyMap<Ino, Belonging>;
   /** By blob. */
   readonly holders: ReadonlyMap<number, readonly Holder[]>;
   /** Keys of tables that nobody here knows. */
@@ -109,6 +114,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     ...Object.values(ringTable),
     ...Object.values(auditTables),
     ...Object.values(migrationTables),
+    DESCRIPTIONS_TABLE,
     1,
   ];
   const known = new Set<number>([...Object.values(table), ...others]);
@@ -158,6 +164,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),
     ),
     garbage: idsOf(BLOB_TABLES.garbage),
+    belongings: new Map(of(table.belonging).map(([key, value]) => [inoAt(key, 1), decodeBelonging(value)])),
     holders: new Map(of(table.holder).map(([key, value]) => [decodeU64(key, 1), decodeHolders(value)])),
     strangers: [...rows]
       .filter(([prefix]) => !known.has(prefix))

@@ -326,10 +326,10 @@ export class Actor {
     return this.#choose(this.ledger.keys());
   }
 
-  /** Never twice the same; of a length that needs no block of the device, one, or several. */
+  /** Never twice the same; of a length that needs no block of the device, one, or several; files of several of the longest have extents that are not rewritten whole. */
   #content(): string {
     const start = `${this.#id}.${(this.#contents += 1)};`;
-    return start.padEnd(this.#choose([5, 30, 30, 100, 100, 9000]), '=');
+    return start.padEnd(this.#choose([5, 30, 30, 100, 100, 9000, 20_000]), '=');
   }
 
   #random(bound: number): number {

@@ -90,8 +90,10 @@ test('clean copies are dropped before anything is moved, also those from before 
 });
 
 test('a writer who finds no room waits until eviction has made some', async () => {
-  const { bed, ids } = await filled(64);
+  const { bed, ids } = await filled(63);
   assert.equal(bed.tiering.tiers.flashMode(), 'critical');
+  ids.push(await bed.put(MIB, 23));
+  assert.equal(bed.tiering.tiers.flashMode(), 'write-through');
   const id = await bed.put(MIB, 3);
   await bed.check(id, { length: MIB, seed: 3 });
   await bed.check(ids[0]!, { length: MIB, seed: 0 });

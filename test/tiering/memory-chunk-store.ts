@@ -69,6 +69,10 @@ export class MemoryChunkStore implements ChunkStore {
     tx.whenCommitted(() => this.#staged.delete(stored));
   }
 
+  async describe(): Promise<void> {
+    await Promise.resolve();
+  }
+
   discard(stored: StoredBlob): void {
     assert(this.#staged.delete(stored), `blob ${stored.id} is not stored`);
   }

@@ -15,14 +15,14 @@ import type { MigrationRecord } from '../../src/tiering/tiers.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
 import { TestClock } from '../namespace/world.ts';
 import {
-  content,
-  decodeKnown,
-  encodeKnown,
+  changeKnown,
+  checkKnown,
   INLINE_BYTES_MAX,
-  ledgerKey,
-  SEALED_SEED,
+  ledgerOf,
+  putKnown,
   turns,
   type Known,
+  type KnownBlobs,
 } from './hot/blob-bed.ts';
 import { MemoryDataKeys } from './memory-data-keys.ts';
 import { noLabels } from './no-labels.ts';
@@ -119,49 +119,25 @@ export class TierBed {
     this.device.crash(this.random);
   }
 
-  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
-    const { blobs } = this.tiering;
-    const bytes = content(length, seed);
-    const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
-    const staged = await (seed >= SEALED_SEED ? blobs.stageSealed(parts) : blobs.stage(parts));
-    await blobs.flush([staged]);
-    await this.kv.transact(durability, async (tx) => {
-      blobs.attach(tx, staged);
-      tx.put(ledgerKey(staged.id), encodeKnown({ references: 1, length, seed }));
-    });
-    return staged.id;
+  put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+    return putKnown(this.#known(), { length, seed }, durability);
   }
 
   /** Adds `by` references in one transaction, or takes one away; false when the blob is gone. */
   change(id: BlobId, by: 1 | -1, durability: Durability = 'durable'): Promise<boolean> {
-    const { blobs } = this.tiering;
-    return this.kv.transact(durability, async (tx) => {
-      const known = decodeKnown(await tx.get(ledgerKey(id)));
-      if (known === undefined) return false;
-      await (by === 1 ? blobs.retain(tx, id) : blobs.release(tx, id));
-      const references = known.references + by;
-      if (references === 0) tx.delete(ledgerKey(id));
-      else tx.put(ledgerKey(id), encodeKnown({ ...known, references }));
-      return true;
-    });
+    return changeKnown(this.#known(), { id, by }, durability);
   }
 
-  async ledger(): Promise<ReadonlyMap<BlobId, Known>> {
-    const known = new Map<BlobId, Known>();
-    for await (const page of this.kv.scan(
-      { start: Uint8Array.of(1), end: Uint8Array.of(2) },
-      { pageEntries: 100 },
-    )) {
-      for (const { key, value } of page) {
-        known.set(new DataView(key.buffer, key.byteOffset).getFloat64(1) as BlobId, decodeKnown(value)!);
-      }
-    }
-    return known;
+  ledger(): Promise<ReadonlyMap<BlobId, Known>> {
+    return ledgerOf(this.kv);
   }
 
-  async check(id: BlobId, known: { readonly length: number; readonly seed: number }): Promise<void> {
-    const bytes = await this.tiering.blobs.read(id, 0, known.length);
-    assert(Buffer.from(bytes).equals(content(known.length, known.seed)), `blob ${id} reads back`);
+  check(id: BlobId, known: Pick<Known, 'length' | 'seed'>): Promise<void> {
+    return checkKnown(this.tiering.blobs, id, known);
+  }
+
+  #known(): KnownBlobs {
+    return { kv: this.kv, blobs: this.tiering.blobs };
   }
 
   async move(to: Tier, ...ids: BlobId[]): Promise<MigrationRecord> {

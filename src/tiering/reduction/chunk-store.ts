@@ -13,6 +13,9 @@ export interface BlobToStore {
   readonly label: Uint8Array;
 }
 
+/** A blob that has a copy, of which something else is said from now on. */
+export type BlobToDescribe = Omit<BlobToStore, 'bytes'>;
+
 /** A blob whose chunks are all in segments of the store, verified, while no durable row says that it is made of them. */
 export interface StoredBlob {
   readonly id: BlobId;
@@ -63,6 +66,11 @@ export interface ChunkStore extends Closable {
   attach(tx: KvTransaction, stored: StoredBlob): Promise<void>;
   /** Forgets what will not be attached. */
   discard(stored: StoredBlob): void;
+  /**
+   * Gives copies another label, which is durable in the store when it resolves. Blobs without a copy here are passed over, and
+   * those that are stored anew meanwhile. Faults of the segment store.
+   */
+  describe(blobs: readonly BlobToDescribe[]): Promise<void>;
   /** Takes the recipe away, with its references to chunks. False when there is none. */
   release(tx: KvTransaction, id: BlobId): Promise<boolean>;
   /** The length of each blob that has a copy here. */

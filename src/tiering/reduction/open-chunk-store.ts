@@ -18,8 +18,16 @@ import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
 import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
-import type { BlobToStore, ChunkStore, ChunkStoreUsage, ScrubStep, StoredBlob } from './chunk-store.ts';
+import type {
+  BlobToDescribe,
+  BlobToStore,
+  ChunkStore,
+  ChunkStoreUsage,
+  ScrubStep,
+  StoredBlob,
+} from './chunk-store.ts';
 import { Collector } from './collect.ts';
+import { describeBlobs } from './describe-blobs.ts';
 import { Leads } from './leads.ts';
 import { OpenSegments } from './open-segments.ts';
 import type { ChunkParts, ReductionSettings, SegmentIds } from './parts.ts';
@@ -143,6 +151,10 @@ class Chunks implements ChunkStore {
     const { segments } = this.#stagedOf(stored);
     this.#staged.delete(stored);
     for (const id of segments) this.#parts.open.unpin(id);
+  }
+
+  describe(blobs: readonly BlobToDescribe[]): Promise<void> {
+    return this.#run(() => describeBlobs(this.#parts, blobs));
   }
 
   release(tx: KvTransaction, id: BlobId): Promise<boolean> {

@@ -13,7 +13,7 @@ import { atMost } from '../at-most.ts';
 import type { SegmentId } from '../segment-store.ts';
 import type { BlobToStore } from './chunk-store.ts';
 import type { ChunkParts } from './parts.ts';
-import { encodeDescription, labelOfDescription } from './description.ts';
+import { described, type Described } from './description-item.ts';
 import { decodeChunk, heldBy, type ChunkPlace, type Recipe } from './records.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';
 import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
@@ -27,12 +27,9 @@ export interface Staged {
   readonly segments: ReadonlySet<SegmentId>;
 }
 
-interface CutBlob {
+interface CutBlob extends Described {
   readonly blob: BlobToStore;
   readonly chunks: readonly Chunk[];
-  readonly recipe: Recipe;
-  /** The frame that `recipe` names as its description. */
-  readonly description: ChunkItem;
 }
 
 /** What becomes frames, by fingerprint, in the order in which it is packed. */
@@ -41,7 +38,7 @@ type Items = ReadonlyMap<FingerprintText, ChunkItem>;
 /** What the frames of content have: who shares them knows nothing of each other. */
 const NO_LABEL = new Uint8Array(0);
 
-interface Written {
+export interface Written {
   readonly places: ReadonlyMap<FingerprintText, ChunkPlace>;
   readonly segments: readonly SegmentId[];
 }
@@ -60,7 +57,7 @@ export async function storeBlobs(
   const making = ids.next();
   const cut = await atMost(STORE_CUTS_MAX, blobs, async (blob) => {
     const chunks = blob.bytes.length === 0 ? [] : await reduction.cut(chunking, blob.bytes);
-    return { blob, chunks, ...described(parts, { blob, chunks, making }) };
+    return { blob, chunks, ...describedCut(parts, blob, { cut: chunks, making }) };
   });
   const written = await writeNew(parts, await newItems(parts, cut));
   const staged = cut.map((each) => stagedOf(each, written));
@@ -69,28 +66,17 @@ export async function storeBlobs(
   return staged;
 }
 
-/** The recipe of a blob and the frame that says the same. */
-function described(
-  { reduction, chunking, environment }: ChunkParts,
-  {
-    blob,
-    chunks: cut,
-    making,
-  }: { readonly blob: BlobToStore; readonly chunks: readonly Chunk[]; readonly making: SegmentId },
-): Pick<CutBlob, 'recipe' | 'description'> {
+/** As `described`, of a blob that was cut. */
+function describedCut(
+  parts: ChunkParts,
+  { id, bytes, label }: BlobToStore,
+  { cut, making }: { readonly cut: readonly Chunk[]; readonly making: SegmentId },
+): Described {
   const chunks = cut.map(({ length, fingerprint }) => ({
     length,
     fingerprint: fingerprintText(fingerprint),
   }));
-  const content = { length: blob.bytes.length, chunks };
-  const plain = encodeDescription({ id: blob.id, making, recipe: content });
-  const fingerprint = reduction.fingerprint(chunking.fingerprintKey, plain);
-  const salts = environment.random.bytes(2 * FRAME_SALT_BYTES);
-  const label = labelOfDescription(blob.label);
-  return {
-    recipe: { ...content, description: fingerprintText(fingerprint) },
-    description: { kind: 'chunk', plain, fingerprint, salts, label },
-  };
+  return described(parts, { id, label, making, content: { length: bytes.length, chunks } });
 }
 
 function stagedOf({ recipe }: CutBlob, written: Written): Staged {
@@ -151,7 +137,8 @@ async function presentOf(
 
 const isSound = (row: Uint8Array | undefined): boolean => row !== undefined && !decodeChunk(row).isLost;
 
-async function writeNew(parts: ChunkParts, items: Items): Promise<Written> {
+/** Segments of these; each is pinned until the caller unpins it. When it fails, what was put is left to the collector. */
+export async function writeNew(parts: ChunkParts, items: Items): Promise<Written> {
   const places = new Map<FingerprintText, ChunkPlace>();
   const segments: SegmentId[] = [];
   const puts: Promise<void>[] = [];

@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { realClock } from '../../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
-import { MemoryEngine } from '../../../src/kv/memory.ts';
-import { Metrics } from '../../../src/metrics.ts';
-import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
+import type { AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import { root } from '../../accounts/memory-accounts.ts';
 import { memoryExports, ruleWith } from '../../exports/memory-exports.ts';
-import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
-import { quietSources } from './quiet-sources.ts';
+import { openQuietDoor } from './quiet-door.ts';
 
-const clock = realClock();
 const declared = ruleWith({ clients: ['::1'] });
 
 suite('exports over the admin address', () => {
   let door: AdminDoor;
   before(async () => {
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock, log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
-      ...(await openMemoryIdentities(new MemoryEngine(), { clock })),
-      keyring: await memoryKeyring(),
+    door = await openQuietDoor({
       exports: await memoryExports([declared]),
     });
   });

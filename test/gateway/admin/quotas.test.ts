@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
-import { realClock } from '../../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
-import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { openWorld, put, s3, silent, type World } from '../../namespace/world.ts';
+import { openWorld, put, s3, type World } from '../../namespace/world.ts';
 import { signedCall } from './signed-call.ts';
-import { quietSources } from './quiet-sources.ts';
+import { openQuietDoor } from './quiet-door.ts';
 
 const quotaArn = (subject: string): string => `arn:aws:terrace:::quota/${subject}`;
 const alice = { accessKey: 'ALICE-KEY', secretKey: 'the secret of alice' };
@@ -26,14 +23,8 @@ suite('quotas over the admin address', () => {
     await put(world, bucket, 'a', 'nine byte');
     await accounts.create({ name: 'alice', key: alice, uid: 1001, gid: 1001 });
     await accounts.create({ name: 'bob' });
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
+    door = await openQuietDoor({
       ...identities,
-      keyring: await memoryKeyring(),
       namespace: world.namespace,
     });
   });

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { KeyPair } from '../../../src/accounts/accounts.ts';
 import { realClock } from '../../../src/environment-real.ts';
-import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
-import { Metrics } from '../../../src/metrics.ts';
 import { openMemoryIdentities, root, type MemoryIdentities } from '../../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
-import { quietSources } from './quiet-sources.ts';
+import { openQuietDoor } from './quiet-door.ts';
 
 const trust = {
   Version: '2012-10-17',
@@ -28,14 +25,8 @@ suite('roles over the admin address', () => {
   before(async () => {
     identities = await openMemoryIdentities(new MemoryEngine(), { clock });
     await identities.accounts.create({ name: 'alice', key: alice });
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock, log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
+    door = await openQuietDoor({
       ...identities,
-      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

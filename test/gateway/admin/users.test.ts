@@ -4,16 +4,13 @@ import { Ajv } from 'ajv';
 import type { Accounts, KeyPair } from '../../../src/accounts/accounts.ts';
 import { realClock } from '../../../src/environment-real.ts';
 import { adminRows } from '../../../src/gateway/admin/rows.ts';
-import { openAdmin, type AdminDoor } from '../../../src/gateway/admin/serve.ts';
+import type { AdminDoor } from '../../../src/gateway/admin/serve.ts';
 import { adminService } from '../../../src/gateway/admin/access.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
-import { Metrics } from '../../../src/metrics.ts';
 import { signingHeaders } from '../../../src/signing/sign.ts';
 import { openMemoryIdentities, root } from '../../accounts/memory-accounts.ts';
-import { memoryKeyring } from '../../keyring/test-keyring.ts';
-import { silent } from '../../namespace/world.ts';
 import { signedCall, type Answer } from './signed-call.ts';
-import { quietSources } from './quiet-sources.ts';
+import { openQuietDoor } from './quiet-door.ts';
 
 const alice = { name: 'alice', accessKey: 'ALICE-KEY', secretKey: 'a secret: with colons' };
 const declared = { name: 'dora', accessKey: 'DORA-KEY', secretKey: 'the secret of dora', uid: 7, gid: 8 };
@@ -25,15 +22,9 @@ suite('users over the admin address', () => {
   before(async () => {
     const identities = await openMemoryIdentities(new MemoryEngine(), { declared: [declared] });
     accounts = identities.accounts;
-    door = await openAdmin({
-      ...(await quietSources()),
-      address: { host: '127.0.0.1', port: 0 },
-      environment: { clock: realClock(), log: silent },
-      metrics: new Metrics(),
-      status: () => assert.fail(),
+    door = await openQuietDoor({
       ...identities,
       bucketsOf: async (id) => buckets.get(id) ?? [],
-      keyring: await memoryKeyring(),
     });
   });
   after(() => door.close());

@@ -3,7 +3,7 @@ import type { Environment, MonotonicMs, Random } from '../../../src/environment.
 import type { Durability, Key, Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
-import type { BlobId, StagedBlob } from '../../../src/tiering/blobs.ts';
+import type { BlobId, Blobs, StagedBlob } from '../../../src/tiering/blobs.ts';
 import { openAllocator } from '../../../src/tiering/hot/allocator.ts';
 import type { DeviceGrowth } from '../../../src/tiering/hot/blob-space.ts';
 import { BLOCK_BYTES, type Allocator } from '../../../src/tiering/hot/device.ts';
@@ -70,6 +70,65 @@ export function encodeKnown(known: Known): Uint8Array {
 
 export function decodeKnown(value: Uint8Array | undefined): Known | undefined {
   return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as Known);
+}
+
+/** A store with the blobs whose ledger is kept in it. */
+export interface KnownBlobs {
+  readonly kv: Kv;
+  readonly blobs: Blobs;
+}
+
+type Content = Pick<Known, 'length' | 'seed'>;
+
+function stageKnown({ blobs }: KnownBlobs, { length, seed }: Content): Promise<StagedBlob> {
+  const bytes = content(length, seed);
+  const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
+  return isSealed(seed) ? blobs.stageSealed(parts) : blobs.stage(parts);
+}
+
+/** A new blob with one reference. */
+export async function putKnown(all: KnownBlobs, known: Content, durability: Durability): Promise<BlobId> {
+  const { kv, blobs } = all;
+  const staged = await stageKnown(all, known);
+  await blobs.flush([staged]);
+  await kv.transact(durability, (tx) => {
+    blobs.attach(tx, staged);
+    tx.put(ledgerKey(staged.id), encodeKnown({ ...known, references: 1 }));
+    return Promise.resolve();
+  });
+  return staged.id;
+}
+
+/** Adds a reference in one transaction, or takes one away; false when the blob is gone. */
+export const changeKnown = (
+  { kv, blobs }: KnownBlobs,
+  { id, by }: { readonly id: BlobId; readonly by: 1 | -1 },
+  durability: Durability,
+): Promise<boolean> =>
+  kv.transact(durability, async (tx) => {
+    const known = decodeKnown(await tx.get(ledgerKey(id)));
+    if (known === undefined) return false;
+    await (by === 1 ? blobs.retain(tx, id) : blobs.release(tx, id));
+    const references = known.references + by;
+    if (references === 0) tx.delete(ledgerKey(id));
+    else tx.put(ledgerKey(id), encodeKnown({ ...known, references }));
+    return true;
+  });
+
+export async function ledgerOf(kv: Kv): Promise<ReadonlyMap<BlobId, Known>> {
+  const known = new Map<BlobId, Known>();
+  const range = { start: Uint8Array.of(LEDGER), end: Uint8Array.of(LEDGER + 1) };
+  for await (const page of kv.scan(range, { pageEntries: 100 })) {
+    for (const { key, value } of page) {
+      known.set(new DataView(key.buffer, key.byteOffset).getFloat64(1) as BlobId, decodeKnown(value)!);
+    }
+  }
+  return known;
+}
+
+export async function checkKnown(blobs: Blobs, id: BlobId, { length, seed }: Content): Promise<void> {
+  const bytes = await blobs.read(id, 0, length);
+  assert(Buffer.from(bytes).equals(content(length, seed)), `blob ${id} reads back`);
 }
 
 export interface BlobBedOptions {
@@ -139,50 +198,24 @@ export class BlobBed {
   }
 
   stage(length: number, seed: number): Promise<StagedBlob> {
-    const bytes = content(length, seed);
-    const parts = [bytes.subarray(0, length >> 1), bytes.subarray(length >> 1)];
-    return isSealed(seed) ? this.blobs.stageSealed(parts) : this.blobs.stage(parts);
+    return stageKnown(this, { length, seed });
   }
 
-  async put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
-    const staged = await this.stage(length, seed);
-    await this.blobs.flush([staged]);
-    await this.kv.transact(durability, (tx) => {
-      this.blobs.attach(tx, staged);
-      tx.put(ledgerKey(staged.id), encodeKnown({ references: 1, length, seed }));
-      return Promise.resolve();
-    });
-    return staged.id;
+  put(length: number, seed: number, durability: Durability = 'durable'): Promise<BlobId> {
+    return putKnown(this, { length, seed }, durability);
   }
 
   /** Adds `by` references in one transaction, or takes one away; false when the blob is gone. */
   change(id: BlobId, by: 1 | -1, durability: Durability = 'durable'): Promise<boolean> {
-    const { blobs } = this;
-    return this.kv.transact(durability, async (tx) => {
-      const known = decodeKnown(await tx.get(ledgerKey(id)));
-      if (known === undefined) return false;
-      await (by === 1 ? blobs.retain(tx, id) : blobs.release(tx, id));
-      const references = known.references + by;
-      if (references === 0) tx.delete(ledgerKey(id));
-      else tx.put(ledgerKey(id), encodeKnown({ ...known, references }));
-      return true;
-    });
+    return changeKnown(this, { id, by }, durability);
   }
 
-  async ledger(): Promise<ReadonlyMap<BlobId, Known>> {
-    const known = new Map<BlobId, Known>();
-    const range = { start: Uint8Array.of(LEDGER), end: Uint8Array.of(LEDGER + 1) };
-    for await (const page of this.kv.scan(range, { pageEntries: 100 })) {
-      for (const { key, value } of page) {
-        known.set(new DataView(key.buffer, key.byteOffset).getFloat64(1) as BlobId, decodeKnown(value)!);
-      }
-    }
-    return known;
+  ledger(): Promise<ReadonlyMap<BlobId, Known>> {
+    return ledgerOf(this.kv);
   }
 
-  async check(id: BlobId, known: Known): Promise<void> {
-    const bytes = await this.blobs.read(id, 0, known.length);
-    assert(Buffer.from(bytes).equals(content(known.length, known.seed)), `blob ${id} reads back`);
+  check(id: BlobId, known: Known): Promise<void> {
+    return checkKnown(this.blobs, id, known);
   }
 
   async collectAll(): Promise<void> {

@@ -117,6 +117,7 @@ class Life {
           () => this.#read(),
           () => this.#collect(),
           () => this.#scrub(),
+          () => this.#describe(),
         ];
         await this.#choose(operations)();
       } catch (failure) {
@@ -193,6 +194,11 @@ class Life {
   async #scrub(): Promise<void> {
     const step = await this.bed.chunks.scrub();
     if (this.#options.failOneIn === undefined) assert.deepEqual(step?.lost ?? [], []);
+  }
+
+  async #describe(): Promise<void> {
+    const ids = [this.#any(), this.#any()].filter((id) => id !== undefined);
+    await this.bed.chunks.describe(ids.map((id) => ({ id, label: blobOf(id, new Uint8Array(0)).label })));
   }
 
   #any(): BlobId | undefined {

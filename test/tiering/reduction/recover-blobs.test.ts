@@ -86,6 +86,37 @@ test('of two descriptions of a blob the later one counts', async () => {
   await checkRecovered(bed, new Map([[1, bytes]]));
 });
 
+test('a blob that is described anew has its other label, and keeps its content where it is', async () => {
+  const bed = await ChunkBed.open();
+  const blob = blobOf(1, contentOf([1, 2]));
+  await bed.put([{ ...blob, label: Buffer.from('as it was') }, blobOf(2, contentOf([2]))]);
+  const before = bed.chunks.usage();
+  await bed.chunks.describe([blob, { id: 99 as BlobId, label: blob.label }]);
+  assert.deepEqual(bed.chunks.usage().bytesLogical, before.bytesLogical);
+  await bed.check(1, blob.bytes);
+  await bed.collectAll();
+  await bed.checkCollected();
+  assert.equal(bed.chunks.usage().chunks, before.chunks);
+  await checkRecovered(bed, new Map([[1, blob.bytes]]));
+});
+
+test('recipes of earlier builds get a description when one is given', async () => {
+  const bed = await ChunkBed.open();
+  const bytes = contentOf([1]);
+  await bed.put([blobOf(1, bytes)]);
+  const [row] = await rowsOf(bed.kv, tables.recipes(undefined));
+  const { description, ...content } = decodeRecipe(row!.value);
+  await bed.kv.transact('durable', async (tx) => {
+    tx.put(row!.key, encodeRecipe({ ...content, description: undefined }));
+    tx.delete(tables.references(description!));
+  });
+  await bed.reopen();
+  await bed.collectAll();
+  await bed.chunks.describe([blobOf(1, bytes)]);
+  await bed.audit();
+  await checkRecovered(bed, new Map([[1, bytes]]));
+});
+
 test('a blob that shares its chunks with one that has ended comes back', async () => {
   const bed = await ChunkBed.open();
   await bed.put([blobOf(1, contentOf([1, 2, 3]))]);

@@ -4,13 +4,14 @@ import fc from 'fast-check';
 import {
   emptyBlock,
   entryAt,
+  fingerprintOf,
   readBlockHead,
   sealedBlock,
   withEntry,
   type CatalogueEntry,
 } from '../../../src/tiering/warm/block/catalogue-block.ts';
 import { FreeSpace } from '../../../src/tiering/warm/block/free-space.ts';
-import { fingerprintOf, ShardIndex } from '../../../src/tiering/warm/block/shard-index.ts';
+import { ShardIndex } from '../../../src/tiering/warm/block/shard-index.ts';
 import {
   decodeSuperblock,
   encodeSuperblock,

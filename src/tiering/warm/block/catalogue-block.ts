@@ -29,6 +29,12 @@ const MAGIC = 'TWCT';
 const VERSION = 1;
 const CHECKSUM_OFFSET = 124;
 const ENTRY_BYTES = 128;
+const GENERATION_OFFSET = 16;
+const INDEX_OFFSET = 24;
+const NAME_BYTES = 26;
+const COUNT_OFFSET = 26;
+const BYTES_OFFSET = 28;
+const SEQUENCE_OFFSET = 32;
 const EXTENTS_OFFSET = 40;
 const EXTENT_BYTES = 8;
 const SHARD_BYTES_MAX = SHARD_HEADER_BYTES + IMAGE_BYTES_MAX;
@@ -76,12 +82,10 @@ export function withEntry(
     extents.length > 0 && extents.length <= WARM_SHARD_EXTENTS_MAX,
     'an entry has room for some extents',
   );
-  changed.write(name.id, at, 'hex');
-  changed.writeBigUInt64LE(BigInt(name.generation), at + 16);
-  changed.writeBigUInt64LE(BigInt(entry.sequence), at + 24);
-  changed.writeUInt32LE(entry.bytes, at + 32);
-  changed.writeUInt16LE(name.index, at + 36);
-  changed.writeUInt16LE(extents.length, at + 38);
+  changed.set(nameBytes(name), at);
+  changed.writeUInt16LE(extents.length, at + COUNT_OFFSET);
+  changed.writeUInt32LE(entry.bytes, at + BYTES_OFFSET);
+  changed.writeBigUInt64LE(BigInt(entry.sequence), at + SEQUENCE_OFFSET);
   for (const [nth, { offset, length }] of extents.entries()) {
     const extentAt = at + EXTENTS_OFFSET + nth * EXTENT_BYTES;
     changed.writeUIntLE(offset / BLOCK_BYTES, extentAt, 5);
@@ -90,24 +94,51 @@ export function withEntry(
   return changed;
 }
 
+/** An entry without its name. */
+export interface EntryPlace {
+  readonly fingerprint: number;
+  readonly bytes: number;
+  readonly sequence: number;
+  readonly extents: readonly DeviceExtent[];
+}
+
 /** `undefined` where there is none, or nothing that can be one on a device of this geometry. */
 export function entryAt(bytes: Uint8Array, position: number, geometry: Geometry): CatalogueEntry | undefined {
-  const at = offsetOf(position);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, ENTRY_BYTES);
-  const count = text.readUInt16LE(38);
-  const length = text.readUInt32LE(32);
-  const generation = Number(text.readBigUInt64LE(16));
-  const sequence = Number(text.readBigUInt64LE(24));
+  const place = entryPlaceAt(bytes, position, geometry);
+  if (place === undefined) return undefined;
+  const text = entryBytes(bytes, position);
+  const id = text.toString('hex', 0, SEGMENT_ID_BYTES) as SegmentId;
+  const generation = Number(text.readBigUInt64LE(GENERATION_OFFSET));
+  const name = { id, generation, index: text.readUInt16LE(INDEX_OFFSET) };
+  return { name, bytes: place.bytes, sequence: place.sequence, extents: place.extents };
+}
+
+/** What a start needs of millions of entries: as `entryAt`, and cheaper. */
+export function entryPlaceAt(
+  bytes: Uint8Array,
+  position: number,
+  { dataStart, dataEnd }: Geometry,
+): EntryPlace | undefined {
+  const text = entryBytes(bytes, position);
+  const count = text.readUInt16LE(COUNT_OFFSET);
+  const length = text.readUInt32LE(BYTES_OFFSET);
   if (count === 0 || count > WARM_SHARD_EXTENTS_MAX || length === 0 || length > SHARD_BYTES_MAX) {
     return undefined;
   }
-  if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(sequence)) return undefined;
-  const extents = Array.from({ length: count }, (_, nth) => extentAt(text, nth));
-  const blocks = extents.reduce((sum, extent) => sum + extent.length, 0) / BLOCK_BYTES;
-  if (blocks !== Math.ceil(length / BLOCK_BYTES)) return undefined;
-  if (!extents.every((extent) => isWithin(extent, geometry))) return undefined;
-  const id = text.toString('hex', 0, SEGMENT_ID_BYTES) as SegmentId;
-  return { name: { id, generation, index: text.readUInt16LE(36) }, bytes: length, sequence, extents };
+  const sequence = wordAt(text, SEQUENCE_OFFSET);
+  if (sequence > Number.MAX_SAFE_INTEGER) return undefined;
+  if (wordAt(text, GENERATION_OFFSET) > Number.MAX_SAFE_INTEGER) return undefined;
+  const extents: DeviceExtent[] = [];
+  let total = 0;
+  for (let nth = 0; nth < count; nth++) {
+    const extent = extentAt(text, nth);
+    const isWithin = extent.offset >= dataStart && extent.offset + extent.length <= dataEnd;
+    if (extent.length === 0 || !isWithin) return undefined;
+    total += extent.length;
+    extents.push(extent);
+  }
+  if (total !== Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES) return undefined;
+  return { fingerprint: crc32c(text.subarray(0, NAME_BYTES)), bytes: length, sequence, extents };
 }
 
 function extentAt(entry: Buffer, nth: number): DeviceExtent {
@@ -118,8 +149,23 @@ function extentAt(entry: Buffer, nth: number): DeviceExtent {
   };
 }
 
-const isWithin = ({ offset, length }: DeviceExtent, { dataStart, dataEnd }: Geometry): boolean =>
-  length > 0 && offset >= dataStart && offset + length <= dataEnd;
+/** Exact up to the greatest safe integer; greater ones stay greater. */
+const wordAt = (entry: Buffer, at: number): number =>
+  entry.readUInt32LE(at) + entry.readUInt32LE(at + 4) * 2 ** 32;
+
+const entryBytes = (bytes: Uint8Array, position: number): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + offsetOf(position), ENTRY_BYTES);
+
+/** Of a name as it stands at the beginning of its entry. */
+export const fingerprintOf = (name: ShardName): number => crc32c(nameBytes(name));
+
+function nameBytes({ id, generation, index }: ShardName): Buffer {
+  const bytes = Buffer.alloc(NAME_BYTES);
+  bytes.write(id, 0, 'hex');
+  bytes.writeBigUInt64LE(BigInt(generation), GENERATION_OFFSET);
+  bytes.writeUInt16LE(index, INDEX_OFFSET);
+  return bytes;
+}
 
 function offsetOf(position: number): number {
   assert(position >= 0 && position < ENTRIES_PER_BLOCK, `entry ${position} of a block`);

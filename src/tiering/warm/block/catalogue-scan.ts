@@ -1,7 +1,7 @@
 import type { DeviceExtent } from '../../hot/device.ts';
-import { entryAt, type CatalogueEntry } from './catalogue-block.ts';
+import { entryAt, entryPlaceAt, type CatalogueEntry, type EntryPlace } from './catalogue-block.ts';
 import type { CatalogueBlocks } from './catalogue-blocks.ts';
-import { fingerprintOf, ShardIndex } from './shard-index.ts';
+import { ShardIndex } from './shard-index.ts';
 import { BLOCKS_PER_GROUP, ENTRIES_PER_BLOCK } from './superblock.ts';
 
 /** What a device says of itself when it is opened. */
@@ -58,13 +58,12 @@ class Scan {
 
   take(number: number, bytes: Uint8Array): void {
     for (let position = 0; position < ENTRIES_PER_BLOCK; position++) {
-      const entry = entryAt(bytes, position, this.#blocks.geometry);
+      const entry = entryPlaceAt(bytes, position, this.#blocks.geometry);
       if (entry !== undefined) this.#takeEntry(number * ENTRIES_PER_BLOCK + position, entry);
     }
   }
 
-  #takeEntry(slot: number, { name, sequence, extents }: CatalogueEntry): void {
-    const fingerprint = fingerprintOf(name);
+  #takeEntry(slot: number, { fingerprint, sequence, extents }: EntryPlace): void {
     if (this.#index.slotsOf(fingerprint).next().done !== true) this.#twice.add(fingerprint);
     this.#index.add(fingerprint, slot);
     this.#used[Math.floor(slot / ENTRIES_PER_BLOCK)]! += 1;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { Fault } from '../../../fault.ts';
 import { WARM_CATALOGUE_BLOCKS_CACHED_MAX, WARM_PAGE_ENTRIES_MAX } from '../../../limits/tiering.ts';
 import type { ShardName } from '../shard-device.ts';
-import { entryAt, withEntry, type CatalogueEntry } from './catalogue-block.ts';
+import { entryAt, entryPlaceAt, fingerprintOf, withEntry, type CatalogueEntry } from './catalogue-block.ts';
 import type { BlockVersion, CatalogueBlocks } from './catalogue-blocks.ts';
 import type { Scanned } from './catalogue-scan.ts';
-import { fingerprintOf, type ShardIndex } from './shard-index.ts';
+import type { ShardIndex } from './shard-index.ts';
 import { ENTRIES_PER_BLOCK } from './superblock.ts';
 
 /** An entry and the slot that it has. */
@@ -105,7 +105,7 @@ export class Catalogue {
     }
     const { bytes } = await this.#block(number);
     for (let position = 0; position < ENTRIES_PER_BLOCK; position++) {
-      if (entryAt(bytes, position, this.#blocks.geometry) === undefined) {
+      if (entryPlaceAt(bytes, position, this.#blocks.geometry) === undefined) {
         return number * ENTRIES_PER_BLOCK + position;
       }
     }
@@ -130,9 +130,9 @@ export class Catalogue {
   #cleaned(number: number, bytes: Uint8Array): Uint8Array {
     let cleaned = bytes;
     for (let position = 0; position < ENTRIES_PER_BLOCK; position++) {
-      const entry = entryAt(bytes, position, this.#blocks.geometry);
+      const entry = entryPlaceAt(bytes, position, this.#blocks.geometry);
       const slot = number * ENTRIES_PER_BLOCK + position;
-      if (entry === undefined || this.#index.has(fingerprintOf(entry.name), slot)) continue;
+      if (entry === undefined || this.#index.has(entry.fingerprint, slot)) continue;
       cleaned = withEntry(cleaned, position, undefined);
     }
     return cleaned;

@@ -1,8 +1,4 @@
-import { crc32c } from '../../../workers/crc.ts';
-import type { ShardName } from '../shard-device.ts';
-
 const CELLS_MIN = 1_024;
-const NAME_BYTES = 26;
 
 /**
  * In which slots of a catalogue a shard may have its entry: by a fingerprint of its name, so that it takes 16 to 32 bytes of
@@ -72,12 +68,4 @@ export class ShardIndex {
     this.#slots = new Uint32Array(slots.length * 2);
     for (const [at, taken] of slots.entries()) if (taken !== 0) this.#put(fingerprints[at]!, taken);
   }
-}
-
-export function fingerprintOf({ id, generation, index }: ShardName): number {
-  const bytes = Buffer.alloc(NAME_BYTES);
-  bytes.write(id, 0, 'hex');
-  bytes.writeBigUInt64LE(BigInt(generation), 16);
-  bytes.writeUInt16LE(index, 24);
-  return crc32c(bytes);
 }
