@@ -9,7 +9,7 @@ import { packedImage } from '../src/tiering/packed-image.ts';
 import type { SegmentId, SegmentStore } from '../src/tiering/segment-store.ts';
 import type { ChunkStore, StoredBlob } from '../src/tiering/reduction/chunk-store.ts';
 import { openChunkStore } from '../src/tiering/reduction/open-chunk-store.ts';
-import { reductionSettings } from '../src/tiering/reduction/settings.ts';
+import { reductionSettings, type ReductionChoices } from '../src/tiering/reduction/settings.ts';
 import type { Packed } from '../src/workers/reduction.ts';
 import { nativeReduction } from '../src/workers/native-reduction.ts';
 import { row, type KernelOptions, type KernelRow } from './kernel-rows.ts';
@@ -17,17 +17,19 @@ import { text } from './samples.ts';
 
 const mebibyte = 1 << 20;
 const blobs = 16;
-const settings = reductionSettings({
+const choicesDefault: ReductionChoices = {
   codec: 'lz4',
   level: 3,
   cipher: 'aes-256-gcm',
+  similarity: 'off',
   sparsePercent: 50,
   background: 'none',
   backgroundLevel: 3,
   backgroundAfter: 1,
-});
+};
+const settings = reductionSettings(choicesDefault);
 
-interface Stores {
+export interface Stores {
   readonly store: ChunkStore;
   /** Makes segments of blobs that share a label. */
   readonly stage: (contents: readonly Uint8Array[]) => Promise<readonly StoredBlob[]>;
@@ -71,7 +73,7 @@ function keptSegments(): SegmentStore {
   };
 }
 
-async function openStores(): Promise<Stores> {
+export async function openStores(choices: Partial<ReductionChoices> = {}): Promise<Stores> {
   const kv = openOptimistic(new MemoryEngine(), { merge: mergeCounts });
   const secret = Buffer.alloc(32, 1);
   const store = await openChunkStore({
@@ -81,7 +83,7 @@ async function openStores(): Promise<Stores> {
     reduction: nativeReduction(loadNative()),
     dataKeys: { current: () => ({ keyId: 1, secret }), secretOf: () => secret, envelopeOf: () => secret },
     tier: 'warm',
-    settings,
+    settings: reductionSettings({ ...choicesDefault, ...choices }),
   });
   const label = Buffer.from('bucket/key');
   const stage: Stores['stage'] = (contents) =>
@@ -128,7 +130,12 @@ async function stages(
 ): Promise<{ readonly cut: number; readonly pack: number; readonly open: number }> {
   const reduction = nativeReduction(loadNative());
   const [secret, label] = [Buffer.alloc(32, 1), Buffer.from('bucket/key')];
-  const chunking = { ...settings.chunkLengths, seed: Buffer.alloc(8), fingerprintKey: secret };
+  const chunking = {
+    ...settings.chunkLengths,
+    seed: Buffer.alloc(8),
+    fingerprintKey: secret,
+    hasSuperFeatures: false,
+  };
   const packing = {
     shape: { data: 4, parity: 2 },
     imageBytesMax: 2 * mebibyte,

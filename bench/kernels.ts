@@ -3,6 +3,7 @@ import { SHARD_HEADER_BYTES } from '../src/workers/segment.ts';
 import { nativeReduction } from '../src/workers/native-reduction.ts';
 import type { ChunkItem, Packing } from '../src/workers/reduction.ts';
 import { chunkStoreRows } from './chunk-store.ts';
+import { similarityRows } from './similarity.ts';
 import { codecLimit, isalLimit } from './limits.ts';
 import { noise, text } from './samples.ts';
 import { row, type KernelOptions, type KernelRow } from './kernel-rows.ts';
@@ -11,7 +12,7 @@ import { row, type KernelOptions, type KernelRow } from './kernel-rows.ts';
 export const kernelBenches = {
   erasure: erasureRows,
   reduction: reductionRows,
-  chunks: chunkStoreRows,
+  chunks: async (options) => [...(await chunkStoreRows(options)), ...(await similarityRows(options))],
 } as const satisfies Readonly<Record<string, (options: KernelOptions) => KernelRows | Promise<KernelRows>>>;
 
 type KernelRows = readonly KernelRow[];
@@ -99,6 +100,7 @@ function reductionRows({ seconds }: KernelOptions): readonly KernelRow[] {
     bytesMax: 524_288,
     seed: Buffer.alloc(8),
     fingerprintKey: secret,
+    hasSuperFeatures: false,
   };
   const cut = fastest(seconds, mebibyte, () => reduction.cut(chunking, random));
   const packed = (settings: Packing, plain: Uint8Array): number => {

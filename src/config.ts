@@ -392,6 +392,10 @@ export const configSchema = group({
       description:
         'What content of the warm and cold tier is encrypted with, each chunk with a key of its own.',
     }),
+    similarity: choice(['on', 'off'], {
+      default: 'off',
+      description: 'Whether a chunk that resembles another one is kept as what differs from it.',
+    }),
     segmentBytes: bytes({
       default: '2Mi',
       description: 'Size of the segments that content is packed into, 1Mi to 64Mi.',

@@ -126,6 +126,7 @@ export interface NativeChunking {
   readonly min: number;
   readonly average: number;
   readonly max: number;
+  readonly hasSuperFeatures: boolean;
 }
 
 export interface NativePacking extends NativeShape {

@@ -2,6 +2,7 @@ import { roughQuantity } from '../config/quantity.ts';
 import { columns } from '../config/render.ts';
 import { UsageError } from '../config/usage-error.ts';
 import {
+  acceptSchema,
   historySchema,
   moveSchema,
   planSchema,
@@ -30,7 +31,13 @@ const status = asking({
   lines: statusLines,
 });
 
-function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer): Generator<string> {
+function* statusLines({
+  complete,
+  countedAt,
+  flashMode,
+  migrations,
+  ...tiers
+}: TiersAnswer): Generator<string> {
   const rows = tierNames.flatMap((tier) => {
     const found = tiers[tier];
     if (found === undefined) return [];
@@ -43,7 +50,9 @@ function* statusLines({ complete, flashMode, migrations, ...tiers }: TiersAnswer
   const { completed, failed, queued, running } = migrations;
   yield '';
   yield `Hot tier: ${flashMode}. Migrations: ${completed} completed, ${failed} failed, ${queued + running} under way.`;
-  if (!complete) yield 'There are more objects than were counted.';
+  yield complete
+    ? `Objects and bytes as of ${countedAt}.`
+    : 'There are more objects than were counted so far: ask again when they are counted.';
 }
 
 const move = ordering({
@@ -146,4 +155,23 @@ export function historyLines({ migrations }: HistoryAnswer): readonly string[] {
   return columns([['started', 'from', 'to', 'trigger', 'blobs', 'bytes', 'took', 'outcome'], ...rows]);
 }
 
-export const tierCommands: readonly Command[] = [status, move, why, plan, history];
+const accept = asking({
+  name: 'tier accept',
+  operands: ['warm|cold'],
+  summary:
+    'Says that the metadata, restored from a backup, are what counts: content that only newer ones know is given up.',
+  notes: [userKeysNote, 'Until then nothing is deleted in that tier. It cannot be taken back.'],
+  schema: acceptSchema,
+  request([tier = '']) {
+    if (tier !== 'warm' && tier !== 'cold')
+      throw new UsageError('terrace tier accept needs a tier: write warm or cold');
+    return { method: 'POST', path: '/v1/tiers/accept', body: { tier }, bytesMax };
+  },
+  lines: ({ released }, [tier = '']) => [
+    released
+      ? `The metadata count: what only newer ones know in the ${tier} tier is deleted from now on.`
+      : `Nothing is held in the ${tier} tier.`,
+  ],
+});
+
+export const tierCommands: readonly Command[] = [status, move, why, plan, history, accept];

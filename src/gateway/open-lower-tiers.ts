@@ -12,6 +12,7 @@ import { openColdStore, type OpenedColdStore } from '../tiering/cold/open-cold-s
 import { coldStoreAttached } from '../tiering/cold/ownership.ts';
 import type { DataKeys } from '../tiering/data-keys.ts';
 import type { LowerTierParts } from '../tiering/open-tiering.ts';
+import { Hold } from '../tiering/hold.ts';
 import { openChunkStore } from '../tiering/reduction/open-chunk-store.ts';
 import { chunkTables } from '../tiering/reduction/tables.ts';
 import { reductionSettings } from '../tiering/reduction/settings.ts';
@@ -60,11 +61,14 @@ export async function openLowerTiers(
   const inline = nativeReduction(loadNative());
   const threads = Math.max(1, Math.min(WORKER_THREADS_MAX, availableParallelism()));
   const reduction = scope.own(reductionPool({ threads, inline }));
-  const warm = await openWarm(scope, config, { ...given, reduction });
+  const holds = { warm: await openHold(given, 'warm', 2), cold: await openHold(given, 'cold', 1) };
+  const warm = await openWarm(scope, config, { ...given, reduction, hold: holds.warm });
   const lower: LowerTierParts[] = [];
   const cold = await openCold(scope, config, { ...given, reduction });
   for (const segments of [warm, cold?.store]) {
-    if (segments !== undefined) lower.push(await openTier(scope, config, { ...given, reduction, segments }));
+    if (segments === undefined) continue;
+    const hold = holds[segments.traits.tier];
+    lower.push(await openTier(scope, config, { ...given, reduction, segments, hold }));
   }
   const collects = lower.map(({ chunks }) => ({
     name: `${chunks.tier}-collect`,
@@ -75,8 +79,18 @@ export async function openLowerTiers(
     lower,
     warm,
     steps: [...(warm?.steps ?? []), ...watches, ...collects],
-    alerts: () => [...(warm?.alerts() ?? []), ...(cold?.alerts() ?? [])],
+    alerts: () => [...(warm?.alerts() ?? []), ...(cold?.alerts() ?? []), ...lower.flatMap(holdAlerts)],
   };
+}
+
+/** Who looks: the store of chunks at what its store lists, and the warm pool at its devices. */
+const openHold = ({ kv, environment }: LowerTiersGiven, tier: LowerTier, looks: number): Promise<Hold> =>
+  Hold.open({ kv, environment, tier, looks });
+
+function holdAlerts({ hold }: LowerTierParts): readonly Alert[] {
+  if (hold?.isHeld !== true) return [];
+  const text = `The metadata is older than what lies in the ${hold.tier} tier, as after the restore of a backup: nothing is deleted there. Restore newer metadata, or run terrace tier accept ${hold.tier} to give up what only those know.`;
+  return [{ severity: 'critical', text }];
 }
 
 interface TierGiven extends LowerTiersGiven {
@@ -87,7 +101,7 @@ interface TierGiven extends LowerTiersGiven {
 async function openWarm(
   scope: Scope,
   { warm, reduction: { segmentBytes } }: Config,
-  given: TierGiven,
+  given: TierGiven & { readonly hold: Hold },
 ): Promise<WarmPool | undefined> {
   if (warm.devices.length === 0 && !(await holdsContent(given.kv, 'warm'))) return undefined;
   const { devices, ec } = warm;
@@ -125,9 +139,9 @@ async function holdsContent(kv: Kv, tier: LowerTier): Promise<boolean> {
 async function openTier(
   scope: Scope,
   { reduction: settings }: Config,
-  given: TierGiven & { readonly segments: SegmentStore },
+  given: TierGiven & { readonly segments: SegmentStore; readonly hold: Hold },
 ): Promise<LowerTierParts> {
   const { tier } = given.segments.traits;
   const chunks = scope.own(await openChunkStore({ ...given, tier, settings: reductionSettings(settings) }));
-  return { chunks, segments: given.segments };
+  return { chunks, segments: given.segments, hold: given.hold };
 }

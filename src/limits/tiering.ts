@@ -144,6 +144,14 @@ export const SCRUB_DAMAGED_MAX = 65_536;
 /** Segments in a row that do not answer and are skipped by a scrub; when there are more, it waits for the store. */
 export const SCRUB_SKIPPED_MAX = 16;
 
+/** Slots of the table of what chunks resemble, of 50 bytes each: three a chunk, so that it remembers some 1.4 million chunks. */
+export const SIMILAR_SLOTS = 2 ** 22;
+/** A shorter chunk is not worth the reading of another one. */
+export const SIMILAR_BYTES_MIN = 2_048;
+/** How much longer than its delta a base may be; and of all bases that are handed to one packing. */
+export const SIMILAR_BASE_RATIO_MAX = 4;
+export const SIMILAR_BASE_BYTES_MAX = 64 << 20;
+
 // Cold store.
 
 /** Segments that one page of a listing names; AWS: keys of one ListObjectsV2 page. */

@@ -1,4 +1,5 @@
 import { Fault } from '../fault.ts';
+import type { Entry as Row } from '../kv/kv.ts';
 import { PAGE_ENTRIES_MAX } from '../limits.ts';
 import { posixNameOf } from './alias.ts';
 import { attempting } from './attempts.ts';
@@ -111,19 +112,22 @@ async function list<Entry extends NamedEntry>(
   const whole = await attributes(parts, ino);
   const hasClashes = await mayClash(parts, ino);
   const found: Entry[] = [];
-  let at = after;
-  while (found.length < entriesMax) {
-    const page = await orderPage(parts, ino, at, Math.min(entriesMax - found.length, PAGE_ENTRIES_MAX));
-    if (page.length === 0) return { entries: found, eof: true, directory: whole };
-    for (const [{ name, isDirectory }, entry] of await looked(parts, ino, page)) {
-      const isClash =
-        hasClashes && !isDirectory && (await pairOf(parts.kv, ino, name)).directory !== undefined;
-      found.push(isClash ? { ...entry, name: posixNameOf(name, true) } : entry);
+  // One row more than is wanted tells whether there is another one.
+  const pageEntries = Math.min(entriesMax + 1, PAGE_ENTRIES_MAX);
+  for await (const page of parts.kv.scan(orderRange(ino, after), { pageEntries })) {
+    const rows = page.map(orderedOf);
+    for (let at = 0; at < rows.length;) {
+      if (found.length >= entriesMax) return { entries: found, eof: false, directory: whole };
+      const taken = rows.slice(at, at + entriesMax - found.length);
+      at += taken.length;
+      for (const [{ name, isDirectory }, entry] of await looked(parts, ino, taken)) {
+        const isClash =
+          hasClashes && !isDirectory && (await pairOf(parts.kv, ino, name)).directory !== undefined;
+        found.push(isClash ? { ...entry, name: posixNameOf(name, true) } : entry);
+      }
     }
-    at = page.at(-1)?.ordinal ?? at;
   }
-  const [following] = await orderPage(parts, ino, at, 1);
-  return { entries: found, eof: following === undefined, directory: whole };
+  return { entries: found, eof: true, directory: whole };
 }
 
 /** A row of the directory, and what is told of it. */
@@ -136,20 +140,9 @@ interface Ordered {
   readonly isDirectory: boolean;
 }
 
-async function orderPage(
-  { kv }: Parts,
-  ino: Ino,
-  after: number,
-  pageEntries: number,
-): Promise<readonly Ordered[]> {
-  for await (const page of kv.scan(orderRange(ino, after), { pageEntries })) {
-    return page.map(({ key, value }) => {
-      const { ino: child, entry } = decodeOrder(value);
-      const isDirectory = isDirectoryEntry(entry);
-      return { ordinal: ordinalOfKey(key), ino: child, name: nameOfEntry(entry), isDirectory };
-    });
-  }
-  return [];
+function orderedOf({ key, value }: Row): Ordered {
+  const { ino, entry } = decodeOrder(value);
+  return { ordinal: ordinalOfKey(key), ino, name: nameOfEntry(entry), isDirectory: isDirectoryEntry(entry) };
 }
 
 /** Of what has a place in the directory now: a name that was taken over since the page was read leads to another inode. */

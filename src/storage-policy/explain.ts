@@ -5,7 +5,7 @@ import type { Assessment } from './assess.ts';
 import { assessments, type AssessmentsParts } from './assessments.ts';
 import type { StoragePolicy } from './policy.ts';
 import type { TierShare } from './report.ts';
-import { survey, type Slice, type SurveyParts } from './survey.ts';
+import { survey, type Slice } from './survey.ts';
 import { isWithin, type Target } from './target.ts';
 
 /** Why a slice of an object is where it is. */
@@ -82,28 +82,6 @@ function overlap(one: Target, other: Target): Target | undefined {
   if (one.bucket !== other.bucket) return undefined;
   if (isWithin(one, other.prefix)) return other;
   return isWithin(other, one.prefix) ? one : undefined;
-}
-
-export interface Census {
-  /** By the tier that answers reads of most of the bytes of an object; bytes by the tier that answers reads of them. */
-  readonly tiers: Readonly<Record<Tier, TierShare>>;
-  /** False: there is more than was looked at. */
-  readonly isWhole: boolean;
-}
-
-/** Counts all objects, old versions included, and what they hold, by tier. */
-export async function census(parts: SurveyParts, buckets: readonly string[]): Promise<Census> {
-  const tiers = emptyShares();
-  let seen = 0;
-  for (const bucket of buckets)
-    for await (const { at, blobs, index } of survey(parts, { bucket, prefix: new Uint8Array(0) })) {
-      if (seen >= SURVEY_ANSWER_SLICES_MAX) return { tiers, isWhole: false };
-      seen += 1;
-      if (index === 0) tiers[at].objects += 1;
-      for (const { length, tiers: places } of blobs)
-        if (places[0] !== undefined) tiers[places[0]].bytes += length;
-    }
-  return { tiers, isWhole: true };
 }
 
 const emptyShares = (): Record<Tier, { objects: number; bytes: number }> => ({

@@ -3,8 +3,9 @@ import type { Kv } from '../kv/kv.ts';
 import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { Assessor } from './assess.ts';
+import { CensusTaker } from './census.ts';
 import { ClassJob } from './class-job.ts';
-import { census, explain, plan, type Census, type Explanation, type Plan } from './explain.ts';
+import { explain, plan, type Explanation, type Plan } from './explain.ts';
 import { PolicyJob } from './job.ts';
 import { Moves } from './moves.ts';
 import type { RecallWish } from '../tiering/segment-store.ts';
@@ -24,7 +25,7 @@ export interface StorageControl {
   explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
   /** Of everything that policies are about, without a target. */
   plan(target?: Target): Promise<Plan>;
-  census(): Promise<Census>;
+  readonly census: CensusTaker;
 }
 
 export interface StorageControlParts {
@@ -59,10 +60,6 @@ export async function openStorageControl(parts: StorageControlParts): Promise<St
     scores,
     explain: (bucket, key) => explain(all, bucket, key),
     plan: (target) => plan(all, target),
-    census: async () =>
-      census(
-        all,
-        (await parts.objects.buckets()).map(({ name }) => name),
-      ),
+    census: new CensusTaker(parts),
   };
 }

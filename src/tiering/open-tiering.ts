@@ -11,6 +11,7 @@ import type { BindingId } from './foreign/foreign-records.ts';
 import { wayOut, type WayOut } from './foreign/way-out.ts';
 import { HeatMap } from './heat.ts';
 import { Descriptions } from './descriptions.ts';
+import type { Hold } from './hold.ts';
 import type { AlsoRelease, HotBlobs, HotUpkeep } from './hot/hot-blobs.ts';
 import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
@@ -35,6 +36,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
+  readonly hold?: Hold;
 }
 
 export type TieringStep =
@@ -218,6 +220,7 @@ class OpenTiering {
       present: this.#present(),
       staged: this.#options.lower.flatMap(({ chunks }) => (chunks.isStaged ? [chunks.tier] : [])),
       recall: (id, wish) => this.#recall(id, wish),
+      accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
       migrate: (order) => migrations.migrate(order),
@@ -240,6 +243,13 @@ class OpenTiering {
   #present(): readonly Tier[] {
     const lower = this.#options.lower.map(({ chunks }): Tier => chunks.tier);
     return allTiers.filter((tier) => tier === 'hot' || lower.includes(tier));
+  }
+
+  async #accept(tier: LowerTier): Promise<boolean> {
+    const hold = this.#options.lower.find(({ chunks }) => chunks.tier === tier)?.hold;
+    if (hold?.isHeld !== true) return false;
+    await hold.release();
+    return true;
   }
 
   async #recall(id: BlobId, wish: RecallWish | undefined): Promise<boolean> {

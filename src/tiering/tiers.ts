@@ -83,6 +83,11 @@ export interface Tiers {
    * wish, what can be read already stays so for those days. Faults of the store.
    */
   recall(id: BlobId, wish?: RecallWish): Promise<boolean>;
+  /**
+   * The metadata as they are count, although newer ones have put content into that tier: what only those know is given up.
+   * False where nothing is held for them.
+   */
+  accept(tier: LowerTier): Promise<boolean>;
   /** The last ones of a policy, or of those without, newest first. */
   history(policy?: string): Promise<readonly MigrationRecord[]>;
   totals(): MigrationTotals;

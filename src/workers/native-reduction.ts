@@ -23,8 +23,10 @@ import type {
   StripeBlocks,
 } from './reduction.ts';
 import { readShardHeader, SHARD_BLOCK_BYTES_MIN, SHARD_HEADER_BYTES } from './segment.ts';
+import { SUPER_FEATURES_BYTES } from './similarity.ts';
 
 const chunkEntryBytes = 4 + FINGERPRINT_BYTES;
+const none = new Uint8Array();
 const recordBytes = 1 + FINGERPRINT_BYTES + 2 * FRAME_SALT_BYTES + FINGERPRINT_BYTES;
 
 /** Makes the memory that results are in: by default what the garbage collector frees. */
@@ -67,17 +69,21 @@ export function nativeReduction(
 }
 
 function cut(addon: NativeReduction, chunking: Chunking, bytes: Uint8Array): readonly Chunk[] {
-  const { bytesMin, bytesAverage, bytesMax, seed, fingerprintKey } = chunking;
-  const entries = new Uint8Array((Math.ceil(bytes.length / bytesMin) + 1) * chunkEntryBytes);
-  const sizes = { min: bytesMin, average: bytesAverage, max: bytesMax };
+  const { bytesMin, bytesAverage, bytesMax, seed, fingerprintKey, hasSuperFeatures } = chunking;
+  const entryBytes = chunkEntryBytes + (hasSuperFeatures ? SUPER_FEATURES_BYTES : 0);
+  const entries = new Uint8Array((Math.ceil(bytes.length / bytesMin) + 1) * entryBytes);
+  const sizes = { min: bytesMin, average: bytesAverage, max: bytesMax, hasSuperFeatures };
   const count = addon.cutChunks(sizes, seed, fingerprintKey, bytes, entries);
   assert(count >= 0, 'lengths that the chunker cannot do, or a key of the wrong length');
   const view = viewOf(entries);
   const chunks: Chunk[] = [];
   let offset = 0;
-  for (let at = 0; at < count * chunkEntryBytes; at += chunkEntryBytes) {
+  for (let at = 0; at < count * entryBytes; at += entryBytes) {
     const length = view.getUint32(at, true);
-    chunks.push({ offset, length, fingerprint: entries.subarray(at + 4, at + chunkEntryBytes) });
+    const fingerprint = entries.subarray(at + 4, at + chunkEntryBytes);
+    const features = entries.subarray(at + chunkEntryBytes, at + entryBytes);
+    const superFeatures = features.some((byte) => byte !== 0) ? features : none;
+    chunks.push({ offset, length, fingerprint, superFeatures });
     offset += length;
   }
   return chunks;
@@ -91,7 +97,7 @@ function pack(
   const { shape, imageBytesMax, generation, compression, seal } = packing;
   const shards = shape.data + shape.parity;
   const output = allocate(shards * (SHARD_HEADER_BYTES + shardBytesMax(packing)));
-  const placed = new Uint32Array(3 * items.length + 1);
+  const placed = new Uint32Array(4 * items.length + 1);
   const settings = {
     ...shape,
     imageBytesMax,
@@ -104,14 +110,16 @@ function pack(
   const { records, parts } = packItems(items);
   const count = addon.packSegment(settings, packing.id, seal.secret, records, parts, output, placed);
   if (count < 0) refuse(items);
-  const shardBytes = placed[3 * count] ?? 0;
+  const shardBytes = placed[4 * count] ?? 0;
   const step = SHARD_HEADER_BYTES + shardBytes;
   return {
     shardBytes,
     shards: Array.from({ length: shards }, (_, at) => output.subarray(at * step, (at + 1) * step)),
     placed: Array.from({ length: count }, (_, at) => {
-      const [start = 0, length = 0, headBytes = 0] = placed.subarray(3 * at, 3 * at + 3);
-      return { start, length, headBytes };
+      const [start = 0, length = 0, headBytes = 0, number = 0] = placed.subarray(4 * at, 4 * at + 4);
+      const codec = frameCodecs[number];
+      assert(codec !== undefined, 'a frame of no codec');
+      return { start, length, headBytes, codec };
     }),
   };
 }
@@ -126,7 +134,6 @@ function packItems(items: readonly PackItem[]): {
   readonly parts: readonly Uint8Array[];
 } {
   const records = new Uint8Array(items.length * recordBytes);
-  const none = new Uint8Array();
   const parts = items.flatMap((item, index) => {
     const record = records.subarray(index * recordBytes, (index + 1) * recordBytes);
     if (item.kind === 'frame') {

@@ -10,6 +10,8 @@ export interface Chunking {
   readonly seed: Uint8Array;
   /** 32 bytes of the store, or none: then fingerprints are plain BLAKE3, which whoever has the content can compute. */
   readonly fingerprintKey: Uint8Array;
+  /** Whether the super-features of chunks are wanted as well. */
+  readonly hasSuperFeatures: boolean;
 }
 
 /** A content-defined piece. */
@@ -18,6 +20,8 @@ export interface Chunk {
   readonly length: number;
   /** BLAKE3, 32 bytes. */
   readonly fingerprint: Uint8Array;
+  /** What it resembles: src/workers/similarity.ts. Nothing unless it was asked for, or for a chunk too short or monotonous to say. */
+  readonly superFeatures: Uint8Array;
 }
 
 /** A chunk that becomes a frame. */
@@ -29,7 +33,7 @@ export interface ChunkItem {
   readonly salts: Uint8Array;
   /** Opaque here; sealed like the content. */
   readonly label: Uint8Array;
-  /** A chunk like it: the frame becomes a delta, if that gains something. */
+  /** A chunk like it: the frame becomes a delta if that takes less than three quarters of what Zstandard makes of the chunk alone. */
   readonly base?: { readonly plain: Uint8Array; readonly fingerprint: Uint8Array };
 }
 
@@ -51,7 +55,7 @@ export interface Packing {
   /** Of the encoding: another one of the same segment must have another. */
   readonly generation: number;
   readonly compression: {
-    /** Of chunks without a base. */
+    /** Of chunks without a base, and of those that gain too little from theirs. */
     readonly codec: Exclude<FrameCodec, 'zstd-delta'>;
     /** 1 to 19; of Zstandard only. */
     readonly level: number;
@@ -73,6 +77,8 @@ export interface PlacedFrame {
   readonly length: number;
   /** Of its head: enough to read its label. */
   readonly headBytes: number;
+  /** What it became. */
+  readonly codec: FrameCodec;
 }
 
 export interface Packed {
@@ -105,7 +111,7 @@ export interface StripeBlocks {
  *
  * Implemented by the native addon, by a pool of workers around it, and in plain TypeScript as oracle and for simulation.
  * All write the same bytes, but for compressed ones, and read what the others wrote; the plain one has no Zstandard: it
- * writes LZ4 in its place.
+ * writes LZ4 in its place, and reads no deltas but its own.
  */
 export interface Reduction {
   /** The chunks of `bytes`, in order. Cuts depend on what is around them only, so that equal content has equal chunks. */

@@ -57,7 +57,7 @@ function splitMask(bits: number): { readonly high: number; readonly low: number 
 }
 
 /** The first 8 bytes of the MD5 of each byte value, 64 times over, and the seed added without carry. */
-function gearOf(seed: Uint8Array): Float64Array {
+export function gearOf(seed: Uint8Array): Float64Array {
   assert.equal(seed.length, 8);
   const mixed = viewOf(seed).getBigUint64(0, true);
   return Float64Array.from({ length: 256 }, (_, value) => {

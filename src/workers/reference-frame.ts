@@ -27,6 +27,7 @@ import {
   type FrameHead,
 } from './frame.ts';
 import { lz4Compress, lz4Decompress } from './lz4.ts';
+import { deltaCompress, deltaDecompress } from './reference-delta.ts';
 import type { ChunkItem, FrameOpening, Packing } from './reduction.ts';
 
 /** Say what the derived keys are for; part of the format. */
@@ -36,21 +37,27 @@ const labelKey = 'terrace frame label v1';
 const nonce = new Uint8Array(12);
 /** What is stored must be smaller than the plain bytes by this share of them. */
 const gainDivisor = 16;
+/** A delta must be smaller by this share than the chunk compressed alone. */
+const deltaGainDivisor = 4;
 
-/** The frame of a chunk. Whatever compression is asked for, it is LZ4, or none where that gains nothing. */
+interface Compressed {
+  readonly codec: FrameCodec;
+  readonly stored: Uint8Array;
+  /** Fingerprint of the base of a delta. */
+  readonly base: Uint8Array | undefined;
+}
+
+/** The frame of a chunk. Whatever compression is asked for, it is LZ4, or none where that gains nothing, or a delta. */
 export function referenceFrame(
   item: ChunkItem,
   { compression, seal }: Pick<Packing, 'compression' | 'seal'>,
 ): Uint8Array {
   const { plain, fingerprint, salts, label } = item;
   assert(plain.length <= CHUNK_BYTES_MAX && label.length <= LABEL_BYTES_MAX);
-  const compressed = compression.codec === 'plain' ? plain : lz4Compress(plain);
-  const isSmaller = compressed.length < plain.length - Math.floor(plain.length / gainDivisor);
-  const codec = isSmaller ? 'lz4' : 'plain';
-  const stored = isSmaller ? compressed : plain;
+  const { codec, stored, base } = compressed(item, compression.codec);
   const { cipher, secret, keyId } = seal;
   const [salt, labelSalt] = [salts.subarray(0, FRAME_SALT_BYTES), salts.subarray(FRAME_SALT_BYTES)];
-  const context = contextOf({ codec, cipher, plainBytes: plain.length, fingerprint, base: undefined });
+  const context = contextOf({ codec, cipher, plainBytes: plain.length, fingerprint, base });
   const [payload, sealedLabel] =
     cipher === 'none'
       ? [stored, label]
@@ -71,14 +78,32 @@ export function referenceFrame(
   head.writeBigUInt64LE(BigInt(keyId), 24);
   head.set(salt, 32);
   head.set(fingerprint, 48);
-  const summed = Buffer.concat([head, sealedLabel]);
+  const summed = Buffer.concat([head, base ?? new Uint8Array(), sealedLabel]);
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32LE(crc32c(summed));
   return Buffer.concat([summed, checksum, payload]);
 }
 
-/** The chunk of a frame. Fault('not-supported', 'blob') for Zstandard, which the reference has not. */
-export function openReferenceFrame({ secret }: FrameOpening, frame: Uint8Array): Uint8Array | undefined {
+function compressed({ plain, base }: ChunkItem, codec: Packing['compression']['codec']): Compressed {
+  const lz4 = lz4Compress(plain);
+  const isSmaller = lz4.length < plain.length - Math.floor(plain.length / gainDivisor);
+  const alone = isSmaller ? lz4 : plain;
+  if (base !== undefined) {
+    const stored = deltaCompress(base.plain, plain);
+    if (stored.length < alone.length - Math.floor(alone.length / deltaGainDivisor)) {
+      return { codec: 'zstd-delta', stored, base: base.fingerprint };
+    }
+  }
+  return isSmaller && codec !== 'plain'
+    ? { codec: 'lz4', stored: lz4, base: undefined }
+    : { codec: 'plain', stored: plain, base: undefined };
+}
+
+/** The chunk of a frame. Fault('not-supported', 'blob') for Zstandard, of which the reference has only its own deltas. */
+export function openReferenceFrame(
+  { secret, base }: FrameOpening,
+  frame: Uint8Array,
+): Uint8Array | undefined {
   const head = readFrameHead(frame);
   if (head === undefined || !isIntactFrame(frame)) return undefined;
   const payload = frame.subarray(head.headBytes);
@@ -93,8 +118,9 @@ export function openReferenceFrame({ secret }: FrameOpening, frame: Uint8Array):
       return stored.length === head.plainBytes ? Uint8Array.from(stored) : undefined;
     case 'lz4':
       return lz4Decompress(stored, head.plainBytes);
-    case 'zstd':
     case 'zstd-delta':
+      return deltaDecompress(base, stored, head.plainBytes);
+    case 'zstd':
       throw new Fault('not-supported', 'blob', 'the reference has no Zstandard');
   }
 }

@@ -3,7 +3,7 @@ import { Fault } from '../fault.ts';
 import { blake3 } from './blake3.ts';
 import { crc32c } from './crc.ts';
 import type { ShardPart } from './erasure.ts';
-import { isIntactFrame, readFrameHead, viewOf } from './frame.ts';
+import { isIntactFrame, readFrameHead, viewOf, type FrameCodec } from './frame.ts';
 import type {
   Chunk,
   Chunking,
@@ -18,6 +18,7 @@ import { cutLengths } from './reference-chunking.ts';
 import { referenceErasure } from './reference-erasure.ts';
 import { openReferenceFrame, openReferenceLabel, referenceFrame } from './reference-frame.ts';
 import { Layout, smallestPlacing } from './reference-layout.ts';
+import { superFeaturesWith } from './reference-similarity.ts';
 import {
   blockBytesOf,
   ENTRY_FIXED_BYTES,
@@ -54,10 +55,12 @@ export function referenceReduction(): Reduction {
 }
 
 function cut(chunking: Chunking, bytes: Uint8Array): readonly Chunk[] {
+  const superFeatures = chunking.hasSuperFeatures ? superFeaturesWith(chunking) : () => new Uint8Array();
   let offset = 0;
   return cutLengths(chunking, bytes).map((length) => {
     const plain = bytes.subarray(offset, offset + length);
-    const chunk = { offset, length, fingerprint: blake3(chunking.fingerprintKey, plain) };
+    const fingerprint = blake3(chunking.fingerprintKey, plain);
+    const chunk = { offset, length, fingerprint, superFeatures: superFeatures(plain) };
     offset += length;
     return chunk;
   });
@@ -68,24 +71,24 @@ async function pack(packing: Packing, items: readonly PackItem[]): Promise<Packe
   const shardBytesMax =
     Math.floor(imageBytesMax / shape.data / SHARD_BLOCK_BYTES_MIN) * SHARD_BLOCK_BYTES_MIN;
   const layout = new Layout(shape.data, shardBytesMax);
-  const frames: { bytes: Uint8Array; headBytes: number }[] = [];
+  const frames: { bytes: Uint8Array; headBytes: number; codec: FrameCodec }[] = [];
   for (const item of items) {
     const bytes = item.kind === 'chunk' ? referenceFrame(item, packing) : item.bytes;
     const head = isIntactFrame(bytes) ? readFrameHead(bytes) : undefined;
     if (head === undefined)
       throw new Fault('corrupt', 'blob', 'a frame that was to be taken over is damaged');
     if (layout.place({ bytes: bytes.length, headBytes: head.headBytes }) === undefined) break;
-    frames.push({ bytes, headBytes: head.headBytes });
+    frames.push({ bytes, headBytes: head.headBytes, codec: head.codec });
   }
   assert(frames.length > 0 || items.length === 0, 'an item larger than an image');
   const pieces = frames.map(({ bytes, headBytes }) => ({ bytes: bytes.length, headBytes }));
   const placing = smallestPlacing(shape.data, shardBytesMax, pieces);
   assert(placing !== undefined);
   const image = new Uint8Array(placing.shardBytes * shape.data);
-  const placed = frames.map(({ bytes, headBytes }, index) => {
+  const placed = frames.map(({ bytes, headBytes, codec }, index) => {
     const start = placing.starts[index] ?? 0;
     image.set(bytes, start);
-    return { start, length: bytes.length, headBytes };
+    return { start, length: bytes.length, headBytes, codec };
   });
   writeFooter(packing.id, placed, image);
   return { shardBytes: placing.shardBytes, shards: await encode(packing, image), placed };

@@ -152,7 +152,7 @@ export class MemoryChunkStore implements ChunkStore {
   usage(): ChunkStoreUsage {
     const { contents } = this.#options.media;
     const bytes = [...contents.values()].reduce((sum, each) => sum + each.length, 0);
-    const counts = { blobs: contents.size, chunks: contents.size, segments: contents.size };
+    const counts = { blobs: contents.size, chunks: contents.size, deltas: 0, segments: contents.size };
     return { ...counts, bytesLogical: bytes, bytesUnique: bytes, bytesLive: bytes, bytesStored: bytes };
   }
 

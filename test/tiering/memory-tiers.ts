@@ -11,7 +11,16 @@ export const recalling = {
 } as const;
 
 const nowhere = {
-  ...{ blobs: 0, chunks: 0, segments: 0, bytesLogical: 0, bytesUnique: 0, bytesLive: 0, bytesStored: 0 },
+  ...{
+    blobs: 0,
+    chunks: 0,
+    deltas: 0,
+    segments: 0,
+    bytesLogical: 0,
+    bytesUnique: 0,
+    bytesLive: 0,
+    bytesStored: 0,
+  },
   ...{ bytesTotal: Infinity, bytesFree: Infinity },
 };
 
@@ -58,6 +67,10 @@ export class MemoryTiers implements Tiers {
     this.wishes.push([id, wish]);
     const [warmest] = this.places.get(id) ?? ['hot'];
     return warmest === undefined || !this.staged.includes(warmest) || this.recalled.has(id);
+  }
+
+  async accept(): Promise<boolean> {
+    return false;
   }
 
   async history(): Promise<readonly MigrationRecord[]> {

@@ -33,6 +33,7 @@ const chunk = (plain: Uint8Array, index = 0): ChunkItem => ({
   salts: Buffer.alloc(32, index + 1),
   label: Buffer.from(`bucket/key-${index}`),
 });
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const items = (count: number, length: number, make = mixed): readonly ChunkItem[] =>
   Array.from({ length: count }, (_, index) => chunk(make(length + index * 37, index + 1), index));
 const frameOf = (packed: Packed, index: number): Uint8Array => {
@@ -180,7 +181,7 @@ test('both cut at the same places and give the same fingerprints, with and witho
         const chunking = chunkingOf(isKeyed ? seed : 0);
         const [one, other] = await Promise.all([native.cut(chunking, bytes), reference.cut(chunking, bytes)]);
         const plain = (chunks: typeof one): unknown =>
-          chunks.map((it) => [it.offset, it.length, Buffer.from(it.fingerprint).toString('hex')]);
+          chunks.map((it) => [it.offset, it.length, hexOf(it.fingerprint), hexOf(it.superFeatures)]);
         assert.deepEqual(plain(one), plain(other));
         for (const { offset, length, fingerprint } of one) {
           const piece = bytes.subarray(offset, offset + length);
@@ -268,3 +269,42 @@ test('Zstandard and deltas are smaller, and open again, also off the event loop'
   assert.ok(opening instanceof Promise);
   assert.ok(Buffer.from(plain).equals((await opening) ?? none));
 });
+
+test('the addon opens the deltas of the reference, and neither takes one that gains little over the chunk alone', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 3000, max: 200_000 }),
+      fc.array(fc.record({ at: fc.nat(200_000), cut: fc.nat(300), put: fc.nat(300) }), { maxLength: 6 }),
+      fc.constantFrom<FrameCipher>(...frameCiphers),
+      async (length, changes, cipher) => {
+        const plain = noise(length, 5);
+        let like = Buffer.from(plain);
+        for (const { at, cut, put } of changes) {
+          const from = at % like.length;
+          like = Buffer.concat([like.subarray(0, from), noise(put, at + 9), like.subarray(from + cut)]);
+        }
+        const base = { plain, fingerprint: Buffer.alloc(32, 7) };
+        const packing = packingOf({ cipher });
+        const strange = { plain: noise(length, 6), fingerprint: Buffer.alloc(32, 8) };
+        const given = [
+          { ...chunk(like), base },
+          { ...chunk(like), base: strange },
+        ];
+        for (const writer of [native, reference]) {
+          const packed = await writer.pack(packing, given);
+          const isDelta = like.length > 2 * changes.reduce((sum, { put }) => sum + put, 0);
+          if (isDelta) assert.equal(packed.placed[0]!.codec, 'zstd-delta');
+          assert.equal(packed.placed[1]!.codec, 'plain');
+          if (!isDelta) continue;
+          const frame = frameOf(packed, 0);
+          const opening = { secret: packing.seal.secret, base: plain };
+          assert.ok(like.equals((await native.open(opening, frame)) ?? none));
+          if (writer === native) continue;
+          assert.ok(like.equals((await reference.open(opening, frame)) ?? none));
+          const other = { secret: packing.seal.secret, base: plain.subarray(0, 100) };
+          assert.equal(await reference.open(other, frame), undefined);
+        }
+      },
+    ),
+    { numRuns: 20 },
+  ));

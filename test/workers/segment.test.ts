@@ -45,6 +45,7 @@ suite('the readers of segments', () => {
         start,
         length: frameBytes(head),
         headBytes: head.headBytes,
+        codec: head.codec,
       })),
       packed.placed,
     );

@@ -49,6 +49,7 @@ export const chunkingOf = (key = 0): Chunking => ({
   bytesMax: 16_384,
   seed: Buffer.alloc(8, key),
   fingerprintKey: Buffer.alloc(key === 0 ? 0 : 32, key),
+  hasSuperFeatures: key % 2 === 1,
 });
 
 /** The data of all shards, one after the other. */

@@ -18,6 +18,7 @@ use terrace_core::reduction::codec::Codec;
 use terrace_core::reduction::frame::{
     open, open_label, Base, Chunk, Cipher, Compression, Head, Seal, SALT_BYTES,
 };
+use terrace_core::reduction::similarity::{Similarity, SUPER_FEATURES_BYTES};
 use terrace_core::segment::pack::{Item, Packing};
 use terrace_core::segment::shard::{rebuild, Stripe};
 use terrace_core::segment::SEGMENT_ID_BYTES;
@@ -33,10 +34,12 @@ pub struct NativeChunking {
     pub min: u32,
     pub average: u32,
     pub max: u32,
+    /// Whether super-features are wanted too.
+    pub has_super_features: bool,
 }
 
-/// Cuts `bytes` and writes the length (little endian, 4 bytes) and the fingerprint (32) of each chunk to `output`. Gives
-/// their number.
+/// Cuts `bytes` and writes the length (little endian, 4 bytes), the fingerprint (32) and, if they are wanted, the
+/// super-features (24, zeros for none) of each chunk to `output`. Gives their number.
 #[napi]
 pub fn cut_chunks(
     chunking: NativeChunking,
@@ -57,20 +60,31 @@ fn cut(
     bytes: &[u8],
     output: &mut [u8],
 ) -> Option<i32> {
+    let seed = u64::from_le_bytes(seed.try_into().ok()?);
+    let similarity = match chunking.has_super_features {
+        true => Some(Similarity::new(seed, fingerprint_key)?),
+        false => None,
+    };
+    let features_bytes = similarity.as_ref().map_or(0, |_| SUPER_FEATURES_BYTES);
     let chunking = Chunking {
         min: chunking.min as usize,
         average: chunking.average as usize,
         max: chunking.max as usize,
-        seed: u64::from_le_bytes(seed.try_into().ok()?),
+        seed,
     };
     let lengths = chunking.cut(bytes)?;
     let mut rest = bytes;
-    let mut entries = output.chunks_exact_mut(4 + FINGERPRINT_BYTES);
+    let mut entries = output.chunks_exact_mut(4 + FINGERPRINT_BYTES + features_bytes);
     for &length in &lengths {
         let (chunk, after) = rest.split_at(length);
         let (head, tail) = entries.next()?.split_at_mut(4);
+        let (name, features) = tail.split_at_mut(FINGERPRINT_BYTES);
         head.copy_from_slice(&u32::try_from(length).ok()?.to_le_bytes());
-        tail.copy_from_slice(&fingerprint(fingerprint_key, chunk)?);
+        name.copy_from_slice(&fingerprint(fingerprint_key, chunk)?);
+        if let Some(similarity) = &similarity {
+            let found = similarity.super_features(chunk);
+            features.copy_from_slice(&found.unwrap_or_default());
+        }
         rest = after;
     }
     i32::try_from(lengths.len()).ok()
@@ -109,8 +123,8 @@ pub struct NativePacking {
 const RECORD_BYTES: usize = 1 + FINGERPRINT_BYTES + 2 * SALT_BYTES + FINGERPRINT_BYTES;
 
 /// Packs items into the shards of one segment, in `output`. Each item has a record and three of `parts`: its bytes, its
-/// label and its base. Writes where each item is in the image to `placed`: start, length, length of the head. Then, behind
-/// the last of them, the length of a shard. Gives the number of items that were taken.
+/// label and its base. Writes where each item is in the image to `placed`: start, length, length of the head, codec. Then,
+/// behind the last of them, the length of a shard. Gives the number of items that were taken.
 #[napi]
 pub fn pack_segment(
     packing: NativePacking,
@@ -162,10 +176,10 @@ fn pack(
     let numbers = packed
         .placed
         .iter()
-        .flat_map(|it| [it.start, it.bytes, it.head_bytes]);
+        .flat_map(|it| [it.start, it.bytes, it.head_bytes, it.codec as usize]);
     let numbers = numbers.chain([packed.shard_bytes]);
     let count = packed.placed.len();
-    if placed.len() < 3 * count + 1 {
+    if placed.len() < 4 * count + 1 {
         return None;
     }
     for (target, number) in placed.iter_mut().zip(numbers) {

@@ -1,5 +1,6 @@
-//! What makes content smaller and secret before it goes to the lower tiers: chunks, codecs, frames.
+//! What makes content smaller and secret before it goes to the lower tiers: chunks, what they resemble, codecs, frames.
 
 pub mod chunking;
 pub mod codec;
 pub mod frame;
+pub mod similarity;

@@ -11,6 +11,8 @@ import type { MoveRow } from '../../storage-policy/records.ts';
 import { targetOf } from '../../storage-policy/target.ts';
 import { isoTime, json, type AdminRow, type AdminSources } from './row.ts';
 import {
+  acceptSchema,
+  acceptWish,
   historySchema,
   moveListSchema,
   movePath,
@@ -38,7 +40,7 @@ const getTiers: AdminRow = {
 };
 
 async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswer> {
-  const { tiers: counted, isWhole } = await storage.census();
+  const { tiers: counted, isWhole, countedAt } = await storage.census.now();
   const usage = tiers.usage();
   const lower = (tier: LowerTier): TiersAnswer['warm'] => {
     const used = usage[tier];
@@ -51,6 +53,7 @@ async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswe
     ...(warm !== undefined && { warm }),
     ...(cold !== undefined && { cold }),
     complete: isWhole,
+    countedAt: isoTime(countedAt),
     flashMode: tiers.flashMode(),
     migrations: tiers.totals(),
   };
@@ -69,6 +72,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 }: ChunkStoreUsage): ChunkStoreUsage => ({
   blobs,
@@ -77,6 +81,7 @@ const copiesOf = ({
   bytesLive,
   bytesStored,
   chunks,
+  deltas,
   segments,
 });
 
@@ -93,6 +98,19 @@ const orderMove: AdminRow = {
     const move = await storage.moves.order(body as MoveRow);
     jobs.run('moves');
     return json(202, moveAnswer(move));
+  },
+};
+
+const acceptMetadata: AdminRow = {
+  name: 'AcceptMetadata',
+  method: 'POST',
+  path: '/v1/tiers/accept',
+  access: 'granted',
+  body: acceptWish,
+  response: { 200: acceptSchema },
+  handle: async ({ tiers }, { body }) => {
+    const { tier } = body as Static<typeof acceptWish>;
+    return json(200, { released: await tiers.accept(tier) });
   },
 };
 
@@ -242,4 +260,13 @@ export const historyAnswer = (records: readonly MigrationRecord[]): HistoryAnswe
 });
 
 /** Where content is, why, and how it is moved by hand. */
-export const tierRows: readonly AdminRow[] = [getTiers, orderMove, listMoves, getMove, why, plan, history];
+export const tierRows: readonly AdminRow[] = [
+  getTiers,
+  acceptMetadata,
+  orderMove,
+  listMoves,
+  getMove,
+  why,
+  plan,
+  history,
+];

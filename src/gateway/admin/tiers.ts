@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox';
-import { tiers, type Tier } from '../../tiering/tier.ts';
+import { tiers, type LowerTier, type Tier } from '../../tiering/tier.ts';
 import type { FlashMode, MigrationTrigger } from '../../tiering/tiers.ts';
 import type { MoveStatus } from '../../storage-policy/moves.ts';
 import type { PlacementReason } from '../../storage-policy/placement.ts';
@@ -31,6 +31,7 @@ const tierStatusSchema = Type.Object({
       bytesLive: bytes,
       bytesStored: bytes,
       chunks: Type.Integer(),
+      deltas: Type.Integer(),
       segments: Type.Integer(),
     }),
   ),
@@ -40,8 +41,10 @@ export const tiersSchema = Type.Object({
   hot: tierStatusSchema,
   warm: Type.Optional(tierStatusSchema),
   cold: Type.Optional(tierStatusSchema),
-  /** False: there are more objects than were counted. */
+  /** False: there are more objects than were counted so far; they are being counted. */
   complete: Type.Boolean(),
+  /** When the objects and bytes were counted: now, unless there are very many. */
+  countedAt: instant,
   flashMode: texts<FlashMode>('normal', 'critical', 'write-through'),
   migrations: Type.Object({
     completed: Type.Integer(),
@@ -72,6 +75,12 @@ export const moveWish = Type.Object(
   { target: Type.String({ minLength: 1, maxLength: 1100 }), to: tierSchema },
   { additionalProperties: false },
 );
+export const acceptWish = Type.Object(
+  { tier: Type.Unsafe<LowerTier>({ type: 'string', enum: ['warm', 'cold'] }) },
+  { additionalProperties: false },
+);
+/** Whether anything was held there. */
+export const acceptSchema = Type.Object({ released: Type.Boolean() });
 export const movePath = Type.Object({ move: Type.String({ pattern: '^[0-9]{1,16}$' }) });
 
 const reasons = texts<PlacementReason>(

@@ -1,8 +1,6 @@
 import type { MonotonicMs } from '../../environment.ts';
 import { encodePercentPath } from '../../signing/percent.ts';
 import { Fault } from '../../fault.ts';
-import type { Bucket } from '../../namespace/namespace.ts';
-import { Access, type AccessParts, type Asker } from './access.ts';
 import {
   authenticate,
   isPresigned,
@@ -10,12 +8,7 @@ import {
   type Authenticated,
   type Authentication,
   type Credentials,
-  type PayloadSigning,
 } from './authenticate.ts';
-import { authorise, concealed } from './authorise.ts';
-import { bucketNameRefusal } from './bucket-name.ts';
-import { BucketPolicies } from './bucket-policy.ts';
-import { withoutChecksums } from './checksums.ts';
 import { crossOriginHeaders, preflight } from './cors.ts';
 import type { AccessLog, LogObject } from './access-log.ts';
 import { logOperation } from './access-log-line.ts';
@@ -24,7 +17,6 @@ import { loggingOf } from './logging-configuration.ts';
 import { errorAnswer } from './error-answer.ts';
 import { errorOf, S3Error } from './errors.ts';
 import { ANSWER_TEXT_MAX, BODY_NARROW_BYTES } from '../../limits/s3.ts';
-import { KEY_BYTES_MAX } from '../../limits.ts';
 import { SigningKeys } from '../../signing/sigv4.ts';
 import {
   isStream,
@@ -34,10 +26,9 @@ import {
   type ReadAhead,
   type RequestBody,
 } from './http.ts';
-import { inputReader, type InputReader } from './input.ts';
-import type { Operation, Principal, S3Answer, S3Context, S3Parts } from './operation.ts';
+import type { Operation, S3Answer, S3Parts } from './operation.ts';
 import { postObject } from './operations/post-object.ts';
-import { payloadOf, readDocument, type Payload } from './payload.ts';
+import { Performer, type Asked, type Performing } from './perform.ts';
 import { isFormPost, notAForm, postedForm } from './post-form.ts';
 import { withHoistedHeaders } from './presigned.ts';
 import { parseRequest, type S3Request } from './request.ts';
@@ -48,7 +39,7 @@ import { refuseUnsignedChoice } from './signed-v2.ts';
 import { SentStream } from './sent-stream.ts';
 import { operations } from './table.ts';
 import { serverDate } from './timestamp.ts';
-import { unbuiltHeaders, unbuiltOperations } from './unbuilt.ts';
+import { unbuiltOperations } from './unbuilt.ts';
 import { visitWebsite } from './website.ts';
 
 /** What was answered, for metrics. */
@@ -85,36 +76,22 @@ export function s3Door(options: S3DoorOptions): HttpHandler {
 }
 
 /** One request on its way; what becomes known of it is filled in at once. */
-interface Passage {
-  readonly requestId: string;
+interface Passage extends Performing {
   readonly isHead: boolean;
-  readonly readAhead: ReadAhead;
   operation: string;
   /** As it was parsed. */
   request: S3Request | undefined;
-  principal: Principal | undefined;
-  bucket: Bucket | undefined;
-  key: string | undefined;
   errorCode: string | undefined;
   /** Answer headers for a browser on a page of another origin, also when the request fails. */
   crossOrigin: readonly string[];
 }
 
-/** What is asked for and by whom. */
-interface Wish {
-  readonly principal: Principal;
-  readonly request: S3Request;
-  readonly operation: Operation;
-  readonly payload: PayloadSigning;
-}
-
 class Door {
   readonly #options: S3DoorOptions;
   readonly #route: Router;
-  readonly #readers: ReadonlyMap<Operation, InputReader>;
   readonly #auth: Authentication;
   readonly #ids: RequestIds;
-  readonly #accessParts: AccessParts;
+  readonly #performer: Performer;
 
   constructor(options: S3DoorOptions) {
     this.#options = options;
@@ -122,10 +99,8 @@ class Door {
     const { clock } = parts.environment;
     this.#auth = { credentials, keys: new SigningKeys(), clock, region: parts.region, signatureV2 };
     this.#route = router(operations, unbuiltOperations);
-    this.#readers = new Map(operations.map((row) => [row, inputReader(row)]));
     this.#ids = new RequestIds(options.parts.environment.random);
-    const { objects, accounts, objectOwnership } = parts;
-    this.#accessParts = { objects, accounts, objectOwnership, clock, policies: new BucketPolicies(objects) };
+    this.#performer = new Performer(parts);
   }
 
   async answer(http: HttpRequest, readAhead: ReadAhead): Promise<HttpAnswer> {
@@ -208,7 +183,7 @@ class Door {
     const target = `/${name}/${encodePercentPath(key)}`;
     const request = parseRequest({ method: 'PUT', target, rawHeaders, body: bodyOf(body), peer: '' }, []);
     const operation = this.#route(request);
-    await this.#perform({ operation, request, principal, payload: { kind: 'unsigned' } }, passage);
+    await this.#performer.perform({ operation, request, principal, payload: { kind: 'unsigned' } }, passage);
   }
 
   #passage(method: string, readAhead: ReadAhead): Passage {
@@ -235,39 +210,7 @@ class Door {
       passage.crossOrigin = await crossOriginHeaders(parts.objects, plain);
     if (plain.isWebsite) return this.#visit(plain, passage);
     const wish = isFormPost(plain) ? await this.#form(plain, passage) : this.#wish(plain, passage);
-    return this.#accept(wish.operation.success, await this.#perform(wish, passage), passage);
-  }
-
-  async #perform({ operation, request, principal, payload }: Wish, passage: Passage): Promise<S3Answer> {
-    const { parts } = this.#options;
-    refuseUnbuiltHeaders(request);
-    refuseBadNames(request);
-    const bucket = await this.#bucket(operation, request);
-    passage.bucket = bucket;
-    passage.principal = principal;
-    passage.key = request.key;
-    // Read behind the decision, or before it when a policy asks for what it says; once in either case.
-    let reading: Promise<Record<string, unknown>> | undefined;
-    const input = (): Promise<Record<string, unknown>> =>
-      (reading ??= this.#input(operation, request, payload));
-    const access = this.#access({
-      principal,
-      request,
-      bodyValues: async () => operation.conditionValues?.(await input()),
-    });
-    const resource = { operation, request, bucket };
-    await authorise(parts, { access, principal }, resource);
-    const { peer } = request;
-    const context: S3Context = { parts, principal, access, requestId: passage.requestId, peer, bucket };
-    try {
-      return await begun(await operation.handle(context, await input()), passage.readAhead);
-    } catch (failure) {
-      throw await concealed(failure, access, resource);
-    }
-  }
-
-  #access(asker: Asker): Access {
-    return new Access(this.#accessParts, asker);
+    return this.#accept(wish.operation.success, await this.#performer.perform(wish, passage), passage);
   }
 
   /** Anybody's, and by no other operation than reads. */
@@ -283,7 +226,7 @@ class Door {
         headers: pick(plain.headers, names),
       };
       const operation = this.#route({ ...request, headers: {} });
-      return this.#perform(
+      return this.#performer.perform(
         { operation, request, principal: anonymous, payload: { kind: 'unsigned' } },
         passage,
       );
@@ -304,7 +247,7 @@ class Door {
     return this.#accept(204, answer, passage);
   }
 
-  #wish(plain: S3Request, passage: Passage): Wish {
+  #wish(plain: S3Request, passage: Passage): Asked {
     const who = authenticate(this.#auth, plain);
     const request = isPresigned(plain) ? withHoistedHeaders(plain) : plain;
     const operation = this.#choose(request, who);
@@ -316,7 +259,7 @@ class Door {
   }
 
   /** A form says by itself who signed it, and is PutObject's request in another dress. */
-  async #form(plain: S3Request, passage: Passage): Promise<Wish> {
+  async #form(plain: S3Request, passage: Passage): Promise<Asked> {
     passage.operation = postObject.name;
     const { who, request, lengths } = await postedForm(this.#auth, plain);
     const payload = { kind: 'form', lengths } as const;
@@ -335,29 +278,6 @@ class Door {
     } catch (failure) {
       throw who === undefined ? new S3Error('AccessDenied') : failure;
     }
-  }
-
-  async #bucket(operation: Operation, request: S3Request): Promise<Bucket | undefined> {
-    if (request.bucket === undefined || operation.name === 'CreateBucket') return undefined;
-    const bucket = await this.#options.parts.objects.bucket(request.bucket);
-    if (bucket === undefined) throw new S3Error('NoSuchBucket', { members: { BucketName: request.bucket } });
-    return bucket;
-  }
-
-  async #input(
-    operation: Operation,
-    request: S3Request,
-    signing: PayloadSigning,
-  ): Promise<Record<string, unknown>> {
-    const { compute } = this.#options.parts;
-    const reader = this.#readers.get(operation) as InputReader;
-    const isClaimed = reader.document?.integrity !== 'none';
-    const sent = isClaimed ? request : { ...request, headers: withoutChecksums(request.headers) };
-    const payload = (): Payload => payloadOf(sent, signing, compute);
-    if (reader.document === undefined) return reader.read(request, payload, undefined);
-    const body = payload();
-    if (reader.document.integrity === 'required') requireIntegrity(body);
-    return reader.read(request, payload, await readDocument(compute, body));
   }
 
   #accept(success: Operation['success'], answer: S3Answer, passage: Passage): HttpAnswer {
@@ -410,19 +330,6 @@ class Door {
   }
 }
 
-/** Behind the headers there is no way to say that content cannot be read. */
-async function begun(answer: S3Answer, readAhead: ReadAhead): Promise<S3Answer> {
-  const { body } = answer;
-  if (!isStream(body)) return answer;
-  try {
-    await body.begin(readAhead);
-    return answer;
-  } catch (failure) {
-    await body.close();
-    throw failure;
-  }
-}
-
 const rows: ReadonlyMap<string, Operation> = new Map(operations.map((row) => [row.name, row]));
 
 function logOperationOf(name: string, { method, key, isWebsite }: S3Request): string {
@@ -456,30 +363,6 @@ function pick(headers: S3Request['headers'], names: readonly string[]): Record<s
   const picked: Record<string, string> = {};
   for (const name of names) if (headers[name] !== undefined) picked[name] = headers[name];
   return picked;
-}
-
-const isUnbuiltHeader: ReadonlySet<string> = new Set(unbuiltHeaders);
-
-function refuseUnbuiltHeaders(request: S3Request): void {
-  for (const name in request.headers) {
-    if (name.charCodeAt(0) === 0x78 && isUnbuiltHeader.has(name))
-      throw new S3Error('NotImplemented', { members: { Header: name } });
-  }
-}
-
-function refuseBadNames({ bucket, key }: S3Request): void {
-  if (bucket !== undefined && bucketNameRefusal(bucket) !== undefined)
-    throw new S3Error('InvalidBucketName', { members: { BucketName: bucket } });
-  if (key !== undefined && key.length > KEY_BYTES_MAX / 3 && Buffer.byteLength(key) > KEY_BYTES_MAX)
-    throw new S3Error('KeyTooLongError', {
-      members: { Size: Buffer.byteLength(key), MaxSizeAllowed: KEY_BYTES_MAX },
-    });
-}
-
-/** AWS: DeleteObjects and its like must carry Content-MD5 or a checksum. */
-function requireIntegrity({ promised }: Payload): void {
-  if (promised.md5 === undefined && promised.checksum === undefined)
-    throw new S3Error('InvalidRequest', { message: 'Missing required header for this request: Content-MD5' });
 }
 
 /** Of a long text the bytes are made once: to count them and to send them would each take as long as to make them. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { Fault } from '../../fault.ts';
-import type { KvTransaction, Value } from '../../kv/kv.ts';
+import type { KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
 import { encodeCounts } from '../counts.ts';
 import type { SegmentId } from '../segment-store.ts';
+import { isSound, readChunkRows, readWithBases, type ChunkRows } from './chunk-rows.ts';
 import type { ChunkParts } from './parts.ts';
 import {
-  decodeChunk,
   decodeRecipe,
   decodeSegment,
   encodeChunk,
@@ -17,7 +17,9 @@ import {
   type ChunkRow,
   type Recipe,
 } from './records.ts';
-import type { Staged } from './store-blobs.ts';
+import { changeReference } from './references.ts';
+import { noteSimilar } from './similar.ts';
+import type { NewPlace, Staged } from './store-blobs.ts';
 import type { FingerprintText } from './tables.ts';
 import type { UsageChange } from './usage.ts';
 
@@ -34,11 +36,9 @@ export async function attachRecipe(
   const { tables, usage } = parts;
   const { recipe } = staged;
   const fingerprints = [...heldBy(recipe)];
-  const [before, ...rows] = await tx.getMany([tables.recipe(id), ...fingerprints.map(tables.chunk)]);
-  const placing = new Placing(parts, tx);
-  for (const [index, fingerprint] of fingerprints.entries()) {
-    placing.place(fingerprint, rows[index], staged.places.get(fingerprint));
-  }
+  const before = await tx.get(tables.recipe(id));
+  const placing = await Placing.over(parts, tx, { fingerprints, places: staged.places });
+  for (const fingerprint of fingerprints) placing.require(fingerprint);
   await placing.finish();
   const old = before === undefined ? undefined : decodeRecipe(before);
   changeReferences(parts, tx, { from: old, to: recipe });
@@ -68,62 +68,90 @@ interface RecipeChange {
   readonly to: Recipe | undefined;
 }
 
-function changeReferences(
-  { tables, leads, touched }: ChunkParts,
-  tx: KvTransaction,
-  { from, to }: RecipeChange,
-): void {
+function changeReferences(parts: ChunkParts, tx: KvTransaction, { from, to }: RecipeChange): void {
   const [old, next] = [from, to].map((it) => (it === undefined ? new Set<FingerprintText>() : heldBy(it)));
   assert(old !== undefined && next !== undefined);
   for (const fingerprint of next) {
-    if (old.has(fingerprint)) continue;
-    touched.add(fingerprint);
-    tx.merge(tables.references(fingerprint), encodeCounts([1]));
+    if (!old.has(fingerprint)) changeReference(parts, tx, { fingerprint, by: 1 });
   }
   for (const fingerprint of old) {
-    if (next.has(fingerprint)) continue;
-    touched.add(fingerprint);
-    const merged = tx.merge(tables.references(fingerprint), encodeCounts([-1]));
-    tx.whenCommitted(() => {
-      if (merged.after === undefined) leads.chunk(fingerprint);
-    });
+    if (!next.has(fingerprint)) changeReference(parts, tx, { fingerprint, by: -1 });
   }
 }
+
+type Places = ReadonlyMap<FingerprintText, NewPlace>;
+
+const gone = (): Fault =>
+  new Fault('conflict', 'blob', 'a chunk that was there has gone: store the blob again');
 
 /** Chunk rows of one transaction and what follows from them: live bytes, usage, segments that are sealed. */
 class Placing {
   readonly #parts: ChunkParts;
   readonly #tx: KvTransaction;
+  /** Those that are there, with the bases that they or the new places name; as this transaction has left them. */
+  readonly #rows: Map<FingerprintText, ChunkRow>;
+  readonly #places: Places;
   readonly #live = new Map<SegmentId, number>();
   /** Where chunks were placed. */
   readonly #entered = new Set<SegmentId>();
-  #change: Required<Pick<UsageChange, 'chunks' | 'bytesUnique' | 'bytesLive'>> = {
+  #change: Required<Pick<UsageChange, 'chunks' | 'deltas' | 'bytesUnique' | 'bytesLive'>> = {
     chunks: 0,
+    deltas: 0,
     bytesUnique: 0,
     bytesLive: 0,
   };
 
-  constructor(parts: ChunkParts, tx: KvTransaction) {
+  private constructor(parts: ChunkParts, tx: KvTransaction, rows: ChunkRows, places: Places) {
     this.#parts = parts;
     this.#tx = tx;
+    this.#rows = new Map(rows);
+    this.#places = places;
   }
 
-  place(fingerprint: FingerprintText, value: Value | undefined, place: ChunkPlace | undefined): void {
-    const row = value === undefined ? undefined : decodeChunk(value);
-    if (row !== undefined && !row.isLost) return;
-    if (place === undefined) {
-      throw new Fault('conflict', 'blob', 'a chunk that was there has gone: store the blob again');
+  static async over(
+    parts: ChunkParts,
+    tx: KvTransaction,
+    { fingerprints, places }: { readonly fingerprints: readonly FingerprintText[]; readonly places: Places },
+  ): Promise<Placing> {
+    const bases = [...places.values()].flatMap(({ base }) => (base === undefined ? [] : [base]));
+    const reader = { kv: tx, tables: parts.tables };
+    const rows = await readChunkRows(reader, [...new Set([...fingerprints, ...bases])]);
+    return new Placing(parts, tx, await readWithBases(reader, rows), places);
+  }
+
+  /** Sees to it that the chunk can be read. Fault('conflict', 'blob') where the new places do not help. */
+  require(fingerprint: FingerprintText): void {
+    const row = this.#rows.get(fingerprint);
+    if (row !== undefined && isSound(this.#rows, row)) return;
+    const place = this.#places.get(fingerprint);
+    if (place === undefined) throw gone();
+    if (place.base !== undefined) {
+      // What heals a lost chunk is no delta, since others may be deltas of it; and no base is one.
+      if (row !== undefined) throw gone();
+      this.require(place.base);
+      if (this.#rows.get(place.base)?.base !== undefined) throw gone();
     }
-    this.#tx.put(this.#parts.tables.chunk(fingerprint), encodeChunk({ ...place, isLost: false }));
+    this.#put(fingerprint, row, place);
+  }
+
+  #put(fingerprint: FingerprintText, row: ChunkRow | undefined, { superFeatures, ...place }: NewPlace): void {
+    const next = { ...place, isLost: false };
+    this.#rows.set(fingerprint, next);
+    this.#tx.put(this.#parts.tables.chunk(fingerprint), encodeChunk(next));
     this.#tx.whenCommitted(() => this.#parts.chunks.forget(fingerprint));
     this.#entered.add(place.segment);
+    for (const [base, by] of [[row?.base, -1] as const, [place.base, 1] as const]) {
+      if (base !== undefined) changeReference(this.#parts, this.#tx, { fingerprint: base, by });
+    }
+    noteSimilar(this.#parts, this.#tx, { superFeatures, base: place.base ?? fingerprint });
     this.#count(row, place);
   }
 
   #count(row: ChunkRow | undefined, place: ChunkPlace): void {
-    const { chunks, bytesUnique, bytesLive } = this.#change;
+    const { chunks, deltas, bytesUnique, bytesLive } = this.#change;
     this.#change = {
       chunks: chunks + (row === undefined ? 1 : 0),
+      deltas: deltas + (place.base === undefined ? 0 : 1) - (row?.base === undefined ? 0 : 1),
       bytesUnique: bytesUnique + place.plainBytes - (row?.plainBytes ?? 0),
       bytesLive: bytesLive + place.length - (row?.length ?? 0),
     };

@@ -1,10 +1,9 @@
-import type { Entry } from '../../kv/kv.ts';
+import type { Entry, KeyRange, Value } from '../../kv/kv.ts';
 import { AUDIT_CHUNKS_MAX, COLLECT_ROWS } from '../../limits/tiering.ts';
-import type { BlobId } from '../blobs.ts';
 import { decodeCounts, encodeCounts } from '../counts.ts';
 import type { ChunkParts } from './parts.ts';
-import { decodeRecipe, heldBy } from './records.ts';
-import { blobOfRecipeKey, fingerprintOfReferencesKey, type FingerprintText } from './tables.ts';
+import { decodeChunk, decodeRecipe, heldBy, type ChunkRow } from './records.ts';
+import { fingerprintOfReferencesKey, type FingerprintText } from './tables.ts';
 
 /** How many values the first two bytes of a fingerprint have. */
 const prefixes = 65_536;
@@ -12,16 +11,21 @@ const prefixes = 65_536;
 interface Pass {
   /** The second pass counts only what the first one found wrong. */
   readonly isSecond: boolean;
-  /** How many recipes name each chunk, as far as they were read. */
+  /** How many recipes and deltas name each chunk, as far as they were read. */
   readonly counts: Map<FingerprintText, number>;
-  /** Every recipe up to this one was read; all of them once it is `undefined` again. */
-  after: BlobId | undefined;
-  isRead: boolean;
+  /** What is still to be read of them, the tables in their order. */
+  unread: readonly Unread[];
+}
+
+interface Unread {
+  readonly range: KeyRange;
+  /** The chunks that a row names. */
+  readonly named: (row: Value) => Iterable<FingerprintText>;
 }
 
 /**
- * Compares the references of chunks with the recipes that name them: share by share of the fingerprints, so that memory is
- * bounded, and each share by one pass over all recipes. They agree, since both are written by the same transactions; should a
+ * Compares the references of chunks with the recipes, and the deltas, that name them: share by share of the fingerprints, so that memory is
+ * bounded, and each share by one pass over all recipes and rows of chunks. They agree, since both are written by the same transactions; should a
  * mistake ever part them, a count that is too low is raised when two passes have found the same and nobody has touched it since
  * before the first. One that is too high is only reported: it costs space, and to lower it by another mistake would cost content.
  */
@@ -41,9 +45,10 @@ export class Audit {
     if (this.#pass === undefined) {
       if (this.#share === 0) this.#shares = sharesFor(usage.now().chunks);
       touched.begin();
-      this.#pass = { isSecond: false, counts: new Map(), after: undefined, isRead: false };
+      this.#pass = { isSecond: false, counts: new Map(), unread: this.#tables() };
     }
-    if (!this.#pass.isRead) await this.#count(this.#pass);
+    const [unread] = this.#pass.unread;
+    if (unread !== undefined) await this.#count(this.#pass, unread);
     else if (!(await this.#judge(this.#pass))) return this.#nextShare();
     return true;
   }
@@ -55,21 +60,33 @@ export class Audit {
     return this.#share > 0;
   }
 
-  async #count(pass: Pass): Promise<void> {
-    const { kv, tables } = this.#parts;
-    const page = await firstOf(kv.scan(tables.recipes(pass.after), { pageEntries: COLLECT_ROWS }));
+  /** Where no chunk is a delta, rows of chunks need not be read: one that becomes one meanwhile touches its base. */
+  #tables(): readonly Unread[] {
+    const { tables, usage } = this.#parts;
+    const recipes = {
+      range: tables.recipes(undefined),
+      named: (row: Value) => heldBy(decodeRecipe(row)),
+    };
+    const chunks = { range: tables.chunks(undefined), named: (row: Value) => basesOf(decodeChunk(row)) };
+    return usage.now().deltas === 0 ? [recipes] : [recipes, chunks];
+  }
+
+  async #count(pass: Pass, { range, named }: Unread): Promise<void> {
+    const page = await firstOf(this.#parts.kv.scan(range, { pageEntries: COLLECT_ROWS }));
     const last = page.at(-1);
+    const later = pass.unread.slice(1);
     if (last === undefined) {
-      pass.isRead = true;
+      pass.unread = later;
       return;
     }
     for (const { value } of page) {
-      for (const fingerprint of heldBy(decodeRecipe(value))) {
+      for (const fingerprint of named(value)) {
         if (!this.#isCounted(pass, fingerprint)) continue;
         pass.counts.set(fingerprint, (pass.counts.get(fingerprint) ?? 0) + 1);
       }
     }
-    pass.after = blobOfRecipeKey(last.key);
+    const start = Buffer.concat([last.key, Uint8Array.of(0)]);
+    pass.unread = [{ range: { ...range, start }, named }, ...later];
   }
 
   /** Of the first two bytes of the fingerprints of this share. */
@@ -94,7 +111,7 @@ export class Audit {
     }
     if (wrong.length === 0) return false;
     const zeros = wrong.map((fingerprint) => [fingerprint, 0] as const);
-    this.#pass = { isSecond: true, counts: new Map(zeros), after: undefined, isRead: false };
+    this.#pass = { isSecond: true, counts: new Map(zeros), unread: this.#tables() };
     return true;
   }
 
@@ -139,6 +156,8 @@ export class Audit {
     });
   }
 }
+
+const basesOf = ({ base }: ChunkRow): readonly FingerprintText[] => (base === undefined ? [] : [base]);
 
 function sharesFor(chunks: number): number {
   let shares = 1;

@@ -63,6 +63,31 @@ export async function readChunkRows(
   return rows;
 }
 
+/** The same rows, and those of the bases of deltas among them. */
+export async function withBases(parts: ChunkParts, rows: ChunkRows): Promise<ChunkRows> {
+  const missing = missingBases(rows);
+  return missing.length === 0 ? rows : new Map([...rows, ...(await chunkRowsOf(parts, missing))]);
+}
+
+/** The same as the store has them. */
+export async function readWithBases(
+  parts: Parameters<typeof readChunkRows>[0],
+  rows: ChunkRows,
+): Promise<ChunkRows> {
+  const missing = missingBases(rows);
+  return missing.length === 0 ? rows : new Map([...rows, ...(await readChunkRows(parts, missing))]);
+}
+
+function missingBases(rows: ChunkRows): readonly FingerprintText[] {
+  const missing = new Set<FingerprintText>();
+  for (const { base } of rows.values()) if (base !== undefined && !rows.has(base)) missing.add(base);
+  return [...missing];
+}
+
+/** Whether the chunk can be read, as far as rows say: a delta needs its base, which is lost or not by a row of its own. */
+export const isSound = (rows: ChunkRows, row: ChunkRow): boolean =>
+  !row.isLost && (row.base === undefined || rows.get(row.base)?.isLost === false);
+
 /** Says of chunks whether their frames can be read, unless they have moved since `rows` were read. */
 export async function markLost(parts: ChunkParts, rows: ChunkRows, isLost: boolean): Promise<void> {
   const { kv, tables, chunks } = parts;

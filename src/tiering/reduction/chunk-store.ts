@@ -34,6 +34,8 @@ export interface ChunkStoreUsage {
   readonly blobs: number;
   /** With the descriptions of blobs, here and below. */
   readonly chunks: number;
+  /** Of these, how many are kept as what differs from another one. */
+  readonly deltas: number;
   readonly segments: number;
   /** Of all blobs, as they are read. */
   readonly bytesLogical: number;

@@ -32,6 +32,8 @@ export class Collector {
   readonly #blind = new Set<SegmentId>();
   /** With less redundancy than new segments. */
   #weak: SegmentId[] = [];
+  /** Over, but held back for newer metadata. */
+  readonly #heldBack = new Set<SegmentId>();
   #round: readonly RoundStep[] = [];
   #roundEndedAt: number | undefined;
   #collecting: Promise<boolean> | undefined;
@@ -48,7 +50,12 @@ export class Collector {
   }
 
   async #collect(): Promise<boolean> {
-    const { leads } = this.#parts;
+    const { leads, hold } = this.#parts;
+    const mayDrop = hold === undefined || hold.allows;
+    if (mayDrop) {
+      for (const id of this.#heldBack) leads.segment(id);
+      this.#heldBack.clear();
+    }
     const dead = leads.takeChunks(COLLECT_ROWS);
     if (dead.length > 0)
       return this.#restoring(
@@ -64,8 +71,8 @@ export class Collector {
         () => this.#look(segment),
       );
     }
-    if (await this.#moveWeak()) return true;
-    if (await this.#compact()) return true;
+    // What is moved now would lie twice until the hold is over.
+    if (mayDrop && ((await this.#moveWeak()) || (await this.#compact()))) return true;
     return this.#goRound();
   }
 
@@ -94,8 +101,10 @@ export class Collector {
     if (this.#parts.open.has(id)) return;
     const state = (await segmentStates(this.#parts, [id])).get(id);
     if (state === undefined) return;
-    if (isOver(state)) await dropSegment(this.#parts, id);
-    else this.#note(id, state);
+    if (!isOver(state)) return this.#note(id, state);
+    const { hold } = this.#parts;
+    if (hold === undefined || hold.allows) await dropSegment(this.#parts, id);
+    else if (this.#heldBack.size < SEGMENT_LEADS_MAX) this.#heldBack.add(id);
   }
 
   /** Sparse is what has lost frames, whatever else an image has in it: so no segment is sparse when it is made. */
@@ -230,7 +239,8 @@ export class Collector {
       return false;
     };
     const tablesOnly = [chunks, seeAgain, segments];
-    return isDue ? [...tablesOnly, this.#strays(), () => this.#audit.step()] : tablesOnly;
+    // First what lies in the store: it may show that the tables are too old to decide by.
+    return isDue ? [this.#strays(), ...tablesOnly, () => this.#audit.step()] : tablesOnly;
   }
 
   #pages(range: KeyRange, work: (page: readonly Entry[]) => Promise<void>): RoundStep {
@@ -247,15 +257,21 @@ export class Collector {
 
   /** Segments in the store that no row knows: deletions that a device or a bucket has missed. */
   #strays(): RoundStep {
-    const { segments, kv, tables, ids, environment, tier } = this.#parts;
+    const { segments, kv, tables, ids, environment, tier, hold } = this.#parts;
     const before = ids.next();
     let after: SegmentId | undefined;
     return async () => {
       const page = await firstPage(segments.list(after));
       const last = page?.at(-1);
-      if (page === undefined || last === undefined) return false;
+      if (page === undefined || last === undefined) {
+        hold?.looked();
+        return false;
+      }
       const rows = await kv.getMany(page.map(tables.segment));
-      const strays = page.filter((id, index) => rows[index] === undefined && ids.isOlder(id, before));
+      const unnamed = page.filter((_, index) => rows[index] === undefined);
+      const strays: SegmentId[] = [];
+      for (const id of unnamed)
+        if (((await hold?.mayForget(id)) ?? true) && ids.isOlder(id, before)) strays.push(id);
       for (const id of strays) await segments.delete(id);
       if (strays.length > 0)
         environment.log.info('segments without a row deleted', { tier, segments: strays });

@@ -5,8 +5,16 @@ import type { PackItem, Packing } from '../../workers/reduction.ts';
 import { footerBytes, readFooter, TRAILER_BYTES } from '../../workers/segment.ts';
 import type { SegmentId } from '../segment-store.ts';
 import { changeLive, sealSegments } from './attach.ts';
-import { markLost, readChunkRows, type ChunkRows } from './chunk-rows.ts';
-import { isAway, isGone, openChunks, openFrame, readFrames, scrubOnce } from './open-chunks.ts';
+import { markLost, readChunkRows, withBases, type ChunkRows } from './chunk-rows.ts';
+import {
+  isAway,
+  isGone,
+  openChunks,
+  openFrame,
+  readFrames,
+  scrubOnce,
+  type PlacedChunk,
+} from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { encodeChunk, isSamePlace, type ChunkPlace, type ChunkRow } from './records.ts';
 import { segmentStates } from './sweep.ts';
@@ -54,7 +62,7 @@ export async function moveFrames(parts: ChunkParts, rows: ChunkRows): Promise<nu
   const frames = await readFrames(parts, rows);
   const moving = [...rows].flatMap(([fingerprint, row]): Moving[] => {
     const bytes = frames.get(fingerprint);
-    return bytes === undefined || !isFrameOf(fingerprint, bytes)
+    return bytes === undefined || !isFrameOf([fingerprint, row], bytes)
       ? []
       : [{ fingerprint, row, item: { kind: 'frame', bytes } }];
   });
@@ -70,13 +78,14 @@ export async function moveFrames(parts: ChunkParts, rows: ChunkRows): Promise<nu
   }
 }
 
-/** Whether a frame says that it is of this chunk: one of another chunk would move with its checksum right. */
-function isFrameOf(fingerprint: FingerprintText, frame: Uint8Array): boolean {
+/** Whether a frame says that it is of this chunk, and of this base: one of another would move with its checksum right. */
+function isFrameOf([fingerprint, { base }]: PlacedChunk, frame: Uint8Array): boolean {
   const head = readFrameHead(frame);
-  return head !== undefined && fingerprintText(head.fingerprint) === fingerprint;
+  if (head === undefined || fingerprintText(head.fingerprint) !== fingerprint) return false;
+  return (head.base === undefined ? undefined : fingerprintText(head.base)) === base;
 }
 
-/** Compresses what is live in a segment again, with Zstandard, into a new one. */
+/** Compresses what is live in a segment again, with Zstandard, into a new one. Deltas, which are that already, move as they are. */
 export async function recompressSegment(
   parts: ChunkParts,
   source: SegmentId,
@@ -85,18 +94,31 @@ export async function recompressSegment(
   const { rows, blind } = await liveChunks(parts, [source], Infinity);
   const frames = await readFrames(parts, rows);
   const moving: Moving[] = [];
-  for (const [text, row] of rows) {
-    const frame = frames.get(text);
-    const plain = frame === undefined ? undefined : await openFrame(parts, [text, row], frame);
-    const label = frame === undefined ? undefined : labelOf(parts, row, frame);
-    if (plain === undefined || label === undefined) continue;
-    const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
-    const item = { kind: 'chunk', plain, fingerprint: fingerprintOf(text), salts, label } as const;
-    moving.push({ fingerprint: text, row, item });
+  for (const [fingerprint, row] of rows) {
+    const frame = frames.get(fingerprint);
+    const item = frame === undefined ? undefined : await denseItem(parts, [fingerprint, row], frame);
+    if (item !== undefined) moving.push({ fingerprint, row, item });
   }
   await mend(parts, rows, moving);
   const packing = { compression: { codec: 'zstd', level }, isDense: true } as const;
   return { moved: await moveAll(parts, moving, packing), blind };
+}
+
+/** Undefined for a frame that is not what it was. */
+async function denseItem(
+  parts: ChunkParts,
+  chunk: PlacedChunk,
+  frame: Uint8Array,
+): Promise<PackItem | undefined> {
+  const [fingerprint, row] = chunk;
+  if (row.base !== undefined) {
+    return isFrameOf(chunk, frame) && isIntactFrame(frame) ? { kind: 'frame', bytes: frame } : undefined;
+  }
+  const plain = await openFrame(parts, { chunk, frame, base: new Uint8Array() });
+  const label = labelOf(parts, row, frame);
+  if (plain === undefined || label === undefined) return undefined;
+  const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
+  return { kind: 'chunk', plain, fingerprint: fingerprintOf(fingerprint), salts, label };
 }
 
 async function moveAll(
@@ -181,9 +203,8 @@ async function mend(parts: ChunkParts, rows: ChunkRows, sound: readonly Moving[]
   for (const { fingerprint } of sound) broken.delete(fingerprint);
   if (broken.size === 0) return;
   for (const id of new Set([...broken.values()].map(({ segment }) => segment))) await scrubOnce(parts, id);
-  const opened = await openChunks(parts, broken);
-  const lost = new Map([...broken].filter(([fingerprint]) => opened.get(fingerprint) === undefined));
-  await markLost(parts, lost, true);
+  const opened = await openChunks(parts, await withBases(parts, broken));
+  await markLost(parts, opened.broken, true);
 }
 
 function movesInto({ id, placed, seal }: PackedSegment, moving: readonly Moving[]): readonly Move[] {
@@ -192,8 +213,9 @@ function movesInto({ id, placed, seal }: PackedSegment, moving: readonly Moving[
     if (moved === undefined) return [];
     const { fingerprint, row: from, item } = moved;
     const own = seal.cipher === 'none' ? undefined : seal.keyId;
-    const keyId = item.kind === 'frame' ? from.keyId : own;
-    return [{ fingerprint, from, to: { segment: id, start, length, plainBytes: from.plainBytes, keyId } }];
+    const { keyId, base } = item.kind === 'frame' ? from : { keyId: own, base: undefined };
+    const to = { segment: id, start, length, plainBytes: from.plainBytes, keyId, base };
+    return [{ fingerprint, from, to }];
   });
 }
 

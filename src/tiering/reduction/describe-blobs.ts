@@ -5,8 +5,7 @@ import type { BlobToDescribe } from './chunk-store.ts';
 import { described, type Described } from './description-item.ts';
 import type { ChunkParts } from './parts.ts';
 import { decodeRecipe } from './records.ts';
-import { writeNew, type Written } from './store-blobs.ts';
-import { fingerprintText } from './tables.ts';
+import { newDescription, writeNew, type Written } from './store-blobs.ts';
 
 interface Renewed extends Described {
   readonly id: BlobId;
@@ -18,10 +17,8 @@ interface Renewed extends Described {
 export async function describeBlobs(parts: ChunkParts, blobs: readonly BlobToDescribe[]): Promise<void> {
   const renewed = await renewedOf(parts, blobs);
   if (renewed.length === 0) return;
-  const items = renewed.map(
-    ({ description }) => [fingerprintText(description.fingerprint), description] as const,
-  );
-  const written = await writeNew(parts, new Map(items));
+  const chunks = renewed.map(({ description }) => newDescription(description));
+  const written = await writeNew(parts, chunks);
   try {
     for (const each of renewed) await replace(parts, each, written);
   } finally {

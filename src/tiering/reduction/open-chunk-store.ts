@@ -15,9 +15,10 @@ import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import type { RecallWish, SegmentId, SegmentStore } from '../segment-store.ts';
+import type { Hold, Newer } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import { attachRecipe, releaseRecipe } from './attach.ts';
-import { chunkRowsOf, recipeOf } from './chunk-rows.ts';
+import { chunkRowsOf, recipeOf, withBases } from './chunk-rows.ts';
 import type {
   BlobToDescribe,
   BlobToStore,
@@ -38,7 +39,7 @@ import { distinctOf, lengthOfRecipe } from './records.ts';
 import { Scrubber } from './scrub.ts';
 import { openSecrets, sealSecrets } from './secrets.ts';
 import { storeBlobs, type Staged } from './store-blobs.ts';
-import { blobOfRecipeKey, chunkTables, segmentIdOf } from './tables.ts';
+import { blobOfRecipeKey, chunkTables, segmentBytesOf, segmentIdOf } from './tables.ts';
 import { Touched } from './touched.ts';
 import { Usage } from './usage.ts';
 
@@ -52,6 +53,8 @@ export interface ChunkStoreOptions {
   readonly dataKeys: DataKeys;
   readonly tier: LowerTier;
   readonly settings: ReductionSettings;
+  /** Absent: no other metadata can know of what lies in the store. */
+  readonly hold?: Hold;
 }
 
 /** Plain bytes in one stored byte that the first packing expects. */
@@ -67,11 +70,18 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
   const sequence = await openSequence(kv, tables.sequence, (failure) =>
     environment.log.error('ids of segments run out', { tier, failure }),
   );
+  const ids = segmentIds({ environment, sequence, identity: secrets.identity });
+  options.hold?.knowBy(await newerThanRows({ kv, tables, ids }));
   const leads = new Leads();
   const parts: ChunkParts = {
     ...options,
     tables,
-    chunking: { ...settings.chunkLengths, seed: secrets.seed, fingerprintKey: secrets.fingerprintKey },
+    chunking: {
+      ...settings.chunkLengths,
+      seed: secrets.seed,
+      fingerprintKey: secrets.fingerprintKey,
+      hasSuperFeatures: settings.usesSimilarity,
+    },
     usage: await Usage.open(kv, tables),
     open: new OpenSegments((id) => leads.segment(id)),
     leads,
@@ -80,13 +90,36 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
     recipes: new Recent(RECIPE_CACHE_CHUNKS_MAX, ({ chunks }) => 1 + chunks.length),
     chunks: new Recent(CHUNK_CACHE_ROWS_MAX, () => 1),
     reads: new Recent(SEGMENT_READS_MAX, () => 1),
-    ids: segmentIds({ environment, sequence, identity: secrets.identity }),
+    ids,
     sealedSecrets: (keyId) => sealSecrets({ random: environment.random, dataKeys, tier }, keyId, secrets),
     keyFrames: new Map(),
     scrubs: new Map(),
     density: { ratio: densityFirst },
   };
   return new Chunks(parts, sequence);
+}
+
+/**
+ * What these rows have never known. Rows of before that do not say what was the greatest: all until now counts as known. What
+ * this process makes is in the rows before it is in the store.
+ */
+async function newerThanRows({ kv, tables, ids }: Pick<ChunkParts, 'kv' | 'tables' | 'ids'>): Promise<Newer> {
+  const { greatest: key } = tables;
+  const row = await kv.get(key);
+  let known = row === undefined ? ids.next() : segmentIdOf(row);
+  const raise = (to: SegmentId): Promise<void> =>
+    kv.transact('durable', async (tx) => {
+      const now = await tx.get(key);
+      if (now === undefined || segmentIdOf(now) < to) tx.put(key, segmentBytesOf(to));
+      tx.whenCommitted(() => (known = to > known ? to : known));
+    });
+  if (row === undefined) await raise(known);
+  return {
+    isNewer: (id) => id > known && ids.isForeign(id),
+    accept: async (all) => {
+      for (const id of all) await raise(id);
+    },
+  };
 }
 
 /** 8 bytes of a sequence, 4 of the store, 4 random: also a store that is set back to an older state does not use an id again. */
@@ -97,11 +130,12 @@ function segmentIds(parts: {
 }): SegmentIds {
   const { environment, sequence, identity } = parts;
   const own = Buffer.from(identity).toString('hex');
+  // For a process, so that it knows its own without keeping them.
+  const random = environment.random.bytes(randomBytes);
+  const suffix = Buffer.from(random).toString('hex');
   return {
-    next: () => {
-      const random = environment.random.bytes(randomBytes);
-      return segmentIdOf(Buffer.concat([encodeU64(sequence.next()), identity, random]));
-    },
+    next: () => segmentIdOf(Buffer.concat([encodeU64(sequence.next()), identity, random])),
+    isForeign: (id) => id.slice(16, 24) === own && id.slice(24) !== suffix,
     isOlder: (id, before) => id < before && id.slice(16, 24) === own,
   };
 }
@@ -184,7 +218,7 @@ class Chunks implements ChunkStore {
       if (recipe === undefined) {
         throw new Fault('not-found', 'blob', `blob ${id} has no copy in the ${this.tier} tier`);
       }
-      const rows = await chunkRowsOf(this.#parts, distinctOf(recipe));
+      const rows = await withBases(this.#parts, await chunkRowsOf(this.#parts, distinctOf(recipe)));
       const segments = [...new Set([...rows.values()].map(({ segment }) => segment))];
       const recall = (segment: SegmentId): Promise<boolean> => this.#parts.segments.recall(segment, wish);
       const answers = await atMost(RECALLS_MAX, segments, recall);

@@ -9,6 +9,8 @@ import { fingerprintOf, type FingerprintText } from './tables.ts';
 
 export type PlacedChunk = readonly [FingerprintText, ChunkRow];
 
+const none = new Uint8Array();
+
 /** Frames of one segment that one read brings. */
 interface Run {
   readonly segment: SegmentId;
@@ -17,20 +19,45 @@ interface Run {
   readonly chunks: readonly PlacedChunk[];
 }
 
-/** Undefined: it is not where its row says, or not what it was. */
-export type Opened = ReadonlyMap<FingerprintText, Uint8Array | undefined>;
+export interface Opened {
+  readonly plains: ReadonlyMap<FingerprintText, Uint8Array>;
+  /** Those that are not where their rows say, or not what they were. A delta whose base is one is neither here nor there. */
+  readonly broken: ChunkRows;
+}
 
-/** The content of chunks, opened and compared with their fingerprints. Faults of the segment store but 'not-found' and 'corrupt'. */
+/**
+ * The content of chunks, opened and compared with their fingerprints. Among `rows` are those of bases (`withBases`), so that a
+ * delta costs two frames. Faults of the segment store but 'not-found' and 'corrupt'.
+ */
 export async function openChunks(parts: ChunkParts, rows: ChunkRows): Promise<Opened> {
-  const opened = new Map<FingerprintText, Uint8Array | undefined>();
+  const plains = new Map<FingerprintText, Uint8Array>();
+  const broken = new Map<FingerprintText, ChunkRow>();
+  const deltas: {
+    readonly chunk: PlacedChunk;
+    readonly frame: Uint8Array;
+    readonly base: FingerprintText;
+  }[] = [];
+  const open = async (chunk: PlacedChunk, frame: Uint8Array | undefined, base: Uint8Array): Promise<void> => {
+    const plain = frame === undefined ? undefined : await openFrame(parts, { chunk, frame, base });
+    if (plain === undefined) broken.set(...chunk);
+    else plains.set(chunk[0], plain);
+  };
   await atMost(READ_RUNS_MAX, runsOf(rows), async (run) => {
     const frames = await readRun(parts, run);
-    const open = async (chunk: PlacedChunk, frame: Uint8Array | undefined): Promise<void> => {
-      opened.set(chunk[0], frame === undefined ? undefined : await openFrame(parts, chunk, frame));
+    const each = async (chunk: PlacedChunk, frame: Uint8Array | undefined): Promise<void> => {
+      const { base } = chunk[1];
+      if (base === undefined || frame === undefined) await open(chunk, frame, none);
+      // Copied: else each would keep all that was read with it.
+      else deltas.push({ chunk, frame: Uint8Array.from(frame), base });
     };
-    await Promise.all(run.chunks.map((chunk, index) => open(chunk, frames?.[index])));
+    await Promise.all(run.chunks.map((chunk, index) => each(chunk, frames?.[index])));
   });
-  return opened;
+  await atMost(READ_RUNS_MAX, deltas, async ({ chunk, frame, base }) => {
+    const plain = plains.get(base);
+    if (plain !== undefined) await open(chunk, frame, plain);
+    else if (!broken.has(base)) broken.set(...chunk);
+  });
+  return { plains, broken };
 }
 
 /** Whole frames as they are, from as few reads as bring them; `undefined` for those that are not there. */
@@ -92,14 +119,15 @@ export const isGone = (failure: unknown): boolean =>
 export const isAway = (failure: unknown): failure is Fault =>
   failure instanceof Fault && failure.code === 'unavailable';
 
-/** Undefined for anything but the content that the fingerprint stands for. */
+/** Undefined for anything but the content that the fingerprint stands for. `base` is what a delta needs. */
 export async function openFrame(
   { reduction, dataKeys, chunking }: ChunkParts,
-  [fingerprint, row]: PlacedChunk,
-  frame: Uint8Array,
+  given: { readonly chunk: PlacedChunk; readonly frame: Uint8Array; readonly base: Uint8Array },
 ): Promise<Uint8Array | undefined> {
-  const secret = row.keyId === undefined ? new Uint8Array() : dataKeys.secretOf(row.keyId);
-  const plain = await reduction.open({ secret, base: new Uint8Array() }, frame);
+  const { frame, base } = given;
+  const [fingerprint, row] = given.chunk;
+  const secret = row.keyId === undefined ? none : dataKeys.secretOf(row.keyId);
+  const plain = await reduction.open({ secret, base }, frame);
   if (plain?.length !== row.plainBytes) return undefined;
   // Also a frame that opens may be another one, where who keeps it can forge: without a cipher, or with one left out.
   const found = reduction.fingerprint(chunking.fingerprintKey, plain);

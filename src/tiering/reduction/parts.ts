@@ -5,6 +5,7 @@ import type { Chunking, Packing, Reduction } from '../../workers/reduction.ts';
 import type { BlobId } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import type { SegmentHealth, SegmentId, SegmentStore } from '../segment-store.ts';
+import type { Hold } from '../hold.ts';
 import type { LowerTier } from '../tier.ts';
 import type { Leads } from './leads.ts';
 import type { OpenSegments } from './open-segments.ts';
@@ -19,6 +20,8 @@ export interface ReductionSettings {
   /** Of chunks when they are stored. */
   readonly compression: Packing['compression'];
   readonly cipher: FrameCipher;
+  /** New chunks that resemble others become deltas of them. What is a delta already stays one, whatever is said here. */
+  readonly usesSimilarity: boolean;
   /** A segment is compacted when less than this share of it is live. */
   readonly sparseShare: number;
   /** Segments older than `afterSeconds` that nobody has read for as long are compressed again with Zstandard; `undefined`: never. */
@@ -48,6 +51,7 @@ export interface ChunkParts {
   /** When segments were read last, for a blob. */
   readonly reads: Recent<SegmentId, MonotonicMs>;
   readonly ids: SegmentIds;
+  readonly hold?: Hold;
   /** See secrets.ts. */
   readonly sealedSecrets: (keyId: number) => Uint8Array;
   /** By data key; see key-frames.ts. */
@@ -60,6 +64,8 @@ export interface ChunkParts {
 
 export interface SegmentIds {
   next(): SegmentId;
+  /** Whether this store made it, and not this process. */
+  isForeign(id: SegmentId): boolean;
   /** Whether this store made it, and not after `before`, an id that it has just made. */
   isOlder(id: SegmentId, before: SegmentId): boolean;
 }

@@ -3,7 +3,7 @@ import { Fault } from '../../fault.ts';
 import { READ_ATTEMPTS_MAX } from '../../limits/tiering.ts';
 import type { BlobId } from '../blobs.ts';
 import type { SegmentId } from '../segment-store.ts';
-import { chunkRowsOf, markLost, recipeOf, type ChunkRows } from './chunk-rows.ts';
+import { chunkRowsOf, markLost, recipeOf, withBases, type ChunkRows } from './chunk-rows.ts';
 import { openChunks, scrubOnce } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { isSamePlace, type ChunkRow, type Recipe } from './records.ts';
@@ -82,8 +82,9 @@ async function plainsOf(
   let failed: ChunkRows = new Map();
   for (let attempt = 0; attempt < READ_ATTEMPTS_MAX; attempt += 1) {
     const missing = without(wanted, plains);
-    const rows = await chunkRowsOf(parts, missing);
-    if (rows.size < missing.length) await requireRecipe(parts, id);
+    const found = await chunkRowsOf(parts, missing);
+    if (found.size < missing.length) await requireRecipe(parts, id);
+    const rows = await withBases(parts, found);
     const same = [...rows].filter(([fingerprint, row]) => isSame(failed.get(fingerprint), row));
     if (same.some(([, { segment }]) => scrubbed.has(segment))) throw await corrupt(parts, id, new Map(same));
     for (const segment of new Set(same.map(([, row]) => row.segment))) {
@@ -91,8 +92,11 @@ async function plainsOf(
       scrubbed.add(segment);
     }
     noteReads(parts, rows);
-    failed = await openInto(parts, rows, plains);
-    if (plains.size === wanted.size) return plains;
+    const opened = await openChunks(parts, rows);
+    failed = opened.broken;
+    for (const [fingerprint, plain] of opened.plains) plains.set(fingerprint, plain);
+    await noteFound(parts, rows, opened.plains);
+    if (without(wanted, plains).length === 0) return plains;
     for (const fingerprint of failed.keys()) parts.chunks.forget(fingerprint);
   }
   throw new Fault('unavailable', 'store', `blob ${id} changed each time it was read`);
@@ -118,23 +122,14 @@ async function requireRecipe(parts: ChunkParts, id: BlobId): Promise<void> {
   if ((await recipeOf(parts, id)) === undefined) throw absent(parts, id);
 }
 
-/** Opens what can be opened; the rows of the others. */
-async function openInto(
+/** What counted as lost and was opened does not any more. */
+async function noteFound(
   parts: ChunkParts,
   rows: ChunkRows,
-  plains: Map<FingerprintText, Uint8Array>,
-): Promise<ChunkRows> {
-  const failed = new Map<FingerprintText, ChunkRow>();
-  const found = new Map<FingerprintText, ChunkRow>();
-  const opened = await openChunks(parts, rows);
-  for (const [fingerprint, row] of rows) {
-    const plain = opened.get(fingerprint);
-    if (plain === undefined) failed.set(fingerprint, row);
-    else plains.set(fingerprint, plain);
-    if (plain !== undefined && row.isLost) found.set(fingerprint, row);
-  }
+  plains: ReadonlyMap<FingerprintText, Uint8Array>,
+): Promise<void> {
+  const found = new Map([...rows].filter(([fingerprint, { isLost }]) => isLost && plains.has(fingerprint)));
   if (found.size > 0) await markLost(parts, found, false);
-  return failed;
 }
 
 async function corrupt(parts: ChunkParts, id: BlobId, rows: ChunkRows): Promise<Fault> {

@@ -11,6 +11,8 @@ import {
 } from './tables.ts';
 
 const VERSION = 1;
+/** Of rows of deltas, which have a base: the others are as they always were. */
+const VERSION_DELTA = 2;
 /** Of recipes that name a description. */
 const DESCRIBED_VERSION = 2;
 
@@ -39,6 +41,8 @@ export interface ChunkPlace {
   readonly plainBytes: number;
   /** Of the secret that its frame is sealed with; `undefined` for a frame without a cipher. */
   readonly keyId: number | undefined;
+  /** The chunk that its frame is a delta of, which is none itself, and which the row holds a reference to. */
+  readonly base: FingerprintText | undefined;
 }
 
 export interface ChunkRow extends ChunkPlace {
@@ -104,20 +108,26 @@ function recipeReader(row: Value): { readonly reader: RecordReader; readonly isD
 
 export function encodeChunk(row: ChunkRow): Value {
   assert(row.length > 0 && row.plainBytes > 0);
-  const writer = new RecordWriter().number(VERSION).number(row.isLost ? 1 : 0);
+  const version = row.base === undefined ? VERSION : VERSION_DELTA;
+  const writer = new RecordWriter().number(version).number(row.isLost ? 1 : 0);
   writer.bytes(segmentBytesOf(row.segment)).number(row.start).number(row.length).number(row.plainBytes);
   // Ids of secrets may begin with 0.
-  return writer.number(row.keyId === undefined ? 0 : row.keyId + 1).finish();
+  writer.number(row.keyId === undefined ? 0 : row.keyId + 1);
+  if (row.base !== undefined) writer.bytes(fingerprintOf(row.base));
+  return writer.finish();
 }
 
 export function decodeChunk(row: Value): ChunkRow {
-  const reader = versioned(row);
+  const reader = new RecordReader(row);
+  const version = reader.number();
+  assert(version === VERSION || version === VERSION_DELTA, 'a row of another version');
   const isLost = reader.number() === 1;
   const segment = segmentIdOf(reader.bytes());
   const [start, length, plainBytes] = [reader.number(), reader.number(), reader.number()];
   const key = reader.number();
+  const base = version === VERSION_DELTA ? fingerprintText(reader.bytes()) : undefined;
   reader.end();
-  return { segment, start, length, plainBytes, keyId: key === 0 ? undefined : key - 1, isLost };
+  return { segment, start, length, plainBytes, keyId: key === 0 ? undefined : key - 1, base, isLost };
 }
 
 export function encodeSegment({ state, imageBytes, frameBytes, madeAt, isDense }: SegmentRow): Value {

@@ -4,7 +4,7 @@ import type { Fault } from '../../fault.ts';
 import type { BlobId } from '../blobs.ts';
 import type { SegmentId } from '../segment-store.ts';
 import type { ScrubStep } from './chunk-store.ts';
-import { markLost, readChunkRows } from './chunk-rows.ts';
+import { isSound, markLost, readChunkRows, readWithBases, withBases } from './chunk-rows.ts';
 import { isAway, isGone, openChunks, type Opened } from './open-chunks.ts';
 import type { ChunkParts } from './parts.ts';
 import { decodeChunk, decodeRecipe, decodeSegment, distinctOf, type ChunkRow } from './records.ts';
@@ -138,16 +138,14 @@ export class Scrubber {
     if (suspects.size === 0) return [];
     const opened = await this.#opened(suspects);
     if (opened === undefined) return [];
-    const isLost = ([fingerprint]: readonly [FingerprintText, ChunkRow]): boolean =>
-      opened.get(fingerprint) === undefined;
-    await markLost(this.#parts, new Map([...suspects].filter(isLost)), true);
+    await markLost(this.#parts, opened.broken, true);
     return [];
   }
 
   /** `undefined` when some cannot be asked for now: then nobody can say that they are lost. */
   async #opened(suspects: ReadonlyMap<FingerprintText, ChunkRow>): Promise<Opened | undefined> {
     try {
-      return await openChunks(this.#parts, suspects);
+      return await openChunks(this.#parts, await withBases(this.#parts, suspects));
     } catch (failure) {
       if (isAway(failure)) return undefined;
       throw failure;
@@ -157,8 +155,9 @@ export class Scrubber {
   async #lostAmong(page: readonly Entry[]): Promise<readonly BlobId[]> {
     const lost: BlobId[] = [];
     for (const { key, value } of page) {
-      const rows = await readChunkRows(this.#parts, [...distinctOf(decodeRecipe(value))]);
-      if ([...rows.values()].some(({ isLost }) => isLost)) lost.push(blobOfRecipeKey(key));
+      const named = await readChunkRows(this.#parts, [...distinctOf(decodeRecipe(value))]);
+      const rows = await readWithBases(this.#parts, named);
+      if ([...named.values()].some((row) => !isSound(rows, row))) lost.push(blobOfRecipeKey(key));
     }
     return lost;
   }

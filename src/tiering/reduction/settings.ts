@@ -9,6 +9,7 @@ export interface ReductionChoices {
   readonly level: number;
   /** Content that its bucket encrypts with SSE-S3 is sealed by the tiers alone: they have no choice but which cipher. */
   readonly cipher: Exclude<FrameCipher, 'none'>;
+  readonly similarity: 'on' | 'off';
   readonly sparsePercent: number;
   readonly background: 'zstd' | 'none';
   readonly backgroundLevel: number;
@@ -17,10 +18,12 @@ export interface ReductionChoices {
 }
 
 export function reductionSettings(choices: ReductionChoices): ReductionSettings {
-  const { codec, level, cipher, sparsePercent, background, backgroundLevel, backgroundAfter } = choices;
+  const { codec, level, cipher, similarity, sparsePercent } = choices;
+  const { background, backgroundLevel, backgroundAfter } = choices;
   return {
     compression: { codec: codec === 'none' ? 'plain' : codec, level },
     cipher,
+    usesSimilarity: similarity === 'on',
     sparseShare: sparsePercent / 100,
     background:
       background === 'none' ? undefined : { level: backgroundLevel, afterSeconds: backgroundAfter / 1000 },

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import {
-  CHUNK_ROWS_MAX,
   PACK_BYTES_MAX,
   PACK_RATIO_MAX,
   STORE_BATCH_BYTES_MAX,
@@ -11,18 +10,25 @@ import { FRAME_SALT_BYTES } from '../../workers/frame.ts';
 import type { Chunk, ChunkItem } from '../../workers/reduction.ts';
 import { atMost } from '../at-most.ts';
 import type { SegmentId } from '../segment-store.ts';
+import { isSound, readChunkRows, readWithBases, type ChunkRows } from './chunk-rows.ts';
 import type { BlobToStore } from './chunk-store.ts';
 import type { ChunkParts } from './parts.ts';
 import { described, type Described } from './description-item.ts';
-import { decodeChunk, heldBy, type ChunkPlace, type Recipe } from './records.ts';
+import { heldBy, type ChunkPlace, type Recipe } from './records.ts';
+import { isWorthwhile, Resemblance, type NewChunk } from './similar.ts';
 import { fingerprintText, type FingerprintText } from './tables.ts';
 import { packSegment, putSegment, type PackedSegment } from './write-segment.ts';
+
+/** Of a chunk that was not there. */
+export interface NewPlace extends ChunkPlace {
+  readonly superFeatures: Uint8Array;
+}
 
 /** What `attach` writes. */
 export interface Staged {
   readonly recipe: Recipe;
-  /** Of those chunks that were not there. */
-  readonly places: ReadonlyMap<FingerprintText, ChunkPlace>;
+  /** Of those chunks that were not there, and of the bases of deltas among them that were not there either. */
+  readonly places: ReadonlyMap<FingerprintText, NewPlace>;
   /** Where these are; each is pinned once for this blob. */
   readonly segments: ReadonlySet<SegmentId>;
 }
@@ -32,14 +38,14 @@ interface CutBlob extends Described {
   readonly chunks: readonly Chunk[];
 }
 
-/** What becomes frames, by fingerprint, in the order in which it is packed. */
-type Items = ReadonlyMap<FingerprintText, ChunkItem>;
-
 /** What the frames of content have: who shares them knows nothing of each other. */
 const NO_LABEL = new Uint8Array(0);
 
+/** Of what shall neither be a delta nor have any. */
+const NO_FEATURES = new Uint8Array(0);
+
 export interface Written {
-  readonly places: ReadonlyMap<FingerprintText, ChunkPlace>;
+  readonly places: ReadonlyMap<FingerprintText, NewPlace>;
   readonly segments: readonly SegmentId[];
 }
 
@@ -80,81 +86,90 @@ function describedCut(
 }
 
 function stagedOf({ recipe }: CutBlob, written: Written): Staged {
-  const places = new Map<FingerprintText, ChunkPlace>();
-  for (const fingerprint of heldBy(recipe)) {
+  const places = new Map<FingerprintText, NewPlace>();
+  const add = (fingerprint: FingerprintText): void => {
     const place = written.places.get(fingerprint);
-    if (place !== undefined) places.set(fingerprint, place);
-  }
+    if (place === undefined) return;
+    places.set(fingerprint, place);
+    if (place.base !== undefined) add(place.base);
+  };
+  for (const fingerprint of heldBy(recipe)) add(fingerprint);
   const segments = new Set([...places.values()].map(({ segment }) => segment));
   return { recipe, places, segments };
 }
 
 /** Chunks that the store has not, each once, and behind those of each blob its description. */
-async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<Items> {
+async function newItems(parts: ChunkParts, cut: readonly CutBlob[]): Promise<readonly NewChunk[]> {
   const content = await newChunks(parts, cut);
-  const items = new Map<FingerprintText, ChunkItem>();
-  for (const { recipe, description } of cut) {
+  const items = new Map<FingerprintText, NewChunk>();
+  for (const { recipe, description: item } of cut) {
     for (const { fingerprint } of recipe.chunks) {
-      const item = content.get(fingerprint);
-      if (item !== undefined) items.set(fingerprint, item);
+      const chunk = content.get(fingerprint);
+      if (chunk !== undefined) items.set(fingerprint, chunk);
     }
-    items.set(fingerprintText(description.fingerprint), description);
+    const chunk = newDescription(item);
+    items.set(chunk.fingerprint, chunk);
   }
-  return items;
+  return [...items.values()];
 }
 
-async function newChunks(parts: ChunkParts, cut: readonly CutBlob[]): Promise<Items> {
-  const items = new Map<FingerprintText, ChunkItem>();
+/** A description, which is like no other. */
+export const newDescription = (item: ChunkItem): NewChunk => ({
+  fingerprint: fingerprintText(item.fingerprint),
+  item,
+  superFeatures: NO_FEATURES,
+});
+
+async function newChunks(
+  parts: ChunkParts,
+  cut: readonly CutBlob[],
+): Promise<ReadonlyMap<FingerprintText, NewChunk>> {
+  const items = new Map<FingerprintText, NewChunk>();
   for (const { blob, chunks } of cut) {
-    for (const { offset, length, fingerprint } of chunks) {
+    for (const { offset, length, fingerprint, superFeatures } of chunks) {
       const text = fingerprintText(fingerprint);
       if (items.has(text)) continue;
       const plain = blob.bytes.subarray(offset, offset + length);
       const salts = parts.environment.random.bytes(2 * FRAME_SALT_BYTES);
-      items.set(text, { kind: 'chunk', plain, fingerprint, salts, label: NO_LABEL });
+      const item = { kind: 'chunk', plain, fingerprint, salts, label: NO_LABEL } as const;
+      items.set(text, {
+        fingerprint: text,
+        item,
+        superFeatures: isWorthwhile(plain) ? superFeatures : NO_FEATURES,
+      });
     }
   }
-  for (const text of await presentOf(parts, [...items.keys()])) items.delete(text);
+  const rows = await rowsOf(parts, [...items.keys()]);
+  for (const [fingerprint, chunk] of items) {
+    const row = rows.get(fingerprint);
+    if (row === undefined) continue;
+    if (isSound(rows, row)) items.delete(fingerprint);
+    // What heals a lost chunk is no delta: others may be deltas of it.
+    else items.set(fingerprint, { ...chunk, superFeatures: NO_FEATURES });
+  }
   return items;
 }
 
 /**
- * Those that have a frame already. Equal fingerprints are equal content: BLAKE3 with a key that nobody outside knows, so
+ * Of those that have a frame already. Equal fingerprints are equal content: BLAKE3 with a key that nobody outside knows, so
  * that the stored copy need not be read.
  */
-async function presentOf(
-  { kv, tables }: ChunkParts,
-  fingerprints: readonly FingerprintText[],
-): Promise<readonly FingerprintText[]> {
-  const present: FingerprintText[] = [];
-  for (let at = 0; at < fingerprints.length; at += CHUNK_ROWS_MAX) {
-    const some = fingerprints.slice(at, at + CHUNK_ROWS_MAX);
-    const rows = await kv.getMany(some.map(tables.chunk));
-    present.push(...some.filter((_, index) => isSound(rows[index])));
-  }
-  return present;
-}
-
-const isSound = (row: Uint8Array | undefined): boolean => row !== undefined && !decodeChunk(row).isLost;
+const rowsOf = async (parts: ChunkParts, fingerprints: readonly FingerprintText[]): Promise<ChunkRows> =>
+  readWithBases(parts, await readChunkRows(parts, fingerprints));
 
 /** Segments of these; each is pinned until the caller unpins it. When it fails, what was put is left to the collector. */
-export async function writeNew(parts: ChunkParts, items: Items): Promise<Written> {
-  const places = new Map<FingerprintText, ChunkPlace>();
+export async function writeNew(parts: ChunkParts, chunks: readonly NewChunk[]): Promise<Written> {
+  const places = new Map<FingerprintText, NewPlace>();
   const segments: SegmentId[] = [];
   const puts: Promise<void>[] = [];
-  const entries = [...items];
-  const { compression } = parts.settings;
+  const resemblance = new Resemblance(parts);
   try {
-    for (let at = 0; at < entries.length;) {
+    for (let at = 0; at < chunks.length;) {
       await puts.at(-STORE_PUTS_MAX);
-      const some = entries.slice(at, at + countToPack(parts, entries, at));
-      const segment = await packSegment(
-        parts,
-        some.map(([, item]) => item),
-        { compression, isDense: compression.codec === 'zstd' },
-      );
+      const some = chunks.slice(at, at + countToPack(parts, chunks, at));
+      const segment = await packNew(parts, resemblance, some);
       segments.push(segment.id);
-      for (const [fingerprint, place] of placesIn(segment, some)) places.set(fingerprint, place);
+      for (const { fingerprint, place } of placesIn(segment, some)) places.set(fingerprint, place);
       const put = putSegment(parts, segment);
       // Heard below, when all have settled.
       put.catch(() => undefined);
@@ -171,30 +186,48 @@ export async function writeNew(parts: ChunkParts, items: Items): Promise<Written
   return { places, segments };
 }
 
+type PackedNew = PackedSegment & { readonly bases: readonly (FingerprintText | undefined)[] };
+
+/** A segment of the first of these chunks, and of which chunks they became deltas. */
+async function packNew(
+  parts: ChunkParts,
+  resemblance: Resemblance,
+  chunks: readonly NewChunk[],
+): Promise<PackedNew> {
+  const { compression } = parts.settings;
+  const found = await resemblance.basesOf(chunks);
+  const items = chunks.map(({ fingerprint, item }) => {
+    const base = found.get(fingerprint);
+    return base === undefined ? item : { ...item, base };
+  });
+  const packing = { compression, isDense: compression.codec === 'zstd' };
+  const segment = await packSegment(parts, items, packing);
+  const bases = segment.placed.map(({ codec }, index) => {
+    const [chunk, base] = [chunks[index], items[index]?.base];
+    assert(chunk !== undefined, 'more frames than items');
+    if (codec === 'zstd-delta' && base !== undefined) return fingerprintText(base.fingerprint);
+    resemblance.keep(chunk);
+    return undefined;
+  });
+  return { ...segment, bases };
+}
+
 /** As many as probably fill a segment: what is handed over and has no room was copied in vain. At least one. */
-function countToPack(
-  { segments, density }: ChunkParts,
-  entries: readonly (readonly [FingerprintText, ChunkItem])[],
-  from: number,
-): number {
+function countToPack({ segments, density }: ChunkParts, chunks: readonly NewChunk[], from: number): number {
   const bytesWanted = Math.min(segments.traits.imageBytesMax * density.ratio, PACK_BYTES_MAX);
   let bytes = 0;
   let count = 0;
-  while (from + count < entries.length && bytes < bytesWanted) {
-    bytes += entries[from + count]?.[1].plain.length ?? 0;
+  while (from + count < chunks.length && bytes < bytesWanted) {
+    bytes += chunks[from + count]?.item.plain.length ?? 0;
     count += 1;
   }
   return count;
 }
 
 /** A segment that had room for all may have had room for more. */
-function learn(
-  { density }: ChunkParts,
-  { placed, row }: PackedSegment,
-  some: readonly (readonly [FingerprintText, ChunkItem])[],
-): void {
+function learn({ density }: ChunkParts, { placed, row }: PackedSegment, some: readonly NewChunk[]): void {
   const taken = some.slice(0, placed.length);
-  const plain = taken.reduce((sum, [, item]) => sum + item.plain.length, 0);
+  const plain = taken.reduce((sum, { item }) => sum + item.plain.length, 0);
   // Of descriptions, which are short, nothing is learned.
   if (plain < row.imageBytes / 2) return;
   const ratio = (plain / row.imageBytes) * (taken.length === some.length ? 1.5 : 1.1);
@@ -202,14 +235,15 @@ function learn(
 }
 
 function* placesIn(
-  { id, placed, seal }: PackedSegment,
-  items: readonly (readonly [FingerprintText, ChunkItem])[],
-): Generator<readonly [FingerprintText, ChunkPlace]> {
+  { id, placed, seal, bases }: PackedNew,
+  chunks: readonly NewChunk[],
+): Generator<{ readonly fingerprint: FingerprintText; readonly place: NewPlace }> {
   const keyId = seal.cipher === 'none' ? undefined : seal.keyId;
   for (const [index, { start, length }] of placed.entries()) {
-    const entry = items[index];
-    assert(entry !== undefined, 'more frames than items');
-    const [fingerprint, { plain }] = entry;
-    yield [fingerprint, { segment: id, start, length, plainBytes: plain.length, keyId }];
+    const chunk = chunks[index];
+    assert(chunk !== undefined, 'more frames than items');
+    const { fingerprint, item, superFeatures } = chunk;
+    const at = { segment: id, start, length, plainBytes: item.plain.length, keyId, base: bases[index] };
+    yield { fingerprint, place: { ...at, superFeatures } };
   }
 }

@@ -1,37 +1,66 @@
+import type { KvTransaction } from '../../kv/kv.ts';
 import { decodeCounts } from '../counts.ts';
 import type { SegmentId } from '../segment-store.ts';
 import { changeLive } from './attach.ts';
+import { changeReference } from './references.ts';
 import { readChunkRows } from './chunk-rows.ts';
 import type { ChunkParts } from './parts.ts';
-import { decodeSegment, encodeSegment, type SegmentRow } from './records.ts';
+import { decodeSegment, encodeSegment, type ChunkRow, type SegmentRow } from './records.ts';
 import type { FingerprintText } from './tables.ts';
 
 /**
- * Deletes the rows of those of these chunks that no recipe names. Whoever adds a reference meanwhile reads the row, and
- * whoever sweeps reads the count: one of the two runs again.
+ * Deletes the rows of those of these chunks that no recipe and no delta names. Whoever adds a reference meanwhile reads the row,
+ * and whoever sweeps reads the count: one of the two runs again.
  */
 export async function sweepChunks(
   parts: ChunkParts,
   fingerprints: readonly FingerprintText[],
 ): Promise<number> {
-  const { kv, tables, usage, chunks, leads } = parts;
-  return kv.transact('buffered', async (tx) => {
-    const counts = await tx.getMany(fingerprints.map(tables.references));
-    const dead = fingerprints.filter((_, index) => counts[index] === undefined);
-    const rows = await readChunkRows({ kv: tx, tables }, dead);
-    const live = new Map<SegmentId, number>();
-    for (const [fingerprint, row] of rows) {
-      tx.delete(tables.chunk(fingerprint));
-      tx.whenCommitted(() => {
-        chunks.forget(fingerprint);
-        leads.segment(row.segment);
-      });
-      live.set(row.segment, (live.get(row.segment) ?? 0) - row.length);
-      usage.change(tx, { chunks: -1, bytesUnique: -row.plainBytes, bytesLive: -row.length });
+  const { swept, left } = await parts.kv.transact('buffered', (tx) => sweepIn(parts, tx, fingerprints));
+  // Deltas alone: no base is among them.
+  return left.length === 0 ? swept : swept + (await sweepChunks(parts, left));
+}
+
+/** `left`: dead deltas of bases that were looked at as well; a count that a transaction has read is not changed by it. */
+async function sweepIn(
+  parts: ChunkParts,
+  tx: KvTransaction,
+  fingerprints: readonly FingerprintText[],
+): Promise<{ readonly swept: number; readonly left: readonly FingerprintText[] }> {
+  const { tables } = parts;
+  const counts = await tx.getMany(fingerprints.map(tables.references));
+  const dead = fingerprints.filter((_, index) => counts[index] === undefined);
+  const rows = await readChunkRows({ kv: tx, tables }, dead);
+  const looked = new Set(fingerprints);
+  const left: FingerprintText[] = [];
+  const live = new Map<SegmentId, number>();
+  for (const [fingerprint, row] of rows) {
+    if (row.base !== undefined && looked.has(row.base)) {
+      left.push(fingerprint);
+      continue;
     }
-    for (const [id, bytes] of live) changeLive(parts, tx, { id, bytes });
-    return rows.size;
+    deleteRow(parts, tx, [fingerprint, row]);
+    live.set(row.segment, (live.get(row.segment) ?? 0) - row.length);
+  }
+  for (const [id, bytes] of live) changeLive(parts, tx, { id, bytes });
+  return { swept: rows.size - left.length, left };
+}
+
+function deleteRow(
+  parts: ChunkParts,
+  tx: KvTransaction,
+  [fingerprint, row]: readonly [FingerprintText, ChunkRow],
+): void {
+  const { tables, usage, chunks, leads } = parts;
+  tx.delete(tables.chunk(fingerprint));
+  tx.whenCommitted(() => {
+    chunks.forget(fingerprint);
+    leads.segment(row.segment);
   });
+  usage.change(tx, { chunks: -1, bytesUnique: -row.plainBytes, bytesLive: -row.length });
+  if (row.base === undefined) return;
+  changeReference(parts, tx, { fingerprint: row.base, by: -1 });
+  usage.change(tx, { deltas: -1 });
 }
 
 export interface SegmentState extends SegmentRow {

@@ -10,12 +10,12 @@ import type { SegmentId } from '../segment-store.ts';
 import type { LowerTier } from '../tier.ts';
 
 /** First byte of keys; the tier follows. */
-const table = { recipe: 0x48, chunk: 0x49, segment: 0x4a, state: 0x4c } as const;
+const table = { recipe: 0x48, chunk: 0x49, segment: 0x4a, similarity: 0x4b, state: 0x4c } as const;
 const tierBytes: Readonly<Record<LowerTier, number>> = { warm: 1, cold: 2 };
 /** Third byte of rows of counts. */
-const counted = { references: 1, live: 2, usage: 3 } as const;
+const counted = { references: 1, live: 2, usage: 3, deltas: 4 } as const;
 /** Third byte of rows of which there is one. */
-const state = { secrets: 1, sequence: 2, scrubbed: 3 } as const;
+const state = { secrets: 1, sequence: 2, scrubbed: 3, greatest: 4, held: 5 } as const;
 
 /** The bytes of a fingerprint as a key of maps. */
 export type FingerprintText = string & { readonly brand: 'Fingerprint' };
@@ -36,16 +36,24 @@ export interface ChunkTables {
   readonly chunks: (after: FingerprintText | undefined) => KeyRange;
   readonly segment: (id: SegmentId) => Key;
   readonly segments: (after: SegmentId | undefined) => KeyRange;
-  /** How many recipes name a chunk. Merged, like the next two. */
+  /** What a chunk with a super-feature resembles; a slot for many super-features. */
+  readonly similar: (slot: number) => Key;
+  /** How many recipes, and deltas, name a chunk. Merged, like the next three. */
   readonly references: (fingerprint: FingerprintText) => Key;
   /** Of fingerprints by their first two bytes as a number, from `first` to before `end`. */
   readonly referencesWithin: (first: number, end: number) => KeyRange;
   /** Bytes of the frames in a segment that chunk rows point to. */
   readonly live: (id: SegmentId) => Key;
   readonly usage: Key;
+  /** A part of the usage that older stores do not count. */
+  readonly deltas: Key;
   readonly secrets: Key;
   readonly sequence: Key;
   readonly scrubbed: Key;
+  /** The greatest id that ever had a row of a segment. */
+  readonly greatest: Key;
+  /** See Hold. */
+  readonly held: Key;
 }
 
 export function chunkTables(tier: LowerTier): ChunkTables {
@@ -71,6 +79,7 @@ export function chunkTables(tier: LowerTier): ChunkTables {
     chunks: (after) => range(table.chunk, bytes(after, fingerprintOf)),
     segment: (id) => under(table.segment, segmentBytesOf(id)),
     segments: (after) => range(table.segment, bytes(after, segmentBytesOf)),
+    similar: (slot) => under(table.similarity, u32(slot)),
     references: (fingerprint) => under(COUNTS_TABLE, fingerprintOf(fingerprint), counted.references),
     referencesWithin: (first, end) => ({
       start: under(COUNTS_TABLE, u16(first), counted.references),
@@ -81,13 +90,22 @@ export function chunkTables(tier: LowerTier): ChunkTables {
     }),
     live: (id) => under(COUNTS_TABLE, segmentBytesOf(id), counted.live),
     usage: under(COUNTS_TABLE, undefined, counted.usage),
+    deltas: under(COUNTS_TABLE, undefined, counted.deltas),
     secrets: under(table.state, undefined, state.secrets),
     sequence: under(table.state, undefined, state.sequence),
     scrubbed: under(table.state, undefined, state.scrubbed),
+    greatest: under(table.state, undefined, state.greatest),
+    held: under(table.state, undefined, state.held),
   };
 }
 
 const u16 = (number: number): Uint8Array => Uint8Array.of(number >> 8, number & 255);
+
+function u32(number: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+}
 
 const keyHeadBytes = 2;
 

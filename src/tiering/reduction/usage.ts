@@ -11,29 +11,37 @@ const members = [
   'bytesUnique',
   'bytesLive',
   'bytesStored',
-] as const satisfies readonly (keyof ChunkStoreUsage)[];
+] as const satisfies readonly Exclude<keyof ChunkStoreUsage, 'deltas'>[];
 
 export type UsageChange = Partial<ChunkStoreUsage>;
 
-/** What a chunk store keeps: a row that every transaction adds to, and the same in memory, exact at any moment. */
+/** What a chunk store keeps: two rows that every transaction adds to, and the same in memory, exact at any moment. */
 export class Usage {
-  readonly #key: Uint8Array;
+  readonly #tables: ChunkTables;
   #now: readonly number[];
+  #deltas: number;
 
-  private constructor(key: Uint8Array, now: readonly number[]) {
-    this.#key = key;
+  private constructor(tables: ChunkTables, now: readonly number[], deltas: number) {
+    this.#tables = tables;
     this.#now = now;
+    this.#deltas = deltas;
   }
 
   static async open(kv: Kv, tables: ChunkTables): Promise<Usage> {
-    return new Usage(tables.usage, decodeCounts(await kv.get(tables.usage), members.length));
+    const [usage, deltas] = await kv.getMany([tables.usage, tables.deltas]);
+    return new Usage(tables, decodeCounts(usage, members.length), decodeCounts(deltas, 1)[0] ?? 0);
   }
 
   /** Counts with the commit of `tx`. */
   change(tx: KvTransaction, change: UsageChange): void {
+    const { deltas = 0 } = change;
+    if (deltas !== 0) {
+      tx.merge(this.#tables.deltas, encodeCounts([deltas]));
+      tx.whenCommitted(() => (this.#deltas += deltas));
+    }
     const changes = members.map((member) => change[member] ?? 0);
     if (changes.every((count) => count === 0)) return;
-    tx.merge(this.#key, encodeCounts(changes));
+    tx.merge(this.#tables.usage, encodeCounts(changes));
     tx.whenCommitted(() => {
       this.#now = this.#now.map((count, index) => count + (changes[index] ?? 0));
     });
@@ -41,6 +49,9 @@ export class Usage {
 
   now(): ChunkStoreUsage {
     const counts = members.map((member, index) => [member, this.#now[index] ?? 0] as const);
-    return Object.fromEntries(counts) as Record<(typeof members)[number], number>;
+    return {
+      ...(Object.fromEntries(counts) as Record<(typeof members)[number], number>),
+      deltas: this.#deltas,
+    };
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { keyFrameOf, keyIdsOf } from './key-frames.ts';
 import { encodeSegment, type SegmentRow } from './records.ts';
-import { segmentBytesOf } from './tables.ts';
+import { segmentBytesOf, segmentIdOf } from './tables.ts';
 import type { ChunkParts } from './parts.ts';
 import type { SegmentId } from '../segment-store.ts';
 import type { FrameSeal, Packed, PackItem, Packing } from '../../workers/reduction.ts';
@@ -64,6 +64,8 @@ export async function putSegment(parts: ChunkParts, { id, packed, row }: PackedS
   const { kv, tables, usage, segments } = parts;
   await kv.transact('durable', async (tx) => {
     tx.put(tables.segment(id), encodeSegment(row));
+    const greatest = await tx.get(tables.greatest);
+    if (greatest === undefined || segmentIdOf(greatest) < id) tx.put(tables.greatest, segmentBytesOf(id));
     usage.change(tx, { segments: 1, bytesStored: row.imageBytes });
   });
   await segments.put(id, packed);

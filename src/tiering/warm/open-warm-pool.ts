@@ -13,6 +13,7 @@ import { Members } from './members.ts';
 import { Membership } from './membership.ts';
 import { mendSegment } from './mend-segment.ts';
 import { poolAlerts, type PoolAlert } from './pool-alerts.ts';
+import type { Hold } from '../hold.ts';
 import type { PoolParts } from './pool-parts.ts';
 import { SegmentReader } from './read-segment.ts';
 import { NOWHERE, type Stripe } from './records.ts';
@@ -34,6 +35,7 @@ export interface WarmPoolGiven {
   /** As configured. */
   readonly shape: StripeShape;
   readonly imageBytesMax?: number;
+  readonly hold?: Hold;
   /** Directories of this machine, where nothing else is said. */
   readonly places?: ShardDevices;
 }
@@ -74,6 +76,7 @@ class OpenPool implements WarmPool {
     {
       environment,
       reduction,
+      hold,
       imageBytesMax = WARM_IMAGE_BYTES_MAX,
       places = directoryDevices(),
     }: WarmPoolGiven,
@@ -85,7 +88,7 @@ class OpenPool implements WarmPool {
   ) {
     this.#environment = environment;
     this.#imageBytesMax = imageBytesMax;
-    const shared = { environment, reduction, members, stripes, locks: new SegmentLocks() };
+    const shared = { environment, reduction, members, stripes, hold, locks: new SegmentLocks() };
     this.#parts = {
       ...shared,
       wantRepair: (id) => this.#repair.want(id),

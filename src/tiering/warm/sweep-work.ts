@@ -19,6 +19,10 @@ interface Pages {
 export class SweepWork {
   readonly #parts: PoolParts;
   #isWanted = true;
+  /** A walk over the devices has ended. */
+  #hasLooked = false;
+  /** Something was left because newer metadata may name it. */
+  #hasLeft = false;
   #left: Member[] = [];
   #pages: Pages | undefined;
   /** Shards that were left, of segments that the rows are too old to know, by device. */
@@ -39,6 +43,10 @@ export class SweepWork {
 
   /** One page of one device. */
   async step(): Promise<'busy' | 'idle'> {
+    if (this.#hasLeft && this.#parts.hold?.allows === true) {
+      this.#hasLeft = false;
+      this.want();
+    }
     const pages = this.#pages ?? this.#next();
     if (pages === undefined) return 'idle';
     try {
@@ -65,6 +73,8 @@ export class SweepWork {
       this.#pages = { member, iterator: device.list()[Symbol.asyncIterator]() };
       return this.#pages;
     }
+    if (!this.#hasLooked) this.#parts.hold?.looked();
+    this.#hasLooked = true;
     return undefined;
   }
 
@@ -82,10 +92,17 @@ export class SweepWork {
       const stripe = await stripes.get(name.id);
       if (isNamed(stripe, member, name)) return;
       if (stripe !== undefined && (await this.#isTaken(stripe, member, name))) return;
-      if (stripe === undefined && !stripes.wouldKnow(name.id)) {
+      if (stripe === undefined && !(await this.#mayForget(name))) {
         this.#unknown.set(member, this.unknownOn(member) + 1);
-      } else await discard(member, name);
+      } else if (this.#parts.hold?.allows === false) this.#hasLeft = true;
+      else await discard(member, name);
     });
+  }
+
+  async #mayForget({ id }: ShardName): Promise<boolean> {
+    const { hold, stripes } = this.#parts;
+    const isFree = (await hold?.mayForget(id)) ?? true;
+    return isFree && stripes.wouldKnow(id);
   }
 
   /** Whether the stripe missed it, and names it now. The claim keeps the device in the pool until it does. */

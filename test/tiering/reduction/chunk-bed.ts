@@ -1,19 +1,31 @@
 import assert from 'node:assert/strict';
 import type { Clock, Environment, MonotonicMs, Random } from '../../../src/environment.ts';
 import { Fault } from '../../../src/fault.ts';
-import type { Durability, Kv } from '../../../src/kv/kv.ts';
+import type { Durability, Entry, Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
 import { COLLECT_ROUND_MS } from '../../../src/limits/tiering.ts';
 import { mergeNamespace } from '../../../src/namespace/merge.ts';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { decodeCounts } from '../../../src/tiering/counts.ts';
+import { Hold } from '../../../src/tiering/hold.ts';
 import { MemorySegmentStore } from '../../../src/tiering/memory-segment-store.ts';
 import type { BlobToStore, ChunkStore } from '../../../src/tiering/reduction/chunk-store.ts';
 import { openChunkStore } from '../../../src/tiering/reduction/open-chunk-store.ts';
 import type { ReductionSettings } from '../../../src/tiering/reduction/parts.ts';
-import { decodeChunk, decodeRecipe, decodeSegment, heldBy } from '../../../src/tiering/reduction/records.ts';
-import { chunkTables, fingerprintOfKey, segmentOfKey } from '../../../src/tiering/reduction/tables.ts';
+import {
+  decodeChunk,
+  decodeRecipe,
+  decodeSegment,
+  heldBy,
+  type ChunkRow,
+} from '../../../src/tiering/reduction/records.ts';
+import {
+  chunkTables,
+  fingerprintOfKey,
+  segmentOfKey,
+  type FingerprintText,
+} from '../../../src/tiering/reduction/tables.ts';
 import type { Reduction } from '../../../src/workers/reduction.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
@@ -23,9 +35,16 @@ import { MemoryDataKeys } from '../memory-data-keys.ts';
 export const settingsDefault: ReductionSettings = {
   compression: { codec: 'lz4', level: 1 },
   cipher: 'aes-256-gcm',
+  usesSimilarity: false,
   sparseShare: 0.5,
   background: undefined,
   chunkLengths: { bytesMin: 256, bytesAverage: 512, bytesMax: 1024 },
+};
+
+/** Chunks long enough to be alike, and deltas for those that are. */
+export const similarSettings: Partial<ReductionSettings> = {
+  usesSimilarity: true,
+  chunkLengths: { bytesMin: 2048, bytesAverage: 4096, bytesMax: 8192 },
 };
 
 export interface ChunkBedOptions {
@@ -35,6 +54,8 @@ export interface ChunkBedOptions {
   readonly delay?: (operation: string) => Promise<void>;
   readonly reduction?: Reduction;
   readonly staged?: { readonly recallMs: number };
+  /** Other metadata may know of what lies in the store. */
+  readonly isHolding?: true;
 }
 
 export const tables = chunkTables('warm');
@@ -50,6 +71,7 @@ export class ChunkBed {
   engine: MemoryEngine;
   kv!: Kv;
   chunks!: ChunkStore;
+  hold: Hold | undefined;
 
   readonly clock: Clock = {
     wall: () => ({ seconds: Math.floor(this.nowMs / 1000), nanoseconds: 0 }),
@@ -76,8 +98,8 @@ export class ChunkBed {
     return bed;
   }
 
-  /** As after the start of a new process. */
-  async reopen(): Promise<void> {
+  /** As after the start of a new process, with other settings where some are given. */
+  async reopen(settings: Partial<ReductionSettings> = {}): Promise<void> {
     const nothing = (): void => undefined;
     const environment: Environment = {
       clock: this.clock,
@@ -85,15 +107,26 @@ export class ChunkBed {
       log: { info: nothing, warn: nothing, error: (event) => void this.errors.push(event) },
     };
     this.kv = openOptimistic(this.engine, { merge: mergeNamespace });
+    const { isHolding } = this.#options;
+    this.hold = isHolding && (await Hold.open({ kv: this.kv, environment, tier: 'warm', looks: 1 }));
     this.chunks = await openChunkStore({
+      ...(this.hold && { hold: this.hold }),
       kv: this.kv,
       environment,
       segments: this.segments,
       reduction: this.#options.reduction ?? referenceReduction(),
       dataKeys: this.dataKeys,
       tier: 'warm',
-      settings: { ...settingsDefault, ...this.#options.settings },
+      settings: { ...settingsDefault, ...this.#options.settings, ...settings },
     });
+  }
+
+  /** The rows as they are now, for a time when they are restored. */
+  async backup(): Promise<MemoryEngine> {
+    const rows: Entry[] = [];
+    const everything = { start: new Uint8Array(0), end: Uint8Array.of(255) };
+    for await (const page of this.kv.scan(everything, { pageEntries: 1000 })) rows.push(...page);
+    return new MemoryEngine({}, rows);
   }
 
   /** Power loss. */
@@ -143,19 +176,29 @@ export class ChunkBed {
       for (const each of heldBy(recipe)) named.set(each, (named.get(each) ?? 0) + 1);
     }
     const live = new Map<string, number>();
-    let [chunks, bytesUnique, bytesLive] = [0, 0, 0];
-    for (const { key, value } of await rowsOf(kv, tables.chunks(undefined))) {
-      const fingerprint = fingerprintOfKey(key);
-      const row = decodeChunk(value);
+    let [chunks, deltas, bytesUnique, bytesLive] = [0, 0, 0, 0];
+    const rows = await this.chunkRows();
+    for (const { base } of rows.values()) {
+      if (base === undefined) continue;
+      deltas += 1;
+      named.set(base, (named.get(base) ?? 0) + 1);
+      const row = rows.get(base);
+      assert(row !== undefined && row.base === undefined, 'a base is there, and no delta itself');
+    }
+    for (const [fingerprint, row] of rows) {
       const references = decodeCounts(await kv.get(tables.references(fingerprint)), 1)[0];
-      assert.equal(references, named.get(fingerprint) ?? 0, 'references are the recipes that name it');
+      assert.equal(
+        references,
+        named.get(fingerprint) ?? 0,
+        'references are the recipes and deltas that name it',
+      );
       named.delete(fingerprint);
       chunks += 1;
       bytesUnique += row.plainBytes;
       bytesLive += row.length;
       live.set(row.segment, (live.get(row.segment) ?? 0) + row.length);
     }
-    assert.equal(named.size, 0, 'a recipe names only chunks that are there');
+    assert.equal(named.size, 0, 'recipes and deltas name only chunks that are there');
     let [segments, bytesStored] = [0, 0];
     for (const { key, value } of await rowsOf(kv, tables.segments(undefined))) {
       const id = segmentOfKey(key);
@@ -168,12 +211,18 @@ export class ChunkBed {
     assert.deepEqual(this.chunks.usage(), {
       blobs,
       chunks,
+      deltas,
       segments,
       bytesLogical,
       bytesUnique,
       bytesLive,
       bytesStored,
     });
+  }
+
+  async chunkRows(): Promise<ReadonlyMap<FingerprintText, ChunkRow>> {
+    const rows = await rowsOf(this.kv, tables.chunks(undefined));
+    return new Map(rows.map(({ key, value }) => [fingerprintOfKey(key), decodeChunk(value)]));
   }
 
   /** After a collection: nothing is there that nothing names. */
@@ -210,6 +259,16 @@ export async function rowsOf(
 /** Content out of few pieces, so that blobs share chunks. */
 export function contentOf(pieces: readonly number[], pieceBytes = 3000): Uint8Array {
   return Buffer.concat(pieces.map((piece) => noise(pieceBytes, piece + 1)));
+}
+
+/** The same with so many small changes: most of its chunks are like those of another version, and not the same. */
+export function versionOf(pieces: readonly number[], version: number, pieceBytes = 20_000): Uint8Array {
+  const bytes = contentOf(pieces, pieceBytes);
+  const changes = version * Math.ceil(bytes.length / 3000);
+  for (let change = 0; change < changes; change += 1) {
+    bytes.set(noise(4, 1000 + change), (change * 2_503) % (bytes.length - 4));
+  }
+  return bytes;
 }
 
 export const blobOf = (id: number, bytes: Uint8Array): BlobToStore => ({

@@ -9,11 +9,22 @@ import type { BlobId } from '../../../src/tiering/blobs.ts';
 import type { SegmentFailure } from '../../../src/tiering/memory-segment-store.ts';
 import type { StoredBlob } from '../../../src/tiering/reduction/chunk-store.ts';
 import { seededRandom } from '../../kv/seeded-random.ts';
-import { blobOf, ChunkBed, contentOf, rowsOf, type ChunkBedOptions } from './chunk-bed.ts';
+import {
+  blobOf,
+  contentOf,
+  ChunkBed,
+  rowsOf,
+  similarSettings,
+  versionOf,
+  type ChunkBedOptions,
+} from './chunk-bed.ts';
 import { recovered } from './recovered.ts';
 
 const PIECES = 8;
 const PIECE_BYTES = 1200;
+/** Long enough for chunks that are alike. */
+const SIMILAR_PIECE_BYTES = 4000;
+const VERSIONS = 3;
 const LEDGER = 0x01;
 
 const ledgerKey = (id: BlobId): Key => tupleKey(LEDGER, [id]);
@@ -44,11 +55,24 @@ class Life {
     this.#crashAt = options.crashAt;
   }
 
+  get #isSimilar(): boolean {
+    return this.#options.settings?.usesSimilarity === true;
+  }
+
+  /** With similarity, pieces come in several versions. */
+  #content(pieces: readonly number[]): Uint8Array {
+    if (!this.#isSimilar) return contentOf(pieces, PIECE_BYTES);
+    const versions = pieces.map((piece) =>
+      versionOf([Math.floor(piece / VERSIONS)], piece % VERSIONS, SIMILAR_PIECE_BYTES),
+    );
+    return Buffer.concat(versions);
+  }
+
   async open(): Promise<void> {
     const { settings } = this.#options;
     this.bed = await ChunkBed.open({
       random: this.random,
-      imageBytesMax: 8192,
+      imageBytesMax: this.#isSimilar ? 32_768 : 8192,
       delay: () => this.#event(),
       ...(settings === undefined ? {} : { settings }),
     });
@@ -133,13 +157,17 @@ class Life {
 
   async #put(piecesMax = PIECES): Promise<void> {
     const batch = Array.from({ length: 1 + this.random.below(3) }, () => {
-      const pieces = Array.from({ length: this.random.below(4) }, () => this.random.below(piecesMax));
+      const pieces = Array.from({ length: this.random.below(4) }, () => this.#piece(piecesMax));
       this.#lastId += 1;
       return { id: this.#lastId as BlobId, pieces };
     });
-    const blobs = batch.map(({ id, pieces }) => blobOf(id, contentOf(pieces, PIECE_BYTES)));
+    const blobs = batch.map(({ id, pieces }) => blobOf(id, this.#content(pieces)));
     const stored = await this.bed.chunks.store(blobs);
     await Promise.all(stored.map((each, index) => this.#attach(each, batch[index]!.pieces)));
+  }
+
+  #piece(piecesMax: number): number {
+    return this.random.below(piecesMax * (this.#isSimilar ? VERSIONS : 1));
   }
 
   async #attach(stored: StoredBlob, pieces: readonly number[]): Promise<void> {
@@ -173,7 +201,7 @@ class Life {
     if (id === undefined) return;
     const row = await this.bed.kv.get(ledgerKey(id));
     if (row === undefined) return;
-    const want = contentOf([...row], PIECE_BYTES);
+    const want = this.#content([...row]);
     const from = this.random.below(want.length + 1);
     const to = from + this.random.below(want.length - from + 1);
     try {
@@ -229,10 +257,7 @@ class Life {
     const ledger = await rowsOf(this.bed.kv, range);
     await this.bed.audit();
     for (const { key, value } of ledger) {
-      await this.bed.check(
-        new DataView(Uint8Array.from(key).buffer).getUint32(5),
-        contentOf([...value], PIECE_BYTES),
-      );
+      await this.bed.check(new DataView(Uint8Array.from(key).buffer).getUint32(5), this.#content([...value]));
     }
     assert.equal(this.bed.chunks.usage().blobs, ledger.length);
     const isEarly = this.random.below(2) === 0;
@@ -241,10 +266,7 @@ class Life {
     await this.bed.checkCollected();
     if (!isEarly) await this.#verifyRecovered(ledger);
     for (const { key, value } of ledger) {
-      await this.bed.check(
-        new DataView(Uint8Array.from(key).buffer).getUint32(5),
-        contentOf([...value], PIECE_BYTES),
-      );
+      await this.bed.check(new DataView(Uint8Array.from(key).buffer).getUint32(5), this.#content([...value]));
     }
   }
 
@@ -256,7 +278,7 @@ class Life {
       const id = new DataView(Uint8Array.from(key).buffer).getUint32(5);
       const { label, bytes } = found.get(id) ?? {};
       assert.equal(label, `label of ${id}`);
-      assert(bytes !== undefined && Buffer.compare(bytes, contentOf([...value], PIECE_BYTES)) === 0);
+      assert(bytes !== undefined && Buffer.compare(bytes, this.#content([...value])) === 0);
     }
   }
 }
@@ -265,6 +287,8 @@ const settings = fc.constantFrom<NonNullable<ChunkBedOptions['settings']>>(
   {},
   { background: { level: 3, afterSeconds: 0 } },
   { cipher: 'none', sparseShare: 0.9 },
+  similarSettings,
+  { ...similarSettings, sparseShare: 0.9, background: { level: 3, afterSeconds: 0 } },
 );
 
 test('clients at once never disturb each other, and what nobody names is gone after a collection', () =>
@@ -280,8 +304,9 @@ test('clients at once never disturb each other, and what nobody names is gone af
 
 test('sharing and collecting the same chunks at the same time loses none and leaks none', () =>
   fc.assert(
-    fc.asyncProperty(fc.nat(), async (seed) => {
-      const life = new Life({ seed, settings: { sparseShare: 0.99 } });
+    fc.asyncProperty(fc.nat(), fc.boolean(), async (seed, isSimilar) => {
+      const settings = { ...(isSimilar ? similarSettings : {}), sparseShare: 0.99 };
+      const life = new Life({ seed, settings });
       await life.open();
       await life.contend(15);
       await life.verify();
@@ -316,8 +341,8 @@ test('after a crash at any moment every blob that was committed reads back, and 
 
 test('crash after crash, over a store that fails as well', () =>
   fc.assert(
-    fc.asyncProperty(fc.nat(), fc.integer({ min: 20, max: 500 }), async (seed, crashAt) => {
-      const life = new Life({ seed, crashAt, failOneIn: 15 });
+    fc.asyncProperty(fc.nat(), fc.integer({ min: 20, max: 500 }), settings, async (seed, crashAt, chosen) => {
+      const life = new Life({ seed, crashAt, failOneIn: 15, settings: chosen });
       await life.open();
       for (let round = 0; round < 3; round += 1) {
         await life.run(3, 8);

@@ -27,6 +27,7 @@ suite('on native code and worker threads', () => {
       codec: 'lz4',
       level: 3,
       cipher: 'aes-256-gcm',
+      similarity: 'off',
       sparsePercent: 50,
       background: 'zstd',
       backgroundLevel: 3,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Environment } from '../../../src/environment.ts';
 import { Fault, type FaultCode } from '../../../src/fault.ts';
+import type { Kv } from '../../../src/kv/kv.ts';
 import { MemoryEngine } from '../../../src/kv/memory.ts';
 import { openOptimistic } from '../../../src/kv/optimistic.ts';
+import type { Hold } from '../../../src/tiering/hold.ts';
 import type { SegmentId } from '../../../src/tiering/segment-store.ts';
 import { MemoryShardDevices, type MemoryPlace } from '../../../src/tiering/warm/memory-shard-devices.ts';
 import { openWarmPool } from '../../../src/tiering/warm/open-warm-pool.ts';
@@ -87,9 +89,11 @@ export async function openBed({
 export function openPool(
   { engine, environment, devices, paths, clock }: Omit<PoolBed, 'pool'>,
   shape: StripeShape = shape42,
+  holdOn?: (kv: Kv) => Promise<Hold>,
 ): Promise<WarmPool> {
   const kv = openOptimistic(engine, { merge: (_key, _existing, operand) => operand });
-  return clock.run(openWarmPool({ kv, environment, reduction, devices: paths, shape, places: devices }));
+  const given = { kv, environment, reduction, devices: paths, shape, places: devices };
+  return clock.run((async () => openWarmPool({ ...given, ...(holdOn && { hold: await holdOn(kv) }) }))());
 }
 
 /** Background work until there is none; devices are looked at as if time had passed. */

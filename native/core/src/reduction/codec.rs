@@ -41,6 +41,8 @@ const ENTROPY_MAX: f64 = 7.5;
 const PROBE_BYTES: usize = 8192;
 /// What is stored must be smaller than the plain bytes by this share of them.
 const GAIN_DIVISOR: usize = 16;
+/// A delta must be smaller by this share than the chunk compressed alone: it costs the read of another frame.
+const DELTA_GAIN_DIVISOR: usize = 4;
 
 thread_local! {
     static COMPRESSOR: RefCell<CCtx<'static>> = RefCell::new(CCtx::create());
@@ -75,19 +77,26 @@ const fn gain(length: usize) -> usize {
     length - length / GAIN_DIVISOR
 }
 
-/// `plain` compressed with `codec`; `None` when that does not gain enough, so that it is better kept as it is. `prefix`
-/// matters to `ZstdDelta` only.
+/// `plain` compressed with `codec`; `None` when that does not gain enough, so that it is better kept as it is. A delta needs
+/// a prefix: there is `compress_delta` for it.
 #[must_use]
-pub fn compress(codec: Codec, level: i32, prefix: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+pub fn compress(codec: Codec, level: i32, plain: &[u8]) -> Option<Vec<u8>> {
     let stored = match codec {
-        Codec::Plain => None,
-        Codec::ZstdDelta => zstd_delta(level, prefix, plain),
+        Codec::Plain | Codec::ZstdDelta => None,
         Codec::Zstd if !looks_compressible(plain) => None,
         // It passes over what it cannot compress faster than a sample of it is judged.
         Codec::Lz4 => Some(lz4_flex::block::compress(plain)),
         Codec::Zstd => COMPRESSOR.with_borrow_mut(|context| zstd(context, level, plain)),
     };
     stored.filter(|stored| stored.len() < gain(plain.len()))
+}
+
+/// `plain` as a delta of `prefix`; `None` when Zstandard makes nearly as little of it alone.
+#[must_use]
+pub fn compress_delta(level: i32, prefix: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    let delta = zstd_delta(level, prefix, plain)?;
+    let alone = compress(Codec::Zstd, level, plain).map_or(plain.len(), |stored| stored.len());
+    (delta.len() < alone - alone / DELTA_GAIN_DIVISOR).then_some(delta)
 }
 
 fn zstd(context: &mut CCtx, level: i32, plain: &[u8]) -> Option<Vec<u8>> {
@@ -159,13 +168,26 @@ mod tests {
         text
     }
 
+    /// As a frame would store it.
+    fn any(codec: Codec, level: i32, prefix: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+        match codec {
+            Codec::ZstdDelta => compress_delta(level, prefix, plain),
+            _ => compress(codec, level, plain),
+        }
+    }
+
     #[test]
     fn what_was_compressed_comes_back() {
-        let prefix = text(3000);
-        for length in [100, 4096, 65_536, 524_288] {
-            let plain = text(length);
+        for length in [2048, 4096, 65_536, 524_288] {
             for codec in &ALL[1..] {
-                let stored = compress(*codec, 3, &prefix, &plain).expect("text gets smaller");
+                let plain = match codec {
+                    Codec::ZstdDelta => noise(length, 7),
+                    _ => text(length),
+                };
+                // Zstandard takes no prefix that overlaps with the content in memory.
+                let prefix = plain.clone();
+                let stored = any(*codec, 3, &prefix, &plain)
+                    .unwrap_or_else(|| panic!("{codec:?} of {length}"));
                 let mut back = vec![0; length];
                 assert!(decompress(*codec, &prefix, &stored, &mut back), "{codec:?}");
                 assert!(back == plain);
@@ -178,13 +200,26 @@ mod tests {
         let prefix = noise(300_000, 5);
         let mut plain = prefix.clone();
         plain.splice(1000..1010, *b"inserted here");
-        let stored = compress(Codec::ZstdDelta, 3, &prefix, &plain).expect("it gets smaller");
+        let stored = compress_delta(3, &prefix, &plain).expect("it gets smaller");
         assert!(stored.len() < 1000);
         let mut back = vec![0; plain.len()];
         assert!(decompress(Codec::ZstdDelta, &prefix, &stored, &mut back));
         assert!(back == plain);
         let other = noise(300_000, 6);
         assert!(!decompress(Codec::ZstdDelta, &other, &stored, &mut back) || back != plain);
+    }
+
+    #[test]
+    fn a_delta_that_is_hardly_smaller_than_the_chunk_alone_is_none() {
+        let plain = [text(40_000), noise(20_000, 1)].concat();
+        let alone = compress(Codec::Zstd, 3, &plain).unwrap().len();
+        // Random bytes in common are the only ones that Zstandard does not make small by itself.
+        for (common, is_worth_it) in [(0, false), (3000, false), (8000, true), (20_000, true)] {
+            let prefix = [noise(40_000, 2), plain[40_000..40_000 + common].to_vec()].concat();
+            let delta = compress_delta(3, &prefix, &plain);
+            assert_eq!(delta.is_some(), is_worth_it, "{common}");
+            assert!(delta.is_none_or(|delta| 4 * delta.len() < 3 * alone));
+        }
     }
 
     #[test]
@@ -195,8 +230,8 @@ mod tests {
         let repeated: Vec<u8> = noise(2048, 4).repeat(32);
         assert!(looks_compressible(&repeated));
         for codec in ALL {
-            assert_eq!(compress(codec, 3, &[], &noise(65_536, 3)), None);
-            assert_eq!(compress(codec, 3, &[], &[]), None);
+            assert_eq!(any(codec, 3, &[], &noise(65_536, 3)), None);
+            assert_eq!(any(codec, 3, &[], &[]), None);
         }
     }
 
@@ -204,7 +239,7 @@ mod tests {
     fn whatever_comes_in_nothing_but_the_expected_length_comes_out() {
         let plain = text(5000);
         for codec in ALL {
-            let stored = compress(codec, 1, &[], &plain).unwrap_or_else(|| plain.clone());
+            let stored = any(codec, 1, &plain[..100], &plain).unwrap_or_else(|| plain.clone());
             for length in [0, 1, 4999, 5001, 60_000] {
                 assert!(!decompress(codec, &[], &stored, &mut vec![0; length]));
             }

@@ -4,7 +4,7 @@ use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, CHACHA20_POLY
 use ring::hmac;
 
 use super::chunking::FINGERPRINT_BYTES;
-use super::codec::{compress, decompress, Codec};
+use super::codec::{compress, compress_delta, decompress, Codec};
 use crate::digest::crc32c;
 
 pub const SALT_BYTES: usize = 16;
@@ -177,7 +177,7 @@ fn nonce() -> Nonce {
 /// How much compression is tried; `level` matters to Zstandard only.
 #[derive(Clone, Copy, Debug)]
 pub struct Compression {
-    /// Chunks with a base become deltas whatever it is.
+    /// Of chunks without a base, and of those that gain too little from theirs.
     pub codec: Codec,
     pub level: i32,
 }
@@ -188,22 +188,11 @@ pub fn write(chunk: &Chunk, compression: Compression, seal: &Seal, output: &mut 
     if chunk.plain.len() > CHUNK_BYTES_MAX || chunk.label.len() > LABEL_BYTES_MAX {
         return false;
     }
-    let prefix = chunk.base.map_or(&[][..], |base| base.plain);
-    let wanted = match chunk.base {
-        Some(_) => Codec::ZstdDelta,
-        None if compression.codec == Codec::ZstdDelta => Codec::Zstd,
-        None => compression.codec,
-    };
-    let compressed = compress(wanted, compression.level, prefix, chunk.plain);
-    let codec = if compressed.is_some() {
-        wanted
-    } else {
-        Codec::Plain
-    };
-    let base = match (codec, chunk.base) {
-        (Codec::ZstdDelta, Some(base)) => &base.fingerprint[..],
-        _ => &[],
-    };
+    let Compressed {
+        codec,
+        base,
+        payload: mut stored,
+    } = compressed(chunk, compression);
     let (salt, label_salt) = chunk.salts.split_at(SALT_BYTES);
     let mut head = Head {
         codec,
@@ -218,20 +207,50 @@ pub fn write(chunk: &Chunk, compression: Compression, seal: &Seal, output: &mut 
         label: &[],
         bytes: 0,
     };
-    let mut payload = compressed.unwrap_or_else(|| chunk.plain.to_vec());
     let mut label = chunk.label.to_vec();
     if seal.cipher != Cipher::None {
-        let Some(sealed) = sealed(seal, &head, &mut payload, &mut label, label_salt) else {
+        let Some(sealed) = sealed(seal, &head, &mut stored, &mut label, label_salt) else {
             return false;
         };
         label = sealed;
     }
-    head.stored_bytes = payload.len();
-    head.payload_checksum = crc32c(&payload);
+    head.stored_bytes = stored.len();
+    head.payload_checksum = crc32c(&stored);
     head.label = &label;
     append_head(&head, output);
-    output.extend_from_slice(&payload);
+    output.extend_from_slice(&stored);
     true
+}
+
+/// What stands for the content of a chunk before it is sealed.
+struct Compressed<'a> {
+    codec: Codec,
+    /// Fingerprint of the base of a delta; nothing for others.
+    base: &'a [u8],
+    payload: Vec<u8>,
+}
+
+fn compressed<'a>(chunk: &Chunk<'a>, compression: Compression) -> Compressed<'a> {
+    let Compression { codec, level } = compression;
+    if let Some(base) = chunk.base {
+        if let Some(payload) = compress_delta(level, base.plain, chunk.plain) {
+            return Compressed {
+                codec: Codec::ZstdDelta,
+                base: base.fingerprint,
+                payload,
+            };
+        }
+    }
+    let compressed = compress(codec, level, chunk.plain);
+    Compressed {
+        codec: if compressed.is_some() {
+            codec
+        } else {
+            Codec::Plain
+        },
+        base: &[],
+        payload: compressed.unwrap_or_else(|| chunk.plain.to_vec()),
+    }
 }
 
 /// Seals `payload` in its place, and gives the label as it is stored: `salt | ciphertext | tag`.

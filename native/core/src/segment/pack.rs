@@ -7,6 +7,7 @@ use super::layout::{smallest, Layout, Piece};
 use super::shard::{Stripe, HEADER_BYTES};
 use super::{BLOCK_BYTES_MIN, IMAGE_BYTES_MAX, SEGMENT_ID_BYTES};
 use crate::erasure::Code;
+use crate::reduction::codec::Codec;
 use crate::reduction::frame::{is_intact, write, Chunk, Compression, Head, Seal};
 
 thread_local! {
@@ -38,6 +39,8 @@ pub struct Placed {
     pub start: usize,
     pub bytes: usize,
     pub head_bytes: usize,
+    /// What the frame became: a delta only where that has gained enough.
+    pub codec: Codec,
 }
 
 /// What `pack` made.
@@ -71,19 +74,30 @@ impl Packing<'_> {
         }
         FRAMES.with_borrow_mut(|frames| {
             frames.clear();
-            let pieces = self.append_frames(items, frames)?;
-            self.write_shards(&code, frames, &pieces, output)
+            let (pieces, codecs) = self.append_frames(items, frames)?;
+            let (shard_bytes, starts) = self.write_shards(&code, frames, &pieces, output)?;
+            let placed = pieces.iter().zip(codecs).zip(starts);
+            let placed = placed.map(|((piece, codec), start)| Placed {
+                start,
+                bytes: piece.bytes,
+                head_bytes: piece.head_bytes,
+                codec,
+            });
+            Some(Packed {
+                shard_bytes,
+                placed: placed.collect(),
+            })
         })
     }
 
-    /// Writes the frames that lie one after the other in `frames`.
+    /// Writes the frames that lie one after the other in `frames`. Gives the length of a shard and where each frame is.
     fn write_shards(
         &self,
         code: &Code,
         frames: &[u8],
         pieces: &[Piece],
         output: &mut [u8],
-    ) -> Option<Packed> {
+    ) -> Option<(usize, Vec<usize>)> {
         let (layout, starts) = smallest(self.data, self.shard_bytes_max(), pieces)?;
         let shard_bytes = layout.shard_bytes();
         let shards = output.chunks_mut(HEADER_BYTES + shard_bytes);
@@ -113,21 +127,17 @@ impl Packing<'_> {
         for (index, header) in headers.iter_mut().enumerate() {
             header.copy_from_slice(&stripe.header(index));
         }
-        let placed = pieces.iter().zip(starts).map(|(piece, start)| Placed {
-            start,
-            bytes: piece.bytes,
-            head_bytes: piece.head_bytes,
-        });
-        Some(Packed {
-            shard_bytes: layout.shard_bytes(),
-            placed: placed.collect(),
-        })
+        Some((shard_bytes, starts))
     }
 
     /// Appends the frames of as many items as there is room for.
-    fn append_frames(&self, items: &[Item], frames: &mut Vec<u8>) -> Option<Vec<Piece>> {
+    fn append_frames(
+        &self,
+        items: &[Item],
+        frames: &mut Vec<u8>,
+    ) -> Option<(Vec<Piece>, Vec<Codec>)> {
         let mut layout = Layout::new(self.data, self.shard_bytes_max());
-        let mut pieces = Vec::new();
+        let (mut pieces, mut codecs) = (Vec::new(), Vec::new());
         for item in items {
             let start = frames.len();
             match item {
@@ -139,17 +149,20 @@ impl Packing<'_> {
                 Item::Frame(frame) if is_intact(frame) => frames.extend_from_slice(frame),
                 Item::Frame(_) => return None,
             }
+            let head = Head::parse(&frames[start..])?;
+            let (head_bytes, codec) = (head.bytes, head.codec);
             let piece = Piece {
                 bytes: frames.len() - start,
-                head_bytes: Head::parse(&frames[start..])?.bytes,
+                head_bytes,
             };
             if layout.place(piece).is_none() {
                 frames.truncate(start);
                 break;
             }
             pieces.push(piece);
+            codecs.push(codec);
         }
-        (items.is_empty() || !pieces.is_empty()).then_some(pieces)
+        (items.is_empty() || !pieces.is_empty()).then_some((pieces, codecs))
     }
 
     fn write_image(

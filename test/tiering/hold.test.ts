@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kv } from '../../src/kv/kv.ts';
+import { Hold } from '../../src/tiering/hold.ts';
+import { silent } from '../namespace/world.ts';
+import { seededRandom } from '../kv/seeded-random.ts';
+import { noise } from '../workers/segments.ts';
+import type { BlobId } from '../../src/tiering/blobs.ts';
+import { ChunkBed } from './reduction/chunk-bed.ts';
+import { idOf, openBed, openPool, segmentOf, settle, shape42, shardsOf } from './warm/pool-bed.ts';
+
+const contentOf = (seed: number): Uint8Array => noise(3000, seed);
+const blobOf = (id: number) => ({ id: id as BlobId, bytes: contentOf(id), label: new Uint8Array(0) });
+
+/** Rows of before the last writes, over a store that has those. */
+async function restored(): Promise<{
+  readonly bed: ChunkBed;
+  readonly newer: Awaited<ReturnType<ChunkBed['backup']>>;
+}> {
+  const bed = await ChunkBed.open({ isHolding: true });
+  await bed.put([blobOf(1)]);
+  await bed.put([blobOf(2)]);
+  await bed.collectAll();
+  const older = await bed.backup();
+  await bed.put([blobOf(3)]);
+  const newer = await bed.backup();
+  bed.engine = older;
+  await bed.reopen();
+  return { bed, newer };
+}
+
+test('rows of a backup delete nothing, however often they start and whatever they write, and newer rows find all of it', async () => {
+  const { bed, newer } = await restored();
+  assert.equal(bed.hold?.allows, false);
+  const before = bed.segments.ids();
+  await bed.release(2);
+  for (let start = 0; start < 3; start += 1) {
+    await bed.put([blobOf(10 + start)]);
+    await bed.collectAll();
+    assert.equal(bed.hold?.isHeld, true);
+    await bed.reopen();
+  }
+  assert.deepEqual(
+    before.filter((id) => !bed.segments.ids().includes(id)),
+    [],
+  );
+  bed.engine = newer;
+  await bed.reopen();
+  for (const id of [1, 2, 3]) await bed.check(id, contentOf(id));
+});
+
+test('when the rows of a backup are what counts, the rest is collected, and there is no hold any more', async () => {
+  const { bed } = await restored();
+  await bed.release(2);
+  await bed.collectAll();
+  assert.equal(bed.segments.ids().length, 3);
+  await bed.hold?.release();
+  await bed.collectAll();
+  assert.equal(bed.segments.ids().length, 1);
+  await bed.check(1, contentOf(1));
+  await bed.reopen();
+  await bed.collectAll();
+  assert.equal(bed.hold?.isHeld, false);
+  await bed.checkCollected();
+});
+
+test('crashes in the middle of everything are no backup', async () => {
+  const random = seededRandom(7);
+  const turns = async (countMax: number): Promise<void> => {
+    for (let count = random.below(countMax); count > 0; count -= 1) await new Promise(setImmediate);
+  };
+  const bed = await ChunkBed.open({ isHolding: true, random, delay: () => turns(4) });
+  for (let life = 0; life < 12; life += 1) {
+    const putting = [1, 2, 3].map((index) => bed.put([blobOf(10 * life + index)]).catch(() => undefined));
+    const working = bed.release(10 * life - 9).catch(() => undefined);
+    await turns(40);
+    bed.crash();
+    await Promise.all([...putting, working]);
+    await bed.reopen();
+    await bed.collectAll();
+    assert.equal(bed.hold?.isHeld, false, `life ${life}`);
+  }
+});
+
+test('a start looks at all of the store before it deletes what has a row', async () => {
+  const bed = await ChunkBed.open({ isHolding: true });
+  await bed.put([blobOf(1)]);
+  await bed.collectAll();
+  await bed.release(1);
+  await bed.reopen();
+  assert.equal(bed.hold?.allows, false);
+  await bed.collectAll();
+  assert.deepEqual([bed.hold?.allows, bed.segments.ids().length], [true, 0]);
+});
+
+test('shards of newer metadata stay on the devices over starts and writes, until somebody accepts the older', async () => {
+  const bed = await openBed();
+  const [known, newer] = [await segmentOf(5), await segmentOf(20)];
+  await bed.clock.run(bed.pool.put(known.id, known.packed));
+  await bed.clock.run(bed.pool.put(newer.id, newer.packed));
+  // As older rows would have it: nothing of that segment.
+  const forget = async (kv: Kv): Promise<void> => {
+    const key = Buffer.concat([Uint8Array.of(0x51), Buffer.from(newer.id, 'hex')]);
+    assert((await kv.get(key)) !== undefined);
+    await kv.transact('durable', async (tx) => tx.delete(key));
+  };
+  let hold: Hold | undefined;
+  let knownMax = idOf(10);
+  const opened = (before: (kv: Kv) => Promise<void>) =>
+    openPool(bed, shape42, async (kv) => {
+      await before(kv);
+      hold = await Hold.open({ kv, environment: { log: silent }, tier: 'warm', looks: 1 });
+      hold.knowBy({
+        isNewer: (id) => id > knownMax,
+        accept: async ([id]) => void (knownMax = id ?? knownMax),
+      });
+      return hold;
+    });
+  bed.pool = await opened(forget);
+  for (const n of [6, 7, 8]) {
+    const { id, packed } = await segmentOf(n);
+    await bed.clock.run(bed.pool.put(id, packed));
+    await settle(bed);
+    assert.equal(hold?.isHeld, true);
+    assert.equal(shardsOf(bed, newer.id).length, 6);
+    await bed.pool.close();
+    bed.pool = await opened(async () => undefined);
+  }
+  await hold?.release();
+  const later = await segmentOf(30);
+  knownMax = later.id;
+  await bed.clock.run(bed.pool.put(later.id, later.packed));
+  await bed.pool.close();
+  bed.pool = await opened(async () => undefined);
+  await settle(bed);
+  assert.deepEqual(shardsOf(bed, newer.id), []);
+  assert.equal(hold?.isHeld, false);
+});
