@@ -31,6 +31,9 @@ export class AttachedStores implements AttachedControl, Closable {
   readonly #keys: ColdKeys;
   readonly #stores = new Map<BindingId, ForeignStore & { readonly bucket: string }>();
 
+  /** Whose rows come in a moment. */
+  readonly #attaching = new Set<BindingId>();
+
   private constructor(parts: AttachedParts, keys: ColdKeys) {
     this.#parts = parts;
     this.#keys = keys;
@@ -55,6 +58,7 @@ export class AttachedStores implements AttachedControl, Closable {
     await this.#requireFree(bucket);
     const opened = await this.#openStore(place);
     const id = nextId() as BindingId;
+    this.#attaching.add(id);
     try {
       await opened.probe(place.prefix).catch(asMistake);
       const binding = { id, prefix: place.prefix, place: attachedUrlText(place), access };
@@ -64,6 +68,8 @@ export class AttachedStores implements AttachedControl, Closable {
       this.#unbind(id);
       await opened.store.close();
       throw failure;
+    } finally {
+      this.#attaching.delete(id);
     }
     return this.#required(name);
   }
@@ -99,9 +105,8 @@ export class AttachedStores implements AttachedControl, Closable {
     const { attachments } = this.#parts.namespace;
     if (this.#stores.size === 0) return 'idle';
     const outcome = await attachments.step();
-    const ids = new Set((await attachments.list()).map(({ id }) => id));
     for (const [id, { store }] of [...this.#stores]) {
-      if (ids.has(id)) continue;
+      if (attachments.isNeeded(id) || this.#attaching.has(id)) continue;
       this.#unbind(id);
       await store.close();
     }

@@ -15,6 +15,8 @@ export interface AttachedBucket extends Binding {
 export interface AttachedBuckets {
   /** By name. */
   list(): Promise<readonly AttachedBucket[]>;
+  /** Whether content may be read from there still. */
+  isNeeded(binding: Binding['id']): boolean;
   /**
    * From now on an empty bucket shows what lies below a prefix of a bucket of others, listed when somebody looks. Fault('exists',
    * 'bucket') when it shows one already, 'not-empty' when it holds something.

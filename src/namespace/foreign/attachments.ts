@@ -47,6 +47,10 @@ export class Attachments implements AttachedBuckets {
     );
   }
 
+  isNeeded(id: BindingId): boolean {
+    return this.#parts.bindings.byId(id) !== undefined;
+  }
+
   async attach({ ino, name }: Pick<Bucket, 'ino' | 'name'>, wish: NewBinding): Promise<void> {
     const { kv, bindings, environment } = this.#parts;
     const { id, prefix } = wish;

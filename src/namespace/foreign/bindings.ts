@@ -35,7 +35,7 @@ export class Bindings {
   }
 
   byId(id: BindingId): Binding | undefined {
-    return this.list().find((binding) => binding.id === id);
+    return [...this.#byBucket.values()].find((binding) => binding.id === id);
   }
 
   /** Fault('read-only', 'bucket') where nothing may be changed. */
