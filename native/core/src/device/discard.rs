@@ -41,7 +41,7 @@ impl DiscardKind {
 
     /// What the file system of an open device file can do: asked with a block between the superblocks that nobody uses.
     pub fn of_file(file: &File) -> Self {
-        let unused = (COPY_OFFSETS[0] + COPY_OFFSETS[1]) / 2;
+        let unused = u64::midpoint(COPY_OFFSETS[0], COPY_OFFSETS[1]);
         match punch(file, unused, SUPERBLOCK_BYTES as u64) {
             Ok(()) => Self::File,
             Err(_) => Self::None,
