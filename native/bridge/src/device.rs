@@ -190,15 +190,9 @@ impl NativeDevice {
         checksums: Uint32ArraySlice,
     ) -> Result<u32> {
         let blocks = checksums.len();
-        // SAFETY: the array is alive during this call and JavaScript does not run.
-        let target = unsafe { target.as_mut() };
-        let skip = target.as_ptr().align_offset(BLOCK_BYTES);
-        if target.len() < skip + blocks * BLOCK_BYTES {
-            return Err(Error::from_reason("the target is too short"));
-        }
+        let (skip, aligned) = aligned_part(&mut target, blocks)?;
         // SAFETY: the caller keeps both arrays alive and leaves them alone until the request completes.
         unsafe {
-            let aligned = target.as_mut_ptr().add(skip);
             self.device()?
                 .read(id, offset as u64, aligned, checksums.as_ptr(), blocks);
         }
@@ -215,15 +209,9 @@ impl NativeDevice {
         blocks: u32,
     ) -> Result<u32> {
         let blocks = blocks as usize;
-        // SAFETY: the array is alive during this call and JavaScript does not run.
-        let target = unsafe { target.as_mut() };
-        let skip = target.as_ptr().align_offset(BLOCK_BYTES);
-        if target.len() < skip + blocks * BLOCK_BYTES {
-            return Err(Error::from_reason("the target is too short"));
-        }
+        let (skip, aligned) = aligned_part(&mut target, blocks)?;
         // SAFETY: the caller keeps the array alive and leaves it alone until the request completes.
         unsafe {
-            let aligned = target.as_mut_ptr().add(skip);
             self.device()?
                 .read_unchecked(id, offset as u64, aligned, blocks);
         }
@@ -342,4 +330,15 @@ fn refused(refusal: &Refusal) -> Error {
         RefusalKind::Io => "io",
     };
     Error::from_reason(format!("{kind}:{}", refusal.sentence))
+}
+
+/// Where the first aligned block of `target` begins, which has room for so many.
+fn aligned_part(target: &mut Uint8ArraySlice, blocks: usize) -> Result<(usize, *mut u8)> {
+    // SAFETY: the array is alive during this call and JavaScript does not run.
+    let target = unsafe { target.as_mut() };
+    let skip = target.as_ptr().align_offset(BLOCK_BYTES);
+    target
+        .get_mut(skip..skip + blocks * BLOCK_BYTES)
+        .map(|part| (skip, part.as_mut_ptr()))
+        .ok_or_else(|| Error::from_reason("the target is too short"))
 }

@@ -3,4 +3,6 @@
 pub mod chunking;
 pub mod codec;
 pub mod frame;
+#[cfg(test)]
+mod noise;
 pub mod similarity;

@@ -60,19 +60,10 @@ pub fn fingerprint(key: &[u8], bytes: &[u8]) -> Option<[u8; FINGERPRINT_BYTES]> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::noise;
     use super::*;
 
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_u32;
-        (0..length)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state.to_le_bytes()[2]
-            })
-            .collect()
-    }
+    const SEED: u32 = 0x9e37_79b9;
 
     const SIZES: Chunking = Chunking {
         min: 2048,
@@ -84,7 +75,7 @@ mod tests {
     #[test]
     fn chunks_cover_everything_within_their_lengths() {
         for length in [0, 1, 2047, 2048, 2049, 100_001, 1_000_000] {
-            let chunks = SIZES.cut(&noise(length)).unwrap();
+            let chunks = SIZES.cut(&noise(length, SEED)).unwrap();
             assert_eq!(chunks.iter().sum::<usize>(), length);
             for (index, &chunk) in chunks.iter().enumerate() {
                 assert!(chunk <= SIZES.max);
@@ -97,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_insertion_moves_few_cuts_and_a_seed_moves_most() {
-        let bytes = noise(1_000_000);
+        let bytes = noise(1_000_000, SEED);
         let ends = |chunking: Chunking, bytes: &[u8]| -> Vec<usize> {
             let mut end = 0;
             let chunks = chunking.cut(bytes).unwrap();

@@ -141,21 +141,10 @@ pub fn decompress(codec: Codec, prefix: &[u8], stored: &[u8], plain: &mut [u8]) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::noise;
     use super::*;
 
     const ALL: [Codec; 4] = [Codec::Plain, Codec::Lz4, Codec::Zstd, Codec::ZstdDelta];
-
-    fn noise(length: usize, seed: u32) -> Vec<u8> {
-        let mut state = seed;
-        (0..length)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state.to_le_bytes()[2]
-            })
-            .collect()
-    }
 
     fn text(length: usize) -> Vec<u8> {
         let words: [&[u8]; 5] = [b"segment ", b"shard ", b"stripe ", b"of a ", b"store\n"];

@@ -95,19 +95,8 @@ const fn low(number: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::noise;
     use super::*;
-
-    fn noise(length: usize, seed: u32) -> Vec<u8> {
-        let mut state = seed;
-        (0..length)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state.to_le_bytes()[2]
-            })
-            .collect()
-    }
 
     fn shared(one: &[u8], other: &[u8]) -> usize {
         let similarity = Similarity::new(7, &[]).unwrap();
