@@ -23,8 +23,8 @@ export const row = (
 export function renderKernels(rows: readonly KernelRow[]): readonly string[] {
   const cells = rows.map(({ name, gigabytesPerSecond, limit, limitGigabytesPerSecond: most }) => [
     name,
-    gigabytesPerSecond.toFixed(2),
-    most === undefined ? `${limit}: not measured` : `${limit} ${most.toFixed(2)}`,
+    gigabytesPerSecond.toPrecision(3),
+    most === undefined ? `${limit}: not measured` : `${limit} ${most.toPrecision(3)}`,
     most === undefined ? '–' : (gigabytesPerSecond / most).toFixed(2),
   ]);
   const lines = [['work', 'GB/s', 'limit, GB/s', 'ratio'], ['---', '--:', '---', '--:'], ...cells];

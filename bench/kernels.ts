@@ -3,15 +3,17 @@ import { SHARD_HEADER_BYTES } from '../src/workers/segment.ts';
 import { nativeReduction } from '../src/workers/native-reduction.ts';
 import type { ChunkItem, Packing } from '../src/workers/reduction.ts';
 import { chunkStoreRows } from './chunk-store.ts';
+import { deviceRows } from './device-io.ts';
 import { similarityRows } from './similarity.ts';
 import { codecLimit, isalLimit } from './limits.ts';
 import { noise, text } from './samples.ts';
 import { row, type KernelOptions, type KernelRow } from './kernel-rows.ts';
 
-/** The work of the lower tiers on one core, without servers: `npm run bench -- --only erasure`, `reduction` or `chunks`. */
+/** The work of the tiers without servers: `npm run bench -- --only erasure`, `reduction`, `chunks` or `device`. */
 export const kernelBenches = {
   erasure: erasureRows,
   reduction: reductionRows,
+  device: deviceRows,
   chunks: async (options) => [...(await chunkStoreRows(options)), ...(await similarityRows(options))],
 } as const satisfies Readonly<Record<string, (options: KernelOptions) => KernelRows | Promise<KernelRows>>>;
 

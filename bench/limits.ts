@@ -24,9 +24,12 @@ export function codecLimit(
     const said = execFileSync('sh', ['-c', `${program} -b${level} -i2 ${block} "$0" 2>&1`, file], {
       encoding: 'utf8',
     });
-    const speeds = [...said.matchAll(/([\d.]+) MB\/s/g)].map(([, speed]) => Number(speed) / 1000);
-    const [compress, decompress] = speeds.slice(-2);
-    return compress === undefined || decompress === undefined ? undefined : { compress, decompress };
+    // Lines that show how far it is have the first of the two alone.
+    const rounds = [...said.matchAll(/([\d.]+) MB\/s\s*,\s*([\d.]+) MB\/s/g)];
+    const [, compress, decompress] = rounds.at(-1) ?? [];
+    return compress === undefined || decompress === undefined
+      ? undefined
+      : { compress: Number(compress) / 1000, decompress: Number(decompress) / 1000 };
   } catch {
     // Not installed: the table then has no such limit.
     return undefined;

@@ -25,9 +25,9 @@ least CPU of the server counts. --only takes the cases whose name contains TEXT.
 NFS cases against NFS-Ganesha in turn as well and takes it as their base. --client adds cases through an NFS client: it is called as
 PROGRAM --port PORT --mount-port PORT --export /BUCKET -- COMMAND… and runs COMMAND in a mount of the export. --json prints rows as JSON.
 
-       npm run bench -- --only erasure|reduction|chunks [--isal PREFIX] [--seconds N] [--json]
+       npm run bench -- --only erasure|reduction|chunks|device [--isal PREFIX] [--seconds N] [--json]
 
-The kernels of the lower tiers on one core, and the chunk store over them, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it.`;
+The kernels of the lower tiers on one core, and the chunk store over them, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it; the hot device, on the disk of the\ntemporary directory, beside fio.`;
 
 interface Options {
   readonly drivers: string;
@@ -120,6 +120,9 @@ async function measure(
   return { name: bench.name, result: best(results), baseline: best(baselines) };
 }
 
+const isKernel = (name: unknown): name is keyof typeof kernelBenches =>
+  typeof name === 'string' && Object.hasOwn(kernelBenches, name);
+
 /** What `--only` names when that is no case of a server but work of one core. */
 function kernelsOf():
   (KernelOptions & { readonly name: keyof typeof kernelBenches; readonly isJson: boolean }) | undefined {
@@ -129,7 +132,7 @@ function kernelsOf():
     strict: false,
   });
   const [only, isal] = [values.only, values.isal];
-  if (only !== 'erasure' && only !== 'reduction' && only !== 'chunks') return undefined;
+  if (!isKernel(only)) return undefined;
   const seconds = Math.min(secondsMax, Number(values.seconds ?? 1) || 1);
   return {
     name: only,
