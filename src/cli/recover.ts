@@ -12,7 +12,8 @@ import { configFlag, readConfig, settingFlags } from './serve.ts';
 /** Works on this machine, without a gateway. */
 export const recover: Command = {
   name: 'recover',
-  summary: 'Makes a new data directory out of the warm devices and the cold store of a gateway whose metadata are lost.',
+  summary:
+    'Makes a new data directory out of the warm devices and the cold store of a gateway whose metadata are lost.',
   flags: [
     {
       name: '--from-warm',
@@ -20,9 +21,20 @@ export const recover: Command = {
       isList: true,
       description: 'A device of the old warm pool; name all that are left',
     },
-    { name: '--from-cold', placeholder: 's3://BUCKET/PREFIX?endpoint=URL', description: 'The old cold store' },
-    { name: '--from-secrets', placeholder: 'FILE', description: 'A copy of secrets.key of the old data directory' },
-    { name: '--with-gaps', description: 'Bring files back, too, of which parts are missing, with zeros there' },
+    {
+      name: '--from-cold',
+      placeholder: 's3://BUCKET/PREFIX?endpoint=URL',
+      description: 'The old cold store',
+    },
+    {
+      name: '--from-secrets',
+      placeholder: 'FILE',
+      description: 'A copy of secrets.key of the old data directory',
+    },
+    {
+      name: '--with-gaps',
+      description: 'Bring files back, too, of which parts are missing, with zeros there',
+    },
     { name: '--json', description: 'Print the report as JSON' },
     ...settingFlags,
     configFlag,
@@ -34,11 +46,14 @@ export const recover: Command = {
   ],
   async run(cli, flags) {
     const secrets = flags.get('--from-secrets');
-    if (secrets === undefined) throw new UsageError('terrace recover needs the old key: write --from-secrets FILE');
+    if (secrets === undefined)
+      throw new UsageError('terrace recover needs the old key: write --from-secrets FILE');
     const warm = (flags.get('--from-warm') ?? '').split(',').filter((place) => place !== '');
     const url = flags.get('--from-cold');
     if (warm.length === 0 && url === undefined)
-      throw new UsageError('terrace recover needs something to recover from: write --from-warm PATH or --from-cold URL');
+      throw new UsageError(
+        'terrace recover needs something to recover from: write --from-warm PATH or --from-cold URL',
+      );
     const { config } = await readConfig(cli, flags);
     const place = url === undefined ? undefined : parseColdUrl(url);
     const cold = place && coldSettings({ ...config, cold: { ...config.cold, url: place } });
@@ -48,7 +63,7 @@ export const recover: Command = {
       { warm: warm.map((device) => path.resolve(device)), cold, secrets },
       {
         ...{ config, environment, withGaps: flags.has('--with-gaps') },
-        progress: (files, bytes) => cli.progress(`${files} files, ${roughQuantity(bytes)}`),
+        progress: (text) => cli.progress(text),
       },
     );
     cli.progress(undefined);
@@ -65,7 +80,8 @@ function* linesOf(report: RecoveryReport): Generator<string> {
   const { warm, cold, files, bytes, filesWithGaps, counts, lost } = report;
   if (warm !== undefined)
     yield `Warm pool ${warm.pool}: ${warm.devices.length} devices with ${warm.shards} shards, ${warm.segmentsLost} segments that cannot be read whole.`;
-  if (cold !== undefined) yield `Cold store ${cold.place}: ${cold.segmentsLost} segments that cannot be read whole.`;
+  if (cold !== undefined)
+    yield `Cold store ${cold.place}: ${cold.segmentsLost} segments that cannot be read whole.`;
   yield `${files} files came back, ${roughQuantity(bytes)}; ${filesWithGaps} of them with gaps.`;
   for (const why of losses) {
     if (counts[why] === 0) continue;

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.ts';
+import { roughQuantity } from '../config/quantity.ts';
 import type { Environment } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { envelopeKeys } from '../keyring/envelope.ts';
@@ -12,7 +13,7 @@ import { Metrics } from '../metrics.ts';
 import { recoverTree } from '../namespace/recover-tree.ts';
 import { loadNative } from '../native.ts';
 import { Scheduler } from '../scheduler.ts';
-import { opening, type Scope } from '../scope.ts';
+import { Scope } from '../scope.ts';
 import { nameOf } from '../tiering/cold/cold-place.ts';
 import { lookIntoColdStore } from '../tiering/cold/look-into-cold-store.ts';
 import type { ColdSettings } from '../tiering/cold/open-cold-store.ts';
@@ -46,7 +47,8 @@ export interface RecoveryGiven {
   readonly config: Config;
   readonly environment: Environment;
   readonly withGaps: boolean;
-  readonly progress: (files: number, bytes: number) => void;
+  /** Hears, in words, how far it is. */
+  readonly progress: (text: string) => void;
 }
 
 /** Below the new data directory, as long as it takes. */
@@ -54,8 +56,8 @@ const SCRATCH = 'recovery';
 
 /**
  * Makes a new data directory out of what segments say of themselves: a file for each that is whole, in the buckets and under the
- * names of the day when its content moved. Nothing is written to the old devices and the old bucket. Faults with a sentence;
- * then the new directory is to be emptied before the next attempt.
+ * names of the day when its content moved. Nothing is written to the old devices and the old bucket. Faults with a sentence,
+ * and leaves the new directory empty then.
  */
 export async function recover(sources: RecoverySources, given: RecoveryGiven): Promise<RecoveryReport> {
   const { data } = given.config;
@@ -64,12 +66,17 @@ export async function recover(sources: RecoverySources, given: RecoveryGiven): P
   const scratch = path.join(data, SCRATCH);
   await mkdir(scratch, { mode: 0o700 });
   await copyFile(sources.secrets, secretsKeyPath({ data }));
-  let scope: Scope | undefined;
-  const report = await opening(async (owning) => {
-    scope = owning;
-    return recoverInto(owning, { sources, given, secretsKey, scratch });
-  });
-  await scope?.close();
+  const scope = new Scope();
+  let report: RecoveryReport;
+  try {
+    report = await recoverInto(scope, { sources, given, secretsKey, scratch });
+  } catch (cause) {
+    await scope.close().catch(() => undefined);
+    // It was empty: all that is there is of this attempt, and half of a tree must not pass for a whole one.
+    for (const name of await readdir(data)) await rm(path.join(data, name), { recursive: true });
+    throw cause;
+  }
+  await scope.close();
   await rm(scratch, { recursive: true });
   return report;
 }
@@ -105,8 +112,11 @@ async function recoverInto(scope: Scope, recovering: Recovering): Promise<Recove
   const keys = envelopeKeys({ cipher: nativeCipher(loadNative()), secretsKey });
   const reduction = nativeReduction(loadNative());
   const tiers: RecoveredBlobs[] = [];
-  for (const segments of found.segments)
+  for (const segments of found.segments) {
+    progress(`looking through the segments of the ${segments.traits.tier} tier`);
     tiers.push(await RecoveredBlobs.open({ segments, reduction, keys, scratch, log }));
+  }
+  await requireSomething(tiers, sources);
   const wakes = new Set<(step: TieringStep) => void>();
   const stopped = (cause: unknown): void => log.error('the new data directory cannot be written', { cause });
   const wake = (step: TieringStep): void => wakes.forEach((each) => each(step));
@@ -122,10 +132,19 @@ async function recoverInto(scope: Scope, recovering: Recovering): Promise<Recove
   const bringer = new FileBringer({ namespace, keyring, counts, spool, withGaps });
   for await (const file of recoverTree({ tiers, scratch, log })) {
     await bringer.bring(file);
-    progress(counts.files, counts.bytes);
+    progress(`${counts.files} files, ${roughQuantity(counts.bytes)}`);
   }
   const { files, bytes, filesWithGaps, lost } = counts;
   return { ...found.report(), files, bytes, filesWithGaps, counts: counts.counts, lost };
+}
+
+async function requireSomething(
+  tiers: readonly RecoveredBlobs[],
+  { secrets }: RecoverySources,
+): Promise<void> {
+  for (const blobs of tiers) for await (const _ of blobs.all()) return;
+  const detail = `Nothing was found: there are no segments, or ${secrets} is not the key of the gateway that has written them.`;
+  throw new Fault('not-found', 'store', detail);
 }
 
 interface OpenedSources {
@@ -161,7 +180,8 @@ async function openSources(
         warmSegments && {
           warm: { pool, devices: described, shards: shards.shards, segmentsLost: warmSegments.lost.size },
         }),
-      ...(cold && coldSegments && { cold: { place: nameOf(cold.place), segmentsLost: coldSegments.lost.size } }),
+      ...(cold &&
+        coldSegments && { cold: { place: nameOf(cold.place), segmentsLost: coldSegments.lost.size } }),
     }),
   };
 }
@@ -174,7 +194,9 @@ function poolOf(devices: readonly FoundDevice[]): string {
     const detail = `${first.path} and ${other.path} are devices of two pools: name those of one.`;
     throw new Fault('invalid-argument', 'device', detail);
   }
-  const twice = devices.find(({ device }, index) => devices.findIndex((it) => it.device === device) !== index);
+  const twice = devices.find(
+    ({ device }, index) => devices.findIndex((it) => it.device === device) !== index,
+  );
   if (twice !== undefined)
     throw new Fault('invalid-argument', 'device', `${twice.path} is named twice: name each device once.`);
   return first?.pool ?? '';

@@ -74,10 +74,15 @@ cp "$work/data/secrets.key" "$work/kept.key"
 rm -rf "$work/data" "$work/warm2" "$work/warm5"
 picture > "$work/before"
 
-step 'recovery'
+step 'recovery, into a gateway whose hot tier is smaller than what comes'
 status=0
+new_flags=(--hot-size 64Mi --warm-ec 2+1)
+for device in 1 2 3; do
+  mkdir "$work/new$device"
+  new_flags+=(--warm "$work/new$device")
+done
 terrace recover --from-warm "$work/warm1" --from-warm "$work/warm3" --from-warm "$work/warm4" --from-warm "$work/warm6" \
-  --from-cold "$cold_url" --from-secrets "$work/kept.key" --data "$work/data" --json > "$work/report" || status=$?
+  --from-cold "$cold_url" --from-secrets "$work/kept.key" --data "$work/data" "${new_flags[@]}" --json > "$work/report" || status=$?
 cat "$work/report"
 equal 'exit code' "$status" 3
 equal 'what did not come back' "$(report '[.lost[] | .why + " " + .bucket + "/" + .key] | join(",")')" 'sealed sealed/kms'
@@ -87,7 +92,7 @@ picture > "$work/after"
 cmp "$work/before" "$work/after" || fail 'the old devices or the old bucket were changed'
 
 step 'a gateway on it shows what was there, through both doors'
-serve_flags=()
+serve_flags=("${new_flags[@]}")
 start
 s3 sync --only-show-errors s3://bucket "$work/got"
 sums "$work/got" | cmp - "$work/want" || fail 'content over S3 differs'
@@ -106,4 +111,8 @@ grep -q 'is not empty' "$work/refusal" || fail "$(cat "$work/refusal")"
 mkdir "$work/none"
 if terrace recover --from-warm "$work/none" --from-secrets "$work/kept.key" --data "$work/new" 2> "$work/refusal"; then fail 'no device'; fi
 grep -q 'is no device of a warm pool' "$work/refusal" || fail "$(cat "$work/refusal")"
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$work/wrong.key"
+if terrace recover --from-warm "$work/warm1" --from-secrets "$work/wrong.key" --data "$work/new" 2> "$work/refusal"; then fail 'another key'; fi
+grep -q 'Nothing was found' "$work/refusal" || fail "$(cat "$work/refusal")"
+[ -z "$(ls -A "$work/new")" ] || fail 'a refusal leaves something behind'
 echo 'recover: passed'

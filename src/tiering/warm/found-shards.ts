@@ -3,7 +3,12 @@ import type { Key, Kv } from '../../kv/kv.ts';
 import { decodeU64, encodeU64, prefixRange } from '../../kv/tuple.ts';
 import { FOUND_IMAGES_BYTES_MAX, WARM_IMAGE_BYTES_MAX, WARM_PAGE_ENTRIES_MAX } from '../../limits/tiering.ts';
 import type { Reduction } from '../../workers/reduction.ts';
-import { isSameStripe, readShardHeader, SHARD_HEADER_BYTES, type ShardHeader } from '../../workers/segment.ts';
+import {
+  isSameStripe,
+  readShardHeader,
+  SHARD_HEADER_BYTES,
+  type ShardHeader,
+} from '../../workers/segment.ts';
 import { segmentBytesOf, segmentIdOf } from '../reduction/tables.ts';
 import type { SegmentHealth, SegmentId, SegmentStore, StoreTraits } from '../segment-store.ts';
 import type { FoundDevice } from './found-devices.ts';
@@ -233,4 +238,8 @@ export class FoundShards implements SegmentStore {
 const readOnly = (): Fault => new Fault('read-only', 'store', 'what was found is only read');
 
 const shardKey = (id: SegmentId, numbers: readonly number[]): Key =>
-  Buffer.concat([Uint8Array.of(SHARDS_TABLE), segmentBytesOf(id), ...numbers.map((number) => encodeU64(number))]);
+  Buffer.concat([
+    Uint8Array.of(SHARDS_TABLE),
+    segmentBytesOf(id),
+    ...numbers.map((number) => encodeU64(number)),
+  ]);

@@ -17,7 +17,11 @@ export async function deviceAsFound(
   try {
     const superblock = newestOf(await readCopies(disk));
     if (superblock === undefined)
-      throw new Fault('not-found', 'device', `${place} is no device of a warm pool: it has no superblock of one.`);
+      throw new Fault(
+        'not-found',
+        'device',
+        `${place} is no device of a warm pool: it has no superblock of one.`,
+      );
     const blocks = new CatalogueBlocks(disk, superblock);
     const scanned = await scanCatalogue(blocks);
     const catalogue = new Catalogue(blocks, scanned);
