@@ -36,7 +36,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
-  readonly hold?: Hold;
+  readonly hold?: Hold | undefined;
 }
 
 export type TieringStep =
@@ -208,10 +208,12 @@ class OpenTiering {
   #spills(migrations: Migrations): readonly Spill[] {
     const { clock } = this.#options.hot.environment;
     const { lower } = this.#options;
-    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
+    return lower.slice(0, -1).map(({ chunks: from, segments, hold }, index) => {
       const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
       const to = lower[index + 1]!.chunks;
-      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+      const givesUp = (): boolean => hold === undefined || hold.allows;
+      const watched = { clock, copies: this.#copies, heat: this.#heat, migrations };
+      return new Spill({ ...watched, from, to, space, givesUp });
     });
   }
 

@@ -4,6 +4,7 @@ import { Fault } from '../../src/fault.ts';
 import { SPILL_REST_MS } from '../../src/limits/tiering.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { ownSpace } from '../../src/tiering/fill-level.ts';
+import { Hold } from '../../src/tiering/hold.ts';
 import type { LowerTier } from '../../src/tiering/tier.ts';
 import { TierBed } from './tier-bed.ts';
 
@@ -105,6 +106,22 @@ test('a cold tier that does not answer leaves everything where it is, and is tri
   await settle(bed);
   assert.equal(bed.kept('warm'), 60);
   await checkAll({ bed, ids });
+});
+
+test('while newer metadata may need its segments a warm tier drains nowhere: it would get no room by that', async () => {
+  const { bed, ids } = await filled(80);
+  const nothing = (): void => undefined;
+  const log = { info: nothing, warn: nothing, error: nothing };
+  bed.hold = await Hold.open({ kv: bed.kv, environment: { log }, tier: 'warm', looks: 1 });
+  await bed.reopen();
+  for (let round = 0; round < 4; round += 1) {
+    await bed.settle('spill');
+    bed.clock.ms += SPILL_REST_MS + 1;
+  }
+  assert.equal(await countIn(bed, ids, 'warm'), 80);
+  await bed.hold.looked();
+  await settle(bed);
+  assert.equal(await countIn(bed, ids, 'cold'), 20);
 });
 
 test('a crash while content goes down loses none of it, and the next process goes on', async () => {
