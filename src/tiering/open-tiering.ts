@@ -143,6 +143,7 @@ class OpenTiering {
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
       ...healing,
+      descriptions: this.#descriptions,
       cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
       dropped: (id) => this.#clean.forget(id),
     };
