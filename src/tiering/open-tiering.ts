@@ -5,7 +5,7 @@ import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { bytesToFree, ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
 import type { BindingId } from './foreign/foreign-records.ts';
 import { wayOut, type WayOut } from './foreign/way-out.ts';
@@ -210,7 +210,7 @@ class OpenTiering {
     const { clock } = this.#options.hot.environment;
     const { lower } = this.#options;
     return lower.slice(0, -1).map(({ chunks: from, segments, hold }, index) => {
-      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+      const space = (): BlobUsage => spaceOf({ chunks: from, segments });
       const to = lower[index + 1]!.chunks;
       const givesUp = (): boolean => hold === undefined || hold.allows;
       const watched = { clock, copies: this.#copies, heat: this.#heat, migrations };
@@ -226,6 +226,7 @@ class OpenTiering {
       accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
+      takesBack: (tier) => this.#takesBack(tier),
       migrate: (order) => migrations.migrate(order),
       history: (policy) => migrations.history(policy),
       totals: () => migrations.totals(),
@@ -241,6 +242,12 @@ class OpenTiering {
       }),
       scrub: (progress) => this.#scrubber.scrub(progress),
     };
+  }
+
+  /** Between its marks a tier that drains takes nothing back, or the same content would go up and down for ever. */
+  #takesBack(tier: Tier): boolean {
+    const found = this.#options.lower.slice(0, -1).find(({ chunks }) => chunks.tier === tier);
+    return found === undefined || bytesToFree(spaceOf(found), true) === 0;
   }
 
   #present(): readonly Tier[] {
@@ -299,6 +306,10 @@ class OpenTiering {
     return sum;
   }
 }
+
+/** Of what could be in a tier. */
+const spaceOf = ({ chunks, segments }: Pick<LowerTierParts, 'chunks' | 'segments'>): BlobUsage =>
+  ownSpace(chunks.usage().bytesStored, segments.usage());
 
 /** The first that has work. */
 async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {

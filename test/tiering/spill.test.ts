@@ -58,6 +58,17 @@ test('a warm tier above its high mark drains to the cold one down to the low mar
   assert.deepEqual([last?.trigger, last?.from, last?.to], ['pressure', 'warm', 'cold']);
 });
 
+test('a warm tier takes nothing back from the cold one above the low mark, to which it drains', async () => {
+  const { bed } = await filled(61);
+  const { tiers } = bed.tiering;
+  assert.deepEqual(
+    [tiers.takesBack('warm'), tiers.takesBack('cold'), tiers.takesBack('hot')],
+    [false, true, true],
+  );
+  assert.equal((await filled(60)).bed.tiering.tiers.takesBack('warm'), true);
+  assert.equal((await filled(61, ['warm'])).bed.tiering.tiers.takesBack('warm'), true);
+});
+
 test('below the high mark nothing leaves the warm tier', async () => {
   const { bed, ids } = await filled(79);
   await settle(bed);
