@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
@@ -65,8 +66,8 @@ async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Pr
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
   const read = await readAll(copies, missing);
-  const said = await labels.labelsOf(missing.map(({ id }) => id));
-  const wanted = missing.map(({ id }, index) => ({ id, bytes: read[index]!.bytes, label: said[index]! }));
+  const said = await labels.labelsOf(read.map(({ id }) => id));
+  const wanted = read.map((blob, index) => ({ ...blob, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);
   await moving.note('copied');
   // A store resolves after it has read back what it has written.
@@ -128,7 +129,7 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
   const read = await readAll(copies, missing);
-  const making = missing.map(({ id }, index) => copies.hot.draft(id, read[index]!.bytes));
+  const making = read.map(({ id, bytes }) => copies.hot.draft(id, bytes));
   const drafts = await allOrNone(making, (draft) => copies.hot.discardDraft(draft));
   await moving.note('copied');
   // A draft resolves after it was read back.
@@ -172,14 +173,31 @@ async function liveCopies(
   ) as readonly BlobCopies[];
 }
 
-/** A few at a time, in their order. */
-async function readAll(copies: Copies, blobs: readonly BlobCopies[]) {
-  const read: { readonly bytes: Uint8Array }[] = [];
+interface ReadBlob {
+  readonly id: BlobId;
+  readonly bytes: Uint8Array;
+}
+
+/** A few at a time, in their order; without those that have ended meanwhile. */
+async function readAll(copies: Copies, blobs: readonly BlobCopies[]): Promise<readonly ReadBlob[]> {
+  const read: ReadBlob[] = [];
   for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
-    const some = blobs.slice(first, first + MIGRATION_READS_MAX);
-    read.push(...(await Promise.all(some.map((blob) => copies.readWhole(blob)))));
+    const some = blobs.slice(first, first + MIGRATION_READS_MAX).map((blob) => readLive(copies, blob));
+    for (const blob of await Promise.all(some)) if (blob !== undefined) read.push(blob);
   }
   return read;
+}
+
+async function readLive(copies: Copies, blob: BlobCopies): Promise<ReadBlob | undefined> {
+  const { id } = blob;
+  try {
+    return { id, bytes: (await copies.readWhole(blob)).bytes };
+  } catch (cause) {
+    if (!(cause instanceof Fault && cause.code === 'not-found')) throw cause;
+    const [now] = await copies.of(copies.kv, [id]);
+    if (now !== undefined) throw cause;
+    return undefined;
+  }
 }
 
 function summed(blobs: readonly BlobCopies[]): MovedBatch {
