@@ -37,6 +37,8 @@ export interface MovedBatch {
   readonly bytes: number;
   /** By tier, warmest first. */
   readonly bytesFrom: readonly number[];
+  /** Why some were left where they are, which does not keep the others. */
+  readonly failure?: Fault;
 }
 
 /**
@@ -65,7 +67,7 @@ async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Pr
   const to = store.tier;
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
-  const read = await readAll(copies, missing);
+  const { read, failure } = await readAll(copies, missing);
   const said = await labels.labelsOf(read.map(({ id }) => id));
   const wanted = read.map((blob, index) => ({ ...blob, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);
@@ -80,7 +82,7 @@ async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Pr
       const moved = await liveCopies(copies, tx, moving.blobs);
       const switched = await switchDown(parts, tx, { moved, store, made, attached });
       moving.switched(tx, switched);
-      return switched;
+      return { ...switched, ...(failure !== undefined && { failure }) };
     });
   } catch (cause) {
     attached.clear();
@@ -128,7 +130,7 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
   const { copies, cleaned } = parts;
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
-  const read = await readAll(copies, missing);
+  const { read, failure } = await readAll(copies, missing);
   const making = read.map(({ id, bytes }) => copies.hot.draft(id, bytes));
   const drafts = await allOrNone(making, (draft) => copies.hot.discardDraft(draft));
   await moving.note('copied');
@@ -150,7 +152,7 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
       }
       const switched = summed(moved);
       moving.switched(tx, switched);
-      return switched;
+      return { ...switched, ...(failure !== undefined && { failure }) };
     });
   } catch (cause) {
     attached.clear();
@@ -178,27 +180,40 @@ interface ReadBlob {
   readonly bytes: Uint8Array;
 }
 
-/** A few at a time, in their order; without those that have ended meanwhile. */
-async function readAll(copies: Copies, blobs: readonly BlobCopies[]): Promise<readonly ReadBlob[]> {
-  const read: ReadBlob[] = [];
-  for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
-    const some = blobs.slice(first, first + MIGRATION_READS_MAX).map((blob) => readLive(copies, blob));
-    for (const blob of await Promise.all(some)) if (blob !== undefined) read.push(blob);
-  }
-  return read;
+interface ReadBatch {
+  readonly read: readonly ReadBlob[];
+  /** Why the first of those was not read that nobody can read. */
+  readonly failure?: Fault;
 }
 
-async function readLive(copies: Copies, blob: BlobCopies): Promise<ReadBlob | undefined> {
+/** A few at a time, in their order; without those that have ended meanwhile, and those that nobody can read. */
+async function readAll(copies: Copies, blobs: readonly BlobCopies[]): Promise<ReadBatch> {
+  const read: ReadBlob[] = [];
+  let failure: Fault | undefined;
+  for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
+    const some = blobs.slice(first, first + MIGRATION_READS_MAX).map((blob) => readOne(copies, blob));
+    for (const found of await Promise.all(some)) {
+      if (found instanceof Fault) failure ??= found;
+      else if (found !== undefined) read.push(found);
+    }
+  }
+  return { read, ...(failure !== undefined && { failure }) };
+}
+
+async function readOne(copies: Copies, blob: BlobCopies): Promise<ReadBlob | Fault | undefined> {
   const { id } = blob;
   try {
     return { id, bytes: (await copies.readWhole(blob)).bytes };
   } catch (cause) {
-    if (!(cause instanceof Fault && cause.code === 'not-found')) throw cause;
+    if (!(cause instanceof Fault) || !isOfBlob(cause)) throw cause;
     const [now] = await copies.of(copies.kv, [id]);
-    if (now !== undefined) throw cause;
-    return undefined;
+    return now === undefined ? undefined : cause;
   }
 }
+
+/** Says something of this blob, and nothing of the others. */
+const isOfBlob = ({ code, subject }: Fault): boolean =>
+  code === 'corrupt' || code === 'not-found' || (code === 'conflict' && subject === 'blob');
 
 function summed(blobs: readonly BlobCopies[]): MovedBatch {
   const bytesFrom = tiers.map((tier) =>

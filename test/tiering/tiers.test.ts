@@ -314,3 +314,15 @@ test('what is deleted while it is moved is passed over, and the rest moves', asy
   assert.deepEqual([outcome, error], ['completed', undefined]);
   for (const id of ids) assert.equal(await bed.tiersOf(id), gone.includes(id) ? 'none' : 'warm');
 });
+
+test('a blob that nobody can read fails its order, and keeps none of the others', async () => {
+  const bed = await TierBed.open();
+  const ids: BlobId[] = [];
+  for (let seed = 0; seed < 6; seed += 1) ids.push(await bed.put(9000, seed));
+  const damaged = ids[2]!;
+  await bed.damageHot(damaged);
+  const { outcome, error, blobs } = await bed.move('warm', ...ids);
+  assert.deepEqual([outcome, blobs], ['failed', 5]);
+  assert.match(error ?? '', /corrupt/);
+  for (const id of ids) assert.equal(await bed.tiersOf(id), id === damaged ? 'hot' : 'warm');
+});
