@@ -1,6 +1,9 @@
 //! MD5 of one stream (RFC 1321), as fast as its chain of dependent additions allows.
 
-pub mod lanes;
+mod lanes;
+mod together;
+
+pub use together::{update_together, Expected};
 
 const BLOCK_BYTES: usize = 64;
 

@@ -3,6 +3,9 @@
 
 use super::{Md5, BLOCK_BYTES};
 
+/// Of the widest kernel.
+pub const LANES_MAX: usize = 16;
+
 /// A stream and the bytes that come next in it.
 pub struct Feed<'a> {
     pub md5: &'a mut Md5,
@@ -32,16 +35,14 @@ pub fn update_all(feeds: &mut [Feed<'_>]) {
     }
 }
 
-/// What multiplies the streams, and how many of them.
+/// What compresses the blocks, and of how many streams at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Registers of general use.
+    /// Registers of general use. Vectors are no faster for one stream.
     Scalar,
-    /// One stream: three-way logic and rotation are one instruction each.
-    #[cfg(target_arch = "x86_64")]
-    Ternary,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// Three-way logic and rotation are one instruction each, in registers of 32 bytes.
     #[cfg(target_arch = "x86_64")]
     Avx512Half,
     #[cfg(target_arch = "x86_64")]
@@ -57,7 +58,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             {
                 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-                    return vec![Self::Ternary, Self::Avx512Half, Self::Avx512];
+                    return vec![Self::Scalar, Self::Avx512Half, Self::Avx512];
                 }
                 if is_x86_feature_detected!("avx2") {
                     return vec![Self::Scalar, Self::Avx2];
@@ -80,8 +81,6 @@ impl Kernel {
     pub const fn lanes(self) -> usize {
         match self {
             Self::Scalar => 1,
-            #[cfg(target_arch = "x86_64")]
-            Self::Ternary => 1,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 | Self::Avx512Half => 8,
             #[cfg(target_arch = "x86_64")]
@@ -106,13 +105,8 @@ impl Kernel {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Ternary => x86::run(feeds, count, |states, blocks| {
-                // SAFETY: `available` has asked the CPU; each block pointer is good for `count` blocks.
-                unsafe { x86::one::compress(states, blocks, count) }
-            }),
-            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => x86::run(feeds, count, |states, blocks| {
-                // SAFETY: as above.
+                // SAFETY: `available` has asked the CPU; each pointer is good for `count` blocks.
                 unsafe { x86::eight::compress(states, blocks, count) }
             }),
             #[cfg(target_arch = "x86_64")]

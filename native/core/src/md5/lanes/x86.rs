@@ -49,9 +49,36 @@ macro_rules! four {
         let (mut a, mut b, mut c, mut d) = $state;
         let word = |step: usize| $words[($first + $stride * step) % 16];
         step!($function, a, b, c, d, word($step), $constants[$step], $s0);
-        step!($function, d, a, b, c, word($step + 1), $constants[$step + 1], $s1);
-        step!($function, c, d, a, b, word($step + 2), $constants[$step + 2], $s2);
-        step!($function, b, c, d, a, word($step + 3), $constants[$step + 3], $s3);
+        step!(
+            $function,
+            d,
+            a,
+            b,
+            c,
+            word($step + 1),
+            $constants[$step + 1],
+            $s1
+        );
+        step!(
+            $function,
+            c,
+            d,
+            a,
+            b,
+            word($step + 2),
+            $constants[$step + 2],
+            $s2
+        );
+        step!(
+            $function,
+            b,
+            c,
+            d,
+            a,
+            word($step + 3),
+            $constants[$step + 3],
+            $s3
+        );
         $state = (a, b, c, d);
     };
 }
@@ -76,7 +103,12 @@ macro_rules! compress {
             blocks: &[*const u8; $lanes],
             count: usize,
         ) {
-            let mut before = states.map(|words| load(&words));
+            let mut before = [
+                load(&states[0]),
+                load(&states[1]),
+                load(&states[2]),
+                load(&states[3]),
+            ];
             for block in 0..count {
                 // SAFETY: the caller says so.
                 let words = unsafe { words_of(blocks, block * BLOCK_BYTES) };
@@ -173,80 +205,50 @@ macro_rules! eight_lanes {
         #[inline]
         #[target_feature(enable = $features)]
         unsafe fn words_of(blocks: &[*const u8; 8], at: usize) -> [__m256i; 16] {
-            // SAFETY: the caller's blocks have 64 bytes each.
-            let half = |from: usize| {
-                blocks.map(|block| unsafe { _mm256_loadu_si256(block.add(at + from).cast()) })
-            };
-            let (low, high) = (transposed(half(0)), transposed(half(32)));
-            std::array::from_fn(|word| if word < 8 { low[word] } else { high[word - 8] })
+            let mut low = [splat(0); 8];
+            let mut high = [splat(0); 8];
+            for (lane, block) in blocks.iter().enumerate() {
+                // SAFETY: the caller's blocks have 64 bytes each.
+                unsafe {
+                    low[lane] = _mm256_loadu_si256(block.add(at).cast());
+                    high[lane] = _mm256_loadu_si256(block.add(at + 32).cast());
+                }
+            }
+            let (low, high) = (transposed(&low), transposed(&high));
+            let mut words = [splat(0); 16];
+            words[..8].copy_from_slice(&low);
+            words[8..].copy_from_slice(&high);
+            words
         }
 
         #[inline]
         #[target_feature(enable = $features)]
-        fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
-            // Fours of words of four rows each, in both halves of the register.
-            let fours = |at: usize| {
-                let low01 = _mm256_unpacklo_epi32(rows[at], rows[at + 1]);
-                let high01 = _mm256_unpackhi_epi32(rows[at], rows[at + 1]);
-                let low23 = _mm256_unpacklo_epi32(rows[at + 2], rows[at + 3]);
-                let high23 = _mm256_unpackhi_epi32(rows[at + 2], rows[at + 3]);
-                [
-                    _mm256_unpacklo_epi64(low01, low23),
-                    _mm256_unpackhi_epi64(low01, low23),
-                    _mm256_unpacklo_epi64(high01, high23),
-                    _mm256_unpackhi_epi64(high01, high23),
-                ]
-            };
-            let (upper, lower) = (fours(0), fours(4));
-            std::array::from_fn(|word| {
-                let (up, down) = (upper[word % 4], lower[word % 4]);
-                if word < 4 {
-                    _mm256_permute2x128_si256::<0x20>(up, down)
-                } else {
-                    _mm256_permute2x128_si256::<0x31>(up, down)
-                }
-            })
+        fn transposed(rows: &[__m256i; 8]) -> [__m256i; 8] {
+            let (upper, lower) = (fours(&rows[..4]), fours(&rows[4..]));
+            let mut words = [splat(0); 8];
+            for word in 0..4 {
+                words[word] = _mm256_permute2x128_si256::<0x20>(upper[word], lower[word]);
+                words[4 + word] = _mm256_permute2x128_si256::<0x31>(upper[word], lower[word]);
+            }
+            words
+        }
+
+        /// Of four rows: in each half of the register a word of all four.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn fours(rows: &[__m256i]) -> [__m256i; 4] {
+            let low01 = _mm256_unpacklo_epi32(rows[0], rows[1]);
+            let high01 = _mm256_unpackhi_epi32(rows[0], rows[1]);
+            let low23 = _mm256_unpacklo_epi32(rows[2], rows[3]);
+            let high23 = _mm256_unpackhi_epi32(rows[2], rows[3]);
+            [
+                _mm256_unpacklo_epi64(low01, low23),
+                _mm256_unpackhi_epi64(low01, low23),
+                _mm256_unpacklo_epi64(high01, high23),
+                _mm256_unpackhi_epi64(high01, high23),
+            ]
         }
     };
-}
-
-pub mod one {
-    use super::{States, BLOCK_BYTES, F, G, H, I, SINES};
-    use std::arch::x86_64::{
-        __m128i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_cvtsi32_si128, _mm_rol_epi32,
-        _mm_set1_epi32, _mm_ternarylogic_epi32,
-    };
-
-    compress!("avx512f,avx512vl", 1);
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512vl")]
-    fn load(words: &[u32; 1]) -> __m128i {
-        _mm_cvtsi32_si128(words[0].cast_signed())
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512vl")]
-    fn store(words: &mut [u32; 1], vector: __m128i) {
-        words[0] = _mm_cvtsi128_si32(vector).cast_unsigned();
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512vl")]
-    unsafe fn words_of(blocks: &[*const u8; 1], at: usize) -> [__m128i; 16] {
-        // SAFETY: the caller's block has sixteen words.
-        let block: [u32; 16] = unsafe { blocks[0].add(at).cast::<[u32; 16]>().read_unaligned() };
-        block.map(|word| _mm_cvtsi32_si128(word.cast_signed()))
-    }
-
-    ternary!(
-        "avx512f,avx512vl",
-        __m128i,
-        _mm_add_epi32,
-        _mm_set1_epi32,
-        _mm_rol_epi32,
-        _mm_ternarylogic_epi32
-    );
 }
 
 pub mod eight {
@@ -311,10 +313,9 @@ pub mod eight {
 pub mod eight_ternary {
     use super::{States, BLOCK_BYTES, F, G, H, I, SINES};
     use std::arch::x86_64::{
-        __m256i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_permute2x128_si256,
-        _mm256_rol_epi32, _mm256_set1_epi32, _mm256_storeu_si256, _mm256_ternarylogic_epi32,
-        _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-        _mm256_unpacklo_epi64,
+        __m256i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_permute2x128_si256, _mm256_rol_epi32,
+        _mm256_set1_epi32, _mm256_storeu_si256, _mm256_ternarylogic_epi32, _mm256_unpackhi_epi32,
+        _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
     };
 
     compress!("avx512f,avx512vl", 8);
@@ -334,8 +335,7 @@ pub mod sixteen {
     use std::arch::x86_64::{
         __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32,
         _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
-        _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-        _mm512_unpacklo_epi64,
+        _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
     };
 
     compress!("avx512f,avx512vl", 16);
@@ -366,25 +366,21 @@ pub mod sixteen {
     #[inline]
     #[target_feature(enable = "avx512f")]
     unsafe fn words_of(blocks: &[*const u8; 16], at: usize) -> [__m512i; 16] {
-        // SAFETY: the caller's blocks have 64 bytes each.
-        let rows = blocks.map(|block| unsafe { _mm512_loadu_si512(block.add(at).cast()) });
-        // Of four rows each: in each quarter of the register a word of all four.
-        let fours = |at: usize| {
-            let low01 = _mm512_unpacklo_epi32(rows[at], rows[at + 1]);
-            let high01 = _mm512_unpackhi_epi32(rows[at], rows[at + 1]);
-            let low23 = _mm512_unpacklo_epi32(rows[at + 2], rows[at + 3]);
-            let high23 = _mm512_unpackhi_epi32(rows[at + 2], rows[at + 3]);
-            [
-                _mm512_unpacklo_epi64(low01, low23),
-                _mm512_unpackhi_epi64(low01, low23),
-                _mm512_unpacklo_epi64(high01, high23),
-                _mm512_unpackhi_epi64(high01, high23),
-            ]
-        };
-        let quarters = [fours(0), fours(4), fours(8), fours(12)];
-        let mut words = [load(&[0; 16]); 16];
+        let mut rows = [splat(0); 16];
+        for (row, block) in rows.iter_mut().zip(blocks) {
+            // SAFETY: the caller's blocks have 64 bytes each.
+            *row = unsafe { _mm512_loadu_si512(block.add(at).cast()) };
+        }
+        let quarters = [
+            fours(&rows[..4]),
+            fours(&rows[4..8]),
+            fours(&rows[8..12]),
+            fours(&rows[12..]),
+        ];
+        let mut words = [splat(0); 16];
         for word in 0..4 {
-            let [one, two, three, four] = quarters.map(|rows| rows[word]);
+            let (one, two) = (quarters[0][word], quarters[1][word]);
+            let (three, four) = (quarters[2][word], quarters[3][word]);
             let even_low = _mm512_shuffle_i32x4::<0x88>(one, two);
             let even_high = _mm512_shuffle_i32x4::<0x88>(three, four);
             let odd_low = _mm512_shuffle_i32x4::<0xdd>(one, two);
@@ -395,5 +391,20 @@ pub mod sixteen {
             words[12 + word] = _mm512_shuffle_i32x4::<0xdd>(odd_low, odd_high);
         }
         words
+    }
+    /// Of four rows: in each quarter of the register a word of all four.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn fours(rows: &[__m512i]) -> [__m512i; 4] {
+        let low01 = _mm512_unpacklo_epi32(rows[0], rows[1]);
+        let high01 = _mm512_unpackhi_epi32(rows[0], rows[1]);
+        let low23 = _mm512_unpacklo_epi32(rows[2], rows[3]);
+        let high23 = _mm512_unpackhi_epi32(rows[2], rows[3]);
+        [
+            _mm512_unpacklo_epi64(low01, low23),
+            _mm512_unpackhi_epi64(low01, low23),
+            _mm512_unpacklo_epi64(high01, high23),
+            _mm512_unpackhi_epi64(high01, high23),
+        ]
     }
 }
