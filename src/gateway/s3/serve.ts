@@ -16,7 +16,14 @@ import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
 import { aheadBytesMax } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
-import { isStream, type AnswerPiece, type AnswerStream, type BodyBroken, type HttpAnswer, type HttpHandler } from './http.ts';
+import {
+  isStream,
+  type AnswerPiece,
+  type AnswerStream,
+  type BodyBroken,
+  type HttpAnswer,
+  type HttpHandler,
+} from './http.ts';
 import { NodeBody } from './node-body.ts';
 import { Pace } from './pace.ts';
 import { Places } from './places.ts';
