@@ -69,7 +69,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
+    const scheduler = new Scheduler(environment, await pausedJobs(kv));
+    scope.own(backgroundOf(scheduler, layers));
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -126,6 +127,15 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       close: () => scope.close(),
     };
   });
+
+/** A job that waits for another one, which has stopped, would wait for ever. */
+const backgroundOf = (scheduler: Scheduler, { tiering }: Layers): Closable => ({
+  async close() {
+    const stopped = scheduler.close();
+    tiering.breakOff();
+    await stopped;
+  },
+});
 
 function observeLayers(metrics: Metrics, layers: Layers): void {
   observeTiers(metrics, layers);

@@ -6,7 +6,7 @@ import { within } from '../../bench/programs.ts';
 export const rootKeys = { accessKeyId: 'crashes', secretAccessKey: 'only-for-these-crashes' } as const;
 
 const startMsMax = 60_000;
-const stopMsMax = 30_000;
+const stopMsMax = 60_000;
 
 /** Where the doors of a gateway listen. */
 export interface Addresses {

@@ -52,11 +52,11 @@ export class ObjectActor implements Actor {
       try {
         if (name === 'read of an object') await this.#compare(doors, key);
         else await this.#change(doors, key, name === 'delete of an object');
-        tally.acknowledged(name);
+        tally.acknowledged.add(name);
       } catch (cause) {
         if (cause instanceof Cut) return 'cut';
         if (!(cause instanceof Refused)) throw cause;
-        tally.refused(`${name}: ${cause.code}`);
+        tally.refused.add(`${name}: ${cause.code}`);
         await pause(refusedMs);
         if ((await this.#takeStock(doors)) === 'cut') return 'cut';
       }
@@ -66,18 +66,18 @@ export class ObjectActor implements Actor {
 
   async recover(doors: Doors): Promise<void> {
     const { keys, random, tally } = this.#parts;
-    if (this.#asked !== undefined) tally.unanswered();
+    if (this.#asked !== undefined) tally.unanswered += 1;
     await patiently(() => this.#settle(doors));
     for (let count = 0; count < sampleMax; count += 1) {
       await patiently(() => this.#compare(doors, choose(random, keys) ?? ''));
     }
-    tally.looked(sampleMax);
+    tally.compared += sampleMax;
   }
 
   async verify(doors: Doors): Promise<void> {
     await patiently(() => this.#settle(doors));
     for (const key of this.#parts.keys) await patiently(() => this.#compare(doors, key));
-    this.#parts.tally.looked(this.#parts.keys.length);
+    this.#parts.tally.compared += this.#parts.keys.length;
   }
 
   async #takeStock(doors: Doors): Promise<'cut' | undefined> {

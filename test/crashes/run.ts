@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     scenario: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    operations: { type: 'string', default: '500' },
+    operations: { type: 'string', default: '1500' },
     keep: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -62,6 +62,11 @@ function describe(summary: RunSummary): string {
     `  kills: ${kills.underLoad} under load, ${kills.whileStarting} while starting, ${kills.ofTheColdStore} of the cold store`,
     `  operations: ${sum(acknowledged)} acknowledged, ${unanswered} without an answer, ${sum(refused)} told to come again`,
     `  names compared through both doors: ${compared}; unstable writes sent again: ${sentAgain}`,
+    `  beside them: ${
+      Object.entries(summary.beside)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ') || 'nothing'
+    }; migrations: ${summary.migrations}`,
     `  starts: ${summary.startMs.median} ms in the median, ${summary.startMs.max} ms at most`,
     `  scrub: ${String(scrub['checked'])} checked, ${String(scrub['corrupt'])} corrupt, ${String(scrub['unrecoverable'])} unrecoverable`,
     '  lost: nothing',

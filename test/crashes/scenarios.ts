@@ -21,6 +21,8 @@ export interface Scenario {
   };
   /** The greatest object that the actors on whole objects put. */
   readonly objectBytesMax: number;
+  /** Events of its log at the level of errors that belong to it. */
+  readonly errorsExpected: readonly string[];
   /** What goes on beside the load, until it is over. */
   readonly disturb: (site: Site, random: Random, isOver: () => boolean) => Promise<void>;
 }
@@ -31,6 +33,7 @@ const usual = {
   coldKilledOfHundred: 0,
   actors: { tree: 28, versions: 6, objects: 2, attached: 0 },
   objectBytesMax: 400_000,
+  errorsExpected: [],
 } as const;
 
 const pauseMs = 150;
@@ -50,10 +53,14 @@ const repeating =
     }
   };
 
-const run = (site: Site, job: string): Promise<unknown> =>
-  askAdmin(site, { method: 'POST', path: `/v1/jobs/${job}/run` });
-const order = (site: Site, target: string, to: string): Promise<unknown> =>
-  askAdmin(site, { method: 'POST', path: '/v1/tiers/moves', body: { target, to } });
+const run = (site: Site, job: string): Promise<unknown> => {
+  site.done.add(`${job} ordered`);
+  return askAdmin(site, { method: 'POST', path: `/v1/jobs/${job}/run` });
+};
+const order = (site: Site, target: string, to: string): Promise<unknown> => {
+  site.done.add(`move to ${to} ordered`);
+  return askAdmin(site, { method: 'POST', path: '/v1/tiers/moves', body: { target, to } });
+};
 
 const moved = [buckets.tree, buckets.versions, buckets.objects] as const;
 const move = async (site: Site, random: Random, tiers: readonly string[]): Promise<void> => {
@@ -89,7 +96,10 @@ async function loseDevices(site: Site, random: Random): Promise<void> {
   if (isWhole) {
     const first = random.below(site.warmDevices.length);
     const lost = [first, first + 1 + random.below(2) * 2].slice(0, 1 + random.below(2));
-    for (const index of lost) await emptyDevice(site.warmDevices[index % site.warmDevices.length] ?? '');
+    for (const index of lost) {
+      await emptyDevice(site.warmDevices[index % site.warmDevices.length] ?? '');
+      site.done.add('warm device lost');
+    }
   }
   for (const { path, state } of warm.devices) {
     if (state === 'in-service') continue;
@@ -122,6 +132,7 @@ export const scenarios: readonly Scenario[] = [
     ...usual,
     name: 'rebuild',
     says: 'one or two of six warm devices are lost, replaced and rebuilt',
+    errorsExpected: ['a warm device has gone'],
     disturb: repeating(loseDevices),
   },
   {

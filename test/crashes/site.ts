@@ -4,6 +4,7 @@ import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client
 import { adminService } from '../../src/gateway/admin/access.ts';
 import { signingHeaders } from '../../src/signing/sign.ts';
 import { Cut, NfsDoor, S3Door, Verifiers, WrongAnswer } from './doors.ts';
+import { Count } from './tally.ts';
 import { GatewayProcess, rootKeys } from './gateway-process.ts';
 import type { Doors } from './look.ts';
 
@@ -13,6 +14,8 @@ export interface Site {
   readonly cold: GatewayProcess;
   readonly warmDevices: readonly string[];
   readonly verifiers: Verifiers;
+  /** What went on beside the load. */
+  readonly done: Count;
 }
 
 export const buckets = {
@@ -53,7 +56,7 @@ export async function openSite(directory: string, flags: readonly string[]): Pro
     VersioningConfiguration: { Status },
   });
   await withS3(gateway, (s3) => s3.ok((client) => client.send(command)));
-  return { gateway, cold, warmDevices, verifiers: new Verifiers() };
+  return { gateway, cold, warmDevices, verifiers: new Verifiers(), done: new Count() };
 }
 
 export async function closeSite({ gateway, cold }: Site): Promise<void> {

@@ -47,11 +47,11 @@ export class TreeActor implements Actor {
       if (step === undefined) continue;
       try {
         await this.#perform(step);
-        tally.acknowledged(step.name);
+        tally.acknowledged.add(step.name);
       } catch (cause) {
         if (cause instanceof Cut) return 'cut';
         if (!(cause instanceof Refused)) throw this.#said(step, cause);
-        tally.refused(`${step.name}: ${cause.code}`);
+        tally.refused.add(`${step.name}: ${cause.code}`);
         if ((await this.#takeStock(doors)) === 'cut') return 'cut';
       }
     }
@@ -62,9 +62,9 @@ export class TreeActor implements Actor {
   async recover(doors: Doors): Promise<void> {
     const { tally } = this.#parts;
     const found = await patiently(() => this.#look(doors));
-    if (this.#asked !== undefined) tally.unanswered();
+    if (this.#asked !== undefined) tally.unanswered += 1;
     this.#adopt(found);
-    tally.looked(found.size);
+    tally.compared += found.size;
     await this.#compareHandles(doors, found);
     await this.#compareUploads(doors);
     for (const [path, node] of looseFiles(this.#tree)) await this.#sendAgain(doors, path, node);
@@ -75,7 +75,7 @@ export class TreeActor implements Actor {
     await patiently(() => this.#commitAll(doors));
     const found = await patiently(() => this.#look(doors));
     this.#adopt(found);
-    this.#parts.tally.looked(found.size);
+    this.#parts.tally.compared += found.size;
   }
 
   async #perform(step: Step): Promise<void> {
@@ -172,7 +172,7 @@ export class TreeActor implements Actor {
       throw new Loss(`${this.#prefix}: a file that was written again is not what was written`);
     }
     this.#tree = changed(this.#tree, { ...node, durable: whole, loose: [] });
-    this.#parts.tally.sentAgain(node.loose.length);
+    this.#parts.tally.sentAgain += node.loose.length;
   }
 
   #hands(doors: Doors): Hands {

@@ -66,11 +66,11 @@ export class VersionActor implements Actor {
         this.#asked = change;
         this.#apply(change, await change.run(doors));
         this.#asked = undefined;
-        tally.acknowledged(change.name);
+        tally.acknowledged.add(change.name);
       } catch (cause) {
         if (cause instanceof Cut) return 'cut';
         if (!(cause instanceof Refused)) throw cause;
-        tally.refused(`${change.name}: ${cause.code}`);
+        tally.refused.add(`${change.name}: ${cause.code}`);
         if ((await this.#takeStock(doors)) === 'cut') return 'cut';
       }
     }
@@ -78,7 +78,7 @@ export class VersionActor implements Actor {
   }
 
   async recover(doors: Doors): Promise<void> {
-    if (this.#asked !== undefined) this.#parts.tally.unanswered();
+    if (this.#asked !== undefined) this.#parts.tally.unanswered += 1;
     await patiently(() => this.verify(doors));
   }
 
@@ -119,7 +119,7 @@ export class VersionActor implements Actor {
   ): Promise<History> {
     const asked = this.#asked?.key === key ? this.#asked : undefined;
     const there = await this.#contentsOf(doors, key, page);
-    this.#parts.tally.looked(there.size);
+    this.#parts.tally.compared += there.size;
     for (const [id, content] of history.versions) {
       if (!there.has(id) && asked?.deleted === id) continue;
       if (!there.has(id)) throw new Loss(`${key}: version ${id} is lost`);
@@ -145,7 +145,8 @@ export class VersionActor implements Actor {
       );
     }
     // Of NFS's own versions none need stay: what it goes on writing to is one of them.
-    const known = [...there].filter(([, content]) => !drafts.some((each) => same(each, content)));
+    // Ids rise: in this order the first one is the oldest.
+    const known = [...there].filter(([, content]) => !drafts.some((each) => same(each, content))).sort();
     return { versions: new Map(known), current, drafts };
   }
 
