@@ -67,6 +67,8 @@ export interface Tiering {
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
+  /** This process stops: whoever waits for a migration in the queue hears so (see Migrations.breakOff). */
+  readonly breakOff: () => void;
   /** What it has done since the start. */
   readonly counts: () => TieringCounts;
   /** What the last round of scrubbing that has ended has found. */
@@ -200,6 +202,7 @@ class OpenTiering {
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
       },
+      breakOff: () => migrations.breakOff(),
       counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
