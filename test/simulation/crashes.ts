@@ -78,7 +78,7 @@ async function shift(stack: Stack, actors: readonly Actor[], simulation: Simulat
 }
 
 /** Content goes up and down while everybody is at work. */
-async function moveSome({ kv, tiering }: Stack, { random }: Simulation): Promise<void> {
+export async function moveSome({ kv, tiering }: Stack, { random }: Simulation): Promise<void> {
   const to = tiers[random.below(tiers.length)]!;
   const { blobs } = await imageOf(kv);
   const chosen = ([...blobs.keys()] as BlobId[]).filter(() => random.below(3) === 0);
