@@ -120,8 +120,8 @@ function write(maker: Maker): Operation {
       if (node.kind !== 'directory')
         node.earlier = [...(node.earlier ?? []), { content: node.content, etag: node.etag }];
       posix.write(node, offset, data);
-      if (stable && seen !== '!stale-handle') settle(node);
       // Others may see what is not durable yet. When the file is removed before it is, the write fails all the same.
+      if (stable && seen === 'done') settle(node);
       return stable && seen === '!stale-handle' ? seen : undefined;
     },
     run: () => maker.doors.write(ino, { offset, stable }, data),

@@ -53,9 +53,11 @@ export class History<Model> {
     // An answer from before a power loss that arrives after it: nobody was there to hear it.
     if (!this.#open.delete(invokedAt)) return undefined;
     const returnedAt = this.#events++;
-    const parts = partsOf(outcome) ?? [{ ...call, outcome }];
-    for (const part of parts)
-      this.calls.push({ client: call.client, invokedAt, returnedAt, isPure: true, ...part });
+    const { client, isPure = false } = call;
+    const parts = partsOf(outcome)?.map((part) => ({ ...part, isPure: true })) ?? [
+      { ...call, isPure, outcome },
+    ];
+    for (const part of parts) this.calls.push({ client, invokedAt, returnedAt, ...part });
     return outcome;
   }
 

@@ -3,7 +3,7 @@ import type { Bucket } from '../../src/namespace/namespace.ts';
 import { root, type Stack } from '../namespace/world.ts';
 import { checkStore } from '../namespace/check-store.ts';
 import type { ModelDirectory } from '../namespace/model/tree.ts';
-import { moveSome } from '../simulation/crashes.ts';
+import { moveSome } from '../simulation/lives.ts';
 import { SimulatedWorld, Simulation } from '../simulation/simulation.ts';
 import { clientAtWork, requireOrder } from './clients.ts';
 import type { Doors } from './doors.ts';
