@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Lives, type LivesOptions } from './lives.ts';
 
 /** Few enough that the power can fail at each of their flushes. */
-const short: LivesOptions = { actors: 2, operations: 6 };
+const short: LivesOptions = { actors: 3, operations: 8 };
 
 /** A completion, as the trace has it, with which something reaches stable storage, or somebody hears that it has. */
 const boundary = /^\S+ (kv write|device flush|device flush done|(warm|cold) stored)$/;
