@@ -288,15 +288,21 @@ test('a busy writer does not hold up a change of attributes', () =>
     assert.equal((await files.attributes(ino)).mode, 0o600);
   }));
 
-const conditionalChanges = [
+const conditionalChanges: readonly {
+  readonly name: string;
+  readonly change: (
+    namespace: Stack['namespace'],
+    at: ObjectAt,
+    ifMatch: readonly string[],
+  ) => Promise<unknown>;
+}[] = [
   {
     name: 'a DELETE',
-    change: ({ objects }: Stack['namespace'], at: ObjectAt, ifMatch: readonly string[]) =>
-      objects.removeKey({ ...at, expect: { ifMatch } }),
+    change: ({ objects }, at, ifMatch) => objects.removeKey({ ...at, expect: { ifMatch } }),
   },
   {
     name: 'a rename',
-    change: ({ objects }: Stack['namespace'], { bucket, key }: ObjectAt, ifMatch: readonly string[]) =>
+    change: ({ objects }, { bucket, key }, ifMatch) =>
       objects.renameKey(s3, bucket, {
         from: { key: bytes('other'), expect: {} },
         to: { key, expect: { ifMatch } },
