@@ -3,7 +3,7 @@ import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
-import type { BlobLabels } from './blob-labels.ts';
+import type { BlobLabels, ShiftedBlob } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import type { Descriptions } from './descriptions.ts';
 import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
@@ -100,7 +100,7 @@ interface Switch {
 }
 
 async function switchDown(
-  { copies, dropped }: MoveParts,
+  { copies, labels, dropped }: MoveParts,
   tx: KvTransaction,
   { moved, store, made, attached }: Switch,
 ): Promise<MovedBatch> {
@@ -123,11 +123,12 @@ async function switchDown(
     }
     done.push(blob);
   }
+  await labels.shifted(tx, shiftsTo(store.tier, done));
   return summed(done);
 }
 
 async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
-  const { copies, cleaned } = parts;
+  const { copies, labels, cleaned } = parts;
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
   const { read, failure } = await readAll(copies, missing);
@@ -150,6 +151,7 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
         tx.whenCommitted(() => cleaned(blob.id, draft.bytesTaken));
         moved.push(blob);
       }
+      await labels.shifted(tx, shiftsTo('hot', moved));
       const switched = summed(moved);
       moving.switched(tx, switched);
       return { ...switched, ...(failure !== undefined && { failure }) };
@@ -161,6 +163,13 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
     for (const draft of drafts) if (!attached.has(draft)) copies.hot.discardDraft(draft);
   }
 }
+
+/** Those of the blobs whose reads another tier has answered until now. */
+const shiftsTo = (to: Tier, blobs: readonly BlobCopies[]): readonly ShiftedBlob[] =>
+  blobs.flatMap((blob) => {
+    const from = warmestOf(blob);
+    return from === to ? [] : [{ id: blob.id, length: blob.length, from, to }];
+  });
 
 /** Those of the blobs that still exist and have a reference, as this transaction sees them. */
 async function liveCopies(
