@@ -1,11 +1,10 @@
 import type { Entry } from '../../src/kv/kv.ts';
 import { MemoryEngine } from '../../src/kv/memory.ts';
-import type { BlobId } from '../../src/tiering/blobs.ts';
 import { MemorySegmentStore } from '../../src/tiering/memory-segment-store.ts';
 import { openChunkStore } from '../../src/tiering/reduction/open-chunk-store.ts';
 import { referenceReduction } from '../../src/workers/reference-reduction.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
-import { imageOf } from '../namespace/store-image.ts';
+import { moveAllDown } from '../namespace/recovered-tree.ts';
 import {
   bytes,
   memoryDevice,
@@ -73,11 +72,7 @@ async function live(stack: Stack): Promise<void> {
     await objects.putPart({ ...upload, uploadId }, draft, part);
     if (isCompleted) await objects.completeUpload(s3, { ...upload, uploadId, parts: [part], expect: {} });
   }
-  const { blobs } = await imageOf(stack.kv);
-  const ordered = { blobs: [...blobs.keys()] as BlobId[], to: 'warm', trigger: 'order' } as const;
-  const moving = stack.tiering.tiers.migrate(ordered);
-  while ((await stack.tiering.steps.migrate()) === 'busy');
-  await moving;
+  await moveAllDown(stack);
   await put(stack, bucket, 'hot', noise(9000, 4));
   await put(stack, bucket, 'inline too', 'small');
 }

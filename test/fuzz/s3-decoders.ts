@@ -25,7 +25,7 @@ const noBody = { next: () => Promise.resolve(undefined), keep: () => true };
 const host = ['host', 'bucket.s3.test'];
 
 const chunks = {
-  plain: '5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n',
+  plain: '5\r\nhello\r\n0\r\n\r\n',
   signed: '5;chunk-signature=ab\r\nhello\r\n0;chunk-signature=cd\r\n\r\n',
   trailing: '5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n',
 };
@@ -96,7 +96,12 @@ export const s3Decoders: readonly Decoder[] = [
   plain(
     'sigv4-header',
     [claim],
-    (input) => headerClaim(signed('/', ['x-amz-date', '20261122T000000Z']), latin1(input), 'us-east-1'),
+    (input) =>
+      headerClaim(
+        signed('/', ['x-amz-date', '20261122T000000Z', 'x-amz-content-sha256', 'UNSIGNED-PAYLOAD']),
+        latin1(input),
+        'us-east-1',
+      ),
     { refusals, tokens: [',', ';', '/', 'Credential=', 'SignedHeaders=', 'Signature=', ' '] },
   ),
   plain(
