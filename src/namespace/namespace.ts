@@ -1,3 +1,4 @@
+import type { Census } from './census/census.ts';
 import type { Actor } from '../audit/event.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { Time } from '../environment.ts';
@@ -445,6 +446,8 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** What the tiers answer for. */
+  readonly census: Pick<Census, 'now' | 'step' | 'mended'>;
   /** Buckets of others that appear in ones of ours. */
   readonly attachments: AttachedBuckets;
   /** What it holds in memory now. */
