@@ -56,7 +56,7 @@ export interface RunSummary {
 }
 
 /** On a machine that has much else to do the kill comes before so many operations. */
-const loadMsMax = 20_000;
+const loadMsMax = 8_000;
 const killDelayMsMax = 25;
 const originKeysCount = 120;
 const objectKeysEach = 12;
