@@ -55,8 +55,8 @@ export interface RunSummary {
   readonly seconds: number;
 }
 
-/** On a machine that has much else to do the kill comes before so many operations. */
-const loadMsMax = 8_000;
+/** On a machine that has much else to do the kill comes before so many operations: up to this. */
+const loadMsMax = 6_000;
 const killDelayMsMax = 25;
 const originKeysCount = 120;
 const objectKeysEach = 12;
@@ -178,8 +178,9 @@ class CrashRun {
     const all = Promise.all([...working, disturbing]);
     // Whatever fails before the kill ends the run; what comes after it is waited for below.
     const beganAt = performance.now();
+    const msMax = this.#random.below(loadMsMax);
     const loaded = async (): Promise<void> => {
-      while (this.#tally.acknowledged.sum() < operations && performance.now() - beganAt < loadMsMax)
+      while (this.#tally.acknowledged.sum() < operations && performance.now() - beganAt < msMax)
         await pause(1);
       await pause(this.#random.below(killDelayMsMax));
     };
