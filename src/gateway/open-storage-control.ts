@@ -28,7 +28,7 @@ export async function startStorageControl(
   });
   scheduler.start('storage-policies', () => control.job.step());
   scheduler.start('moves', () => control.moves.step());
-  scheduler.start('census', () => control.census.step());
+  scheduler.start('census', () => namespace.census.step());
   scheduler.start('storage-classes', () => control.classes.step());
   scheduler.start('restores', () => control.restores.step());
   return control;

@@ -3,7 +3,6 @@ import type { Kv } from '../kv/kv.ts';
 import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { Assessor } from './assess.ts';
-import { CensusTaker } from './census.ts';
 import { ClassJob } from './class-job.ts';
 import { explain, plan, type Explanation, type Plan } from './explain.ts';
 import { PolicyJob } from './job.ts';
@@ -25,7 +24,6 @@ export interface StorageControl {
   explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
   /** Of everything that policies are about, without a target. */
   plan(target?: Target): Promise<Plan>;
-  readonly census: CensusTaker;
 }
 
 export interface StorageControlParts {
@@ -60,6 +58,5 @@ export async function openStorageControl(parts: StorageControlParts): Promise<St
     scores,
     explain: (bucket, key) => explain(all, bucket, key),
     plan: (target) => plan(all, target),
-    census: new CensusTaker(parts),
   };
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
-import type { BlobLabels } from './blob-labels.ts';
+import type { BlobLabels, ShiftedBlob } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
+import type { Descriptions } from './descriptions.ts';
 import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
 import type { HotDraft } from './hot/hot-blobs.ts';
 import type { MigrationState } from './migration-records.ts';
@@ -13,6 +14,8 @@ import { tiers, type LowerTier, type Tier } from './tier.ts';
 export interface MoveParts {
   readonly copies: Copies;
   readonly labels: BlobLabels;
+  /** See Descriptions. */
+  readonly descriptions: Pick<Descriptions, 'keep'>;
   /** Hears, after the commit, of a hot copy that has become clean or has gone. */
   readonly cleaned: (id: BlobId, bytesTaken: number) => void;
   readonly dropped: (id: BlobId) => void;
@@ -45,9 +48,20 @@ export function moveBatch(parts: MoveParts, moving: Moving): Promise<MovedBatch>
 }
 
 async function demote(parts: MoveParts, moving: Moving, to: LowerTier): Promise<MovedBatch> {
-  const { copies, labels } = parts;
+  const { copies, descriptions } = parts;
   const store = copies.lower.of(to);
   assert(store !== undefined, `there is no tier ${to}`);
+  const keeps = descriptions.keep(moving.blobs.map(({ id }) => id));
+  try {
+    return await demoteTo(parts, moving, store);
+  } finally {
+    keeps();
+  }
+}
+
+async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Promise<MovedBatch> {
+  const { copies, labels } = parts;
+  const to = store.tier;
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
   const read = await readAll(copies, missing);
@@ -83,7 +97,7 @@ interface Switch {
 }
 
 async function switchDown(
-  { copies, dropped }: MoveParts,
+  { copies, labels, dropped }: MoveParts,
   tx: KvTransaction,
   { moved, store, made, attached }: Switch,
 ): Promise<MovedBatch> {
@@ -106,11 +120,12 @@ async function switchDown(
     }
     done.push(blob);
   }
+  await labels.shifted(tx, shiftsTo(store.tier, done));
   return summed(done);
 }
 
 async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
-  const { copies, cleaned } = parts;
+  const { copies, labels, cleaned } = parts;
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
   const read = await readAll(copies, missing);
@@ -133,6 +148,7 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
         tx.whenCommitted(() => cleaned(blob.id, draft.bytesTaken));
         moved.push(blob);
       }
+      await labels.shifted(tx, shiftsTo('hot', moved));
       const switched = summed(moved);
       moving.switched(tx, switched);
       return switched;
@@ -144,6 +160,13 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
     for (const draft of drafts) if (!attached.has(draft)) copies.hot.discardDraft(draft);
   }
 }
+
+/** Those of the blobs whose reads another tier has answered until now. */
+const shiftsTo = (to: Tier, blobs: readonly BlobCopies[]): readonly ShiftedBlob[] =>
+  blobs.flatMap((blob) => {
+    const from = warmestOf(blob);
+    return from === to ? [] : [{ id: blob.id, length: blob.length, from, to }];
+  });
 
 /** Those of the blobs that still exist and have a reference, as this transaction sees them. */
 async function liveCopies(

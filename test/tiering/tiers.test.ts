@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../src/fault.ts';
-import { MIGRATION_HISTORY_MAX } from '../../src/limits/tiering.ts';
+import { MIGRATION_HISTORY_MAX, REPAIR_REST_MS_MAX } from '../../src/limits/tiering.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
-import { BLOCK_BYTES } from '../../src/tiering/hot/device.ts';
+import { BLOCK_BYTES, type Device } from '../../src/tiering/hot/device.ts';
 import type { Tier } from '../../src/tiering/tier.ts';
 import { turns } from './hot/blob-bed.ts';
 import { TierBed } from './tier-bed.ts';
@@ -135,7 +135,97 @@ test('a damaged hot copy is passed over for a colder one and made anew', async (
   await bed.check(id, { length: 9000, seed: 1 });
   const { reads, repaired } = bed.tiering.counts();
   assert.deepEqual({ reads, repaired }, { reads: { hot: 1, warm: 1, cold: 0 }, repaired: 1 });
+  await bed.settle('examine');
   assert.equal(bed.used(), 3 * BLOCK_BYTES);
+});
+
+test('what the hot device does not give is read from a colder copy, and made anew at another place', async () => {
+  const bed = await TierBed.open();
+  const id = await bed.put(9000, 1);
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  const [bad] = await bed.extentsOf(id);
+  bed.device.failWhen((operation, { offset, length }) => {
+    const isThere = offset <= bad!.offset && bad!.offset < offset + length;
+    return isThere && (operation === 'read' || operation === 'write');
+  });
+  await bed.check(id, { length: 9000, seed: 1 });
+  assert.equal(bed.tiering.counts().reads.warm, 1);
+  await bed.settle('repair');
+  await bed.check(id, { length: 9000, seed: 1 });
+  assert.equal(bed.tiering.counts().reads.hot, 1);
+  await bed.settle('examine');
+  const { bytesRetired, repaired, lost } = bed.tiering.counts();
+  assert.deepEqual({ bytesRetired, repaired, lost }, { bytesRetired: BLOCK_BYTES, repaired: 1, lost: 0 });
+  assert.equal(bed.used(), 4 * BLOCK_BYTES);
+});
+
+test('a hot device that fails for a while costs nothing that is elsewhere, and is used again', async () => {
+  const bed = await TierBed.open();
+  const id = await bed.put(9000, 1);
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  const only = await bed.put(9000, 2);
+  bed.device.failWhen((operation) => operation !== 'flush');
+  await bed.check(id, { length: 9000, seed: 1 });
+  await assert.rejects(bed.check(only, { length: 9000, seed: 2 }), isFault('corrupt'));
+  await assert.rejects(bed.put(9000, 3), isFault('unavailable'));
+  await bed.settle('repair');
+  await bed.settle('examine');
+  assert.equal(bed.tiering.counts().lost, 1, 'the one that is only there');
+  bed.device.failWhen(undefined);
+  await bed.clock.sleep(REPAIR_REST_MS_MAX);
+  await bed.settle('repair');
+  await bed.settle('examine');
+  for (const [each, seed] of [
+    [id, 1],
+    [only, 2],
+  ] as const)
+    await bed.check(each, { length: 9000, seed });
+  const { reads, lost, bytesRetired, bytesSuspect } = bed.tiering.counts();
+  assert.deepEqual(
+    { lost, bytesRetired, bytesSuspect, hot: reads.hot },
+    { lost: 0, bytesRetired: 0, bytesSuspect: 0, hot: 2 },
+  );
+  assert.equal(bed.used(), 6 * BLOCK_BYTES);
+});
+
+test('a hot device that does not answer is passed over for a colder copy, which makes nobody think of damage', async () => {
+  const hanging = { is: false };
+  const refusal = new Fault('unavailable', 'device', 'the hot device does not answer');
+  const bed = await TierBed.open({
+    around: (device) => ({
+      ...around(device),
+      read: (...range) => (hanging.is ? Promise.reject(refusal) : device.read(...range)),
+    }),
+  });
+  const [id, only] = [await bed.put(9000, 1), await bed.put(9000, 2)];
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  hanging.is = true;
+  await bed.check(id, { length: 9000, seed: 1 });
+  await assert.rejects(bed.check(only, { length: 9000, seed: 2 }), isFault('unavailable'));
+  await bed.stores.warm!.damage(id);
+  await assert.rejects(bed.check(id, { length: 9000, seed: 1 }), isFault('unavailable'));
+  hanging.is = false;
+  for (const [each, seed] of [
+    [id, 1],
+    [only, 2],
+  ] as const)
+    await bed.check(each, { length: 9000, seed });
+  assert.equal(bed.tiering.counts().lost, 0);
+});
+
+/** A device with nothing between. */
+const around = (device: Device): Device => ({
+  traits: device.traits,
+  bytes: () => device.bytes(),
+  write: (...given) => device.write(...given),
+  read: (...given) => device.read(...given),
+  flush: () => device.flush(),
+  discard: (extent) => device.discard(extent),
+  grow: (bytes) => device.grow(bytes),
+  close: () => device.close(),
 });
 
 test('a damaged warm copy is passed over for the cold one and made anew', async () => {
