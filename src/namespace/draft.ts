@@ -44,6 +44,10 @@ export class FileDraft implements Draft {
   #tail: Uint8Array[] = [];
   #tailBytes = 0;
   readonly #writing = new Set<Promise<unknown>>();
+  /** Where blobs begin that are not written, also for a failure. */
+  readonly #unwritten = new Set<number>();
+  /** Who wants to know when all bytes before `end` are written, in the order of `end`. */
+  readonly #lenders: { readonly end: number; readonly taken: () => void }[] = [];
   #unsaved: Unsaved[] = [];
   /** On the device but perhaps not durable. */
   readonly #written: StagedBlob[] = [];
@@ -73,12 +77,13 @@ export class FileDraft implements Draft {
     return this.#ino;
   }
 
-  async write(parts: readonly Uint8Array[]): Promise<void> {
+  async write(parts: readonly Uint8Array[], taken?: () => void): Promise<void> {
     const bytes = lengthOf(parts);
     this.#require(this.#length + bytes);
     this.#length += bytes;
     this.#tail.push(...parts.filter((part) => part.length > 0));
     this.#tailBytes += bytes;
+    if (taken !== undefined) this.#lenders.push({ end: this.#length, taken });
     if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
     await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
@@ -184,8 +189,11 @@ export class FileDraft implements Draft {
   }
 
   #start(list: readonly Uint8Array[], { offset, length }: { offset: number; length: number }): void {
+    this.#unwritten.add(offset);
     const writing = this.#content.stage(list).then(
       (staged) => {
+        this.#unwritten.delete(offset);
+        this.#giveBack();
         const extent = { offset, length, blob: staged.id, blobOffset: 0 };
         this.#unsaved.push({ extent, staged });
         this.#written.push(staged);
@@ -196,6 +204,16 @@ export class FileDraft implements Draft {
     );
     this.#writing.add(writing);
     void writing.finally(() => this.#writing.delete(writing));
+  }
+
+  /** To those all of whose bytes are written. */
+  #giveBack(): void {
+    let end = this.#length - this.#tailBytes;
+    for (const offset of this.#unwritten) end = Math.min(end, offset);
+    for (let first = this.#lenders[0]; first !== undefined && first.end <= end; first = this.#lenders[0]) {
+      this.#lenders.shift();
+      first.taken();
+    }
   }
 
   async #settled(): Promise<void> {

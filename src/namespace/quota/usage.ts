@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../../codec.ts';
 import type { Merge } from '../../kv/kv.ts';
 import { inoOfInodeKey } from '../keys.ts';
@@ -40,9 +41,14 @@ export const encodeUsage = ({ bytes, inodes }: Usage): Uint8Array =>
 
 export function decodeUsage(row: Uint8Array): Usage {
   const reader = new RecordReader(row);
-  const usage = { bytes: BigInt(reader.text()), inodes: BigInt(reader.text()) };
+  const usage = { bytes: wholeNumber(reader.text()), inodes: wholeNumber(reader.text()) };
   reader.end();
   return usage;
+}
+
+function wholeNumber(text: string): bigint {
+  assert(/^-?\d+$/.test(text), 'usage that is no number');
+  return BigInt(text);
 }
 
 /** The merge function of usage rows. Who owns nothing has none. */
