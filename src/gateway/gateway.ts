@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import type { StorageControl } from '../storage-policy/open-storage-policies.ts';
-import { opening, Siblings, type Closable } from '../scope.ts';
+import { opening, Siblings, type Closable, type Scope } from '../scope.ts';
 import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openNfsTls } from './open-nfs-tls.ts';
@@ -24,7 +24,7 @@ import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeMemory } from './namespace-metrics.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
-import { observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
+import { censusAlerts, observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
 import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { scrubRuns } from './scrub-runs.ts';
@@ -69,7 +69,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
+    const scheduler = owned(scope, new Scheduler(environment, await pausedJobs(kv)), layers);
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -127,6 +127,18 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     };
   });
 
+/** A job that waits for another one, which has stopped, would wait for ever. */
+function owned(scope: Scope, scheduler: Scheduler, { tiering }: Layers): Scheduler {
+  scope.own({
+    async close() {
+      const stopped = scheduler.close();
+      tiering.breakOff();
+      await stopped;
+    },
+  });
+  return scheduler;
+}
+
 function observeLayers(metrics: Metrics, layers: Layers): void {
   observeTiers(metrics, layers);
   observeMemory(metrics, layers.namespace);
@@ -181,5 +193,6 @@ function connects({ host, port }: Address): Promise<boolean> {
 }
 
 function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
-  return [...quotaAlerts(layers.namespace.quotas), ...tierAlerts(layers), ...storageAlerts(storage)];
+  const { quotas, census } = layers.namespace;
+  return [...quotaAlerts(quotas), ...censusAlerts(census), ...tierAlerts(layers), ...storageAlerts(storage)];
 }

@@ -1,9 +1,11 @@
+import type { Census } from './census/census.ts';
 import type { Actor } from '../audit/event.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import type { Lent } from '../tiering/content-cache.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
 import type { AttachedBuckets } from './foreign/attached.ts';
 import type { NewBucket } from './new-bucket.ts';
@@ -203,14 +205,19 @@ export interface OpenObject extends Closable {
    * Fault('access-denied', 'key') for one that was opened without the customer's key.
    */
   read(offset: number, length: number): AsyncIterable<Uint8Array>;
+  /** The same for who only looks at the bytes: by way of memory that readers share and that is used again. */
+  lend(offset: number, length: number): AsyncIterable<Lent>;
 }
 
 /** A file that has no name yet. Becomes an object by `attach` or `putPart`; is reclaimed otherwise, also by a crash. */
 export interface Draft {
   /** Bytes written so far. */
   length(): number;
-  /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
-  write(parts: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Appends. Resolves when more may come (back-pressure); the caller must not change `parts` until `taken` is called, when the draft
+   * looks at them no more. After a failure it may never be.
+   */
+  write(parts: readonly Uint8Array[], taken?: () => void): Promise<void>;
   /** Starts writing what it still holds in memory, however little it is: memory is short. */
   relieve(): Promise<void>;
   /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
@@ -439,6 +446,8 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** What the tiers answer for. */
+  readonly census: Pick<Census, 'now' | 'step' | 'mended'>;
   /** Buckets of others that appear in ones of ours. */
   readonly attachments: AttachedBuckets;
   /** What it holds in memory now. */

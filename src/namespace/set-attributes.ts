@@ -12,7 +12,7 @@ import { encodeDirectory } from './directory-row.ts';
 import { contentOf } from './content-key.ts';
 import { findPosix } from './find.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
-import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
+import { NO_CONTENT, replaceRanges, type HeldContent } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange } from './keys.ts';
 import type { Attributes, Caller, Change, Ino } from './namespace.ts';
 import type { AttributeWish, Place } from './file-tree.ts';
@@ -207,7 +207,7 @@ async function truncationStep(tx: KvTransaction, inode: Inode, size: number): Pr
 
 async function resized(parts: Parts, tx: KvTransaction, inode: Inode, size: number): Promise<Inode> {
   const { sequence, blobs } = parts;
-  let place: ContentPlace = inode;
+  let place: HeldContent = inode;
   if (size === 0 && inode.extents === undefined) {
     await dropContent(parts, tx, inode);
     place = NO_CONTENT;

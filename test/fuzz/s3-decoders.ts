@@ -21,7 +21,7 @@ const refusals = (failure: unknown): boolean =>
   failure instanceof StsError ||
   (failure instanceof S3Error && failure.status < 500);
 
-const noBody = { next: () => Promise.resolve(undefined), keep: () => true };
+const noBody = { next: () => Promise.resolve(undefined), keep: () => true, letGo: () => undefined };
 const host = ['host', 'bucket.s3.test'];
 
 const chunks = {
@@ -50,7 +50,7 @@ async function readForm(input: Uint8Array): Promise<void> {
   const next = (): Promise<Uint8Array[] | undefined> =>
     Promise.resolve(pieces.length === 0 ? undefined : pieces.splice(0, 3));
   const read = new MultipartForm(
-    { next, keep: () => true },
+    { next, keep: () => true, letGo: () => undefined },
     boundaryOf('multipart/form-data; boundary=B') ?? '',
   );
   await read.fields();

@@ -156,6 +156,37 @@ test('devices that were not there when the pool was looked at are waited for, un
   assert.equal(hold?.allows, true);
 });
 
+test('a device that is drained is not erased while newer metadata may name what lies there', async () => {
+  const bed = await openBed({ count: 7 });
+  const [known, newer] = [await segmentOf(5), await segmentOf(20)];
+  await bed.clock.run(bed.pool.put(known.id, known.packed));
+  await bed.clock.run(bed.pool.put(newer.id, newer.packed));
+  let hold: Hold | undefined;
+  bed.pool = await openPool(bed, shape42, async (kv) => {
+    const key = Buffer.concat([Uint8Array.of(0x51), Buffer.from(newer.id, 'hex')]);
+    await kv.transact('durable', async (tx) => tx.delete(key));
+    hold = await Hold.open({ kv, environment: { log: silent }, tier: 'warm', looks: 1 });
+    hold.knowBy({
+      isNewer: async (id) => id > idOf(10),
+      looked: async () => undefined,
+      accept: async () => undefined,
+    });
+    return hold;
+  });
+  const [{ path } = assert.fail()] = shardsOf(bed, newer.id);
+  await bed.clock.run(bed.pool.drain(path));
+  await settle(bed);
+  assert.equal(hold?.isHeld, true);
+  assert.equal(shardsOf(bed, newer.id).length, 6);
+  assert.equal(bed.pool.state().devices.find((it) => it.path === path)?.isDraining, true);
+  await hold.release();
+  await settle(bed);
+  assert.equal(
+    bed.pool.state().devices.some((it) => it.path === path),
+    false,
+  );
+});
+
 test('shards of newer metadata stay on the devices over starts and writes, until somebody accepts the older', async () => {
   const bed = await openBed();
   const [known, newer] = [await segmentOf(5), await segmentOf(20)];

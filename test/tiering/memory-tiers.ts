@@ -7,6 +7,7 @@ import type { BlobPlaces, Heat, MigrationOrder, MigrationRecord, Tiers } from '.
 /** How content comes back, for who opens storage policies. */
 export const recalling = {
   recall: { days: 1, speed: 'Standard' },
+  isAttached: () => false,
   wakeRestores: () => undefined,
 } as const;
 
@@ -31,6 +32,8 @@ export class MemoryTiers implements Tiers {
   readonly heat = new Map<BlobId, number>();
   readonly places = new Map<BlobId, readonly Tier[]>();
   staged: readonly Tier[] = [];
+  /** What is too full to take anything back. */
+  readonly draining = new Set<Tier>();
   /** Of staged tiers: what can be read, and what it was asked for with. */
   readonly recalled = new Set<BlobId>();
   readonly wishes: [BlobId, RecallWish | undefined][] = [];
@@ -48,6 +51,10 @@ export class MemoryTiers implements Tiers {
 
   heatOf(id: BlobId): Heat {
     return { readsPerSecond: this.heat.get(id) ?? 0, writesPerSecond: 0 };
+  }
+
+  takesBack(tier: Tier): boolean {
+    return !this.draining.has(tier);
   }
 
   async migrate(order: MigrationOrder): Promise<MigrationRecord> {

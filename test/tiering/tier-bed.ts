@@ -7,9 +7,10 @@ import { openOptimistic } from '../../src/kv/optimistic.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { decodeDeviceBlob, BLOB_TABLES, blobKey, tableRange } from '../../src/tiering/hot/blob-records.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
-import type { Device } from '../../src/tiering/hot/device.ts';
+import type { Device, DeviceExtent } from '../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { openTiering, type Tiering, type TieringOptions } from '../../src/tiering/open-tiering.ts';
+import type { Hold } from '../../src/tiering/hold.ts';
 import type { LowerTier, Tier } from '../../src/tiering/tier.ts';
 import type { MigrationRecord } from '../../src/tiering/tiers.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -51,6 +52,8 @@ export class TierBed {
     warm: new ChunkMedia(),
     cold: new ChunkMedia(),
   };
+  /** Of the warm tier. */
+  hold: Hold | undefined;
   /** What the next call of this kind to the lower tiers meets. */
   fault: (tier: LowerTier, label: string) => Fault | undefined = () => undefined;
   engine: MemoryEngine;
@@ -98,6 +101,7 @@ export class TierBed {
       },
       lower: stores.map((chunks) => ({
         chunks,
+        hold: chunks.tier === 'warm' ? this.hold : undefined,
         segments: {
           usage: () => ({
             bytesTotal: lowerBytes,
@@ -188,10 +192,15 @@ export class TierBed {
     return this.media[tier].contents.size;
   }
 
-  /** Flips a bit of the hot copy. */
-  async damageHot(id: BlobId): Promise<void> {
+  /** Where the hot copy lies. */
+  async extentsOf(id: BlobId): Promise<readonly DeviceExtent[]> {
     const row = await this.kv.get(blobKey(BLOB_TABLES.device, id));
     assert(row !== undefined, `blob ${id} has no copy on the device`);
-    this.device.corrupt(decodeDeviceBlob(row).extents[0]!.offset + 7, 3);
+    return decodeDeviceBlob(row).extents;
+  }
+
+  /** Flips a bit of the hot copy. */
+  async damageHot(id: BlobId): Promise<void> {
+    this.device.corrupt((await this.extentsOf(id))[0]!.offset + 7, 3);
   }
 }

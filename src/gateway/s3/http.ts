@@ -20,6 +20,11 @@ export interface RequestBody {
    */
   next(): Promise<readonly Uint8Array[] | undefined>;
   /**
+   * Of what `next` gave, that nobody looks at it any more: its memory may be used again. Who never says so only costs the collector
+   * some work.
+   */
+  letGo(batch: readonly Uint8Array[]): void;
+  /**
    * Whether so many bytes more may be held in memory until the answer; else the request is one too many now. Batches are small
    * from then on, so that whoever keeps what comes can ask as it comes.
    */
@@ -40,6 +45,13 @@ export class BodyBroken extends Error {
 /** How far ahead of the client content may be read now, with so many bytes still to go; asked before each piece. */
 export type ReadAhead = (leftBytes: number) => number;
 
+/** Bytes on their way to a client, in order; nobody changes them until they are let go. */
+export interface AnswerPiece {
+  readonly parts: readonly Uint8Array[];
+  /** To be called once, when nobody looks at the parts any more. Who never does only costs the collector some work. */
+  readonly letGo: () => void;
+}
+
 /**
  * Content that is read while it is sent. Who makes the answer begins it, while something else can still be answered. The front
  * closes it in every case, also when it never read.
@@ -50,7 +62,7 @@ export interface AnswerStream {
   /** Brings the first piece; once. Faults as a read does, and then there is nothing but to close it. */
   begin(readAhead: ReadAhead): Promise<void>;
   /** All of them; once, and after `begin`. */
-  pieces(): AsyncIterable<Uint8Array>;
+  pieces(): AsyncIterable<AnswerPiece>;
   close(): Promise<void>;
 }
 

@@ -16,7 +16,14 @@ import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
 import { aheadBytesMax } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
-import { isStream, type AnswerStream, type BodyBroken, type HttpAnswer, type HttpHandler } from './http.ts';
+import {
+  isStream,
+  type AnswerPiece,
+  type AnswerStream,
+  type BodyBroken,
+  type HttpAnswer,
+  type HttpHandler,
+} from './http.ts';
 import { NodeBody } from './node-body.ts';
 import { Pace } from './pace.ts';
 import { Places } from './places.ts';
@@ -34,6 +41,8 @@ export interface ServeOptions {
   readonly connectionsMax: number;
   readonly connectionsPerPeerMax: number;
   readonly bodies: BodyBudgetLimits;
+  /** See `NodeBodyParts`. */
+  readonly freeArrays?: (arrays: readonly Uint8Array[]) => void;
   /** A client that sends or takes a body more slowly is given up, after `idleMsMax` of it or more; 0: none is. */
   readonly bodyBytesPerSecondMin: number;
   /** A client that has not sent its whole header section by then is cut off. */
@@ -176,7 +185,7 @@ class Front {
     response: ServerResponse,
     continuation: ServerResponse | undefined,
   ): Exchange {
-    const { clock, idleMsMax, bodyBytesPerSecondMin } = this.#options;
+    const { clock, idleMsMax, bodyBytesPerSecondMin, freeArrays } = this.#options;
     const now = clock.monotonic();
     const limits = { windowMs: idleMsMax, bytesPerSecondMin: bodyBytesPerSecondMin };
     const arriving = new Pace(limits, now);
@@ -184,7 +193,7 @@ class Front {
     const pieceMs = (1000 * BODY_WIDE_BYTES) / Math.max(1, bodyBytesPerSecondMin);
     const leaving = new Pace({ ...limits, windowMs: Math.max(idleMsMax, pieceMs) }, now);
     const allowance = new Allowance(this.#budget, this.#places.peerOf(request.socket));
-    const body = new NodeBody({ request, continuation, allowance, pace: arriving });
+    const body = new NodeBody({ request, continuation, allowance, pace: arriving, freeArrays });
     return { request, body, response, allowance, pace: { arriving, leaving }, isWriting: false };
   }
 
@@ -323,12 +332,33 @@ async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<voi
   const { socket } = response.req;
   let left = stream.length;
   for await (const piece of stream.pieces()) {
-    if (socket.destroyed) return;
-    if (!response.write(piece)) await writable(response, socket);
-    left -= piece.length;
-    pace.leaving.moved(piece.length);
+    if (socket.destroyed) return piece.letGo();
+    const { length, isTaken } = writePiece(response, piece);
+    if (!isTaken) await writable(response, socket);
+    left -= length;
+    pace.leaving.moved(length);
   }
   assert.equal(left, 0, 'content is as long as the headers say');
+}
+
+/**
+ * Writes the parts where they lie and lets go of them when the kernel has taken the last of them. Of a connection that breaks meanwhile
+ * nobody knows what still looks at them: they are left to the collector.
+ */
+function writePiece(
+  response: ServerResponse,
+  { parts, letGo }: AnswerPiece,
+): { readonly length: number; readonly isTaken: boolean } {
+  let length = 0;
+  let isTaken = true;
+  for (const [index, part] of parts.entries()) {
+    length += part.length;
+    const written = (failure: unknown): void => {
+      if (failure == null) letGo();
+    };
+    isTaken = index === parts.length - 1 ? response.write(part, written) : response.write(part);
+  }
+  return { length, isTaken };
 }
 
 /**
