@@ -124,40 +124,58 @@ export function encodeInode(inode: Inode): Uint8Array {
 
 export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
   const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), INODE_VERSION, 'inode record of an unknown version');
+  if (reader.number() !== INODE_VERSION) assert.fail('inode record of an unknown version');
   const flags = reader.number();
   const kind = kinds[reader.number()];
   assert(kind !== undefined, 'inode record of an unknown kind');
-  const inode = {
-    ino,
-    kind,
-    bucket: reader.number() as Ino,
-    mode: reader.number(),
-    uid: reader.number(),
-    gid: reader.number(),
-    linkCount: reader.number(),
-    size: reader.number(),
-    contentGeneration: reader.number(),
-    names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
-    atime: reader.time(),
-    mtime: reader.time(),
-    ctime: reader.time(),
-    ...((flags & HAS_EXTENT_ROWS) === 0
-      ? { extents: readExtents(reader), contentId: 0 }
-      : { extents: undefined, contentId: reader.number() }),
-    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
-    ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
-    ...((flags & HAS_VERSION) === 0
-      ? { version: NO_VERSION, lock: NO_LOCK }
-      : {
-          version: { id: reader.number() as VersionId, openUntil: reader.number() },
-          lock: readLock(reader),
-        }),
-    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
-    encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
-  };
+  const bucket = reader.number() as Ino;
+  const mode = reader.number();
+  const uid = reader.number();
+  const gid = reader.number();
+  const linkCount = reader.number();
+  const size = reader.number();
+  const contentGeneration = reader.number();
+  const names = reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() }));
+  const atime = reader.time();
+  const mtime = reader.time();
+  const ctime = reader.time();
+  const hasRows = (flags & HAS_EXTENT_ROWS) !== 0;
+  const extents = hasRows ? undefined : readExtents(reader);
+  const contentId = hasRows ? reader.number() : 0;
+  const facet = (flags & HAS_FACET) === 0 ? undefined : readFacet(reader);
+  const rare = (flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader);
+  const isVersioned = (flags & HAS_VERSION) !== 0;
+  const version = isVersioned ? { id: reader.number() as VersionId, openUntil: reader.number() } : NO_VERSION;
+  const lock = isVersioned ? readLock(reader) : NO_LOCK;
+  const rules = (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader);
+  const encryption = (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader);
   reader.end();
-  return inode;
+  return {
+    ino,
+    bucket,
+    kind,
+    mode,
+    uid,
+    gid,
+    linkCount,
+    size,
+    atime,
+    mtime,
+    ctime,
+    contentGeneration,
+    device: rare.device,
+    names,
+    target: rare.target,
+    createVerifier: rare.createVerifier,
+    extents,
+    contentId,
+    facet,
+    encryption,
+    version,
+    lock,
+    rules,
+    xattrs: rare.xattrs,
+  };
 }
 
 type Rare = Pick<Inode, 'target' | 'createVerifier' | 'xattrs' | 'device'>;

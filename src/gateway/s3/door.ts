@@ -117,7 +117,7 @@ class Door {
     }
     const { operation, requestId } = passage;
     const elapsedMs = clock.monotonic() - startedAt;
-    const log = await this.#logging(http, answer, { passage, startedAt });
+    const log = mayBeLogged(passage) ? await this.#logging(http, answer, { passage, startedAt }) : undefined;
     const tell = (status: number, outcome: Outcome): void => {
       const { errorCode } = outcome;
       this.#options.observe({ operation, status, errorCode, elapsedMs, requestId });
@@ -329,6 +329,10 @@ class Door {
     return error;
   }
 }
+
+/** A bucket that the request did not get to is looked up. */
+const mayBeLogged = ({ request, bucket }: Passage): boolean =>
+  request?.bucket !== undefined && (bucket?.configurations.includes('logging') ?? true);
 
 const rows: ReadonlyMap<string, Operation> = new Map(operations.map((row) => [row.name, row]));
 
