@@ -2,13 +2,15 @@ import { Fault } from '../fault.ts';
 import type { KvReader } from '../kv/kv.ts';
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobGuard } from '../tiering/blobs.ts';
+import type { Lent } from '../tiering/content-cache.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { foundOf, loadInode, withDirty } from './attributes.ts';
-import { blobsOf, plan, readPieces } from './content.ts';
-import { contentOf } from './content-key.ts';
+import { blobsOf, plan, readPieces, type Piece } from './content.ts';
+import { contentOf, framesOf } from './content-key.ts';
 import type { DirtyRanges } from './dirty.ts';
-import { extentsWithin } from './extents.ts';
+import { extentsWithin, type Range } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
+import { lendPieces, own } from './lend.ts';
 import type { Ino, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { decodeInode, type Extent, type Inode } from './records.ts';
@@ -108,6 +110,7 @@ export class FileSnapshot implements OpenObject {
   readonly #guard: BlobGuard;
   /** Opened at the first read: who looks at the attributes needs no key. */
   #content: BlobContent | undefined;
+  #found: OpenObject['found'] | undefined;
   #isOpen = true;
 
   constructor(parts: Parts, layers: Opened, guard: BlobGuard) {
@@ -117,12 +120,12 @@ export class FileSnapshot implements OpenObject {
   }
 
   get found(): OpenObject['found'] {
-    return foundOf(this.#layers.inode);
+    return (this.#found ??= foundOf(this.#layers.inode));
   }
 
   read(offset: number, length: number): AsyncIterable<Uint8Array> {
     const extent = this.#extentAround(offset, length);
-    if (extent === undefined) return this.#windows(offset, length);
+    if (extent === undefined) return this.#pieces(offset, length);
     const at = extent.blobOffset + offset - extent.offset;
     return onePiece(() => this.#opened().read(extent.blob, at, length));
   }
@@ -142,26 +145,49 @@ export class FileSnapshot implements OpenObject {
     return (this.#content ??= contentOf(this.#parts, inode.encryption, customerKey));
   }
 
-  async *#windows(offset: number, length: number): AsyncGenerator<Uint8Array, void> {
+  async *#pieces(offset: number, length: number): AsyncGenerator<Uint8Array, void> {
     const { inode } = this.#layers;
     if (inode.kind === 'symlink') {
       yield inode.target.subarray(offset, offset + length);
       return;
     }
     const content = this.#opened();
-    const end = offset + length;
-    // One piece ahead: the device works while the client is being written to.
-    let ahead = this.#window(content, offset, end);
-    ahead.catch(() => undefined);
-    for (let at = offset; at < end;) {
-      const next = Math.min(end, windowEnd(at));
-      const bytes = await ahead;
-      if (next < end) {
-        ahead = this.#window(content, next, end);
-        ahead.catch(() => undefined);
-      }
+    const read = (pieces: readonly Piece[]): Promise<readonly Uint8Array[]> => readPieces(content, pieces);
+    for await (const bytes of this.#windows({ start: offset, end: offset + length }, read, () => undefined))
       yield* bytes;
-      at = next;
+  }
+
+  async *lend(offset: number, length: number): AsyncIterable<Lent> {
+    const { inode, customerKey } = this.#layers;
+    // Memory that others share must not keep what a customer's key seals.
+    if (inode.kind === 'symlink' || customerKey !== undefined) {
+      for await (const bytes of this.read(offset, length)) yield own([bytes]);
+      return;
+    }
+    const source = framesOf(this.#parts, inode.encryption);
+    const lend = (pieces: readonly Piece[]): Promise<Lent> => lendPieces(this.#parts, source, pieces);
+    yield* this.#windows({ start: offset, end: offset + length }, lend, (lent) => lent.letGo());
+  }
+
+  /** What `take` makes of one window after the other; `drop` gets what nobody wants any more. */
+  async *#windows<Taken>(
+    { start, end }: Range,
+    take: (pieces: readonly Piece[]) => Promise<Taken>,
+    drop: (taken: Taken) => void,
+  ): AsyncIterable<Taken> {
+    // One piece ahead: the device works while the client is being written to.
+    let ahead: Promise<Taken> | undefined = this.#window(start, end, take);
+    try {
+      for (let at = start; at < end && ahead !== undefined;) {
+        const next = Math.min(end, windowEnd(at));
+        const taken = await ahead;
+        ahead = next < end ? this.#window(next, end, take) : undefined;
+        ahead?.catch(() => undefined);
+        yield taken;
+        at = next;
+      }
+    } finally {
+      ahead?.then(drop, () => undefined);
     }
   }
 
@@ -179,12 +205,16 @@ export class FileSnapshot implements OpenObject {
     if (this.#layers.extents === undefined) unpin(this.#parts, this.#layers.inode.contentId);
   }
 
-  async #window(content: BlobContent, start: number, end: number): Promise<readonly Uint8Array[]> {
+  async #window<Taken>(
+    start: number,
+    end: number,
+    take: (pieces: readonly Piece[]) => Promise<Taken>,
+  ): Promise<Taken> {
     const range = { start, end: Math.min(end, windowEnd(start)) };
     const guard = this.#parts.blobs.guard();
     try {
       const extents = await this.#extentsWithin(range.start, range.end);
-      return await readPieces(content, plan(extents, this.#layers.dirty, range));
+      return await take(plan(extents, this.#layers.dirty, range));
     } finally {
       guard.release();
     }

@@ -4,6 +4,7 @@ import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
 import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
+import type { Descriptions } from './descriptions.ts';
 import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
 import type { HotDraft } from './hot/hot-blobs.ts';
 import type { MigrationState } from './migration-records.ts';
@@ -13,6 +14,8 @@ import { tiers, type LowerTier, type Tier } from './tier.ts';
 export interface MoveParts {
   readonly copies: Copies;
   readonly labels: BlobLabels;
+  /** See Descriptions. */
+  readonly descriptions: Pick<Descriptions, 'keep'>;
   /** Hears, after the commit, of a hot copy that has become clean or has gone. */
   readonly cleaned: (id: BlobId, bytesTaken: number) => void;
   readonly dropped: (id: BlobId) => void;
@@ -45,9 +48,20 @@ export function moveBatch(parts: MoveParts, moving: Moving): Promise<MovedBatch>
 }
 
 async function demote(parts: MoveParts, moving: Moving, to: LowerTier): Promise<MovedBatch> {
-  const { copies, labels } = parts;
+  const { copies, descriptions } = parts;
   const store = copies.lower.of(to);
   assert(store !== undefined, `there is no tier ${to}`);
+  const keeps = descriptions.keep(moving.blobs.map(({ id }) => id));
+  try {
+    return await demoteTo(parts, moving, store);
+  } finally {
+    keeps();
+  }
+}
+
+async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Promise<MovedBatch> {
+  const { copies, labels } = parts;
+  const to = store.tier;
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
   const read = await readAll(copies, missing);

@@ -5,7 +5,7 @@ import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { bytesToFree, ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
 import type { BindingId } from './foreign/foreign-records.ts';
 import { wayOut, type WayOut } from './foreign/way-out.ts';
@@ -36,7 +36,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
-  readonly hold?: Hold;
+  readonly hold?: Hold | undefined;
 }
 
 export type TieringStep =
@@ -67,6 +67,8 @@ export interface Tiering {
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
+  /** This process stops: whoever waits for a migration in the queue hears so (see Migrations.breakOff). */
+  readonly breakOff: () => void;
   /** What it has done since the start. */
   readonly counts: () => TieringCounts;
   /** What the last round of scrubbing that has ended has found. */
@@ -143,6 +145,7 @@ class OpenTiering {
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     this.#move = {
       ...healing,
+      descriptions: this.#descriptions,
       cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
       dropped: (id) => this.#clean.forget(id),
     };
@@ -199,6 +202,7 @@ class OpenTiering {
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
       },
+      breakOff: () => migrations.breakOff(),
       counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
@@ -208,10 +212,12 @@ class OpenTiering {
   #spills(migrations: Migrations): readonly Spill[] {
     const { clock } = this.#options.hot.environment;
     const { lower } = this.#options;
-    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
-      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+    return lower.slice(0, -1).map(({ chunks: from, segments, hold }, index) => {
+      const space = (): BlobUsage => spaceOf({ chunks: from, segments });
       const to = lower[index + 1]!.chunks;
-      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+      const givesUp = (): boolean => hold === undefined || hold.allows;
+      const watched = { clock, copies: this.#copies, heat: this.#heat, migrations };
+      return new Spill({ ...watched, from, to, space, givesUp });
     });
   }
 
@@ -223,6 +229,7 @@ class OpenTiering {
       accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
+      takesBack: (tier) => this.#takesBack(tier),
       migrate: (order) => migrations.migrate(order),
       history: (policy) => migrations.history(policy),
       totals: () => migrations.totals(),
@@ -238,6 +245,12 @@ class OpenTiering {
       }),
       scrub: (progress) => this.#scrubber.scrub(progress),
     };
+  }
+
+  /** Between its marks a tier that drains takes nothing back, or the same content would go up and down for ever. */
+  #takesBack(tier: Tier): boolean {
+    const found = this.#options.lower.slice(0, -1).find(({ chunks }) => chunks.tier === tier);
+    return found === undefined || bytesToFree(spaceOf(found), true) === 0;
   }
 
   #present(): readonly Tier[] {
@@ -296,6 +309,10 @@ class OpenTiering {
     return sum;
   }
 }
+
+/** Of what could be in a tier. */
+const spaceOf = ({ chunks, segments }: Pick<LowerTierParts, 'chunks' | 'segments'>): BlobUsage =>
+  ownSpace(chunks.usage().bytesStored, segments.usage());
 
 /** The first that has work. */
 async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {

@@ -76,6 +76,8 @@ export interface Tiers {
   readonly staged: readonly Tier[];
   placesOf(ids: readonly BlobId[]): Promise<readonly (BlobPlaces | undefined)[]>;
   heatOf(id: BlobId): Heat;
+  /** Whether content that is only in a colder tier may come up there for longer: not while it would soon have to go again. */
+  takesBack(tier: Tier): boolean;
   /** Resolves when it has ended, either way. Fault('throttled', 'blob') when too many wait. */
   migrate(order: MigrationOrder): Promise<MigrationRecord>;
   /**
