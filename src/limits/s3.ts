@@ -70,6 +70,8 @@ export const SIGNATURE_SKEW_SECONDS_MAX = 15 * 60;
 export const PRESIGN_SECONDS_MAX = 7 * 24 * 3600;
 /** Derived signing keys kept: one for each key, day and region. */
 export const SIGNING_KEYS_MAX = 1024;
+/** Longer Authorization headers are taken apart anew with each request. */
+export const AUTHORIZATION_KEPT_CHARS_MAX = 512;
 /** AWS: everything before the file of a POST form; here also what follows the file. */
 export const FORM_FIELDS_BYTES_MAX = 20_480;
 /** RFC 2046 has 70. */

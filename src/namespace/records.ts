@@ -4,6 +4,7 @@ import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import type { ObjectOwnership } from './access-control.ts';
+import { DECODED_INODES_MAX } from '../limits.ts';
 import { readFacet, writeFacet, type StoredFacet } from './facet-record.ts';
 import type { Attributes, BucketConfigurationName, Ino, Kind, Name } from './namespace.ts';
 import { readLock, readRules, writeLock, writeRules } from './version-record.ts';
@@ -122,7 +123,23 @@ export function encodeInode(inode: Inode): Uint8Array {
   return writer.finish();
 }
 
+/** The inode of a row. Rows are never modified, nor is what this gives: of a row that is in memory it is given again. */
 export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
+  const slot = ino % DECODED_INODES_MAX;
+  const known = decoded[slot];
+  if (known?.bytes === bytes && known.inode.ino === ino) return known.inode;
+  const inode = readInode(ino, bytes);
+  // A view would keep all of the page alive that it was read with.
+  if (bytes.byteOffset === 0) decoded[slot] = { bytes, inode };
+  return inode;
+}
+
+/** By the last digits of their numbers: buckets, directories and files that are being worked on are read again and again. */
+const decoded: ({ readonly bytes: Uint8Array; readonly inode: Inode } | undefined)[] = new Array<undefined>(
+  DECODED_INODES_MAX,
+).fill(undefined);
+
+function readInode(ino: Ino, bytes: Uint8Array): Inode {
   const reader = new RecordReader(bytes);
   if (reader.number() !== INODE_VERSION) assert.fail('inode record of an unknown version');
   const flags = reader.number();

@@ -157,8 +157,9 @@ async function commitRuns(
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
   const ctime = laterOf(inode.ctime, attributes.ctime);
-  const versioned = inode.version.openUntil === 0 ? {} : keptOpen(inode.version, rules, now);
-  const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
+  const { version, lock } = inode.version.openUntil === 0 ? inode : keptOpen(inode.version, rules, now);
+  const { extents, contentId } = place;
+  const changed = { ...inode, version, lock, extents, contentId, size, mtime, ctime, contentGeneration };
   await putInode(tx, changed);
   countingOf(tx).admit();
   tx.whenCommitted(() => files.get(ino)?.reservation.shrink(size - inode.size));

@@ -326,7 +326,7 @@ const isShort = (body: HttpAnswer['body']): body is Uint8Array =>
 
 /** As text of one character a byte node:http sends it together with the headers, by one write without a list of pieces. */
 const latin1Of = (body: Uint8Array): string =>
-  Buffer.from(body.buffer, body.byteOffset, body.length).latin1Slice();
+  Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1');
 
 /** By code of node:http's parser, HPE_…, or of the socket. */
 function howBroken(code: string | undefined): BodyBroken['how'] {

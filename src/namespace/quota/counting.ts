@@ -161,6 +161,8 @@ class CountingTransaction implements KvTransaction {
 
   /** What the transaction comes to for each owner, without those for whom that is nothing. */
   changes(): readonly Owned[] {
+    const only = this.#onlyChange();
+    if (only !== undefined) return only;
     const sums = new Map<string, Owned>();
     const add = ({ owner, bytes, inodes }: Owned, sign: bigint): void => {
       const key = `${owner.bucket}:${owner.uid}:${owner.gid}`;
@@ -178,6 +180,16 @@ class CountingTransaction implements KvTransaction {
     }
     for (const change of this.#more) add(change, 1n);
     return [...sums.values()].filter(({ bytes, inodes }) => bytes !== 0n || inodes !== 0n);
+  }
+
+  /** The change of one that makes one inode and changes no other, as most do. */
+  #onlyChange(): readonly Owned[] | undefined {
+    if (this.#after.size !== 1 || this.#more.length > 0) return undefined;
+    for (const [ino, after] of this.#after) {
+      if (after === undefined || this.#before.get(ino) !== undefined) return undefined;
+      return after.bytes === 0n && after.inodes === 0n ? [] : [after];
+    }
+    return undefined;
   }
 
   /** Is the answer what the inode was before the transaction? */

@@ -6,6 +6,7 @@ import { ChunkedBody } from '../../../src/gateway/s3/chunked.ts';
 import { S3Error } from '../../../src/gateway/s3/errors.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { parseRequest, type S3Request } from '../../../src/gateway/s3/request.ts';
+import { SaidBefore } from '../../../src/gateway/s3/signed-header.ts';
 import { emptySha256, SigningKeys } from '../../../src/signing/sigv4.ts';
 import { secondsOfTimestamp } from '../../../src/signing/timestamp.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
@@ -27,6 +28,7 @@ function authentication(seconds = signedAt): Authentication {
       { find: () => 'invalid-token' },
     ),
     keys: new SigningKeys(),
+    said: new SaidBefore(),
     clock,
     region: 'us-east-1',
     signatureV2: true,
