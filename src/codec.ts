@@ -95,7 +95,9 @@ export class RecordWriter {
 
 /** Arrays up to this lie in V8's own heap, where a copy costs less than the memory that two views share. */
 const COPIED_BYTES_MAX = 64;
-const { slice } = Uint8Array.prototype;
+const { slice } = Uint8Array.prototype as unknown as {
+  readonly slice: (this: Uint8Array, start: number, end: number) => Uint8Array;
+};
 const NO_MEMBERS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Reads what `RecordWriter` wrote; running over the end is an assertion: records are checked by the store below. */
