@@ -3,7 +3,7 @@ import { SET_GID } from './permissions.ts';
 import { NO_CONTENT } from './extents.ts';
 import type { Attributes, Caller, Ino, Kind } from './namespace.ts';
 import type { AttributeWish } from './file-tree.ts';
-import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_RARE, type Inode } from './records.ts';
+import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_BELOW, NOTHING_RARE, type Inode } from './records.ts';
 
 export const MODE_BITS = 0o7777;
 /** What a client that leaves the mode open gets; an exclusive create sets it by a SETATTR that follows. */
@@ -38,6 +38,7 @@ export function newInode(birth: Birth): Inode {
     mtime: now,
     ctime: now,
     contentGeneration: birth.contentGeneration,
+    below: NOTHING_BELOW,
     device: NOTHING_RARE.device,
     names: [],
     target: NOTHING_RARE.target,

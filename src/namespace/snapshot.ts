@@ -123,6 +123,11 @@ export class FileSnapshot implements OpenObject {
     return (this.#found ??= foundOf(this.#layers.inode));
   }
 
+  /** Of the inode as it was then. */
+  get names(): Inode['names'] {
+    return this.#layers.inode.names;
+  }
+
   read(offset: number, length: number): AsyncIterable<Uint8Array> {
     const extent = this.#extentAround(offset, length);
     if (extent === undefined) return this.#pieces(offset, length);

@@ -19,6 +19,8 @@ export interface BlobTables {
   readonly inline: number;
   /** One row: which device the other rows describe. */
   readonly identity: number;
+  /** Blocks of the device that fail: prefix, number of the block (u64); a version alone (failed-space.ts). */
+  readonly retired: number;
 }
 
 export const BLOB_TABLES: BlobTables = {
@@ -27,6 +29,7 @@ export const BLOB_TABLES: BlobTables = {
   garbage: 0x42,
   inline: 0x43,
   identity: 0x44,
+  retired: 0x45,
 };
 
 /** Which data key has sealed a blob where it lies; `undefined`: it lies there as it was given. */

@@ -20,15 +20,17 @@ import {
   type DeviceBlob,
   type InlineBlob,
 } from './blob-records.ts';
-import { readDeviceBlob, writeDeviceBlob, type BlobRun } from './blob-bytes.ts';
+import { readDeviceBlob, type BlobRun } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
 import { rebuildSpace } from './blob-scan.ts';
 import { BlobSpace, type DeviceGrowth } from './blob-space.ts';
 import { BlobText, type StoredBlob } from './blob-text.ts';
 import { Defragmentation } from './defragmentation.ts';
-import { MEBIBYTE_BYTES, type Allocator, type Device, type Lifetime } from './device.ts';
+import { MEBIBYTE_BYTES, type Allocator, type Device, type DeviceExtent, type Lifetime } from './device.ts';
+import { FailedSpace } from './failed-space.ts';
 import type { AlsoRelease, HotBlobs, HotCopy, HotDraft, HotUpkeep } from './hot-blobs.ts';
 import { HotCopies } from './hot-copies.ts';
+import { placeBlob } from './place-blob.ts';
 import { ReadsUnderWay } from './reads-under-way.ts';
 import { Trims } from './trims.ts';
 
@@ -62,8 +64,8 @@ export async function openBlobs(options: BlobsOptions): Promise<HotBlobs> {
   const { kv, device, allocator, environment, tables = BLOB_TABLES, alsoRelease } = options;
   assert(allocator.bytesFree() === allocator.bytesTotal(), 'the allocator is in use already');
   assert(allocator.bytesTotal() === device.bytes(), 'the allocator has not the size of the device');
-  await rebuildSpace({ kv, tables, allocator, environment, alsoRelease });
-  const blobs = new DeviceBlobs(options);
+  const retired = await rebuildSpace({ kv, tables, allocator, environment, alsoRelease });
+  const blobs = new DeviceBlobs(options, retired);
   await blobs.refresh();
   return blobs;
 }
@@ -107,21 +109,24 @@ class DeviceBlobs implements HotBlobs {
   readonly #copies: HotCopies;
   readonly #allocator: Allocator;
   readonly #trims: Trims;
+  readonly #failed: FailedSpace;
   readonly #defragmentation: Defragmentation;
   readonly #staged = new Map<BlobId, Staged>();
   readonly #active = new Set<Promise<unknown>>();
   #isClosed = false;
 
-  constructor(options: BlobsOptions) {
-    const { kv, tables = BLOB_TABLES } = options;
+  constructor(options: BlobsOptions, retired: readonly DeviceExtent[]) {
+    const { kv, tables = BLOB_TABLES, allocator, environment } = options;
     this.#kv = kv;
-    this.#log = options.environment.log;
-    this.#device = options.device;
+    this.#log = environment.log;
+    this.#failed = new FailedSpace({ kv, tables, device: options.device, allocator, environment }, retired);
+    const device = this.#failed.noticing(options.device);
+    this.#device = device;
     this.#tables = tables;
     this.#inlineBytesMax = options.inlineBytesMax ?? BLOB_INLINE_BYTES_MAX;
     this.#nextId = options.nextId;
     this.#rows = new BlobRows(kv, tables);
-    const { cipher, dataKeys, environment } = options;
+    const { cipher, dataKeys, trimAfterMs: afterMs } = options;
     this.#text = new BlobText({ cipher, dataKeys, random: environment.random });
     this.#garbage = new BlobGarbage({
       kv,
@@ -133,19 +138,18 @@ class DeviceBlobs implements HotBlobs {
         this.#guards.depart(id, { epoch, forget: () => this.#space.release(extents) });
       },
     });
-    const { device, allocator, trimAfterMs: afterMs } = options;
     this.#allocator = allocator;
     this.#trims = new Trims({ kv, device, allocator, environment, afterMs });
     this.#space = new BlobSpace({
       ...{ device, allocator },
       growth: options.growth,
-      trims: this.#trims,
+      ...{ trims: this.#trims, failed: this.#failed },
       collect: () => this.#garbage.collect(),
     });
     this.#copies = new HotCopies({
       kv,
       tables,
-      device: options.device,
+      device,
       space: this.#space,
       rows: this.#rows,
       reads: this.#reads,
@@ -315,6 +319,10 @@ class DeviceBlobs implements HotBlobs {
     return this.#garbage.areGarbage(reader, ids);
   }
 
+  warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly ('hot' | undefined)[]> {
+    return this.#copies.present(reader, ids);
+  }
+
   drop(tx: KvTransaction, copy: HotCopy): void {
     this.#copies.drop(tx, copy);
   }
@@ -335,6 +343,10 @@ class DeviceBlobs implements HotBlobs {
     return this.#run(() => this.#trims.step());
   }
 
+  examine(): Promise<'busy' | 'idle'> {
+    return this.#run(() => this.#failed.step());
+  }
+
   defragment(): Promise<'busy' | 'idle'> {
     return this.#run(() => this.#defragmentation.step());
   }
@@ -344,6 +356,8 @@ class DeviceBlobs implements HotBlobs {
       bytesTrimmed: this.#trims.bytesTrimmed,
       bytesDefragmented: this.#defragmentation.bytesMoved,
       bytesFreeWhole: this.#allocator.bytesFreeIn(MEBIBYTE_BYTES),
+      bytesRetired: this.#failed.bytes.retired,
+      bytesSuspect: this.#failed.bytes.held,
     };
   }
 
@@ -392,19 +406,13 @@ class DeviceBlobs implements HotBlobs {
     const isInline = length <= this.#inlineBytesMax;
     const staged = isInline
       ? { row: encodeInlineBlob(parts, keyId), device: undefined }
-      : await this.#stageOnDevice(run, bytes);
+      : await this.#stageOnDevice(run);
     return this.#keepStaged(id, length, staged);
   }
 
-  async #stageOnDevice(run: BlobRun, bytes: number): Promise<Staged> {
-    const extents = await this.#space.allocate(bytes);
-    try {
-      const device = await writeDeviceBlob(this.#device, extents, run);
-      return { row: encodeDeviceBlob(device), device };
-    } catch (cause) {
-      this.#space.release(extents);
-      throw cause;
-    }
+  async #stageOnDevice(run: BlobRun): Promise<Staged> {
+    const device = await placeBlob({ device: this.#device, space: this.#space }, run);
+    return { row: encodeDeviceBlob(device), device };
   }
 
   async #read(id: BlobId, { offset, lengthOf, room }: WantedBytes): Promise<Uint8Array> {
