@@ -136,15 +136,11 @@ async function publish(
     await retire(change, { bucket, key, entry: { parent, name } }, old);
   }
   await dropNullVersion(change, attachment);
-  const { extents, contentId } = await draft.attachTo(tx);
+  const place = await draft.attachTo(tx);
   // Its number comes after that of a null version which has just become an old one.
-  const { version, lock: kept } = sealedVersion(parts, rules, { now: edit.now, lock });
+  const versioned = sealedVersion(parts, rules, { now: edit.now, lock });
   const encryption = await settled(parts, tx, draft.encryption);
-  const inode = Object.assign(newInode(birth), {
-    extents,
-    contentId,
-    version,
-    lock: kept,
+  const inode = Object.assign(newInode(birth), place, versioned, {
     size: draft.length(),
     names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
