@@ -185,6 +185,7 @@ export class FileDraft implements Draft {
     });
     this.#tail = [];
     this.#tailBytes = 0;
+    this.#giveBack();
     const extent = { offset: 0, length, blob: staged.id, blobOffset: 0 };
     this.#unsaved.push({ extent, staged });
     this.#written.push(staged);
