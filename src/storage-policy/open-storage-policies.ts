@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts';
 import type { Kv } from '../kv/kv.ts';
-import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
+import type { Ino, ObjectKey, ObjectStore } from '../namespace/namespace.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { Assessor } from './assess.ts';
 import { ClassJob } from './class-job.ts';
@@ -37,6 +37,8 @@ export interface StorageControlParts {
   readonly query: Query | undefined;
   /** How content comes back for readers who cannot say. */
   readonly recall: RecallWish;
+  /** Whether a bucket shows what lies in one of others. */
+  readonly isAttached: (bucket: Ino) => boolean;
   /** Says that there is work for the step of restores. */
   readonly wakeRestores: () => void;
 }

@@ -98,12 +98,14 @@ export class Eviction {
     for (const { tier } of copies.lower.stores) {
       if (!hasRoomFor(this.#parts.usageOf(tier), MIGRATION_BATCH_BYTES_MAX)) continue;
       const order = { blobs: chosen.map(({ id }) => id), to: tier, trigger: 'pressure' } as const;
-      const ended = await migrations.run(order);
-      if (ended.fault === undefined) {
+      const { fault: failure, record } = await migrations.run(order);
+      if (failure === undefined) {
         return { bytes: chosen.reduce((sum, { bytesTaken }) => sum + bytesTaken, 0) };
       }
+      // Some that nobody can read do not keep the others.
+      if (record.bytes > 0) return { bytes: record.bytes };
       // A tier that may answer again counts for more than one that is full.
-      if (fault === undefined || fault.code === 'no-space') fault = ended.fault;
+      if (fault === undefined || fault.code === 'no-space') fault = failure;
     }
     return { bytes: 0, ...(fault !== undefined && { fault }) };
   }

@@ -326,3 +326,22 @@ for (const key of ['a', 'd/a'])
       },
       { slowReads: true },
     ));
+
+test('a CREATE that empties what is there does not empty what has moved away meanwhile', () =>
+  underSchedules(
+    SCHEDULES,
+    async (stack, simulation) => {
+      const { files, objects } = stack.namespace;
+      const bucket = await objects.createBucket(root, 'b');
+      await put(stack, bucket, 'a', 'old');
+      const [from, to] = [place(bucket.ino, 'a'), place(bucket.ino, 'kept')];
+      const creating = files.create(root, from, { mode: { how: 'unchecked' }, wish: { size: 0 } });
+      await simulation.latency('renamer');
+      await files.rename(root, { from, to });
+      // Made before the rename, the file is empty when that is over; made after it, it is another one.
+      const seen = String(await get(stack, bucket, 'kept'));
+      await creating;
+      assert.equal(String(await get(stack, bucket, 'kept')), seen);
+    },
+    { slowReads: true },
+  ));

@@ -4,6 +4,7 @@ import { openStorageControl, type StorageControl } from '../../src/storage-polic
 import type { Query } from '../../src/storage-policy/scores.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { tiers as allTiers, type Tier } from '../../src/tiering/tier.ts';
+import type { Ino } from '../../src/namespace/namespace.ts';
 import { bytes, openWorld, plainFacet, s3, silent, type World } from '../namespace/world.ts';
 import { MemoryTiers, recalling } from '../tiering/memory-tiers.ts';
 
@@ -20,7 +21,7 @@ interface Bench {
   ) => Promise<BlobId>;
 }
 
-async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Bench> {
+async function openBench(tiers = new MemoryTiers(), query?: Query, attached?: string): Promise<Bench> {
   const world = await openWorld();
   const { objects } = world.namespace;
   const environment = {
@@ -29,12 +30,16 @@ async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Benc
     random: { below: () => 0, bytes: () => new Uint8Array() },
   };
   let id = 1000;
-  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query, ...recalling };
+  const known = new Map<Ino, string>();
+  const isAttached = (bucket: Ino): boolean => known.get(bucket) === attached;
+  const given = { ...recalling, ...(attached !== undefined && { isAttached }) };
+  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query, ...given };
   const control = await openStorageControl(parts);
   return {
     ...{ world, tiers, control },
     async put(bucket, key, { content = 'content', storageClass = 'STANDARD' } = {}) {
       const { ino } = (await objects.bucket(bucket)) ?? (await objects.createBucket(s3, bucket));
+      known.set(ino, bucket);
       const draft = await objects.draft(s3);
       await draft.write([bytes(content)]);
       const to = { bucket: ino, key: bytes(key), facet: { ...plainFacet('e'), storageClass }, expect: {} };
@@ -61,6 +66,16 @@ async function classPass({ world, control, tiers: { present } }: Bench): Promise
 }
 
 suite('storage policies', () => {
+  test('a class that others gave, in a bucket that shows theirs, moves nothing', async () => {
+    const bench = await openBench(new MemoryTiers(), undefined, 'theirs');
+    const { tiers } = bench;
+    const ours = await bench.put('ours', 'key', { storageClass: 'STANDARD_IA' });
+    const theirs = await bench.put('theirs', 'key', { storageClass: 'STANDARD_IA' });
+    tiers.places.set(theirs, ['cold']);
+    await classPass(bench);
+    assert.deepEqual([tiers.places.get(ours), tiers.places.get(theirs)], [['warm'], ['cold']]);
+  });
+
   test('what a full tier has given up does not come back by class or policy until it has room', async () => {
     const bench = await openBench();
     const { tiers, control } = bench;
