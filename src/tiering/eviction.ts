@@ -93,7 +93,8 @@ export class Eviction {
       if (!hasRoomFor(this.#parts.usageOf(tier), MIGRATION_BATCH_BYTES_MAX)) continue;
       const order = { blobs: chosen.map(({ id }) => id), to: tier, trigger: 'pressure' } as const;
       const ended = await migrations.run(order);
-      if (ended.fault === undefined) {
+      // What has to stay where it is, beside others that went, is no reason to stop.
+      if (ended.fault === undefined || ended.record.blobs > 0) {
         return { bytes: chosen.reduce((sum, { bytesTaken }) => sum + bytesTaken, 0) };
       }
       // A tier that may answer again counts for more than one that is full.

@@ -18,7 +18,8 @@ import type { BlobCopies } from './copies.ts';
 import { hasRoomFor } from './fill-level.ts';
 import type { BegunMigration, MigrationLog } from './migration-log.ts';
 import type { MigrationCounts, MigrationProgress } from './migration-records.ts';
-import { moveBatch, type MovedBatch, type MoveParts } from './move-batch.ts';
+import { moveBatch } from './move-batch.ts';
+import type { MovedBatch, MoveParts } from './moving.ts';
 import type { Pace } from './pace.ts';
 import { tiers, type LowerTier, type Tier } from './tier.ts';
 import type { MigrationOrder, MigrationRecord, MigrationTotals } from './tiers.ts';
@@ -32,6 +33,8 @@ interface Migration {
   /** Waits when content must be recalled first, which may take hours. */
   readonly isPatient: boolean;
   notBefore: number;
+  /** Why some of what has been looked at stays where it is: it ends as failed, when the rest is done. */
+  refusal: string | undefined;
 }
 
 /** How a migration has ended. */
@@ -152,7 +155,13 @@ export class Migrations {
   }
 
   #started(begun: BegunMigration, isPatient: boolean): Migration {
-    return { ...begun, begunAt: this.#parts.environment.clock.monotonic(), isPatient, notBefore: 0 };
+    return {
+      ...begun,
+      begunAt: this.#parts.environment.clock.monotonic(),
+      isPatient,
+      notBefore: 0,
+      refusal: undefined,
+    };
   }
 
   /** One batch; how it has ended when that was the last one. Only faults are ends: after anything else nobody knows. */
@@ -161,7 +170,7 @@ export class Migrations {
     try {
       await this.#batch(migration);
       const isOver = migration.progress.blobsDone === migration.order.blobs.length;
-      return isOver ? await this.#end(migration, undefined) : undefined;
+      return isOver ? await this.#end(migration, refusalOf(migration)) : undefined;
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === 'recall-pending' && migration.isPatient) {
@@ -195,7 +204,7 @@ export class Migrations {
     }
     this.#requireRoom(blobs, order.to);
     let next = migration.progress;
-    await moveBatch(move, {
+    const { refusal } = await moveBatch(move, {
       to: order.to,
       blobs,
       note: (state) => {
@@ -208,6 +217,7 @@ export class Migrations {
       },
     });
     migration.progress = next;
+    migration.refusal ??= refusal;
   }
 
   /** A tier that is full is not copied to: it would refuse in the middle, and could not keep itself in order. */
@@ -274,6 +284,9 @@ function isThere({ hot, lower }: BlobCopies, to: Tier): boolean {
   const warmest: Tier | undefined = hot === undefined ? lower[0] : 'hot';
   return warmest === to;
 }
+
+const refusalOf = ({ refusal }: Migration): Fault | undefined =>
+  refusal === undefined ? undefined : new Fault('conflict', 'store', refusal);
 
 function added(progress: MigrationProgress, moved: MovedBatch): MigrationProgress {
   return {

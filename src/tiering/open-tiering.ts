@@ -17,7 +17,14 @@ import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
 import { MigrationLog } from './migration-log.ts';
-import type { MoveParts } from './move-batch.ts';
+import type { MoveParts } from './moving.ts';
+import { ChangedOutside } from './native-layout/changed-outside.ts';
+import { KeyLocks } from './native-layout/key-locks.ts';
+import { NativeLayout } from './native-layout/native-layout.ts';
+import type { NativeParts, NativeStore } from './native-layout/native-parts.ts';
+import { NATIVE_BINDING } from './native-layout/native-records.ts';
+import { ObjectSweep } from './native-layout/sweep-objects.ts';
+import type { WholeObjects } from './whole-objects.ts';
 import { Pace } from './pace.ts';
 import { Promotions } from './promotions.ts';
 import type { ChunkStore } from './reduction/chunk-store.ts';
@@ -29,7 +36,7 @@ import type { RecallWish, SegmentStore } from './segment-store.ts';
 import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
-import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
+import type { BlobPlaces, ColdForm, ScrubReport, Tiers } from './tiers.ts';
 
 /** One tier below the hot one. */
 export interface LowerTierParts {
@@ -40,7 +47,12 @@ export interface LowerTierParts {
 }
 
 export type TieringStep =
-  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment';
+  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment' | 'sweep-objects';
+
+export interface NativeOptions {
+  readonly store: NativeStore;
+  readonly wholes: WholeObjects;
+}
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -49,6 +61,8 @@ export interface TieringOptions {
   /** Warmest first; none: everything stays hot. */
   readonly lower: readonly LowerTierParts[];
   readonly labels: BlobLabels;
+  /** The cold store as a place for objects under their own keys. */
+  readonly native?: NativeOptions;
   /** Of migrations, in bytes; 0: no limit. */
   readonly migrationBytesPerSecond: number;
   /** Of scrubbing in the background; 0 switches it off. */
@@ -84,7 +98,8 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const foreign = new ForeignCopies(options.hot);
+  const { kv, nextId } = options.hot;
+  const foreign = new ForeignCopies({ kv, nextId, compute: options.native?.store.compute });
   const lower = new LowerCopies(
     options.lower.map(({ chunks }) => chunks),
     foreign,
@@ -124,6 +139,8 @@ class OpenTiering {
   readonly #descriptions: Descriptions;
   readonly #scrubber: Scrubber;
   readonly #move: MoveParts;
+  readonly #changed = new ChangedOutside();
+  readonly #sweep: ObjectSweep | undefined;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
   constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
@@ -141,10 +158,27 @@ class OpenTiering {
     this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
     this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
+    const native = this.#nativeParts();
+    this.#sweep = native && new ObjectSweep(native);
     this.#move = {
       ...healing,
+      native: native && new NativeLayout(native),
       cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
       dropped: (id) => this.#clean.forget(id),
+    };
+  }
+
+  #nativeParts(): NativeParts | undefined {
+    const { native, labels, hot } = this.#options;
+    if (native === undefined) return undefined;
+    const { kv, environment, nextId } = hot;
+    const foreign = this.#foreign;
+    foreign.bind(NATIVE_BINDING, native.store.objects);
+    foreign.whenOwnChanged((key) => this.#changed.addLost(key));
+    return {
+      ...{ kv, environment, nextId, labels, foreign, ...native },
+      ...{ copies: this.#copies, locks: new KeyLocks(), changed: this.#changed },
+      isOnly: (id) => this.#clean.forget(id),
     };
   }
 
@@ -198,6 +232,7 @@ class OpenTiering {
         scrub: () => this.#scrubber.step(),
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
+        'sweep-objects': () => this.#sweep?.step() ?? Promise.resolve('idle'),
       },
       counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
@@ -223,6 +258,8 @@ class OpenTiering {
       accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
+      coldFormOf: (id) => coldFormOf(this.#move, id),
+      changedOutside: () => ({ keys: this.#changed.list(), lost: this.#changed.lost() }),
       migrate: (order) => migrations.migrate(order),
       history: (policy) => migrations.history(policy),
       totals: () => migrations.totals(),
@@ -301,6 +338,21 @@ class OpenTiering {
 async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
   for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
   return 'idle';
+}
+
+async function coldFormOf(
+  { copies, native }: Pick<MoveParts, 'copies' | 'native'>,
+  id: BlobId,
+): Promise<ColdForm | undefined> {
+  const [blob] = await copies.of(copies.kv, [id]);
+  if (blob?.lower.includes('cold') !== true) return undefined;
+  const range = await copies.lower.foreign.rangeOf(copies.kv, id);
+  if (range !== undefined)
+    return range.native === undefined ? { kind: 'attached' } : { kind: 'own-key', key: range.key };
+  return {
+    kind: 'packed',
+    because: native?.isWanted === true ? await native.packedBecause(blob) : undefined,
+  };
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({
