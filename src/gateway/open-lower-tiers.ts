@@ -90,16 +90,13 @@ export async function openLowerTiers(
 }
 
 /** Also where objects need not lie so: those that do stay readable. */
-function nativeStore(
-  config: Config,
-  { objects, seals }: OpenedColdStore,
-  hold: Hold,
-): NativeStore | undefined {
+function nativeStore(config: Config, cold: OpenedColdStore, hold: Hold): NativeStore | undefined {
   const settings = coldSettings(config);
   if (settings === undefined) return undefined;
   const { place, layout } = settings;
   const compute = nativeCompute(loadNative());
-  return { objects, place, compute, seals, isWanted: layout === 'native', isHeld: () => hold.isHeld };
+  const known = { seals: () => cold.seals(), isHeld: () => hold.isHeld };
+  return { objects: cold.objects, place, compute, isWanted: layout === 'native', ...known };
 }
 
 /** Who looks: the store of chunks at what its store lists, and the warm pool at its devices. */

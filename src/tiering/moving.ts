@@ -2,7 +2,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
-import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
+import { warmestOf, type BlobCopies, type Copies, type CopyRead } from './copies.ts';
 import type { MigrationState } from './migration-records.ts';
 import type { NativeLayout } from './native-layout/native-layout.ts';
 import { tiers, type Tier } from './tier.ts';
@@ -50,8 +50,8 @@ export async function liveCopies(
 }
 
 /** A few at a time, in their order. */
-export async function readAll(copies: Copies, blobs: readonly BlobCopies[]) {
-  const read: { readonly bytes: Uint8Array }[] = [];
+export async function readAll(copies: Copies, blobs: readonly BlobCopies[]): Promise<readonly CopyRead[]> {
+  const read: CopyRead[] = [];
   for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
     const some = blobs.slice(first, first + MIGRATION_READS_MAX);
     read.push(...(await Promise.all(some.map((blob) => copies.readWhole(blob)))));

@@ -56,11 +56,7 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
   const client = clientOf(options);
   const { place, compute, storageClass, role } = options;
   const { bucket: Bucket } = place;
-  const asked = async <Answer>(
-    key: string,
-    abortSignal: AbortSignal,
-    ask: (call: { readonly abortSignal: AbortSignal }) => Promise<Answer>,
-  ): Promise<Answer> => {
+  const asked: Asked = async (key, abortSignal, ask) => {
     try {
       return await ask({ abortSignal });
     } catch (cause) {
@@ -76,26 +72,7 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
         const answer = await client.send(command, call);
         return { etag: answer.ETag ?? '', isSealed: isSealed(answer) };
       }),
-    begin: (Key, about, signal) =>
-      asked(Key, signal, async (call) => {
-        const answer = await client.send(beginningOf({ Bucket, Key, storageClass }, about), call);
-        return { upload: answer.UploadId ?? '', isSealed: isSealed(answer) };
-      }),
-    putPart: (Key, part, signal) =>
-      asked(Key, signal, async (call) => {
-        const command = await partOf({ Bucket, Key }, part, compute);
-        return { etag: (await client.send(command, call)).ETag ?? '' };
-      }),
-    complete: (Key, completion, signal) =>
-      asked(Key, signal, async (call) => {
-        const answer = await client.send(completionOf({ Bucket, Key }, completion), call);
-        return { etag: answer.ETag ?? '' };
-      }),
-    abandon: (Key, UploadId, signal) =>
-      asked(Key, signal, async (call) => {
-        const command = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
-        await client.send(command, call).catch(unless('NoSuchUpload'));
-      }),
+    ...inParts(options, client, asked),
     get: (Key, range, signal) =>
       asked(Key, signal, async (call) => {
         const Range =
@@ -142,6 +119,42 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
         await client.send(archivingOf({ Bucket, Key }, to), call);
       }),
     close: () => Promise.resolve(client.destroy()),
+  };
+}
+
+/** One request, whose failure is a Fault. */
+type Asked = <Answer>(
+  key: string,
+  abortSignal: AbortSignal,
+  ask: (call: { readonly abortSignal: AbortSignal }) => Promise<Answer>,
+) => Promise<Answer>;
+
+function inParts(
+  { place: { bucket: Bucket }, storageClass, compute }: SdkOptions,
+  client: S3Client,
+  asked: Asked,
+): Pick<ObjectStore, 'begin' | 'putPart' | 'complete' | 'abandon'> {
+  return {
+    begin: (Key, about, signal) =>
+      asked(Key, signal, async (call) => {
+        const answer = await client.send(beginningOf({ Bucket, Key, storageClass }, about), call);
+        return { upload: answer.UploadId ?? '', isSealed: isSealed(answer) };
+      }),
+    putPart: (Key, part, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = await partOf({ Bucket, Key }, part, compute);
+        return { etag: (await client.send(command, call)).ETag ?? '' };
+      }),
+    complete: (Key, completion, signal) =>
+      asked(Key, signal, async (call) => {
+        const answer = await client.send(completionOf({ Bucket, Key }, completion), call);
+        return { etag: answer.ETag ?? '' };
+      }),
+    abandon: (Key, UploadId, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
+        await client.send(command, call).catch(unless('NoSuchUpload'));
+      }),
   };
 }
 

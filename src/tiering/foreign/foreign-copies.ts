@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
-import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
+import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
 import type { Compute } from '../../workers/compute.ts';
 import type { BlobId } from '../blobs.ts';
 import type {

@@ -14,7 +14,7 @@ import {
   type NativeRow,
 } from './native-records.ts';
 import { objectBytes } from './object-bytes.ts';
-import { hasContent, uploadObject, type UploadNote } from './upload-object.ts';
+import { etagOfContent, uploadObject, type UploadNote } from './upload-object.ts';
 
 /** `packed`: it must not lie there in the open; `overtaken`: it has another content by now. */
 export type PutOutcome = NativeRow | 'packed' | 'overtaken' | 'changed-outside';
@@ -75,12 +75,15 @@ async function conditionOf(parts: NativeParts, key: string): Promise<UploadCondi
 
 /** Whether what lies under a key is what we have put there, or what an upload was to put there whose end nobody has seen. */
 export async function isOwn(
-  { store }: Pick<NativeParts, 'store'>,
+  { store, environment }: Pick<NativeParts, 'store' | 'environment'>,
   { key, facts, row }: { readonly key: string; readonly facts: ObjectFacts; readonly row: NativeRow },
 ): Promise<boolean> {
   if (row.etag !== '' && facts.etag === row.etag) return true;
-  if (row.state !== 'uploading' || facts.objectBytes !== row.length) return false;
-  return (await hasContent(store, key, row)) === facts.etag;
+  const isPossible =
+    row.state === 'uploading' && row.crc64nvme.length > 0 && facts.objectBytes === row.length;
+  if (!isPossible) return false;
+  if (facts.crc64nvme !== undefined) return Buffer.compare(facts.crc64nvme, row.crc64nvme) === 0;
+  return (await etagOfContent({ ...store, environment }, key, row)) === facts.etag;
 }
 
 /** Durable before the store is told: that something of ours may be under the key. */

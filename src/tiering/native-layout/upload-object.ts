@@ -211,15 +211,12 @@ async function readAll(
   }
 }
 
-/** Whether what lies under a key is so long and has that checksum, however the store describes it. */
-export async function hasContent(
-  parts: Pick<ObjectUploading, 'objects' | 'compute'>,
+/** The ETag of what lies under a key if it is so long and has that checksum, of a store that does not say the checksum itself. */
+export const etagOfContent = (
+  parts: ObjectUploading,
   key: string,
   { length, crc64nvme }: { readonly length: number; readonly crc64nvme: Uint8Array },
-): Promise<string | undefined> {
-  if (crc64nvme.length === 0) return undefined;
-  return readAll(parts, key, [{ start: 0, end: length, crc64nvme }]);
-}
+): Promise<string | undefined> => readBack(parts, key, [{ start: 0, end: length, crc64nvme }]);
 
 async function crcOf(compute: Compute, bytes: Uint8Array): Promise<Uint8Array> {
   const hasher = compute.hasher(['crc64nvme']);

@@ -27,7 +27,10 @@ class Life {
     const client = this.#unlessOver(async () => {
       for (let step = 0; step < steps && !this.isOver; step += 1) await this.#step();
     }).finally(() => (this.#isDone = true));
-    await Promise.all([client, this.#mover(), this.#background('sweep-objects'), this.#collector()]);
+    const all = [client, this.#mover(), this.#background('sweep-objects'), this.#collector()];
+    const settled = await Promise.allSettled(all);
+    const failed = settled.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason as Error;
   }
 
   async #unlessOver(body: () => Promise<void>): Promise<void> {
