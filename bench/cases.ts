@@ -4,8 +4,8 @@ export interface BenchCase {
   readonly driver: 's3load' | 'nfsload' | 'client';
   /** The driver's operation and options; the addresses, keys and the time are added. Of `client`: the function of on-client.py. */
   readonly args: readonly string[];
-  /** True when the roofline program answers the operation too. */
-  readonly hasBaseline: boolean;
+  /** True when the roofline program answers the operation too: it knows neither listings nor uploads in parts. */
+  readonly hasRoofline: boolean;
   /** Name of the case before it that it is compared with. */
   readonly comparedWith?: string;
   /** Takes minutes to prepare; left out unless it is asked for. */
@@ -14,18 +14,18 @@ export interface BenchCase {
   readonly isCounted: boolean;
 }
 
-const timed = (name: string, args: readonly string[], hasBaseline = true): BenchCase => ({
+const timed = (name: string, args: readonly string[], hasRoofline = true): BenchCase => ({
   name,
   driver: 's3load',
   args,
-  hasBaseline,
+  hasRoofline,
   isCounted: false,
 });
 const nfs = (name: string, args: readonly string[], isCounted = false): BenchCase => ({
   name,
   driver: 'nfsload',
   args,
-  hasBaseline: false,
+  hasRoofline: false,
   isCounted,
 });
 
@@ -34,12 +34,12 @@ const client = (name: string, operation: string): BenchCase => ({
   name: `NFS client: ${name}`,
   driver: 'client',
   args: [operation],
-  hasBaseline: false,
+  hasRoofline: false,
   isCounted: false,
 });
 
 const small = ['--size', '4K', '-c', '16'];
-const large = ['--size', '1M', '-c', '4'];
+const large = ['--size', '1M', '-c', '16'];
 
 /** Pages of 1,000 keys out of so many: what a page costs must not depend on the size of the bucket. */
 function listing(keys: number): BenchCase {
@@ -63,9 +63,10 @@ export const benchCases: readonly BenchCase[] = [
   ),
   listing(10_000),
   { ...listing(1_000_000), comparedWith: listing(10_000).name, isLong: true },
+  timed('GET 64 MiB', ['get', '--prepare', '--keys', '4', '--prefix', 'huge/', '--size', '64M', '-c', '2']),
   timed(
-    'multipart 16 MiB',
-    ['multipart', '--size', '16M', '--part-size', '8M', '-c', '4', '--prefix', 'parts/'],
+    'multipart 256 MiB in parts of 8 MiB',
+    ['multipart', '--size', '256M', '--part-size', '8M', '-c', '4', '--warmup', '0', '--prefix', 'parts/'],
     false,
   ),
   {
@@ -73,9 +74,9 @@ export const benchCases: readonly BenchCase[] = [
       'delete',
       '--prepare',
       '--keys',
-      '3000',
+      '20000',
       '--count',
-      '3000',
+      '20000',
       '--prefix',
       'gone/',
       ...small,
@@ -104,8 +105,8 @@ export const benchCases: readonly BenchCase[] = [
     ...['--depth', '4', '--size', '1M', '--file-size', '8M', '--files', '8', '--sequential'],
     ...['--stable', 'unstable', '--commit-every', '8'],
   ]),
-  nfs('NFS CREATE', ['create', '--depth', '16', '--count', '3000'], true),
-  nfs('NFS REMOVE', ['remove', '--depth', '16', '--count', '3000'], true),
+  nfs('NFS CREATE', ['create', '--depth', '16', '--count', '20000'], true),
+  nfs('NFS REMOVE', ['remove', '--depth', '16', '--count', '20000'], true),
   nfs('NFS READDIRPLUS 1,000', ['readdirplus', '--files', '1000']),
   client('create, chmod, rename, unlink', 'metadata'),
   client('write 4 KiB', 'write_4k'),

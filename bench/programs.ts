@@ -30,7 +30,7 @@ export interface DriverResult {
   readonly machine: { readonly others_share: number | undefined };
 }
 
-const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
+export const benchKeys = { accessKey: 'TRCEBENCH', secretKey: 'only-for-this-benchmark' };
 
 /** Rejects with `reason` when `work` takes longer. */
 export async function within<T>(ms: number, reason: string, work: Promise<T>): Promise<T> {

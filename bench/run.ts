@@ -16,18 +16,22 @@ import {
   type DriverResult,
   type Server,
 } from './programs.ts';
+import { startMinio, startVersitygw } from './s3-peers.ts';
 import { renderRows, type BenchRow } from './table.ts';
 
-const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--ganesha PROGRAM] [--client PROGRAM] [--seconds N] [--repeat N] [--json]
+const usage = `Usage: npm run bench -- --drivers DIR [--only TEXT] [--long] [--minio PROGRAM]
+                 [--versitygw PROGRAM] [--ganesha PROGRAM] [--client PROGRAM] [--seconds N] [--repeat N] [--json]
 
 DIR has the programs s3load, nfsload and roofline. Each case runs N seconds, N times; with --repeat the run with the
-least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare, half an hour at the most. --ganesha runs the
-NFS cases against NFS-Ganesha in turn as well and takes it as their base. --client adds cases through an NFS client: it is called as
+least CPU of the server counts. --only takes the cases whose name contains TEXT. --long adds those that take minutes to prepare, half an hour at the most. --minio, --versitygw and --ganesha run
+the S3 cases, or those of NFS, against these servers in turn as well. --client adds cases through an NFS client: it is called as
 PROGRAM --port PORT --mount-port PORT --export /BUCKET -- COMMAND… and runs COMMAND in a mount of the export. --json prints rows as JSON.
 
        npm run bench -- --only erasure|reduction|chunks|device [--isal PREFIX] [--seconds N] [--json]
 
 The kernels of the lower tiers on one core, and the chunk store over them, beside a memory copy, lz4 -b, zstd -b, and ISA-L if PREFIX (such as /usr) has it; the hot device, on the disk of the\ntemporary directory, beside fio.`;
+
+const peerStarts = { minio: startMinio, versitygw: startVersitygw, ganesha: startGanesha } as const;
 
 interface Options {
   readonly drivers: string;
@@ -35,7 +39,8 @@ interface Options {
   readonly seconds: number;
   readonly repeat: number;
   readonly isJson: boolean;
-  readonly ganesha: string | undefined;
+  /** Programs of other servers, by name. */
+  readonly peers: Readonly<Record<keyof typeof peerStarts, string | undefined>>;
   readonly client: string | undefined;
 }
 
@@ -48,6 +53,8 @@ function readOptions(): Options | undefined {
   const { values } = parseArgs({
     options: {
       drivers: text,
+      minio: text,
+      versitygw: text,
       ganesha: text,
       client: text,
       only: { ...text, default: '' },
@@ -71,8 +78,9 @@ function readOptions(): Options | undefined {
       (values.long || !isLong) &&
       (driver !== 'client' || values.client !== undefined),
   );
-  const { ganesha, client } = values;
-  return { drivers, cases, seconds, repeat, isJson: values.json, ganesha, client };
+  const { minio, versitygw, ganesha, client } = values;
+  const peers = { minio, versitygw, ganesha };
+  return { drivers, cases, seconds, repeat, isJson: values.json, peers, client };
 }
 
 function argumentsOf(
@@ -88,6 +96,16 @@ function argumentsOf(
   return [...common, ...place, '--dir', 'bench-nfs'];
 }
 
+type Servers = ReadonlyMap<string, Server>;
+
+/** The servers of this door that know the operation. */
+const withThis = ({ driver, hasRoofline }: BenchCase, servers: Servers): Servers =>
+  new Map(
+    [...servers].filter(([name, { nfs }]) =>
+      driver === 's3load' ? nfs === undefined && (hasRoofline || name !== 'roofline') : nfs !== undefined,
+    ),
+  );
+
 /** The run with the least CPU a operation: noise of other programs only ever adds. */
 const best = (results: readonly DriverResult[]): DriverResult | undefined =>
   [...results].sort((one, other) => one.server.cpu_s_per_1k_ops - other.server.cpu_s_per_1k_ops)[0];
@@ -95,7 +113,7 @@ const best = (results: readonly DriverResult[]): DriverResult | undefined =>
 async function measure(
   options: Options,
   bench: BenchCase,
-  { gateway, base, archive }: { gateway: Server; base: Server | undefined; archive: string },
+  { gateway, others, archive }: { gateway: Server; others: Servers; archive: string },
 ): Promise<BenchRow> {
   const { seconds, client: clientProgram } = options;
   const program = path.join(options.drivers, bench.driver);
@@ -108,20 +126,27 @@ async function measure(
           bench.isLong === true ? longDriverMsMax : undefined,
         );
   const results: DriverResult[] = [];
-  const baselines: DriverResult[] = [];
+  const beside = new Map([...others].map(([name]) => [name, [] as DriverResult[]]));
   try {
     for (let round = 0; round < options.repeat; round++) {
-      if (base !== undefined) baselines.push(await of(base));
+      for (const [name, server] of others) beside.get(name)?.push(await of(server));
       results.push(await of(gateway));
     }
   } catch (cause) {
     return { name: bench.name, failure: (cause as Error).message };
   }
-  return { name: bench.name, result: best(results), baseline: best(baselines) };
+  const bests = [...beside].map(([name, all]) => [name, best(all)] as const);
+  return {
+    name: bench.name,
+    result: best(results),
+    others: new Map(bests.filter((it): it is readonly [string, DriverResult] => it[1] !== undefined)),
+  };
 }
 
 const isKernel = (name: unknown): name is keyof typeof kernelBenches =>
   typeof name === 'string' && Object.hasOwn(kernelBenches, name);
+
+const plainRow = (row: BenchRow): object => ({ ...row, others: Object.fromEntries(row.others ?? []) });
 
 /** What `--only` names when that is no case of a server but work of one core. */
 function kernelsOf():
@@ -159,29 +184,33 @@ async function main(): Promise<number> {
   try {
     const gateway = await startGateway(directory);
     running.push(gateway);
-    const roofline = await startRoofline(options.drivers, directory);
-    running.push(roofline);
-    const ganesha =
-      options.ganesha === undefined ? undefined : await startGanesha(options.ganesha, directory);
-    if (ganesha !== undefined) running.push(ganesha);
-    await runDriver(path.join(options.drivers, 's3load'), [
-      'mkbucket',
-      '--endpoint',
-      gateway.s3,
-      '--bucket',
-      bucket,
-      '--quiet',
-    ]);
+    const others = new Map<string, Server>();
+    const add = (name: string, server: Server): void => {
+      running.push(server);
+      others.set(name, server);
+    };
+    add('roofline', await startRoofline(options.drivers, directory));
+    for (const [name, program] of Object.entries(options.peers)) {
+      if (program !== undefined)
+        add(name, await peerStarts[name as keyof typeof peerStarts](program, directory));
+    }
+    for (const { s3 } of running.filter(({ s3 }) => s3 !== '')) {
+      const args = ['mkbucket', '--endpoint', s3, '--bucket', bucket, '--quiet'];
+      await runDriver(path.join(options.drivers, 's3load'), args);
+    }
     const archive = await makeArchive(directory);
     const rows: BenchRow[] = [];
     for (const bench of options.cases) {
       if (!options.isJson) console.error(`… ${bench.name}`);
-      const base = bench.driver !== 's3load' ? ganesha : bench.hasBaseline ? roofline : undefined;
-      const row = await measure(options, bench, { gateway, base, archive });
-      const other = rows.find(({ name }) => name === bench.comparedWith)?.result;
-      rows.push(other === undefined ? row : { ...row, baseline: other });
+      const row = await measure(options, bench, { gateway, others: withThis(bench, others), archive });
+      const other = rows.find(({ name }) => name === bench.comparedWith);
+      rows.push(
+        other?.result === undefined ? row : { ...row, others: new Map([[other.name, other.result]]) },
+      );
     }
-    console.log(options.isJson ? JSON.stringify(rows, undefined, 2) : renderRows(rows).join('\n'));
+    console.log(
+      options.isJson ? JSON.stringify(rows.map(plainRow), undefined, 2) : renderRows(rows).join('\n'),
+    );
     return rows.every(({ result }) => result !== undefined && result.errors === 0) ? 0 : 1;
   } finally {
     for (const server of running.reverse()) await server.stop();

@@ -3,8 +3,8 @@ import type { DriverResult } from './programs.ts';
 export interface BenchRow {
   readonly name: string;
   readonly result?: DriverResult | undefined;
-  /** The same work against the roofline program, or the case that this one is compared with. */
-  readonly baseline?: DriverResult | undefined;
+  /** The same work against other servers in turn, by name; or the case that this one is compared with. */
+  readonly others?: ReadonlyMap<string, DriverResult>;
   readonly failure?: string;
 }
 
@@ -22,7 +22,13 @@ function latency(result: DriverResult, percentile: 'p50' | 'p99'): number {
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-function cells({ name, result, baseline, failure }: BenchRow): readonly string[] {
+/** The ratio of rates, then the rate and CPU of the other. */
+const compared = (result: DriverResult, other: DriverResult | undefined): string =>
+  other === undefined
+    ? '–'
+    : `${number(result.ops_per_s / other.ops_per_s, 2)} (${number(other.ops_per_s)}, ${number(other.server.cpu_s_per_1k_ops, 3)})`;
+
+function cells({ name, result, others, failure }: BenchRow, names: readonly string[]): readonly string[] {
   if (result === undefined) return [name, failure ?? 'no result'];
   const share = result.machine.others_share;
   return [
@@ -33,32 +39,20 @@ function cells({ name, result, baseline, failure }: BenchRow): readonly string[]
     number(latency(result, 'p50') / 1000, 2),
     number(latency(result, 'p99') / 1000, 2),
     share === undefined ? '–' : `${number(share, 2)}${share > othersShareMax ? ' noisy' : ''}`,
-    baseline === undefined
-      ? '–'
-      : `${number(result.ops_per_s / baseline.ops_per_s, 2)} (${number(baseline.ops_per_s)})`,
-    baseline === undefined ? '–' : number(baseline.server.cpu_s_per_1k_ops, 3),
+    ...names.map((other) => compared(result, others?.get(other))),
     result.errors === 0 ? '' : `${result.errors} errors`,
   ];
 }
 
-const head = [
-  'case',
-  'ops/s',
-  'MB/s',
-  'CPU ms/op',
-  'p50 ms',
-  'p99 ms',
-  'others_share',
-  'of base',
-  'its CPU',
-  '',
-];
+const head = ['case', 'ops/s', 'MB/s', 'CPU ms/op', 'p50 ms', 'p99 ms', 'others_share'];
 
 /** The table for people. CPU seconds of 1,000 operations are CPU milliseconds of one. */
 export function renderRows(rows: readonly BenchRow[]): readonly string[] {
-  const lines = [head, ...rows.map(cells)];
+  const names = [...new Set(rows.flatMap(({ others }) => [...(others?.keys() ?? [])]))];
+  const titles = [...head, ...names.map((name) => `of ${name} (its ops/s, CPU)`), ''];
+  const lines = [titles, ...rows.map((row) => cells(row, names))];
   const measured = lines.filter((line) => line.length > 2);
-  const widths = head.map((_, index) => Math.max(...measured.map((line) => (line[index] ?? '').length)));
+  const widths = titles.map((_, index) => Math.max(...measured.map((line) => (line[index] ?? '').length)));
   return lines.map((line) =>
     line
       .map((cell, index) =>

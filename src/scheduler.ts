@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Environment } from './environment.ts';
+import { Fault } from './fault.ts';
 import {
   STEP_FAILED_MS_MAX,
   STEP_FAILED_MS_MIN,
@@ -180,6 +181,11 @@ class Loop {
       this.#idleMs = outcome === 'busy' ? STEP_IDLE_MS_MIN : Math.min(this.#idleMs * 2, STEP_IDLE_MS_MAX);
       return outcome === 'busy' ? 0 : this.#idleMs;
     } catch (error) {
+      // What it waited for does not come any more: the next process does this unit.
+      if (this.#isStopping && error instanceof Fault) {
+        this.#environment.log.info('background step broken off', { step: this.#name, error });
+        return 0;
+      }
       // Background work has no caller: its boundary is here, and /v1/status tells what failed.
       this.#failuresInRow += 1;
       this.#failure = error instanceof Error ? error.message : String(error);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Environment, MonotonicMs } from '../src/environment.ts';
+import { Fault } from '../src/fault.ts';
 import {
   STEP_FAILED_MS_MAX,
   STEP_FAILED_MS_MIN,
@@ -140,6 +141,30 @@ suite('background work', () => {
     await environment.pass();
     assert.equal(runs, 1);
     assert.throws(() => scheduler.start('late', async () => 'idle'));
+  });
+
+  test('a step that cannot go on because of the close has not failed', async () => {
+    const environment = new ManualEnvironment();
+    const scheduler = new Scheduler(environment);
+    let breakOff: (fault: Error) => void = () => undefined;
+    scheduler.start('sweep', () => new Promise((_resolve, reject) => (breakOff = reject)));
+    const closing = scheduler.close();
+    breakOff(new Fault('unavailable', 'blob', 'the gateway stops'));
+    await closing;
+    assert.deepEqual(environment.errors, []);
+  });
+
+  test('what breaks while it closes is told all the same', async () => {
+    const environment = new ManualEnvironment();
+    const scheduler = new Scheduler(environment);
+    let fail: (error: Error) => void = () => undefined;
+    scheduler.start('sweep', () => new Promise((_resolve, reject) => (fail = reject)));
+    const closing = scheduler.close();
+    fail(new Error('disk gone'));
+    await turn();
+    await environment.pass();
+    await closing;
+    assert.equal(environment.errors.length, 1);
   });
 
   test('each step shows in the metrics under its name', async () => {

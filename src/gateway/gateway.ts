@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { Scheduler } from '../scheduler.ts';
 import type { StorageControl } from '../storage-policy/open-storage-policies.ts';
-import { opening, Siblings, type Closable } from '../scope.ts';
+import { opening, Siblings, type Closable, type Scope } from '../scope.ts';
 import { openExportRules } from '../exports/export-rules.ts';
 import { openGatewayAccounts, openSecretsKey, secretsKeyPath } from './open-accounts.ts';
 import { openNfsTls } from './open-nfs-tls.ts';
@@ -69,7 +69,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const { namespace, kv } = layers;
     const identities = await openGatewayAccounts(config, rootKeys, { kv, environment, secretsKey });
     const { accounts } = identities;
-    const scheduler = scope.own(new Scheduler(environment, await pausedJobs(kv)));
+    const scheduler = owned(scope, new Scheduler(environment, await pausedJobs(kv)), layers);
     scheduler.start('namespace', () => namespace.step());
     scheduler.start('audit', () => namespace.audit.step());
     scheduler.start('rewrap', () => namespace.rewrap());
@@ -126,6 +126,18 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
       close: () => scope.close(),
     };
   });
+
+/** A job that waits for another one, which has stopped, would wait for ever. */
+function owned(scope: Scope, scheduler: Scheduler, { tiering }: Layers): Scheduler {
+  scope.own({
+    async close() {
+      const stopped = scheduler.close();
+      tiering.breakOff();
+      await stopped;
+    },
+  });
+  return scheduler;
+}
 
 function observeLayers(metrics: Metrics, layers: Layers): void {
   observeTiers(metrics, layers);

@@ -254,6 +254,8 @@ export const WARM_DIRECT_SLOT_BYTES = 512 << 10;
 export const WARM_DISK_BYTES_MIN = 128 << 20;
 /** Of the catalogue of a block device; a group stands for 497 MiB of the device. */
 export const WARM_CATALOGUE_GROUPS_MAX = 262_144;
+/** So many groups in a row without a block that was ever written are the end of what a start reads. */
+export const WARM_CATALOGUE_GROUPS_UNWRITTEN = 4;
 /** Blocks of it in memory, 4 KiB each with 31 shards, for each device. */
 export const WARM_CATALOGUE_BLOCKS_CACHED_MAX = 2_048;
 /** Pieces of one shard on a block device: an entry of the catalogue has room for so many. */

@@ -4,6 +4,7 @@ import type { Time } from '../environment.ts';
 import type { ContentKey, Encryption } from '../keyring/encryption.ts';
 import type { Closable } from '../scope.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import type { Lent } from '../tiering/content-cache.ts';
 import type { AccessControl, ObjectOwnership } from './access-control.ts';
 import type { AttachedBuckets } from './foreign/attached.ts';
 import type { NewBucket } from './new-bucket.ts';
@@ -203,6 +204,8 @@ export interface OpenObject extends Closable {
    * Fault('access-denied', 'key') for one that was opened without the customer's key.
    */
   read(offset: number, length: number): AsyncIterable<Uint8Array>;
+  /** The same for who only looks at the bytes: by way of memory that readers share and that is used again. */
+  lend(offset: number, length: number): AsyncIterable<Lent>;
 }
 
 /** A file that has no name yet. Becomes an object by `attach` or `putPart`; is reclaimed otherwise, also by a crash. */

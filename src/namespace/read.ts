@@ -1,9 +1,9 @@
-import { allOrNone } from '../tiering/all-or-none.ts';
 import type { Lent } from '../tiering/content-cache.ts';
 import { attributesOf, loadInode, withDirty } from './attributes.ts';
-import { extentsOfRange, holeBytes, plan, type Piece } from './content.ts';
+import { extentsOfRange, plan } from './content.ts';
 import { framesOf } from './content-key.ts';
 import { extentsWithin, type Range } from './extents.ts';
+import { lendPieces } from './lend.ts';
 import type { Attributes, Caller, Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { READ, requireContentAccess } from './permissions.ts';
@@ -30,7 +30,7 @@ export async function read(
     requireContentAccess(caller, inode, READ);
     const end = Math.min(inode.size, offset + length);
     bringAhead(parts, inode, { start: offset, end });
-    const lent = await lend(parts, inode, pieces);
+    const lent = await lendPieces(parts, framesOf(parts, inode.encryption), pieces);
     return {
       ...lent,
       length: Math.max(0, end - offset),
@@ -40,23 +40,6 @@ export async function read(
   } finally {
     guard.release();
   }
-}
-
-/** The bytes of `pieces`, in order, from memory or by way of it. */
-async function lend(parts: Parts, inode: Inode, pieces: readonly Piece[]): Promise<Lent> {
-  const source = framesOf(parts, inode.encryption);
-  const wanted = pieces.map((piece) => {
-    if (piece.from === 'bytes') return own([piece.bytes]);
-    if (piece.from === 'hole') return own(holeBytes(piece.length));
-    return parts.cache.read(source, piece.blob, { offset: piece.blobOffset, length: piece.length });
-  });
-  const [only] = wanted;
-  if (wanted.length === 1 && only !== undefined) return only;
-  const lent = await allOrNone(wanted, (each) => each.letGo());
-  return {
-    parts: lent.flatMap((each) => each.parts),
-    letGo: () => lent.forEach((each) => each.letGo()),
-  };
 }
 
 /** Begins to bring what a reader that goes from front to back will ask for next. */
@@ -78,8 +61,6 @@ async function bring(parts: Parts, ino: Ino, range: Range): Promise<void> {
     guard.release();
   }
 }
-
-const own = (parts: readonly Uint8Array[]): Lent => ({ parts, letGo: () => undefined });
 
 async function currentPieces(
   parts: Parts,

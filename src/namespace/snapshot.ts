@@ -2,13 +2,15 @@ import { Fault } from '../fault.ts';
 import type { KvReader } from '../kv/kv.ts';
 import { CONTENT_BLOB_BYTES_MAX } from '../limits.ts';
 import type { BlobGuard } from '../tiering/blobs.ts';
+import type { Lent } from '../tiering/content-cache.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { foundOf, loadInode, withDirty } from './attributes.ts';
-import { blobsOf, plan, readPieces } from './content.ts';
-import { contentOf } from './content-key.ts';
+import { blobsOf, plan, readPieces, type Piece } from './content.ts';
+import { contentOf, framesOf } from './content-key.ts';
 import type { DirtyRanges } from './dirty.ts';
-import { extentsWithin } from './extents.ts';
+import { extentsWithin, type Range } from './extents.ts';
 import { inodeKey, orphanKey } from './keys.ts';
+import { lendPieces, own } from './lend.ts';
 import type { Ino, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { decodeInode, type Extent, type Inode } from './records.ts';
@@ -119,19 +121,42 @@ export class FileSnapshot implements OpenObject {
     }
     this.#content ??= contentOf(this.#parts, inode.encryption, this.#layers.customerKey);
     const content = this.#content;
-    const end = offset + length;
-    // One piece ahead: the device works while the client is being written to.
-    let ahead = this.#window(content, offset, end);
-    ahead.catch(() => undefined);
-    for (let at = offset; at < end;) {
-      const next = Math.min(end, windowEnd(at));
-      const bytes = await ahead;
-      if (next < end) {
-        ahead = this.#window(content, next, end);
-        ahead.catch(() => undefined);
-      }
+    const read = (pieces: readonly Piece[]): Promise<readonly Uint8Array[]> => readPieces(content, pieces);
+    for await (const bytes of this.#windows({ start: offset, end: offset + length }, read, () => undefined))
       yield* bytes;
-      at = next;
+  }
+
+  async *lend(offset: number, length: number): AsyncIterable<Lent> {
+    const { inode, customerKey } = this.#layers;
+    // Memory that others share must not keep what a customer's key seals.
+    if (inode.kind === 'symlink' || customerKey !== undefined) {
+      for await (const bytes of this.read(offset, length)) yield own([bytes]);
+      return;
+    }
+    const source = framesOf(this.#parts, inode.encryption);
+    const lend = (pieces: readonly Piece[]): Promise<Lent> => lendPieces(this.#parts, source, pieces);
+    yield* this.#windows({ start: offset, end: offset + length }, lend, (lent) => lent.letGo());
+  }
+
+  /** What `take` makes of one window after the other; `drop` gets what nobody wants any more. */
+  async *#windows<Taken>(
+    { start, end }: Range,
+    take: (pieces: readonly Piece[]) => Promise<Taken>,
+    drop: (taken: Taken) => void,
+  ): AsyncIterable<Taken> {
+    // One piece ahead: the device works while the client is being written to.
+    let ahead: Promise<Taken> | undefined = this.#window(start, end, take);
+    try {
+      for (let at = start; at < end && ahead !== undefined;) {
+        const next = Math.min(end, windowEnd(at));
+        const taken = await ahead;
+        ahead = next < end ? this.#window(next, end, take) : undefined;
+        ahead?.catch(() => undefined);
+        yield taken;
+        at = next;
+      }
+    } finally {
+      ahead?.then(drop, () => undefined);
     }
   }
 
@@ -149,12 +174,16 @@ export class FileSnapshot implements OpenObject {
     if (this.#layers.extents === undefined) unpin(this.#parts, this.#layers.inode.contentId);
   }
 
-  async #window(content: BlobContent, start: number, end: number): Promise<readonly Uint8Array[]> {
+  async #window<Taken>(
+    start: number,
+    end: number,
+    take: (pieces: readonly Piece[]) => Promise<Taken>,
+  ): Promise<Taken> {
     const range = { start, end: Math.min(end, windowEnd(start)) };
     const guard = this.#parts.blobs.guard();
     try {
       const extents = await this.#extentsWithin(range.start, range.end);
-      return await readPieces(content, plan(extents, this.#layers.dirty, range));
+      return await take(plan(extents, this.#layers.dirty, range));
     } finally {
       guard.release();
     }

@@ -10,7 +10,7 @@ import type { Scores } from './scores.ts';
 import type { PlacedBlob, Slice } from './survey.ts';
 
 export interface AssessmentParts {
-  readonly tiers: Pick<Tiers, 'present' | 'heatOf'>;
+  readonly tiers: Pick<Tiers, 'present' | 'heatOf' | 'takesBack'>;
   readonly environment: Pick<Environment, 'clock'>;
   readonly scores: Scores;
 }
@@ -41,7 +41,7 @@ export class Assessor {
     const placement = place(policy, tiers.present, facts);
     const { tier, reason } = placement;
     const mayMove = reason === 'score' || reason === 'storage-class';
-    const due = mayMove ? slice.blobs.filter((blob) => isMisplaced(blob, tier)) : [];
+    const due = mayMove ? slice.blobs.filter((blob) => isDue(tiers, blob, tier)) : [];
     return { slice, facts, placement, due };
   }
 
@@ -77,12 +77,15 @@ export class Assessor {
   }
 }
 
-/** A warmer copy of what lies in its tier is one that reads have brought there: the cache of reads sees to that. */
-export function isMisplaced({ tiers }: PlacedBlob, wanted: Tier): boolean {
-  const [warmest] = tiers;
-  return (
-    warmest !== undefined &&
-    !tiers.includes(wanted) &&
-    (isWarmer(warmest, wanted) || isWarmer(wanted, warmest))
-  );
+/**
+ * Whether a blob is to be moved where it belongs. A warmer copy of what lies in its tier is one that reads have brought there: the cache of
+ * reads sees to that.
+ */
+export function isDue(
+  tiers: Pick<Tiers, 'takesBack'>,
+  { tiers: [warmest, ...others] }: PlacedBlob,
+  wanted: Tier,
+): boolean {
+  if (warmest === undefined || warmest === wanted || others.includes(wanted)) return false;
+  return isWarmer(warmest, wanted) || tiers.takesBack(wanted);
 }

@@ -3,7 +3,7 @@ import { CLASS_PASS_MS_MIN, CLASS_PASS_REST_FACTOR } from '../limits/storage-pol
 import type { ObjectStore } from '../namespace/namespace.ts';
 import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
-import { isMisplaced } from './assess.ts';
+import { isDue } from './assess.ts';
 import { classTierOf } from './class-tier.ts';
 import { Orders, type Ended } from './orders.ts';
 import { Passes } from './passes.ts';
@@ -13,7 +13,7 @@ import { slicesOf, surveyPages, type SurveyParts } from './survey.ts';
 
 interface ClassJobParts extends SurveyParts {
   readonly objects: SurveyParts['objects'] & Pick<ObjectStore, 'buckets'>;
-  readonly tiers: Pick<Tiers, 'placesOf' | 'migrate' | 'present'>;
+  readonly tiers: Pick<Tiers, 'placesOf' | 'migrate' | 'present' | 'takesBack'>;
   readonly environment: Pick<Environment, 'clock' | 'log'>;
   readonly policies: Pick<StoragePolicies, 'about'>;
 }
@@ -59,7 +59,7 @@ export class ClassJob {
         if (named === undefined || policies.about(bucket, seen.key) !== undefined) continue;
         const tier = nearest(allTiers, tiers.present, named);
         for await (const { blobs } of slicesOf(this.#parts, bucket, seen))
-          await orders[tier].add(blobs.filter((blob) => isMisplaced(blob, tier)));
+          await orders[tier].add(blobs.filter((blob) => isDue(tiers, blob, tier)));
       }
       yield;
     }

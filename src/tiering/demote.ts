@@ -24,9 +24,20 @@ const NOWHERE: Placed = {
 
 /** See `moveBatch`: to a lower tier. */
 export async function demote(parts: MoveParts, moving: Moving, to: LowerTier): Promise<MovedBatch> {
-  const { copies, native } = parts;
+  const { copies, descriptions } = parts;
   const store = copies.lower.of(to);
   assert(store !== undefined, `there is no tier ${to}`);
+  const keeps = descriptions.keep(moving.blobs.map(({ id }) => id));
+  try {
+    return await demoteTo(parts, moving, store);
+  } finally {
+    keeps();
+  }
+}
+
+async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Promise<MovedBatch> {
+  const { native } = parts;
+  const to = store.tier;
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
   const isNative = to === 'cold' && native?.isWanted === true;

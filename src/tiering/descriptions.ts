@@ -24,6 +24,9 @@ interface Parts {
  */
 export class Descriptions {
   readonly #parts: Parts;
+  /** How many moves under way have asked for the label of a blob. */
+  readonly #moving = new Map<BlobId, number>();
+  #hasPassedOver = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -37,12 +40,32 @@ export class Descriptions {
     tx.whenCommitted(wake);
   }
 
+  /**
+   * What is noted of these blobs from now on stays until the function is called that this answers: by then a label that was asked for
+   * before is written.
+   */
+  keep(ids: readonly BlobId[]): () => void {
+    for (const id of ids) this.#moving.set(id, (this.#moving.get(id) ?? 0) + 1);
+    return () => {
+      for (const id of ids) {
+        const left = (this.#moving.get(id) ?? 0) - 1;
+        if (left > 0) this.#moving.set(id, left);
+        else this.#moving.delete(id);
+      }
+      if (this.#hasPassedOver) this.#parts.wake();
+      this.#hasPassedOver = false;
+    };
+  }
+
   /** One page of them. What a tier refuses, or cannot take now, stays for a later call. */
   async step(): Promise<'busy' | 'idle'> {
     const { kv } = this.#parts;
-    for await (const page of kv.scan(range, { pageEntries: DESCRIBE_BLOBS_MAX })) {
+    for await (const entries of kv.scan(range, { pageEntries: DESCRIBE_BLOBS_MAX })) {
+      const page = entries.filter(({ key }) => !this.#moving.has(blobOf(key)));
+      this.#hasPassedOver ||= page.length < entries.length;
+      if (page.length === 0) continue;
       try {
-        await this.#describe(page.map(({ key }) => decodeU64(key, 1) as BlobId));
+        await this.#describe(page.map(({ key }) => blobOf(key)));
       } catch (cause) {
         if (!(cause instanceof Fault)) throw cause;
         return 'idle';
@@ -75,5 +98,6 @@ async function forget(tx: KvTransaction, page: readonly Entry[]): Promise<void> 
   }
 }
 
+const blobOf = (key: Uint8Array): BlobId => decodeU64(key, 1) as BlobId;
 const keyOf = (id: BlobId): Uint8Array => tupleKey(DESCRIPTIONS_TABLE, [id]);
 const range = prefixRange(Uint8Array.of(DESCRIPTIONS_TABLE));

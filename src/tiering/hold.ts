@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Environment } from '../environment.ts';
 import type { Kv } from '../kv/kv.ts';
 import { chunkTables } from './reduction/tables.ts';
@@ -15,7 +16,9 @@ interface Parts {
 /** Which segments newer metadata has made; known to who makes ids. */
 export interface Newer {
   /** Of this store, and neither known to these rows nor made by this process. */
-  readonly isNewer: (id: SegmentId) => boolean;
+  readonly isNewer: (id: SegmentId) => Promise<boolean>;
+  /** All that lies in the store has been looked at. */
+  readonly looked: () => Promise<void>;
   /** From now on these, and all that were made before them, count as known. */
   readonly accept: (ids: readonly SegmentId[]) => Promise<void>;
 }
@@ -62,14 +65,16 @@ export class Hold {
     this.#newer = newer;
   }
 
-  /** One of those who look has seen all that lies in the store. */
-  looked(): void {
-    this.#looksLeft = Math.max(0, this.#looksLeft - 1);
+  /** One of those who look has seen all that lies in the store: each says so once. */
+  async looked(): Promise<void> {
+    if (this.#looksLeft === 1) await this.#newer?.looked();
+    this.#looksLeft -= 1;
+    assert(this.#looksLeft >= 0, 'more have looked than were to');
   }
 
   /** Of something in the store that no row names: whether it may go. What newer metadata has made begins the hold, durably. */
   async mayForget(id: SegmentId): Promise<boolean> {
-    if (this.#newer?.isNewer(id) === true) {
+    if ((await this.#newer?.isNewer(id)) === true) {
       if (this.#greatest === undefined || id > this.#greatest) this.#greatest = id;
       if (!this.#isHeld) await this.#begin(id);
     }

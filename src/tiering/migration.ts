@@ -44,6 +44,11 @@ export interface EndedMigration {
   readonly fault?: Fault;
 }
 
+interface Waiter {
+  readonly resolve: (ended: EndedMigration) => void;
+  readonly reject: (fault: Fault) => void;
+}
+
 interface Parts {
   readonly environment: Environment;
   readonly log: MigrationLog;
@@ -57,6 +62,8 @@ interface Parts {
   readonly wake: () => void;
 }
 
+const stopping = (): Fault => new Fault('unavailable', 'blob', 'the gateway stops');
+
 const INTENT = { state: 'intent', blobsDone: 0, blobsMoved: 0, bytesMoved: 0 } as const;
 
 /**
@@ -66,9 +73,10 @@ const INTENT = { state: 'intent', blobsDone: 0, blobsMoved: 0, bytesMoved: 0 } a
 export class Migrations {
   readonly #parts: Parts;
   readonly #queue: Migration[] = [];
-  readonly #waiting = new Map<number, (ended: EndedMigration) => void>();
+  readonly #waiting = new Map<number, Waiter>();
   #counts: MigrationCounts;
   #running = 0;
+  #isBrokenOff = false;
 
   private constructor(parts: Parts, counts: MigrationCounts) {
     this.#parts = parts;
@@ -82,16 +90,29 @@ export class Migrations {
     return migrations;
   }
 
-  /** Queues it; resolves when it has ended. Fault('throttled', 'blob') when too many wait. */
+  /**
+   * Queues it; resolves when it has ended. Fault('throttled', 'blob') when too many wait; Fault('unavailable', 'blob') when this
+   * process stops first: the next one goes on with it.
+   */
   async migrate(order: MigrationOrder): Promise<MigrationRecord> {
     if (this.#queue.length >= MIGRATIONS_QUEUED_MAX) {
       throw new Fault('throttled', 'blob', `${MIGRATIONS_QUEUED_MAX} migrations wait already`);
     }
     const migration = await this.#begin(order, true);
-    const ended = new Promise<EndedMigration>((resolve) => this.#waiting.set(migration.id, resolve));
+    if (this.#isBrokenOff) throw stopping();
+    const ended = new Promise<EndedMigration>((resolve, reject) =>
+      this.#waiting.set(migration.id, { resolve, reject }),
+    );
     this.#queue.push(migration);
     this.#parts.wake();
     return (await ended).record;
+  }
+
+  /** Nobody carries out what is queued any more: who waits for it hears so. */
+  breakOff(): void {
+    this.#isBrokenOff = true;
+    for (const { reject } of this.#waiting.values()) reject(stopping());
+    this.#waiting.clear();
   }
 
   /** Runs it now, past the queue and its pace: somebody waits for the room that it makes, or for the copy. */
@@ -120,7 +141,7 @@ export class Migrations {
     pace.spend(migration.progress.bytesMoved - bytesBefore);
     if (ended === undefined) return 'busy';
     this.#queue.splice(this.#queue.indexOf(migration), 1);
-    this.#waiting.get(migration.id)?.(ended);
+    this.#waiting.get(migration.id)?.resolve(ended);
     this.#waiting.delete(migration.id);
     return 'busy';
   }

@@ -3,6 +3,7 @@ import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import { warmestOf, type BlobCopies, type Copies, type CopyRead } from './copies.ts';
+import type { Descriptions } from './descriptions.ts';
 import type { MigrationState } from './migration-records.ts';
 import type { NativeLayout } from './native-layout/native-layout.ts';
 import { tiers, type Tier } from './tier.ts';
@@ -10,6 +11,8 @@ import { tiers, type Tier } from './tier.ts';
 export interface MoveParts {
   readonly copies: Copies;
   readonly labels: BlobLabels;
+  /** See Descriptions. */
+  readonly descriptions: Pick<Descriptions, 'keep'>;
   /** Objects under their own keys in the cold tier, where that is wanted. */
   readonly native: NativeLayout | undefined;
   /** Hears, after the commit, of a hot copy that has become clean or has gone. */

@@ -5,7 +5,7 @@ import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
 import { Copies, type BlobCopies } from './copies.ts';
 import { Eviction } from './eviction.ts';
-import { ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
+import { bytesToFree, ownSpace, usageWithin, type FillFacts } from './fill-level.ts';
 import { ForeignCopies, type ForeignBlobs } from './foreign/foreign-copies.ts';
 import type { BindingId } from './foreign/foreign-records.ts';
 import { wayOut, type WayOut } from './foreign/way-out.ts';
@@ -43,7 +43,7 @@ export interface LowerTierParts {
   readonly chunks: ChunkStore;
   /** Where its segments lie. */
   readonly segments: Pick<SegmentStore, 'usage'>;
-  readonly hold?: Hold;
+  readonly hold?: Hold | undefined;
 }
 
 export type TieringStep =
@@ -81,6 +81,8 @@ export interface Tiering {
   readonly tiers: Tiers;
   /** Background work; each call is one bounded unit. */
   readonly steps: Readonly<Record<TieringStep, () => Promise<'busy' | 'idle'>>>;
+  /** This process stops: whoever waits for a migration in the queue hears so (see Migrations.breakOff). */
+  readonly breakOff: () => void;
   /** What it has done since the start. */
   readonly counts: () => TieringCounts;
   /** What the last round of scrubbing that has ended has found. */
@@ -163,6 +165,7 @@ class OpenTiering {
     this.#move = {
       ...healing,
       native: native && new NativeLayout(native),
+      descriptions: this.#descriptions,
       cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
       dropped: (id) => this.#clean.forget(id),
     };
@@ -176,7 +179,7 @@ class OpenTiering {
     foreign.bind(NATIVE_BINDING, native.store.objects);
     foreign.whenOwnChanged((key) => this.#changed.addLost(key));
     return {
-      ...{ kv, environment, nextId, labels, foreign, ...native },
+      ...{ kv, environment, nextId, labels, foreign, ...native, descriptions: this.#descriptions },
       ...{ copies: this.#copies, locks: new KeyLocks(), changed: this.#changed },
       isOnly: (id) => this.#clean.forget(id),
     };
@@ -234,6 +237,7 @@ class OpenTiering {
         defragment: () => copies.hot.defragment(),
         'sweep-objects': () => this.#sweep?.step() ?? Promise.resolve('idle'),
       },
+      breakOff: () => migrations.breakOff(),
       counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
       lastScrub: () => this.#scrubber.last,
     };
@@ -243,10 +247,12 @@ class OpenTiering {
   #spills(migrations: Migrations): readonly Spill[] {
     const { clock } = this.#options.hot.environment;
     const { lower } = this.#options;
-    return lower.slice(0, -1).map(({ chunks: from, segments }, index) => {
-      const space = (): BlobUsage => ownSpace(from.usage().bytesStored, segments.usage());
+    return lower.slice(0, -1).map(({ chunks: from, segments, hold }, index) => {
+      const space = (): BlobUsage => spaceOf({ chunks: from, segments });
       const to = lower[index + 1]!.chunks;
-      return new Spill({ ...{ clock, copies: this.#copies, heat: this.#heat, migrations }, from, to, space });
+      const givesUp = (): boolean => hold === undefined || hold.allows;
+      const watched = { clock, copies: this.#copies, heat: this.#heat, migrations };
+      return new Spill({ ...watched, from, to, space, givesUp });
     });
   }
 
@@ -260,6 +266,7 @@ class OpenTiering {
       heatOf: (id) => this.#heat.of(id),
       coldFormOf: (id) => coldFormOf(this.#move, id),
       changedOutside: () => ({ keys: this.#changed.list(), lost: this.#changed.lost() }),
+      takesBack: (tier) => this.#takesBack(tier),
       migrate: (order) => migrations.migrate(order),
       history: (policy) => migrations.history(policy),
       totals: () => migrations.totals(),
@@ -275,6 +282,12 @@ class OpenTiering {
       }),
       scrub: (progress) => this.#scrubber.scrub(progress),
     };
+  }
+
+  /** Between its marks a tier that drains takes nothing back, or the same content would go up and down for ever. */
+  #takesBack(tier: Tier): boolean {
+    const found = this.#options.lower.slice(0, -1).find(({ chunks }) => chunks.tier === tier);
+    return found === undefined || bytesToFree(spaceOf(found), true) === 0;
   }
 
   #present(): readonly Tier[] {
@@ -333,6 +346,10 @@ class OpenTiering {
     return sum;
   }
 }
+
+/** Of what could be in a tier. */
+const spaceOf = ({ chunks, segments }: Pick<LowerTierParts, 'chunks' | 'segments'>): BlobUsage =>
+  ownSpace(chunks.usage().bytesStored, segments.usage());
 
 /** The first that has work. */
 async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {

@@ -17,6 +17,8 @@ interface Parts {
   readonly to: ChunkStore;
   /** What `from` could hold, and how much of that is free. */
   readonly space: () => BlobUsage;
+  /** Whether segments of `from` are given up: what is moved away makes no room otherwise. */
+  readonly givesUp: () => boolean;
 }
 
 /**
@@ -52,7 +54,7 @@ export class Spill {
     const wanted = this.#bytesWanted();
     this.#isUnderWay = wanted > 0;
     this.#bytesLeft = Math.min(this.#bytesLeft, wanted);
-    if (!this.#isUnderWay) return 'idle';
+    if (!this.#isUnderWay || !this.#parts.givesUp()) return 'idle';
     if (this.#bytesLeft === 0) {
       if (!this.#hasSettled()) return 'idle';
       this.#bytesLeft = wanted;

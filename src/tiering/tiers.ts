@@ -93,6 +93,8 @@ export interface Tiers {
   /** `undefined`: it has no copy there. */
   coldFormOf(id: BlobId): Promise<ColdForm | undefined>;
   changedOutside(): ChangedKeys;
+  /** Whether content that is only in a colder tier may come up there for longer: not while it would soon have to go again. */
+  takesBack(tier: Tier): boolean;
   /** Resolves when it has ended, either way. Fault('throttled', 'blob') when too many wait. */
   migrate(order: MigrationOrder): Promise<MigrationRecord>;
   /**

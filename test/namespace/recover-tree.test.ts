@@ -51,6 +51,37 @@ async function open(): Promise<Tiered> {
 
 const aes256 = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
 
+test('a copy that is made while its blob moves is described, too', async () => {
+  const stack = await open();
+  const { objects } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  await put(stack, bucket, 'first', noise(3000, 1));
+  const { segments } = stack;
+  const putting = segments.put.bind(segments);
+  // Its label was asked for before.
+  segments.put = async (...given) => {
+    segments.put = putting;
+    const source = await objects.open({ bucket: bucket.ino, key: bytes('first') });
+    assert(source !== undefined);
+    const copy = await objects.draft(s3);
+    await copy.splice(source, 0, 3000);
+    await objects.attach(s3, copy, {
+      bucket: bucket.ino,
+      key: bytes('second'),
+      facet: plainFacet('e'),
+      expect: {},
+    });
+    await source.close();
+    while ((await stack.tiering.steps.repair()) === 'busy');
+    return putting(...given);
+  };
+  await moveAllDown(stack);
+  while ((await stack.tiering.steps.repair()) === 'busy');
+  const files = await recoveredTree(segments);
+  for (const key of ['first', 'second'])
+    assert.deepEqual(keyed(files, key).bytes, Buffer.from(noise(3000, 1)));
+});
+
 const keyed = (files: readonly ReadFile[], key: string): ReadFile => {
   const found = files.filter(
     ({ label, isNewest }) => isNewest && label.keys.some((it) => Buffer.from(it).toString() === key),

@@ -63,6 +63,29 @@ async function classPass({ world, control, tiers: { present } }: Bench): Promise
 }
 
 suite('storage policies', () => {
+  test('what a full tier has given up does not come back by class or policy until it has room', async () => {
+    const bench = await openBench();
+    const { tiers, control } = bench;
+    const byClass = await bench.put('photos', 'class', { storageClass: 'STANDARD_IA' });
+    const byPolicy = await bench.put('music', 'policy', { storageClass: 'STANDARD_IA' });
+    const hot = await bench.put('photos', 'hot', { storageClass: 'STANDARD_IA' });
+    await control.policies.put('p', { target: 'music' });
+    tiers.places.set(byClass, ['cold']).set(byPolicy, ['cold']);
+    tiers.draining.add('warm');
+    await classPass(bench);
+    await pass(bench);
+    assert.deepEqual(
+      tiers.orders.flatMap(({ blobs }) => blobs),
+      [hot],
+      'what comes from above has nowhere else to go',
+    );
+    tiers.draining.clear();
+    await classPass(bench);
+    await pass(bench);
+    assert.deepEqual(tiers.places.get(byClass), ['warm']);
+    assert.deepEqual(tiers.places.get(byPolicy), ['warm']);
+  });
+
   test('what nobody touches goes to the cold tier after its cooldown, what is busy stays', async () => {
     const bench = await openBench();
     const { tiers, control, world } = bench;

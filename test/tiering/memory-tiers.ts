@@ -31,6 +31,8 @@ export class MemoryTiers implements Tiers {
   readonly heat = new Map<BlobId, number>();
   readonly places = new Map<BlobId, readonly Tier[]>();
   staged: readonly Tier[] = [];
+  /** What is too full to take anything back. */
+  readonly draining = new Set<Tier>();
   /** Of staged tiers: what can be read, and what it was asked for with. */
   readonly recalled = new Set<BlobId>();
   readonly wishes: [BlobId, RecallWish | undefined][] = [];
@@ -48,6 +50,10 @@ export class MemoryTiers implements Tiers {
 
   heatOf(id: BlobId): Heat {
     return { readsPerSecond: this.heat.get(id) ?? 0, writesPerSecond: 0 };
+  }
+
+  takesBack(tier: Tier): boolean {
+    return !this.draining.has(tier);
   }
 
   async migrate(order: MigrationOrder): Promise<MigrationRecord> {

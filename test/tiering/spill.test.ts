@@ -4,6 +4,7 @@ import { Fault } from '../../src/fault.ts';
 import { SPILL_REST_MS } from '../../src/limits/tiering.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { ownSpace } from '../../src/tiering/fill-level.ts';
+import { Hold } from '../../src/tiering/hold.ts';
 import type { LowerTier } from '../../src/tiering/tier.ts';
 import { TierBed } from './tier-bed.ts';
 
@@ -57,6 +58,17 @@ test('a warm tier above its high mark drains to the cold one down to the low mar
   assert.deepEqual([last?.trigger, last?.from, last?.to], ['pressure', 'warm', 'cold']);
 });
 
+test('a warm tier takes nothing back from the cold one above the low mark, to which it drains', async () => {
+  const { bed } = await filled(61);
+  const { tiers } = bed.tiering;
+  assert.deepEqual(
+    [tiers.takesBack('warm'), tiers.takesBack('cold'), tiers.takesBack('hot')],
+    [false, true, true],
+  );
+  assert.equal((await filled(60)).bed.tiering.tiers.takesBack('warm'), true);
+  assert.equal((await filled(61, ['warm'])).bed.tiering.tiers.takesBack('warm'), true);
+});
+
 test('below the high mark nothing leaves the warm tier', async () => {
   const { bed, ids } = await filled(79);
   await settle(bed);
@@ -105,6 +117,22 @@ test('a cold tier that does not answer leaves everything where it is, and is tri
   await settle(bed);
   assert.equal(bed.kept('warm'), 60);
   await checkAll({ bed, ids });
+});
+
+test('while newer metadata may need its segments a warm tier drains nowhere: it would get no room by that', async () => {
+  const { bed, ids } = await filled(80);
+  const nothing = (): void => undefined;
+  const log = { info: nothing, warn: nothing, error: nothing };
+  bed.hold = await Hold.open({ kv: bed.kv, environment: { log }, tier: 'warm', looks: 1 });
+  await bed.reopen();
+  for (let round = 0; round < 4; round += 1) {
+    await bed.settle('spill');
+    bed.clock.ms += SPILL_REST_MS + 1;
+  }
+  assert.equal(await countIn(bed, ids, 'warm'), 80);
+  await bed.hold.looked();
+  await settle(bed);
+  assert.equal(await countIn(bed, ids, 'cold'), 20);
 });
 
 test('a crash while content goes down loses none of it, and the next process goes on', async () => {

@@ -10,6 +10,7 @@ import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { openTiering, type Tiering, type TieringOptions } from '../../src/tiering/open-tiering.ts';
+import type { Hold } from '../../src/tiering/hold.ts';
 import type { LowerTier, Tier } from '../../src/tiering/tier.ts';
 import type { MigrationRecord } from '../../src/tiering/tiers.ts';
 import { seededRandom } from '../kv/seeded-random.ts';
@@ -51,6 +52,8 @@ export class TierBed {
     warm: new ChunkMedia(),
     cold: new ChunkMedia(),
   };
+  /** Of the warm tier. */
+  hold: Hold | undefined;
   /** What the next call of this kind to the lower tiers meets. */
   fault: (tier: LowerTier, label: string) => Fault | undefined = () => undefined;
   engine: MemoryEngine;
@@ -98,6 +101,7 @@ export class TierBed {
       },
       lower: stores.map((chunks) => ({
         chunks,
+        hold: chunks.tier === 'warm' ? this.hold : undefined,
         segments: {
           usage: () => ({
             bytesTotal: lowerBytes,

@@ -273,6 +273,20 @@ test('an order that was not finished is gone on with after a restart', async () 
   assert.equal((await bed.tiering.tiers.history())[0]?.outcome, 'completed');
 });
 
+test('who waits for an order when the process stops hears so, and the next process carries it out', async () => {
+  const bed = await TierBed.open();
+  const id = await bed.put(9000, 1);
+  const { tiers, breakOff } = bed.tiering;
+  const waiting = tiers.migrate({ blobs: [id], to: 'cold', trigger: 'order' });
+  await new Promise((resolve) => setImmediate(resolve));
+  breakOff();
+  await assert.rejects(waiting, isFault('unavailable'));
+  await assert.rejects(tiers.migrate({ blobs: [id], to: 'warm', trigger: 'order' }), isFault('unavailable'));
+  await bed.reopen();
+  await bed.settle('migrate');
+  assert.equal(await bed.tiersOf(id), 'warm+cold');
+});
+
 test('a tier that there is not is refused', async () => {
   const bed = await TierBed.open({ lower: ['warm'] });
   const id = await bed.put(9000, 1);

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use napi::bindgen_prelude::{AsyncTask, Env, Result, Task, Uint8Array, Uint8ArraySlice};
 use napi::Error;
 use napi_derive::napi;
-use terrace_core::digest::{combine, Hasher};
+use terrace_core::digest::{combine, Expected, Hasher, MD5};
 
 /// One-shot: the digests of the concatenation of `parts`.
 #[napi]
@@ -58,6 +58,8 @@ pub fn combine_crcs(
 #[napi]
 pub struct NativeHasher {
     hasher: Arc<Mutex<Hasher>>,
+    /// Until its digests are asked for.
+    expected: Option<Expected>,
 }
 
 #[napi]
@@ -67,6 +69,7 @@ impl NativeHasher {
     pub fn new(algorithms: u32) -> Self {
         Self {
             hasher: Arc::new(Mutex::new(Hasher::new(algorithms))),
+            expected: (algorithms & MD5 != 0).then(Expected::new),
         }
     }
 
@@ -89,7 +92,8 @@ impl NativeHasher {
     }
 
     #[napi]
-    pub fn digests(&self, mut output: Uint8ArraySlice) -> Result<()> {
+    pub fn digests(&mut self, mut output: Uint8ArraySlice) -> Result<()> {
+        self.expected = None;
         write_digests(&*lock(&self.hasher)?, &mut output)
     }
 }
@@ -104,10 +108,8 @@ impl Task for Update {
     type JsValue = ();
 
     fn compute(&mut self) -> Result<()> {
-        let mut hasher = lock(&self.hasher)?;
-        for part in &self.parts {
-            hasher.update(part);
-        }
+        let parts: Vec<&[u8]> = self.parts.iter().map(AsRef::as_ref).collect();
+        lock(&self.hasher)?.update_elsewhere(&parts);
         Ok(())
     }
 

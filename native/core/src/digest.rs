@@ -1,6 +1,7 @@
 //! Several digests of one stream of bytes, in one pass over them. See the TypeScript port `Compute`.
 
-use crate::md5::Md5;
+pub use crate::md5::Expected;
+use crate::md5::{update_together, Md5};
 use crc_fast::{checksum_combine, CrcAlgorithm, Digest as CrcDigest};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -60,27 +61,42 @@ impl Hasher {
             if let Some(md5) = &mut self.md5 {
                 md5.update(slice);
             }
-            if let Some(sha1) = &mut self.sha1 {
-                sha1.update(slice);
-            }
-            if let Some(sha256) = &mut self.sha256 {
-                sha256.update(slice);
-            }
-            for crc in [&mut self.crc32, &mut self.crc32c, &mut self.crc64nvme]
-                .into_iter()
-                .flatten()
-            {
-                crc.update(slice);
-            }
-            if let Some(sha512) = &mut self.sha512 {
-                sha512.update(slice);
-            }
-            if let Some(xxhash64) = &mut self.xxhash64 {
-                xxhash64.update(slice);
-            }
-            if let Some(xxhash3) = &mut self.xxhash3 {
-                xxhash3.update(slice);
-            }
+            self.update_others(slice);
+        }
+    }
+
+    /// As `update` of one part after the other; MD5 goes side by side with what other threads hash meanwhile. Blocks.
+    pub fn update_elsewhere(&mut self, parts: &[&[u8]]) {
+        for slice in parts.iter().flat_map(|part| part.chunks(SLICE_BYTES)) {
+            self.update_others(slice);
+        }
+        if let Some(md5) = &mut self.md5 {
+            update_together(md5, parts);
+        }
+    }
+
+    /// All but MD5.
+    fn update_others(&mut self, slice: &[u8]) {
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(slice);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(slice);
+        }
+        for crc in [&mut self.crc32, &mut self.crc32c, &mut self.crc64nvme]
+            .into_iter()
+            .flatten()
+        {
+            crc.update(slice);
+        }
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(slice);
+        }
+        if let Some(xxhash64) = &mut self.xxhash64 {
+            xxhash64.update(slice);
+        }
+        if let Some(xxhash3) = &mut self.xxhash3 {
+            xxhash3.update(slice);
         }
     }
 
@@ -147,6 +163,16 @@ mod tests {
         for part in parts {
             hasher.update(part);
         }
+        hex_of(&hasher)
+    }
+
+    fn hex_elsewhere(algorithms: u32, parts: &[&[u8]]) -> String {
+        let mut hasher = Hasher::new(algorithms);
+        hasher.update_elsewhere(parts);
+        hex_of(&hasher)
+    }
+
+    fn hex_of(hasher: &Hasher) -> String {
         let mut output = Vec::new();
         hasher.digests(&mut output);
         output
@@ -197,6 +223,7 @@ mod tests {
         for cut in [0, 1, 63, 64, 4096, 16_384, 16_385, 99_999] {
             let (head, tail) = bytes.split_at(cut);
             assert_eq!(hex(ALL, &[head, tail]), whole);
+            assert_eq!(hex_elsewhere(ALL, &[head, tail]), whole);
         }
     }
 

@@ -1,5 +1,10 @@
 //! MD5 of one stream (RFC 1321), as fast as its chain of dependent additions allows.
 
+mod lanes;
+mod together;
+
+pub use together::{update_together, Expected};
+
 const BLOCK_BYTES: usize = 64;
 
 #[derive(Clone)]
@@ -23,22 +28,35 @@ impl Md5 {
         }
     }
 
-    pub fn update(&mut self, mut bytes: &[u8]) {
-        self.length = self.length.wrapping_add(bytes.len() as u64);
-        if self.rest_length > 0 {
-            let count = bytes.len().min(BLOCK_BYTES - self.rest_length);
-            self.rest[self.rest_length..self.rest_length + count].copy_from_slice(&bytes[..count]);
-            self.rest_length += count;
-            bytes = &bytes[count..];
-            if self.rest_length < BLOCK_BYTES {
-                return;
-            }
-            compress(&mut self.state, &self.rest);
-            self.rest_length = 0;
-        }
+    pub fn update(&mut self, bytes: &[u8]) {
+        let bytes = self.complete_block(bytes);
         let (blocks, rest) = bytes.as_chunks::<BLOCK_BYTES>();
         for block in blocks {
             compress(&mut self.state, block);
+        }
+        self.keep_rest(rest);
+    }
+
+    /// Counts `bytes`, takes what a block that was begun lacks, and gives back what comes behind it.
+    fn complete_block<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.length = self.length.wrapping_add(bytes.len() as u64);
+        if self.rest_length == 0 {
+            return bytes;
+        }
+        let count = bytes.len().min(BLOCK_BYTES - self.rest_length);
+        self.rest[self.rest_length..self.rest_length + count].copy_from_slice(&bytes[..count]);
+        self.rest_length += count;
+        if self.rest_length == BLOCK_BYTES {
+            compress(&mut self.state, &self.rest);
+            self.rest_length = 0;
+        }
+        &bytes[count..]
+    }
+
+    /// Less than a block, behind whole ones; nothing where `complete_block` has taken all.
+    fn keep_rest(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
         }
         self.rest[..rest.len()].copy_from_slice(rest);
         self.rest_length = rest.len();

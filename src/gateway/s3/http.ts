@@ -40,6 +40,13 @@ export class BodyBroken extends Error {
 /** How far ahead of the client content may be read now, with so many bytes still to go; asked before each piece. */
 export type ReadAhead = (leftBytes: number) => number;
 
+/** Bytes on their way to a client, in order; nobody changes them until they are let go. */
+export interface AnswerPiece {
+  readonly parts: readonly Uint8Array[];
+  /** To be called once, when nobody looks at the parts any more. Who never does only costs the collector some work. */
+  readonly letGo: () => void;
+}
+
 /**
  * Content that is read while it is sent. Who makes the answer begins it, while something else can still be answered. The front
  * closes it in every case, also when it never read.
@@ -50,7 +57,7 @@ export interface AnswerStream {
   /** Brings the first piece; once. Faults as a read does, and then there is nothing but to close it. */
   begin(readAhead: ReadAhead): Promise<void>;
   /** All of them; once, and after `begin`. */
-  pieces(): AsyncIterable<Uint8Array>;
+  pieces(): AsyncIterable<AnswerPiece>;
   close(): Promise<void>;
 }
 

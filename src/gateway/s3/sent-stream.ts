@@ -1,4 +1,5 @@
-import type { AnswerStream, ReadAhead } from './http.ts';
+import { lengthOf } from './chunked.ts';
+import type { AnswerPiece, AnswerStream, ReadAhead } from './http.ts';
 
 /** What became of the body of an answer. */
 interface Sent {
@@ -27,10 +28,10 @@ export class SentStream implements AnswerStream {
     return this.#stream.begin(readAhead);
   }
 
-  async *pieces(): AsyncIterable<Uint8Array> {
+  async *pieces(): AsyncIterable<AnswerPiece> {
     try {
       for await (const piece of this.#stream.pieces()) {
-        this.#bytes += piece.length;
+        this.#bytes += lengthOf(piece.parts);
         yield piece;
       }
     } catch (failure) {

@@ -16,7 +16,14 @@ import type { Closable } from '../../scope.ts';
 import { Allowance } from './allowance.ts';
 import { aheadBytesMax } from './answer-width.ts';
 import { BodyBudget, type BodyBudgetLimits } from './body-budget.ts';
-import { isStream, type AnswerStream, type BodyBroken, type HttpAnswer, type HttpHandler } from './http.ts';
+import {
+  isStream,
+  type AnswerPiece,
+  type AnswerStream,
+  type BodyBroken,
+  type HttpAnswer,
+  type HttpHandler,
+} from './http.ts';
 import { NodeBody } from './node-body.ts';
 import { Pace } from './pace.ts';
 import { Places } from './places.ts';
@@ -323,12 +330,33 @@ async function sendPieces(exchange: Exchange, stream: AnswerStream): Promise<voi
   const { socket } = response.req;
   let left = stream.length;
   for await (const piece of stream.pieces()) {
-    if (socket.destroyed) return;
-    if (!response.write(piece)) await writable(response, socket);
-    left -= piece.length;
-    pace.leaving.moved(piece.length);
+    if (socket.destroyed) return piece.letGo();
+    const { length, isTaken } = writePiece(response, piece);
+    if (!isTaken) await writable(response, socket);
+    left -= length;
+    pace.leaving.moved(length);
   }
   assert.equal(left, 0, 'content is as long as the headers say');
+}
+
+/**
+ * Writes the parts where they lie and lets go of them when the kernel has taken the last of them. Of a connection that breaks meanwhile
+ * nobody knows what still looks at them: they are left to the collector.
+ */
+function writePiece(
+  response: ServerResponse,
+  { parts, letGo }: AnswerPiece,
+): { readonly length: number; readonly isTaken: boolean } {
+  let length = 0;
+  let isTaken = true;
+  for (const [index, part] of parts.entries()) {
+    length += part.length;
+    const written = (failure: unknown): void => {
+      if (failure == null) letGo();
+    };
+    isTaken = index === parts.length - 1 ? response.write(part, written) : response.write(part);
+  }
+  return { length, isTaken };
 }
 
 /**

@@ -5,7 +5,7 @@ import { againKey, againRange, broughtKey, directoryOfAgainKey, folderKey, inode
 import type { Ino } from '../namespace.ts';
 import { bringFolder, bringObject, objectOf, type Bringing, type ForeignParts } from './bring.ts';
 import { bringNew } from './bring-name.ts';
-import { broughtIn, compareKeys } from './brought-rows.ts';
+import { broughtIn, compareKeys, type KeysWithin } from './brought-rows.ts';
 import { removeGone } from './gone.ts';
 import { bringing } from './list-folder.ts';
 import { pruneUpwards } from './prune.ts';
@@ -85,7 +85,7 @@ async function listingPage(parts: ForeignParts, place: Place, again: Again): Pro
   const { binding, prefix } = folder;
   const asked = { after: again.after, entriesMax: FOLDER_PAGE_ENTRIES };
   const page = await parts.foreign.browse(binding, prefix, asked);
-  const { gone, next } = await missing(parts, place, { after: again.after, page });
+  const { next, ...gone } = await missing(parts, place, { after: again.after, page });
   await bringing(parts, place, async (at) => {
     const isReached = (key: string): boolean => next === undefined || compareKeys(key, next) <= 0;
     for (const key of page.folders.filter(isReached)) await folderAgain(at, key);
@@ -100,27 +100,43 @@ async function listingPage(parts: ForeignParts, place: Place, again: Again): Pro
   });
 }
 
-interface Missing {
-  readonly gone: { readonly objects: readonly string[]; readonly folders: readonly string[] };
+/** Keys that were brought from a folder. */
+interface SomeKeys {
+  readonly objects: readonly string[];
+  readonly folders: readonly string[];
   /** How far they were looked for. */
   readonly next: string | undefined;
 }
 
 /** Keys that were brought and that a page of a listing does not have, as many as fit into one commit. */
-async function missing(
-  { kv }: ForeignParts,
+function missing(
+  parts: ForeignParts,
   { bucket, folder: { prefix } }: Place,
-  { after, page }: { readonly after: string; readonly page: FolderPage },
-): Promise<Missing> {
-  const { objects, folders } = page;
-  const there = new Set([...objects.map(({ key }) => key), ...folders]);
-  let next = page.next;
-  const gone = { objects: [] as string[], folders: [] as string[] };
+  { after, page: { objects, folders, next: upTo } }: { readonly after: string; readonly page: FolderPage },
+): Promise<SomeKeys> {
+  const but = new Set([...objects.map(({ key }) => key), ...folders]);
+  return firstKeys(parts, bucket, { prefix, after, upTo, but, countMax: FOLDER_PAGE_ENTRIES });
+}
+
+interface WantedKeys extends KeysWithin {
+  readonly but?: ReadonlySet<string>;
+  /** Of either kind. */
+  readonly countMax: number;
+}
+
+/** The first keys directly in a folder that were brought, as many as fit into one commit. */
+async function firstKeys(
+  { kv }: ForeignParts,
+  bucket: Ino,
+  { prefix, after, upTo, but, countMax }: WantedKeys,
+): Promise<SomeKeys> {
+  let next = upTo;
+  const keys = { object: [] as string[], folder: [] as string[] };
   for (const kind of ['object', 'folder'] as const) {
+    const found = keys[kind];
     for await (const key of broughtIn(kv, { bucket, kind }, { prefix, after, upTo: next })) {
-      if (there.has(key)) continue;
-      const found = kind === 'object' ? gone.objects : gone.folders;
-      if (found.length === FOLDER_PAGE_ENTRIES) {
+      if (but?.has(key) === true) continue;
+      if (found.length === countMax) {
         next = found.at(-1);
         break;
       }
@@ -128,7 +144,7 @@ async function missing(
     }
   }
   const isReached = (key: string): boolean => next === undefined || compareKeys(key, next) <= 0;
-  return { gone: { objects: gone.objects.filter(isReached), folders: gone.folders }, next };
+  return { objects: keys.object.filter(isReached), folders: keys.folder, next };
 }
 
 /** A folder that is new comes; one that has a directory, wherever that is now, is looked at again; one that was removed is probed. */
@@ -148,21 +164,16 @@ async function namesPage(parts: ForeignParts, place: Place, again: Again): Promi
   const { bucket, directory, folder } = place;
   const { binding, prefix } = folder;
   const mark = parts.sequence.next();
-  const keys = { objects: [] as string[], folders: [] as string[] };
-  for await (const key of broughtIn(parts.kv, { bucket, kind: 'object' }, { prefix, after: again.after })) {
-    if (keys.objects.push(key) === AGAIN_KEYS_PER_STEP) break;
-  }
-  const next = keys.objects.length === AGAIN_KEYS_PER_STEP ? keys.objects.at(-1) : undefined;
-  const some = { prefix, after: again.after, upTo: next };
-  for await (const key of broughtIn(parts.kv, { bucket, kind: 'folder' }, some)) keys.folders.push(key);
-  const facts = await Promise.all(keys.objects.map((key) => parts.foreign.head(binding, key)));
+  const countMax = AGAIN_KEYS_PER_STEP;
+  const { objects, folders, next } = await firstKeys(parts, bucket, { prefix, after: again.after, countMax });
+  const facts = await Promise.all(objects.map((key) => parts.foreign.head(binding, key)));
   await bringing(parts, place, async (at) => {
-    for (const [index, key] of keys.objects.entries()) {
+    for (const [index, key] of objects.entries()) {
       const found = facts[index];
       if (found === undefined) await removeGone(at, { bucket, key, mark });
       else await bringObject(at, objectOf(key, found));
     }
-    for (const key of keys.folders) await folderAgain(at, key);
+    for (const key of folders) await folderAgain(at, key);
     const { tx } = at.edit;
     if (next === undefined) tx.delete(againKey(bucket, directory));
     else tx.put(againKey(bucket, directory), encodeAgain({ ...again, after: next }));

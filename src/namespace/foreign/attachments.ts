@@ -68,9 +68,9 @@ export class Attachments implements AttachedBuckets {
 
   async detach(bucket: Ino): Promise<void> {
     const { kv, bindings } = this.#parts;
-    const binding = this.#required(bucket);
+    this.#required(bucket);
     this.#rests.delete(bucket);
-    await kv.transact('durable', async (tx) => bindings.put(tx, { ...binding, state: 'detaching' }));
+    await kv.transact('durable', (tx) => bindings.change(tx, bucket, { state: 'detaching' }));
   }
 
   async refresh({ bucket, key }: ObjectAt): Promise<void> {
@@ -118,11 +118,17 @@ export class Attachments implements AttachedBuckets {
   async #refreshSome(binding: Binding): Promise<boolean> {
     const { kv, bindings, environment } = this.#parts;
     const { bucket } = binding;
-    if (!this.#refreshing.has(bucket)) return false;
-    if (await lookAgain(this.#parts, binding)) return true;
-    this.#refreshing.delete(bucket);
+    // Before the look: what is ordered meanwhile is looked at next.
+    if (!this.#refreshing.delete(bucket)) return false;
+    let isOver = false;
+    try {
+      isOver = !(await lookAgain(this.#parts, binding));
+    } finally {
+      if (!isOver) this.#refreshing.add(bucket);
+    }
+    if (!isOver) return true;
     const refreshedAt = environment.clock.wall();
-    await kv.transact('buffered', async (tx) => bindings.put(tx, { ...binding, refreshedAt }));
+    await kv.transact('buffered', (tx) => bindings.change(tx, bucket, { refreshedAt }));
     return false;
   }
 

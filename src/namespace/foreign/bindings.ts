@@ -50,6 +50,16 @@ export class Bindings {
     tx.whenCommitted(() => this.#byBucket.set(binding.bucket, binding));
   }
 
+  /** As its row is in this transaction: what others have changed meanwhile stays. Nothing for a bucket that is attached no more. */
+  async change(
+    tx: KvTransaction,
+    bucket: Ino,
+    change: Partial<Pick<Binding, 'state' | 'refreshedAt'>>,
+  ): Promise<void> {
+    const row = await tx.get(bindingKey(bucket));
+    if (row !== undefined) this.put(tx, { ...decodeBinding(bucket, row), ...change });
+  }
+
   delete(tx: KvTransaction, { bucket }: Binding): void {
     tx.delete(bindingKey(bucket));
     tx.whenCommitted(() => this.#byBucket.delete(bucket));

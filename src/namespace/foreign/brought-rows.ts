@@ -7,6 +7,9 @@ import type { Ino } from '../namespace.ts';
 export const compareKeys = (one: string, other: string): number =>
   Buffer.compare(Buffer.from(one), Buffer.from(other));
 
+/** No byte of UTF-8. */
+const BEHIND_ALL = Uint8Array.of(0xff);
+
 export interface KeysWithin {
   /** Empty or with a slash at its end. */
   readonly prefix: string;
@@ -22,7 +25,7 @@ export async function* broughtIn(
   { bucket, kind }: { readonly bucket: Ino; readonly kind: BroughtKind },
   { prefix, after, upTo }: KeysWithin,
 ): AsyncGenerator<string, void> {
-  let behind: string | undefined = after;
+  let behind: string | Uint8Array | undefined = after;
   while (behind !== undefined) {
     const range = broughtRange(bucket, kind, { prefix, after: behind });
     behind = undefined;
@@ -32,7 +35,7 @@ export async function* broughtIn(
         if (upTo !== undefined && compareKeys(key, upTo) > 0) return;
         const slash = key.indexOf('/', prefix.length);
         if (slash >= 0 && (kind === 'object' || slash < key.length - 1)) {
-          behind = `${key.slice(0, slash + 1)}\u{10ffff}`;
+          behind = Buffer.concat([Buffer.from(key.slice(0, slash + 1)), BEHIND_ALL]);
           break search;
         }
         yield key;

@@ -27,8 +27,9 @@ export async function describe(parts: ForeignParts, ino: Ino): Promise<void> {
   if (inode?.facet === undefined || isDescribed(inode.facet)) return;
   const origin = await originOf(parts, inode);
   if (origin === undefined) return;
+  const mark = parts.sequence.next();
   const facts = await parts.foreign.head(origin.binding, origin.key);
-  if (facts?.etag !== origin.etag) return keyAgain(parts, origin, facts);
+  if (facts?.etag !== origin.etag) return keyAgain(parts, origin, { facts, mark });
   const { headers: _told, metadata, checksums } = facts.description;
   await parts.kv.transact('durable', async (tx) => {
     const now = await loadInode(tx, ino).catch(ifStale);
@@ -61,13 +62,20 @@ export async function changedOutside(
   parts: ForeignParts,
   origin: Pick<Origin, 'binding' | 'key'>,
 ): Promise<void> {
-  await keyAgain(parts, origin, await parts.foreign.head(origin.binding, origin.key));
+  const mark = parts.sequence.next();
+  await keyAgain(parts, origin, { facts: await parts.foreign.head(origin.binding, origin.key), mark });
+}
+
+/** What the store has answered of a key; rows with a content generation behind the mark are younger than that. */
+interface Look {
+  readonly facts: ObjectFacts | undefined;
+  readonly mark: number;
 }
 
 async function keyAgain(
   parts: ForeignParts,
   { binding, key }: Pick<Origin, 'binding' | 'key'>,
-  facts: ObjectFacts | undefined,
+  { facts, mark }: Look,
 ): Promise<void> {
   const bucket = parts.bindings.byId(binding)?.bucket;
   if (bucket === undefined) return;
@@ -78,7 +86,7 @@ async function keyAgain(
     const row = await tx.get(rowKey);
     if (row === undefined) return;
     const brought = decodeBrought(row);
-    const mark = brought.contentGeneration;
+    if (brought.contentGeneration > mark) return;
     if (facts === undefined) {
       for (const parent of await removeGone({ parts, edit }, { bucket, key, mark }))
         await pruneUpwards(edit, parent);

@@ -99,12 +99,16 @@ export class ForeignCopies implements ForeignBlobs {
     return id;
   }
 
-  browse(binding: BindingId, prefix: string, page: FolderAfter): Promise<FolderPage> {
-    return this.#asked(binding, (store, signal) => store.browse(prefix, page, signal));
+  async browse(binding: BindingId, prefix: string, wanted: FolderAfter): Promise<FolderPage> {
+    const page = await this.#asked(binding, (store, signal) => store.browse(prefix, wanted, signal));
+    requireFolder(prefix, wanted.after, page);
+    return page;
   }
 
-  list(binding: BindingId, prefix: string, after: string): Promise<ObjectPage> {
-    return this.#asked(binding, (store, signal) => store.list(prefix, after, signal));
+  async list(binding: BindingId, prefix: string, after: string): Promise<ObjectPage> {
+    const page = await this.#asked(binding, (store, signal) => store.list(prefix, after, signal));
+    requireListing(prefix, after, page.keys);
+    return page;
   }
 
   head(binding: BindingId, key: string): Promise<ObjectFacts | undefined> {
@@ -214,6 +218,30 @@ async function fetchFrom(
     throw isChanged ? changedOutside(key, cause) : cause;
   }
 }
+
+/** Nothing but keys that were asked for: who takes others goes round for ever, or makes names of them that there cannot be. */
+function requireListing(prefix: string, after: string, keys: readonly string[]): void {
+  const behind = Buffer.from(after);
+  for (const key of keys) {
+    if (!key.startsWith(prefix)) throw disorderly('the prefix that it is asked for', key);
+    if (Buffer.compare(Buffer.from(key), behind) <= 0)
+      throw disorderly('where a listing is to begin (StartAfter)', key);
+  }
+}
+
+/** The same of a page that does not go into folders. */
+function requireFolder(prefix: string, after: string, { objects, folders, next }: FolderPage): void {
+  const keys = objects.map(({ key }) => key);
+  requireListing(prefix, after, next === undefined ? keys : [...keys, next]);
+  const slashOf = (key: string): number => key.indexOf('/', prefix.length);
+  const deep =
+    keys.find((key) => slashOf(key) >= 0) ??
+    folders.find((key) => !key.startsWith(prefix) || slashOf(key) !== key.length - 1);
+  if (deep !== undefined) throw disorderly('the delimiter of a listing', deep);
+}
+
+const disorderly = (what: string, key: string): Fault =>
+  new Fault('not-supported', 'store', `The attached store ignores ${what}: it answers with ${key}.`);
 
 const changedOutside = (key: string, cause?: Fault): Fault =>
   new Fault('conflict', 'blob', `${key} was changed in its own bucket since it was listed`, { cause });

@@ -17,7 +17,12 @@ export async function moveAside(parts: NativeParts, key: string): Promise<void> 
     const row = await kv.get(nativeKey(key));
     const ids = row === undefined ? [] : await someBlobs(parts, decodeNative(row).id);
     if (ids.length === 0) return;
-    await moveSome(parts, ids);
+    const keeps = parts.descriptions.keep(ids);
+    try {
+      await moveSome(parts, ids);
+    } finally {
+      keeps();
+    }
   }
 }
 

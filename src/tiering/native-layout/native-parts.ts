@@ -6,6 +6,7 @@ import type { BlobId } from '../blobs.ts';
 import type { ColdPlace } from '../cold/cold-place.ts';
 import type { ObjectStore } from '../cold/object-store.ts';
 import type { Copies } from '../copies.ts';
+import type { Descriptions } from '../descriptions.ts';
 import type { ForeignCopies } from '../foreign/foreign-copies.ts';
 import type { WholeObjects } from '../whole-objects.ts';
 import type { ChangedOutside } from './changed-outside.ts';
@@ -34,6 +35,7 @@ export interface NativeParts {
   readonly nextId: () => number;
   readonly wholes: WholeObjects;
   readonly labels: BlobLabels;
+  readonly descriptions: Pick<Descriptions, 'keep'>;
   readonly copies: Copies;
   readonly foreign: ForeignCopies;
   /** Uploads and deletions of one key follow one another. */

@@ -34,6 +34,8 @@ export class Collector {
   #weak: SegmentId[] = [];
   /** Over, but held back for newer metadata. */
   readonly #heldBack = new Set<SegmentId>();
+  /** All that lies in the store was listed once. */
+  #hasLooked = false;
   #round: readonly RoundStep[] = [];
   #roundEndedAt: number | undefined;
   #collecting: Promise<boolean> | undefined;
@@ -264,7 +266,8 @@ export class Collector {
       const page = await firstPage(segments.list(after));
       const last = page?.at(-1);
       if (page === undefined || last === undefined) {
-        hold?.looked();
+        if (!this.#hasLooked) await hold?.looked();
+        this.#hasLooked = true;
         return false;
       }
       const rows = await kv.getMany(page.map(tables.segment));

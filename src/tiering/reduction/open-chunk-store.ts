@@ -101,23 +101,37 @@ export async function openChunkStore(options: ChunkStoreOptions): Promise<ChunkS
 
 /**
  * What these rows have never known. Rows of before that do not say what was the greatest: all until now counts as known. What
- * this process makes is in the rows before it is in the store.
+ * this process makes is in the rows before it is in the store; so is what starts have made that ended before they had looked, and
+ * until somebody has, nothing of that goes.
  */
 async function newerThanRows({ kv, tables, ids }: Pick<ChunkParts, 'kv' | 'tables' | 'ids'>): Promise<Newer> {
-  const { greatest: key } = tables;
-  const row = await kv.get(key);
-  let known = row === undefined ? ids.next() : segmentIdOf(row);
-  const raise = (to: SegmentId): Promise<void> =>
+  const [greatestRow, knownRow] = await kv.getMany([tables.greatest, tables.known]);
+  const greatest = greatestRow === undefined ? ids.next() : segmentIdOf(greatestRow);
+  let known = knownRow === undefined ? greatest : segmentIdOf(knownRow);
+  await kv.transact('durable', async (tx) => {
+    if (greatestRow === undefined) tx.put(tables.greatest, segmentBytesOf(greatest));
+    tx.put(tables.known, segmentBytesOf(known));
+  });
+  const raised = (to: SegmentId): void => void (known = to > known ? to : known);
+  const accepted = (to: SegmentId): Promise<void> =>
     kv.transact('durable', async (tx) => {
-      const now = await tx.get(key);
-      if (now === undefined || segmentIdOf(now) < to) tx.put(key, segmentBytesOf(to));
-      tx.whenCommitted(() => (known = to > known ? to : known));
+      const rows = await tx.getMany([tables.greatest, tables.known]);
+      for (const [index, key] of [tables.greatest, tables.known].entries()) {
+        const row = rows[index];
+        if (row !== undefined && segmentIdOf(row) < to) tx.put(key, segmentBytesOf(to));
+      }
+      tx.whenCommitted(() => raised(to));
     });
-  if (row === undefined) await raise(known);
   return {
-    isNewer: (id) => id > known && ids.isForeign(id),
+    isNewer: async (id) =>
+      id > known && ids.isForeign(id) && (await kv.get(tables.segment(id))) === undefined,
+    looked: () =>
+      kv.transact('durable', async (tx) => {
+        tx.delete(tables.known);
+        tx.whenCommitted(() => raised(greatest));
+      }),
     accept: async (all) => {
-      for (const id of all) await raise(id);
+      for (const id of all) await accepted(id);
     },
   };
 }

@@ -78,7 +78,9 @@ export class Resemblance {
       const stored = await this.#stored(chunks);
       const chosen = new Map<FingerprintText, FingerprintText>();
       for (const chunk of chunks) {
-        const base = this.#choose(chunk, stored);
+        // What had no room in the last segment may be the base of others by now.
+        const isKept = this.#plains.has(chunk.fingerprint);
+        const base = isKept ? undefined : this.#choose(chunk, stored);
         if (base === undefined) this.keep(chunk);
         else chosen.set(chunk.fingerprint, base);
       }

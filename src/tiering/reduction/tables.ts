@@ -15,7 +15,7 @@ const tierBytes: Readonly<Record<LowerTier, number>> = { warm: 1, cold: 2 };
 /** Third byte of rows of counts. */
 const counted = { references: 1, live: 2, usage: 3, deltas: 4 } as const;
 /** Third byte of rows of which there is one. */
-const state = { secrets: 1, sequence: 2, scrubbed: 3, greatest: 4, held: 5 } as const;
+const state = { secrets: 1, sequence: 2, scrubbed: 3, greatest: 4, held: 5, known: 6 } as const;
 
 /** The bytes of a fingerprint as a key of maps. */
 export type FingerprintText = string & { readonly brand: 'Fingerprint' };
@@ -54,6 +54,8 @@ export interface ChunkTables {
   readonly greatest: Key;
   /** See Hold. */
   readonly held: Key;
+  /** The greatest id of before the first start since which nobody has looked at all of the store; absent: somebody has. */
+  readonly known: Key;
 }
 
 export function chunkTables(tier: LowerTier): ChunkTables {
@@ -96,6 +98,7 @@ export function chunkTables(tier: LowerTier): ChunkTables {
     scrubbed: under(table.state, undefined, state.scrubbed),
     greatest: under(table.state, undefined, state.greatest),
     held: under(table.state, undefined, state.held),
+    known: under(table.state, undefined, state.known),
   };
 }
 

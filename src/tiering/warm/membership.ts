@@ -17,6 +17,8 @@ export interface MembershipParts {
   readonly places: ShardDevices;
   readonly members: Members;
   readonly stripes: Stripes;
+  /** Whether a device that no stripe names may be erased: not while newer metadata may name what lies there. */
+  readonly mayErase: () => boolean;
   /** Hears that devices have come, gone or changed: what lies where is looked at. */
   readonly changed: () => void;
   /** Hears that a call of a device has failed. */
@@ -181,9 +183,10 @@ export class Membership {
 
   /** A device that is drained and empty leaves the pool. */
   async #finish(member: Member): Promise<void> {
-    const { stripes, rows, environment } = this.#parts;
+    const { stripes, rows, environment, mayErase } = this.#parts;
     const isOver = (): boolean =>
       member.record.state === 'draining' &&
+      mayErase() &&
       stripes.useOf(member.record.number).shards === 0 &&
       member.claims === 0;
     if (!isOver()) return;

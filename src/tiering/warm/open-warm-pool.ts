@@ -103,6 +103,7 @@ class OpenPool implements WarmPool {
     this.#membership = new Membership({
       ...{ environment, rows, members, stripes, changed, troubled },
       places,
+      mayErase: () => hold === undefined || hold.allows,
     });
     this.steps = [
       { name: 'warm-devices', step: () => this.#watch() },

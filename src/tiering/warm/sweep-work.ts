@@ -19,8 +19,10 @@ interface Pages {
 export class SweepWork {
   readonly #parts: PoolParts;
   #isWanted = true;
-  /** A walk over the devices has ended. */
+  /** A walk has gone over all devices that are in service. */
   #hasLooked = false;
+  /** The walk under way has passed over a device that is in service. */
+  #hasSkipped = false;
   /** Something was left because newer metadata may name it. */
   #hasLeft = false;
   #left: Member[] = [];
@@ -47,7 +49,7 @@ export class SweepWork {
       this.#hasLeft = false;
       this.want();
     }
-    const pages = this.#pages ?? this.#next();
+    const pages = this.#pages ?? (await this.#next());
     if (pages === undefined) return 'idle';
     try {
       const page = await pages.member.call(() => pages.iterator.next());
@@ -57,24 +59,29 @@ export class SweepWork {
       // A device that fails is swept when it answers again.
       if (!(cause instanceof Fault && cause.subject === 'device')) throw cause;
       this.#pages = undefined;
+      this.#hasSkipped = true;
     }
     return 'busy';
   }
 
-  #next(): Pages | undefined {
+  async #next(): Promise<Pages | undefined> {
     if (this.#left.length === 0 && this.#isWanted) {
       this.#isWanted = false;
+      this.#hasSkipped = false;
       this.#left = [...this.#parts.members.all()];
     }
     for (let member = this.#left.shift(); member !== undefined; member = this.#left.shift()) {
       const { device } = member;
+      // It comes up when it is there, or is given up.
+      if (!member.isUsable && member.isExpected) this.#hasSkipped = true;
       if (!member.isUsable || device === undefined) continue;
       this.#unknown.delete(member);
       this.#pages = { member, iterator: device.list()[Symbol.asyncIterator]() };
       return this.#pages;
     }
-    if (!this.#hasLooked) this.#parts.hold?.looked();
+    if (this.#hasLooked || this.#hasSkipped) return undefined;
     this.#hasLooked = true;
+    await this.#parts.hold?.looked();
     return undefined;
   }
 

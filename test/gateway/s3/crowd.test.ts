@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { ManualClock } from 'nfs-server-ts/test/support/manual-clock';
 import type { Clock } from '../../../src/environment.ts';
-import type { HttpHandler } from '../../../src/gateway/s3/http.ts';
+import type { AnswerPiece, HttpHandler } from '../../../src/gateway/s3/http.ts';
 import { serve, type ServeOptions, type Serving } from '../../../src/gateway/s3/serve.ts';
 import { BODY_NARROW_BYTES, CONNECTION_QUIET_MS_MIN, PACE_LOOK_MS } from '../../../src/limits/s3.ts';
 import { silent } from '../../namespace/world.ts';
@@ -21,11 +21,11 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const echo: HttpHandler = async ({ method, target, body }, readAhead) => {
   if (method === 'GET') {
     const length = Number(target.slice(1));
-    async function* pieces(): AsyncGenerator<Uint8Array> {
+    async function* pieces(): AsyncGenerator<AnswerPiece> {
       for (let left = length; left > 0;) {
         const piece = Buffer.alloc(Math.min(left, readAhead(left), MiB), 'x');
         left -= piece.length;
-        yield await Promise.resolve(piece);
+        yield await Promise.resolve({ parts: [piece], letGo: () => undefined });
       }
     }
     const headers = ['Content-Length', String(length)];

@@ -85,11 +85,11 @@ for (const { name, key, ...how } of reads)
 
 test('a page of a website whose content is gone is an error page of 500', async (context) => {
   const door = await openDoor(context);
-  const visit = (): Promise<RawAnswer> =>
-    send(door.port, { method: 'GET', path: '/large', headers: { host: `${bucket}.web.test` } });
-  assert.equal((await visit()).status, 200);
+  const visit = (path: string): Promise<RawAnswer> =>
+    send(door.port, { method: 'GET', path, headers: { host: `${bucket}.web.test` } });
+  assert.equal((await visit('/small')).status, 200);
   damageAll(door);
-  const got = await visit();
+  const got = await visit('/large');
   assert.equal(got.status, 500);
   assert.equal(got.headers['x-amz-error-code'], 'InternalError');
   assert.match(got.body.toString(), /Retrieve a Custom Error Document/);

@@ -20,7 +20,12 @@ export function openingAs(
     replacing(objects, 'open', async (at) => {
       const object = await objects.open(at);
       if (object === undefined) return undefined;
-      const read: OpenObject['read'] = (offset, length) => object.read(offset, length);
-      return { found: object.found, read, close: () => object.close(), ...wrap(object) };
+      const wrapped = wrap(object);
+      const read: OpenObject['read'] =
+        wrapped.read ?? ((offset: number, length: number) => object.read(offset, length));
+      async function* lend(offset: number, length: number): ReturnType<OpenObject['lend']> {
+        for await (const bytes of read(offset, length)) yield { parts: [bytes], letGo: () => undefined };
+      }
+      return { found: object.found, lend, close: () => object.close(), ...wrapped, read };
     });
 }

@@ -18,6 +18,8 @@ export class AttachedBed {
   readonly theirs: MemoryObjectStore;
   /** What was asked of the others' store, by operation and key. */
   asked: string[] = [];
+  /** Holds an answer of the others' store back. */
+  slow: (operation: string) => Promise<void> = () => Promise.resolve();
 
   private constructor(world: World, bucket: Bucket, theirs: MemoryObjectStore) {
     this.world = world;
@@ -111,9 +113,12 @@ export class AttachedBed {
   }
 
   #bind(): void {
-    const watching = surrounding(({ name, key }, abort, call) => {
+    const watching = surrounding(async ({ name, key }, abort, call) => {
       this.asked.push(`${name} ${key}`);
-      return call(abort);
+      const answering = call(abort);
+      answering.catch(() => undefined);
+      await this.slow(`${name} ${key}`);
+      return answering;
     });
     this.world.tiering.foreign.bind(binding, layered(this.theirs, [watching, exact()]));
   }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KvReader } from '../../../src/kv/kv.ts';
+import { AGAIN_KEYS_PER_STEP } from '../../../src/limits/tiering.ts';
+import { broughtIn } from '../../../src/namespace/foreign/brought-rows.ts';
 import { bytes, get, put, root } from '../world.ts';
 import { AttachedBed } from './attached-bed.ts';
 
@@ -125,4 +128,94 @@ test('who reads what was changed outside is refused once, and then reads what it
   assert.equal(await content(bed, 'e'), 'other bytes');
   assert.equal(await content(bed, 'f'), undefined);
   assert.equal((await files.attributes(attributes.ino)).size, 'other bytes'.length);
+});
+
+test('an object that came again while an older answer was on its way stays', async () => {
+  const bed = await AttachedBed.open(keys);
+  assert.equal(await content(bed, 'e'), 'content of e');
+  await bed.remove('e');
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  bed.slow = (operation) => (operation === 'head data/e' ? answered : Promise.resolve());
+  await assert.rejects(content(bed, 'e'), { code: 'conflict', subject: 'blob' });
+  bed.slow = () => Promise.resolve();
+  await bed.upload('e', 'other bytes');
+  await bed.refresh();
+  await bed.listed();
+  answer();
+  await bed.world.namespace.close();
+  assert.equal(await content(bed, 'e'), 'other bytes');
+});
+
+test('a bucket that is let go while a look at it ends is let go', async () => {
+  for (let turns = 0; turns < 30; turns += 1) {
+    const bed = await AttachedBed.open(keys);
+    await bed.reopen();
+    const { attachments } = bed.world.namespace;
+    const looking = attachments.step();
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    await attachments.detach(bed.bucket.ino);
+    await looking;
+    assert.equal((await attachments.list())[0]?.state, 'detaching', `after ${turns} turns`);
+  }
+});
+
+test('a refresh that is ordered while the last one ends is carried out', async () => {
+  const bed = await AttachedBed.open(keys);
+  await bed.listed();
+  await bed.reopen();
+  await bed.upload('new');
+  const { engine, namespace } = bed.world;
+  const { attachments } = namespace;
+  const page = engine.page.bind(engine);
+  // The look finds nothing to do; the order comes before it hears so.
+  engine.page = async (range, options) => {
+    const found = await page(range, options);
+    engine.page = page;
+    await attachments.refresh({ bucket: bed.bucket.ino, key: bytes('') });
+    return found;
+  };
+  await attachments.step();
+  await bed.work();
+  assert.ok((await bed.listed()).includes('new'));
+});
+
+test('one step of a refresh takes a bounded number of folders that came by name', async () => {
+  const folders = Array.from(
+    { length: 3 * AGAIN_KEYS_PER_STEP },
+    (_, n) => `f${String(n).padStart(4, '0')}/x`,
+  );
+  const bed = await AttachedBed.open(folders);
+  for (const key of folders) await content(bed, key);
+  const { attachments } = bed.world.namespace;
+  await attachments.refresh({ bucket: bed.bucket.ino, key: bytes('') });
+  let waiting = 1;
+  for (let step = 0; step < 4; step += 1) {
+    await attachments.step();
+    const now = (await attachments.list())[0]?.foldersWaiting ?? 0;
+    assert.ok(now - waiting <= AGAIN_KEYS_PER_STEP, `${now} after ${waiting}`);
+    waiting = now;
+  }
+  await bed.work();
+  assert.deepEqual(await bed.listed('', undefined, 1_000), folders);
+});
+
+test('a key with the last of all characters behind a slash ends no walk, and holds up none', async () => {
+  const last = 'a/\u{10ffff}x';
+  const bed = await AttachedBed.open(['a/1', last, 'b']);
+  assert.deepEqual(await bed.listed(), ['a/1', last, 'b']);
+  const { kv } = bed.world;
+  let scans = 0;
+  const reader: Pick<KvReader, 'scan'> = {
+    scan: (...given) => {
+      scans += 1;
+      assert(scans < 10, 'a walk goes on');
+      return kv.scan(...given);
+    },
+  };
+  const found: string[] = [];
+  const within = { prefix: 'data/', after: '' };
+  const which = { bucket: bed.bucket.ino, kind: 'object' } as const;
+  for await (const key of broughtIn(reader as KvReader, which, within)) found.push(key);
+  assert.deepEqual(found, ['data/b']);
 });

@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import type { BlobId } from '../../../src/tiering/blobs.ts';
 import { exact } from '../../../src/tiering/cold/layers/exact.ts';
 import { MemoryObjectStore } from '../../../src/tiering/cold/memory-object-store.ts';
-import { layered } from '../../../src/tiering/cold/object-store.ts';
+import {
+  layered,
+  unchanged,
+  type FolderPage,
+  type ObjectStoreLayer,
+} from '../../../src/tiering/cold/object-store.ts';
 import type { BindingId, ForeignRange } from '../../../src/tiering/foreign/foreign-records.ts';
 import { MOVED_BLOB_BYTES_MAX } from '../../../src/limits/tiering.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
@@ -132,3 +137,35 @@ test('the end of a foreign blob leaves the object of the others alone', async ()
   assert.equal(await bed.tiersOf(id), 'none');
   assert.deepEqual(bucket.keys(), ['key']);
 });
+
+const facts = { objectBytes: 1, etag: '"e"', modifiedAt: 0, storageClass: 'STANDARD' };
+const pageOf = (keys: readonly string[], folders: readonly string[], next?: string): FolderPage => ({
+  objects: keys.map((key) => ({ key, ...facts })),
+  folders,
+  next,
+});
+const strange = [
+  { name: 'goes into folders', page: pageOf(['a/m/x'], []) },
+  { name: 'shows another prefix', page: pageOf(['b/x'], []) },
+  { name: 'shows folders of another prefix', page: pageOf([], ['b/']) },
+  { name: 'shows folders within folders', page: pageOf([], ['a/x/y/']) },
+  { name: 'begins from the first key each time', page: pageOf(['a/k', 'a/n'], []) },
+  { name: 'does not get on', page: pageOf([], ['a/x/'], 'a/l') },
+];
+
+for (const { name, page } of strange) {
+  test(`a store whose listing ${name} is refused, rather than believed`, async () => {
+    const { bed, bucket } = await foreignBed();
+    const listing: ObjectStoreLayer = (inner) => ({
+      ...unchanged(inner),
+      browse: async () => page,
+      list: async () => ({ keys: [...page.objects.map(({ key }) => key), 'b/x'], isLast: false }),
+    });
+    const { foreign } = bed.tiering;
+    foreign.unbind(binding);
+    foreign.bind(binding, layered(bucket, [listing]));
+    const refused = { code: 'not-supported', subject: 'store' };
+    await assert.rejects(foreign.browse(binding, 'a/', { after: 'a/l', entriesMax: 10 }), refused);
+    await assert.rejects(foreign.list(binding, 'a/', 'a/l'), refused);
+  });
+}

@@ -13,12 +13,15 @@ import {
   segmentOfKey,
   type FingerprintText,
 } from '../../../src/tiering/reduction/tables.ts';
-import { noteSimilar } from '../../../src/tiering/reduction/similar.ts';
+import type { ChunkParts } from '../../../src/tiering/reduction/parts.ts';
+import { Readers } from '../../../src/tiering/reduction/readers.ts';
+import { noteSimilar, Resemblance, type NewChunk } from '../../../src/tiering/reduction/similar.ts';
 import type { SegmentId } from '../../../src/tiering/segment-store.ts';
 import { readFrameHead } from '../../../src/workers/frame.ts';
 import { nativeReduction } from '../../../src/workers/native-reduction.ts';
 import { referenceReduction } from '../../../src/workers/reference-reduction.ts';
 import { readFooter } from '../../../src/workers/segment.ts';
+import { noise } from '../../workers/segments.ts';
 import {
   blobOf,
   ChunkBed,
@@ -325,6 +328,36 @@ test('of a staged store no base is read; to recall a delta is to recall its base
   bed.nowMs += 1000;
   assert.equal(await bed.chunks.recall(id(4)), true);
   await bed.check(4, versionOf([4], 1));
+});
+
+test('what was kept as a base and had no room in its segment is no delta in the next one', async () => {
+  const bed = await open();
+  const parts = {
+    kv: bed.kv,
+    tables,
+    segments: bed.segments,
+    readers: new Readers(),
+  } as unknown as ChunkParts;
+  const features = (...numbers: readonly number[]): Uint8Array =>
+    Buffer.concat(numbers.map((number) => Buffer.alloc(8, number)));
+  const chunkOf = (number: number, length: number, superFeatures: Uint8Array): NewChunk => {
+    const fingerprint = Buffer.alloc(32, number);
+    const salts = Buffer.alloc(32);
+    const plain = noise(length, number);
+    const item = { kind: 'chunk', plain, fingerprint, salts, label: new Uint8Array(0) } as const;
+    return { fingerprint: fingerprintText(fingerprint), item, superFeatures };
+  };
+  // Too long to be a base of the short one, but not the other way round.
+  const long = chunkOf(1, 40_000, features(1, 2, 3));
+  const short = chunkOf(2, 4_000, features(1, 4, 5));
+  const like = chunkOf(3, 40_000, features(2, 6, 7));
+  const resemblance = new Resemblance(parts);
+  for (const _segment of [1, 2]) {
+    const bases = await resemblance.basesOf([long, short, like]);
+    assert.deepEqual([...bases.keys()], [like.fingerprint]);
+    const base = bases.get(like.fingerprint)?.fingerprint ?? new Uint8Array(0);
+    assert.equal(fingerprintText(base), long.fingerprint);
+  }
 });
 
 test('the table of what is similar has at most so many slots, and each keeps what was noted last', async () => {

@@ -30,6 +30,22 @@ async function contents(device: ShardDevice): Promise<Map<number, number>> {
 }
 
 suite('block devices of the warm pool', () => {
+  test('a mebibyte of nonsense in the catalogue costs the shards that it names, and no others', async () => {
+    const { devices, disks, fresh } = memoryDisks();
+    const place = fresh(1 << 30);
+    const device = await devices.make(place, identity);
+    const count = 128 * 31 + 40;
+    for (let n = 0; n < count; n++) await device.put(name(n), noise(4_096, n));
+    await device.close();
+    await disks.get(place)!.write(1 << 20, [Buffer.alloc(1 << 20, 'nonsense')]);
+    const again = await devices.find(place, identity);
+    const { bytesTotal, bytesFree } = await again.space();
+    assert.equal(bytesTotal - bytesFree, 40 * 4_096);
+    for (let n = 128 * 31; n < count; n++) {
+      assert.ok(Buffer.from(noise(4_096, n)).equals(await again.readWhole(name(n))), `shard ${n}`);
+    }
+  });
+
   for (const [what, offset, bytes, content] of [
     ['ext4', 1_080, '\x53\xef', /an ext2, ext3 or ext4 file system/],
     ['XFS', 0, 'XFSB', /an XFS file system/],
@@ -178,6 +194,19 @@ suite('block devices of the warm pool', () => {
     await device.delete(name(2));
     await device.put(name(5), shard);
     assert.ok(Buffer.from(shard).equals(await device.readWhole(name(5))));
+  });
+
+  test('a shard that the catalogue has no entry for is refused, and takes no space', async () => {
+    const { devices, fresh } = memoryDisks();
+    const device = await devices.make(fresh(), identity);
+    const count = 128 * 31;
+    for (let n = 0; n < count; n++) await device.put(name(n), noise(4_096, n));
+    for (let n = 0; n < 5; n++) {
+      await assert.rejects(device.put(name(count), noise(4_096, n)), faults('no-space', /catalogue/));
+    }
+    for (let n = 0; n < count; n++) await device.delete(name(n));
+    const { bytesTotal, bytesFree } = await device.space();
+    assert.equal(bytesFree, bytesTotal);
   });
 
   test('a write that fails leaves nothing, and takes no space', async () => {

@@ -5,7 +5,7 @@ import type { OpenObject } from '../../../namespace/namespace.ts';
 import { Fault } from '../../../fault.ts';
 import { lengthOf } from '../chunked.ts';
 import { S3Error } from '../errors.ts';
-import type { AnswerStream, ReadAhead } from '../http.ts';
+import type { AnswerPiece, AnswerStream, ReadAhead } from '../http.ts';
 import { operation, type S3Answer } from '../operation.ts';
 import type { ByteRange } from '../ranges.ts';
 import { readingKeyOf } from '../customer-key.ts';
@@ -58,8 +58,8 @@ class ObjectStream implements AnswerStream {
   readonly #object: OpenObject;
   readonly #range: ByteRange;
   /** What was read at the beginning, and where the rest comes from. */
-  #first: Uint8Array | undefined;
-  #rest: AsyncGenerator<Uint8Array, void> | undefined;
+  #first: AnswerPiece | undefined;
+  #rest: AsyncGenerator<AnswerPiece, void> | undefined;
 
   constructor(object: OpenObject, range: ByteRange) {
     this.#object = object;
@@ -79,7 +79,7 @@ class ObjectStream implements AnswerStream {
     this.#first = value;
   }
 
-  async *pieces(): AsyncIterable<Uint8Array> {
+  async *pieces(): AsyncIterable<AnswerPiece> {
     const rest = this.#rest;
     assert(rest !== undefined, 'it has begun');
     yield this.#takeFirst();
@@ -87,26 +87,28 @@ class ObjectStream implements AnswerStream {
   }
 
   async close(): Promise<void> {
+    this.#first?.letGo();
+    this.#first = undefined;
     await this.#rest?.return();
     await this.#object.close();
   }
 
   /** Nobody here holds it any more while the next pieces come. */
-  #takeFirst(): Uint8Array {
+  #takeFirst(): AnswerPiece {
     const first = this.#first;
     assert(first !== undefined, 'it is sent once');
     this.#first = undefined;
     return first;
   }
 
-  async *#read(readAhead: ReadAhead): AsyncGenerator<Uint8Array, void> {
+  async *#read(readAhead: ReadAhead): AsyncGenerator<AnswerPiece, void> {
     const end = this.#range.offset + this.#range.length;
     for (let at = this.#range.offset; at < end;) {
       const aheadBytes = readAhead(end - at);
       const start = at;
       const stop = Math.min(end, start + aheadBytes);
-      for await (const piece of this.#object.read(start, stop - start)) {
-        at += piece.length;
+      for await (const piece of this.#object.lend(start, stop - start)) {
+        at += lengthOf(piece.parts);
         yield piece;
         // Memory has become short meanwhile: what was read ahead is given up, and read again.
         if (at < stop && readAhead(end - at) < aheadBytes) break;

@@ -53,6 +53,9 @@ export class BlockDevice implements ShardDevice {
     assert(bytes.length > 0, 'a shard is not empty');
     return this.#alone(async () => {
       const before = await this.#catalogue.find(name);
+      if (before === undefined && this.#catalogue.entriesFree === 0) {
+        throw new Fault('no-space', 'device', 'the catalogue of the device is full');
+      }
       const extents = await this.#allocated(bytes.length);
       try {
         await this.#writeTo(extents, bytes);
@@ -172,6 +175,8 @@ export class BlockDevice implements ShardDevice {
       this.#freed = [...covered, ...this.#freed];
       throw cause;
     }
+    // Changes come one at a time: none was written meanwhile.
+    this.#catalogue.flushed();
     for (const extent of covered) this.#free.release(extent);
   }
 

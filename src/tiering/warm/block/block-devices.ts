@@ -131,6 +131,8 @@ const scannedOn = (disk: RawDisk, superblock: Superblock): ReturnType<typeof sca
 async function deviceOf(opened: OpenedDisk, superblock: Superblock): Promise<ShardDevice> {
   const blocks = blocksOn(opened.disk, superblock);
   const scanned = await scanCatalogue(blocks);
+  // What was read may be no more than in the cache of the disk, where the last process has left it.
+  await opened.disk.flush();
   const catalogue = new Catalogue(blocks, scanned);
   return new BlockDevice({ ...opened, superblock, catalogue, free: new FreeSpace(scanned.free) });
 }

@@ -14,8 +14,8 @@ export interface BlockVersion {
 const UNKNOWN = 2;
 
 /**
- * The blocks of a catalogue on their device. A change goes to the home that does not have the newest version: a write that is
- * torn leaves the block as it was.
+ * The blocks of a catalogue on their device. A change goes to the home that does not have the last durable version: a write that
+ * is torn leaves the block as it was then, however many came before it without a flush.
  */
 export class CatalogueBlocks {
   readonly geometry: Geometry;
@@ -23,6 +23,8 @@ export class CatalogueBlocks {
   readonly #disk: RawDisk;
   readonly #device: string;
   readonly #homes: Uint8Array;
+  /** Blocks whose newest version a power loss may take. */
+  readonly #undurable = new Set<number>();
 
   constructor(disk: RawDisk, of: { readonly device: string; readonly geometry: Geometry }) {
     this.geometry = of.geometry;
@@ -33,8 +35,7 @@ export class CatalogueBlocks {
   }
 
   /**
-   * The newest versions of the blocks of a group, `undefined` for those that have none; nothing when no block of it was ever
-   * written: then none of a later group was.
+   * The newest versions of the blocks of a group, `undefined` for those that have none; nothing when no block of it has any.
    */
   async group(group: number): Promise<readonly (BlockVersion | undefined)[] | undefined> {
     const first = group * BLOCKS_PER_GROUP;
@@ -63,14 +64,20 @@ export class CatalogueBlocks {
     return this.#newest(number, homes) ?? { bytes: emptyBlock(), sequence: 0 };
   }
 
-  /** Writes the successor of `before`; not durable yet. */
+  /** Writes the successor of `before`; not durable before `flushed`. One write at a time. */
   async write(number: number, before: BlockVersion, bytes: Uint8Array): Promise<BlockVersion> {
-    const sequence = before.sequence + 1;
+    const sequence = before.sequence + (this.#undurable.has(number) ? 2 : 1);
     const sealed = sealedBlock(bytes, { device: this.#device, number, sequence });
     const home = sequence % 2;
     await this.#disk.write(this.#offsetOf(number, home), [sealed]);
     this.#homes[number] = home;
+    this.#undurable.add(number);
     return { bytes: sealed, sequence };
+  }
+
+  /** All that was written is durable. */
+  flushed(): void {
+    this.#undurable.clear();
   }
 
   #newest(number: number, homes: readonly (BlockVersion | undefined)[]): BlockVersion | undefined {

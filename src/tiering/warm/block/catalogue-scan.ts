@@ -1,3 +1,4 @@
+import { WARM_CATALOGUE_GROUPS_UNWRITTEN } from '../../../limits/tiering.ts';
 import type { DeviceExtent } from '../../hot/device.ts';
 import { entryAt, entryPlaceAt, type CatalogueEntry, type EntryPlace } from './catalogue-block.ts';
 import type { CatalogueBlocks } from './catalogue-blocks.ts';
@@ -30,9 +31,13 @@ interface Extents {
  */
 export async function scanCatalogue(blocks: CatalogueBlocks): Promise<Scanned> {
   const scan = new Scan(blocks);
+  let unwritten = 0;
   for (let group = 0; group < blocks.geometry.groups; group++) {
     const versions = await blocks.group(group);
-    if (versions === undefined) break;
+    // One alone is damage: they are filled from the lowest on.
+    unwritten = versions === undefined ? unwritten + 1 : 0;
+    if (unwritten === WARM_CATALOGUE_GROUPS_UNWRITTEN) break;
+    if (versions === undefined) continue;
     for (const [nth, version] of versions.entries()) {
       if (version !== undefined) scan.take(group * BLOCKS_PER_GROUP + nth, version.bytes);
     }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { Fault } from '../../../fault.ts';
 import { WARM_CATALOGUE_BLOCKS_CACHED_MAX, WARM_PAGE_ENTRIES_MAX } from '../../../limits/tiering.ts';
 import type { ShardName } from '../shard-device.ts';
 import { entryAt, entryPlaceAt, fingerprintOf, withEntry, type CatalogueEntry } from './catalogue-block.ts';
@@ -70,6 +69,11 @@ export class Catalogue {
     this.#firstFree = Math.min(this.#firstFree, number);
   }
 
+  /** All changes are durable. */
+  flushed(): void {
+    this.#blocks.flushed();
+  }
+
   async *pages(): AsyncGenerator<readonly ShardName[]> {
     let page: ShardName[] = [];
     for (let number = 0; number < this.#blocks.count; number++) {
@@ -100,9 +104,7 @@ export class Catalogue {
     let number = this.#firstFree;
     while (number < this.#blocks.count && this.#used[number] === ENTRIES_PER_BLOCK) number += 1;
     this.#firstFree = number;
-    if (number === this.#blocks.count) {
-      throw new Fault('no-space', 'device', 'the catalogue of the device is full');
-    }
+    assert(number < this.#blocks.count, 'a free entry was counted before one is wanted');
     const { bytes } = await this.#block(number);
     for (let position = 0; position < ENTRIES_PER_BLOCK; position++) {
       if (entryPlaceAt(bytes, position, this.#blocks.geometry) === undefined) {
