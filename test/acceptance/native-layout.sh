@@ -19,10 +19,6 @@ while [ $# -gt 0 ]; do
 done
 
 terrace() { node dist/src/main.js "$@"; }
-status() { # EXPRESSION: of the status as `it`
-  terrace status --json | node -e 'const it = JSON.parse(require("fs").readFileSync(0)); console.log('"$1"')'
-}
-alerts() { status '(it.health.alerts ?? it.health.reasons ?? []).map((each) => each.text ?? each).join("\n")'; }
 sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 check() { # everything in the bucket is what was put there, through both doors
   rm -rf "$work/got"
@@ -36,7 +32,7 @@ check_cold() { # the same of the store, by its own client
   rm -rf "$work/there"
   mkdir -p "$work/there"
   theirs sync --only-show-errors s3://cold/pre/bucket "$work/there"
-  sums "$work/there" | grep -v ' ./photo-2$' > "$work/sums.cold" || true
+  sums "$work/there" > "$work/sums.cold"
   cmp "$work/sums.cold" "$work/want" || fail "$1: what lies in the cold store differs"
 }
 tree() { sums "$work/tree" > "$work/want"; }
@@ -63,7 +59,7 @@ stop_cold() {
 cleanup() { [ -z "$cold" ] || kill -9 "$cold" 2>/dev/null || true; }
 theirs() { aws --endpoint-url "http://127.0.0.1:$cold_port" s3 "$@"; }
 their_api() { aws --endpoint-url "http://127.0.0.1:$cold_port" --output text s3api "$@"; }
-there() { their_api list-objects-v2 --bucket cold --prefix "pre/bucket/$1" --query 'KeyCount'; }
+there() { their_api list-objects-v2 --bucket cold --prefix "pre/bucket/$1" --query 'length(Contents || `[]`)'; }
 gone() { # KEY: from the store, in a while
   for _ in $(seq 120); do
     their_api head-object --bucket cold --key "pre/bucket/$1" > /dev/null 2>&1 || return 0
@@ -111,7 +107,7 @@ check_cold 'after moving'
 head_of() { "$1" head-object --bucket "$2" --key "$3" \
   --query '[ContentLength,ContentType,CacheControl,ContentDisposition,Metadata.by,Metadata.when,ServerSideEncryption]'; }
 equal 'metadata in the cold store' "$(head_of their_api cold pre/bucket/photo)" "$(head_of api bucket photo)"
-equal 'what is packed' "$(their_api list-objects-v2 --bucket cold --prefix pre/segments/ --query KeyCount)" 0
+equal 'what is packed' "$(their_api list-objects-v2 --bucket cold --prefix pre/segments/ --query 'length(Contents || `[]`)')" 0
 terrace tier why bucket/photo | grep -q 'In the cold store it is the object pre/bucket/photo' || fail "$(terrace tier why bucket/photo)"
 terrace tier status
 equal 'bytes in the hot tier' "$(terrace tier status --json | node -e 'console.log(JSON.parse(require("fs").readFileSync(0)).hot.bytes)')" 0
