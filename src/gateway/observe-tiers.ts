@@ -14,8 +14,11 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets may be moved to it. */
-const ownSteps: ReadonlySet<TieringStep> = new Set(['migrate', 'scrub', 'trim', 'defragment']);
+/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets has copies in it. */
+const ownSteps: ReadonlySet<TieringStep> = new Set([
+  ...(['migrate', 'scrub', 'trim', 'defragment'] as const),
+  ...(['promote', 'evict'] as const),
+]);
 
 const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
   lowerTiers.lower.length > 0 || ownSteps.has(name);

@@ -294,6 +294,8 @@ export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
 export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;
 /** Pieces that one commit cuts from a long object of others. */
 export const CUT_PIECES_MAX = 256;
+/** The same where one is read again. */
+export const CUT_READ_PIECES_MAX = 16;
 
 // Objects of ours under their own keys.
 

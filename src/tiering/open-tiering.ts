@@ -1,5 +1,7 @@
+import { Fault } from '../fault.ts';
 import type { Kv } from '../kv/kv.ts';
 import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import { MIGRATION_BATCH_BYTES_MAX } from '../limits/tiering.ts';
 import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
@@ -209,8 +211,11 @@ class OpenTiering {
       collect: () => copies.hot.collect(),
     });
     const spills = this.#spills(migrations);
-    const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
     const foreign = this.#foreign;
+    const promotions = new Promotions({
+      ...{ copies, rereads: this.#rereads, migrations, eviction, facts },
+      tooLong: (id, offset) => foreign.tooLong(id, offset),
+    });
     const isAlone = this.#options.lower.length === 0;
     const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
@@ -218,7 +223,8 @@ class OpenTiering {
         copies,
         traffic: { staged: (id) => this.#heat.write(id), read: (...read) => this.#hasRead(...read) },
         // Without lower tiers nothing can make room, and the device may grow by itself.
-        admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
+        admit: (length, write) =>
+          isAlone ? this.#admitAlone(eviction, length, write) : room.admit(length, write),
         usage: () => this.#usageOfAll(),
         shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
@@ -228,7 +234,7 @@ class OpenTiering {
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
-        evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        evict: () => (isAlone && !foreign.isOpen ? Promise.resolve('idle') : room.step()),
         spill: () => stepOf(spills),
         promote: () => promotions.step(),
         repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
@@ -288,6 +294,22 @@ class OpenTiering {
   #takesBack(tier: Tier): boolean {
     const found = this.#options.lower.slice(0, -1).find(({ chunks }) => chunks.tier === tier);
     return found === undefined || bytesToFree(spaceOf(found), true) === 0;
+  }
+
+  /** Copies of what lies in buckets of others make room for what is nowhere else. */
+  async #admitAlone<Answer>(
+    eviction: Eviction,
+    length: number,
+    write: () => Promise<Answer>,
+  ): Promise<Answer> {
+    try {
+      return await write();
+    } catch (cause) {
+      const isFull = cause instanceof Fault && cause.code === 'no-space' && this.#foreign.isOpen;
+      const wanted = Math.max(length, MIGRATION_BATCH_BYTES_MAX);
+      if (!isFull || (await eviction.round(wanted)).bytes === 0) throw cause;
+      return write();
+    }
   }
 
   #present(): readonly Tier[] {

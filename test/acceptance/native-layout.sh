@@ -78,9 +78,9 @@ s3 mb s3://bucket
 
 step 'objects of many kinds through both doors'
 mkdir -p "$work/tree/small" "$work/tree/nfs/deep"
-for file in $(seq 100); do head -c $((file * 700)) /dev/urandom > "$work/tree/small/$file"; done
+for file in $(seq 40); do head -c $((file * 700)) /dev/urandom > "$work/tree/small/$file"; done
 head -c 5000000 /dev/urandom > "$work/tree/five"
-head -c 100000000 /dev/urandom > "$work/tree/in-parts"
+head -c 70000000 /dev/urandom > "$work/tree/in-parts"
 echo 'with a strange name' > "$work/tree/ü +&%?=.txt"
 aws configure set default.s3.max_concurrent_requests 4
 s3 cp --recursive --only-show-errors "$work/tree" s3://bucket
@@ -127,7 +127,7 @@ check 'moved again'
 
 step 'renamed and deleted here'
 on_mount /bucket 'mv photo photo-2; rm -r small'
-gone small/50
+gone small/30
 rm -r "$work/tree/small"
 equal 'what was renamed lies where it lay' "$(there photo)" 1
 mv "$work/tree/photo" "$work/tree/photo-2"

@@ -47,6 +47,8 @@ export interface ForeignBlobs {
   head(binding: BindingId, key: string): Promise<ObjectFacts | undefined>;
   /** Hears of objects that are not what they were when they were listed, whenever a read meets one. One listener. */
   whenChanged(listener: (binding: BindingId, key: string) => void): void;
+  /** Hears of blobs that are read again at that offset and are too long to have another copy. One listener. */
+  whenTooLong(listener: (blob: BlobId, offset: number) => void): void;
 }
 
 /** Rows of one binding among the next ones of the table. */
@@ -68,6 +70,7 @@ export class ForeignCopies implements ForeignBlobs {
   readonly #nextId: () => number;
   readonly #stores = new Map<BindingId, ObjectStore>();
   #changed: (binding: BindingId, key: string) => void = () => undefined;
+  #tooLong: (blob: BlobId, offset: number) => void = () => undefined;
   #ownChanged: (key: string) => void = () => undefined;
 
   constructor({
@@ -122,6 +125,19 @@ export class ForeignCopies implements ForeignBlobs {
   /** The same of objects that are ours. */
   whenOwnChanged(listener: (key: string) => void): void {
     this.#ownChanged = listener;
+  }
+
+  whenTooLong(listener: (blob: BlobId, offset: number) => void): void {
+    this.#tooLong = listener;
+  }
+
+  tooLong(blob: BlobId, offset: number): void {
+    this.#tooLong(blob, offset);
+  }
+
+  /** There are buckets of others, whose content may have copies here. */
+  get isOpen(): boolean {
+    return this.#stores.size > 0;
   }
 
   async rangeOf(reader: KvReader, id: BlobId): Promise<ForeignRange | undefined> {
