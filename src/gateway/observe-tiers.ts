@@ -1,4 +1,5 @@
 import type { Metrics } from '../metrics.ts';
+import type { Namespace } from '../namespace/namespace.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { TieringStep } from '../tiering/open-tiering.ts';
 import { tiers as allTiers } from '../tiering/tier.ts';
@@ -6,9 +7,10 @@ import { isCriticallyFull, isFull, ownSpace } from '../tiering/fill-level.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import type { Alert } from './admin/health.ts';
 import type { Status } from './admin/status.ts';
+import { hotDeviceAlerts, observeHotDevice } from './observe-hot-device.ts';
 import type { Layers } from './open-layers.ts';
 
-type TieredLayers = Pick<Layers, 'tiering' | 'lowerTiers' | 'device'>;
+type TieredLayers = Pick<Layers, 'tiering' | 'lowerTiers' | 'device' | 'hotHealth'>;
 
 const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
@@ -16,7 +18,7 @@ const HOT_FREE_SHARE_MIN = 0.05;
 
 /** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets has copies in it. */
 const ownSteps: ReadonlySet<TieringStep> = new Set([
-  ...(['migrate', 'scrub', 'trim', 'defragment'] as const),
+  ...(['migrate', 'repair', 'scrub', 'trim', 'defragment', 'examine'] as const),
   ...(['promote', 'evict'] as const),
 ]);
 
@@ -34,10 +36,11 @@ export function startTierSteps(scheduler: Scheduler, layers: TieredLayers): (ste
   };
 }
 
-export function observeTiers(metrics: Metrics, { tiering }: TieredLayers): void {
+export function observeTiers(metrics: Metrics, { tiering, hotHealth }: TieredLayers): void {
   const { tiers } = tiering;
   const tier = allTiers;
   observeSpace(metrics, tiering);
+  observeHotDevice(metrics, { tiering, hotHealth });
   const moves = { outcome: ['completed', 'failed'] };
   metrics.observed(
     { name: 'migrations_total', help: 'Migrations between tiers that have ended', labels: moves },
@@ -105,9 +108,9 @@ function observeSpace(metrics: Metrics, { tiers, counts }: TieredLayers['tiering
   );
 }
 
-export function tierAlerts({ tiering, lowerTiers, device }: TieredLayers): readonly Alert[] {
+export function tierAlerts({ tiering, lowerTiers, device, hotHealth }: TieredLayers): readonly Alert[] {
   const { bytesTotal, bytesFree } = tiering.tiers.usage().hot;
-  const alerts: Alert[] = [...lowerTiers.alerts()];
+  const alerts: Alert[] = [...hotDeviceAlerts(hotHealth(), tiering.counts()), ...lowerTiers.alerts()];
   if (lowerTiers.lower.length === 0 && bytesFree < bytesTotal * HOT_FREE_SHARE_MIN) {
     const text = 'The hot device is nearly full: enlarge it with --hot-size or delete data.';
     alerts.push({ severity: 'critical', text });
@@ -180,6 +183,13 @@ function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly
     alerts.push({ severity: 'degraded', text });
   }
   return alerts;
+}
+
+/** Of counts that were not what they counted; they are right again. */
+export function censusAlerts({ mended }: Pick<Namespace['census'], 'mended'>): readonly Alert[] {
+  if (mended === 0) return [];
+  const text = `The counts of terrace tier status were wrong for ${mended} files, and have been put right: please report it.`;
+  return [{ severity: 'degraded', text }];
 }
 
 /** What the status says of the tiers. */

@@ -34,6 +34,7 @@ import type { Device } from '../tiering/hot/device.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
 import type { BlobsOptions } from '../tiering/hot/open-blobs.ts';
 import type { NativeDevice } from '../tiering/hot/native-device.ts';
+import { watchedDevice, type WatchedDevice } from '../tiering/hot/watched-device.ts';
 import { openTiering, type Tiering, type TieringStep } from '../tiering/open-tiering.ts';
 import { nativeCipher } from '../workers/native-cipher.ts';
 import { explainInUse } from './explain-in-use.ts';
@@ -50,6 +51,7 @@ export interface Layers {
   readonly tiering: Tiering;
   readonly lowerTiers: LowerTiers;
   readonly device: NativeDevice;
+  readonly hotHealth: WatchedDevice['health'];
   /** Made once for a data directory: keys the MAC of file handles and names the file system. */
   readonly secret: Uint8Array;
   /** Greater with each call, also across restarts. */
@@ -91,9 +93,9 @@ export async function openLayers(
   if (format !== STORE_FORMAT_VERSION) await settleFormat(kv);
   const { dataKeys } = keyring;
   const lowerTiers = await openLowerTiers(scope, config, { kv, environment, dataKeys, metrics });
+  const watched = watchedDevice(stoppingOnFailedFlush(device, stopped), environment);
   const tiering = await openTiers(config, lowerTiers, {
-    kv,
-    device: stoppingOnFailedFlush(device, stopped),
+    ...{ kv, device: watched },
     ...{ environment, cipher, dataKeys, wake, nextId: () => sequence.next() },
   });
   const blobs = scope.own(tiering.blobs);
@@ -116,6 +118,7 @@ export async function openLayers(
     tiering,
     lowerTiers,
     device,
+    hotHealth: () => watched.health(),
     secret,
     nextId: () => sequence.next(),
   };

@@ -80,10 +80,27 @@ export const DEFRAGMENT_BATCH_BYTES_MAX = 4 << 20;
 export const DEFRAGMENT_BYTES_PER_SECOND = 32 << 20;
 /** Between two rounds, each of which reads the rows of all blobs. */
 export const DEFRAGMENT_REST_MS = 600_000;
+/** A hot device that answers nothing for this long hangs; and how long a single read is waited for while others are answered. */
+export const HOT_SILENT_MS_MAX = 10_000;
+export const HOT_READ_MS_MAX = 60_000;
+/** How often that is looked at, and how often a call is let through to a device that hangs. */
+export const HOT_WATCH_MS = 1_000;
+export const HOT_PROBE_MS = 5_000;
+/** How long after its last failure the device is said to fail. */
+export const HOT_FAILURE_SHOWN_MS = 600_000;
+/** Places where it has failed that are remembered, and blocks that rows keep from being given out. */
+export const HOT_SUSPECTS_MAX = 1_024;
+export const HOT_RETIRED_BLOCKS_MAX = 65_536;
+/** Between two attempts to examine such a place while the whole device fails. */
+export const HOT_EXAMINE_REST_MS = 5_000;
+/** Places that are tried for one write while the device fails. */
+export const HOT_WRITE_ATTEMPTS_MAX = 3;
 /** Blobs that one step describes anew. */
 export const DESCRIBE_BLOBS_MAX = 128;
-/** Damaged copies that wait to be made anew. */
+/** Damaged copies that wait to be made anew; and how long one rests that could not be, doubling up to the maximum. */
 export const REPAIRS_WAITING_MAX = 1_024;
+export const REPAIR_REST_MS_MIN = 5_000;
+export const REPAIR_REST_MS_MAX = 300_000;
 /** Hot blobs that scrubbing reads at a time, and at most between two looks at its pace. */
 export const SCRUB_READS_MAX = 4;
 export const SCRUB_PAGE_BLOBS = 16;
@@ -94,6 +111,15 @@ export const SCRUB_REST_MS = 86_400_000;
 
 /** What the namespace says of a blob, which lies twice in a segment. */
 export const BLOB_LABEL_BYTES_MAX = 16 << 10;
+/** Images of warm segments that a recovery keeps in memory, in bytes; and segments that were found damaged which it remembers. */
+export const FOUND_IMAGES_BYTES_MAX = 64 << 20;
+export const RECOVERY_LOST_SHOWN_MAX = 10_000;
+/** Files of which a recovery says that they did not come back, of each kind; the others are counted. */
+export const RECOVERY_FILES_SHOWN_MAX = 1_000;
+/** Of a file that is put together in memory; longer ones are in a file of the data directory for a while. */
+export const RECOVERY_MEMORY_BYTES_MAX = 16 << 20;
+/** What is read of such a file at a time. */
+export const RECOVERY_PIECE_BYTES = 1 << 20;
 /** Deltas upon deltas that a recovery follows. */
 export const RECOVERY_BASES_MAX = 8;
 /** How content is cut. */

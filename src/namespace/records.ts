@@ -3,7 +3,9 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import type { LowerTier } from '../tiering/tier.ts';
 import type { ObjectOwnership } from './access-control.ts';
+import { DECODED_INODES_MAX } from '../limits.ts';
 import { readFacet, writeFacet, type StoredFacet } from './facet-record.ts';
 import type { Attributes, BucketConfigurationName, Ino, Kind, Name } from './namespace.ts';
 import { readLock, readRules, writeLock, writeRules } from './version-record.ts';
@@ -16,6 +18,10 @@ export interface Extent {
   readonly blob: BlobId;
   readonly blobOffset: number;
 }
+
+/** Bytes of a file that a tier below the hot one answers reads of. */
+export type BytesBelow = Readonly<Record<LowerTier, number>>;
+export const NOTHING_BELOW: BytesBelow = { warm: 0, cold: 0 };
 
 export interface StoredVersion {
   readonly id: VersionId;
@@ -56,6 +62,8 @@ export interface Inode {
   readonly extents: readonly Extent[] | undefined;
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
+  /** Follows the copies of blobs as they come and go (ADR 46). */
+  readonly below: BytesBelow;
   readonly facet: StoredFacet | undefined;
   /** `undefined`: the content is plain. It stays as it was made whoever edits it; only its seal changes. */
   readonly encryption: Encryption | undefined;
@@ -74,6 +82,7 @@ const HAS_RARE = 4;
 const HAS_VERSION = 8;
 const HAS_RULES = 16;
 const HAS_ENCRYPTION = 32;
+const HAS_BELOW = 64;
 
 export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
 export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
@@ -86,6 +95,8 @@ const hasRare = (inode: Inode): boolean =>
   inode.xattrs.size > 0 ||
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
+
+const hasBelow = ({ below }: Inode): boolean => below.warm > 0 || below.cold > 0;
 
 const hasVersion = ({ version, lock }: Inode): boolean =>
   version.id !== NULL_VERSION || version.openUntil !== 0 || lock.legalHold || lock.retention !== undefined;
@@ -100,11 +111,13 @@ export function encodeInode(inode: Inode): Uint8Array {
     (rare ? HAS_RARE : 0) |
     (versioned ? HAS_VERSION : 0) |
     (ruled ? HAS_RULES : 0) |
-    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION);
+    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION) |
+    (hasBelow(inode) ? HAS_BELOW : 0);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
   writer.number(inode.size).number(inode.contentGeneration);
+  if (hasBelow(inode)) writer.number(inode.below.warm).number(inode.below.cold);
   writer.list(inode.names, ({ parent, name }) => writer.number(parent).bytes(name));
   writer.time(inode.atime);
   writer.time(inode.mtime);
@@ -122,42 +135,118 @@ export function encodeInode(inode: Inode): Uint8Array {
   return writer.finish();
 }
 
+/** The inode of a row. Rows are never modified, nor is what this gives: of a row that is in memory it is given again. */
 export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
+  const slot = ino % DECODED_INODES_MAX;
+  const known = decoded[slot];
+  if (known?.bytes === bytes && known.inode.ino === ino) return known.inode;
+  const inode = readInode(ino, bytes);
+  // A view would keep all of the page alive that it was read with.
+  if (bytes.byteOffset === 0) decoded[slot] = { bytes, inode };
+  return inode;
+}
+
+/** By the last digits of their numbers: buckets, directories and files that are being worked on are read again and again. */
+const decoded: ({ readonly bytes: Uint8Array; readonly inode: Inode } | undefined)[] = new Array<undefined>(
+  DECODED_INODES_MAX,
+).fill(undefined);
+
+function readInode(ino: Ino, bytes: Uint8Array): Inode {
   const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), INODE_VERSION, 'inode record of an unknown version');
+  if (reader.number() !== INODE_VERSION) assert.fail('inode record of an unknown version');
   const flags = reader.number();
   const kind = kinds[reader.number()];
   assert(kind !== undefined, 'inode record of an unknown kind');
-  const inode = {
-    ino,
-    kind,
-    bucket: reader.number() as Ino,
-    mode: reader.number(),
-    uid: reader.number(),
-    gid: reader.number(),
-    linkCount: reader.number(),
-    size: reader.number(),
-    contentGeneration: reader.number(),
-    names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
-    atime: reader.time(),
-    mtime: reader.time(),
-    ctime: reader.time(),
-    ...((flags & HAS_EXTENT_ROWS) === 0
-      ? { extents: readExtents(reader), contentId: 0 }
-      : { extents: undefined, contentId: reader.number() }),
-    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
-    ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
-    ...((flags & HAS_VERSION) === 0
-      ? { version: NO_VERSION, lock: NO_LOCK }
-      : {
-          version: { id: reader.number() as VersionId, openUntil: reader.number() },
-          lock: readLock(reader),
-        }),
-    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
-    encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
-  };
+  const bucket = reader.number() as Ino;
+  const mode = reader.number();
+  const uid = reader.number();
+  const gid = reader.number();
+  const linkCount = reader.number();
+  const size = reader.number();
+  const contentGeneration = reader.number();
+  const below = readBelow(flags, reader);
+  const names = reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() }));
+  const atime = reader.time();
+  const mtime = reader.time();
+  const ctime = reader.time();
+  const hasRows = (flags & HAS_EXTENT_ROWS) !== 0;
+  const extents = hasRows ? undefined : readExtents(reader);
+  const contentId = hasRows ? reader.number() : 0;
+  const facet = (flags & HAS_FACET) === 0 ? undefined : readFacet(reader);
+  const rare = (flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader);
+  const isVersioned = (flags & HAS_VERSION) !== 0;
+  const version = isVersioned ? { id: reader.number() as VersionId, openUntil: reader.number() } : NO_VERSION;
+  const lock = isVersioned ? readLock(reader) : NO_LOCK;
+  const rules = (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader);
+  const encryption = (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader);
   reader.end();
-  return inode;
+  return {
+    ino,
+    bucket,
+    kind,
+    mode,
+    uid,
+    gid,
+    linkCount,
+    size,
+    atime,
+    mtime,
+    ctime,
+    contentGeneration,
+    below,
+    device: rare.device,
+    names,
+    target: rare.target,
+    createVerifier: rare.createVerifier,
+    extents,
+    contentId,
+    facet,
+    encryption,
+    version,
+    lock,
+    rules,
+    xattrs: rare.xattrs,
+  };
+}
+
+const readBelow = (flags: number, reader: RecordReader): BytesBelow =>
+  (flags & HAS_BELOW) === 0 ? NOTHING_BELOW : { warm: reader.number(), cold: reader.number() };
+
+/** What is counted of an inode, from the beginning of its record: all else stays unread. */
+export interface InodeHead
+  extends Pick<Inode, 'bucket' | 'uid' | 'gid' | 'size' | 'below'>, Partial<Pick<Inode, 'kind'>> {
+  /** What makes a directory an object of S3: its only name is empty. */
+  readonly isMarker: boolean;
+  readonly isPart: boolean;
+}
+
+export function decodeInodeHead(bytes: Uint8Array): InodeHead {
+  const reader = new RecordReader(bytes);
+  reader.number();
+  const flags = reader.number();
+  const kind = kinds[reader.number()];
+  const bucket = reader.number() as Ino;
+  const mode = reader.number();
+  const uid = reader.number();
+  const gid = reader.number();
+  const linkCount = reader.number();
+  const size = reader.number();
+  reader.number();
+  const below = readBelow(flags, reader);
+  const isPart = linkCount === 0 && mode === 0 && (flags & (HAS_FACET | HAS_VERSION)) === 0;
+  const head = { bucket, uid, gid, size, below, isMarker: isMarker(reader), isPart };
+  return kind === undefined ? head : Object.assign(head, { kind });
+}
+
+/** Nobody may do anything with a part; old versions, which have no name either, say what S3 or NFS made of them. */
+export const isPart = (inode: Inode): boolean =>
+  inode.linkCount === 0 && inode.mode === 0 && inode.facet === undefined && !hasVersion(inode);
+
+/** Reads the list of names as far as it must. */
+function isMarker(reader: RecordReader): boolean {
+  if (reader.number() !== 1) return false;
+  reader.number();
+  return reader.bytes().length === 0;
 }
 
 type Rare = Pick<Inode, 'target' | 'createVerifier' | 'xattrs' | 'device'>;

@@ -1,10 +1,10 @@
-import { Fault } from '../fault.ts';
+import { Fault, type FaultCode } from '../fault.ts';
 import type { Kv, KvReader } from '../kv/kv.ts';
 import { MOVES_OVERTAKEN_MAX } from '../limits/tiering.ts';
 import { FRAME_BYTES } from '../workers/cipher.ts';
 import type { BlobId } from './blobs.ts';
 import type { HotBlobs, HotCopy } from './hot/hot-blobs.ts';
-import { isDamage, type LowerCopies } from './lower-copies.ts';
+import { isDamage, type LowerCopies, type LowerRead } from './lower-copies.ts';
 import type { LowerTier, Tier } from './tier.ts';
 
 /** All copies of one blob. */
@@ -33,7 +33,7 @@ export interface CopyRead {
   readonly from: Tier;
 }
 
-/** Hears of a copy that is damaged while another one gave the bytes. */
+/** Hears of a copy that is damaged, whether another one gave the bytes or none did. */
 export type Damaged = (id: BlobId, tier: Tier) => void;
 
 /** Where blobs have copies, and bytes from the warmest that gives them. */
@@ -68,7 +68,20 @@ export class Copies {
     });
   }
 
-  /** The blob must not end meanwhile. Faults of the only copy that there is, or of the one that may answer later. */
+  /** See Blobs.warmestOf. Looks down only for those that have no hot copy. */
+  async warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (Tier | undefined)[]> {
+    const hot = await this.hot.warmestOf(reader, ids);
+    const others = ids.filter((_, index) => hot[index] === undefined);
+    if (others.length === 0) return hot;
+    const places = await this.lower.placesOf(reader, others);
+    const below = new Map(others.map((id, index) => [id, places[index]?.tiers[0]]));
+    return ids.map((id, index) => hot[index] ?? below.get(id));
+  }
+
+  /**
+   * The blob must not end meanwhile. Another copy answers where the device of the hot one does not. Faults of the only copy that
+   * there is, or of the one that may answer later.
+   */
   async read(id: BlobId, range: BlobRange): Promise<CopyRead> {
     const { offset, length, extent, room } = range;
     try {
@@ -78,7 +91,7 @@ export class Copies {
           : await this.hot.readUpTo(id, offset, length, room);
       return { bytes, from: 'hot' };
     } catch (failure) {
-      if (!isDamage(failure)) throw failure;
+      if (!mayBeElsewhere(failure)) throw failure;
       return this.#readLower(id, range, failure);
     }
   }
@@ -92,7 +105,7 @@ export class Copies {
     try {
       return { length: await this.hot.readFrames(id, first, targets), from: 'hot' };
     } catch (failure) {
-      if (!isDamage(failure)) throw failure;
+      if (!mayBeElsewhere(failure)) throw failure;
       const range = {
         offset: first * FRAME_BYTES,
         length: targets.length * FRAME_BYTES,
@@ -116,13 +129,13 @@ export class Copies {
     try {
       let fault = failure;
       for (let attempt = 0; attempt < MOVES_OVERTAKEN_MAX; attempt += 1) {
-        const read = await this.lower.read(this.kv, id, wantedOf(range));
+        if (fault.code === 'corrupt') this.#damaged(id, 'hot');
+        const read = await this.#lowerThan(fault, id, range);
         if (read !== undefined) {
-          if (fault.code === 'corrupt') this.#damaged(id, 'hot');
           for (const tier of read.damaged) this.#damaged(id, tier);
           return { bytes: read.bytes, from: read.tier };
         }
-        if (fault.code === 'corrupt') break;
+        if (fault.code !== 'not-found') break;
         // In no tier: it was moved between two looks, or there is none.
         const hot = await this.#readHot(id, range);
         if (!(hot instanceof Fault)) return { bytes: hot, from: 'hot' };
@@ -134,17 +147,32 @@ export class Copies {
     }
   }
 
+  /** What may come back in the hot tier counts for more than what is damaged below it. */
+  async #lowerThan(hot: Fault, id: BlobId, range: BlobRange): Promise<LowerRead | undefined> {
+    try {
+      return await this.lower.read(this.kv, id, wantedOf(range));
+    } catch (cause) {
+      throw isDamage(hot) || !isDamage(cause) ? cause : hot;
+    }
+  }
+
   async #readHot(id: BlobId, { offset, length, extent }: BlobRange): Promise<Uint8Array | Fault> {
     try {
       return extent === 'exact'
         ? await this.hot.read(id, offset, length)
         : await this.hot.readUpTo(id, offset, length);
     } catch (cause) {
-      if (isDamage(cause)) return cause;
+      if (mayBeElsewhere(cause)) return cause;
       throw cause;
     }
   }
 }
+
+/** Whether the fault is one of the hot copy alone: it is damaged or gone, or its device fails or hangs. */
+const mayBeElsewhere = (cause: unknown): cause is Fault =>
+  isDamage(cause) || (cause instanceof Fault && cause.subject === 'device' && passing.has(cause.code));
+
+const passing: ReadonlySet<FaultCode> = new Set(['unavailable', 'throttled']);
 
 const wantedOf = ({ offset, length, extent }: BlobRange) => ({
   offset,

@@ -6,6 +6,7 @@ import {
   isWarmer,
   liveCopies,
   readAll,
+  shiftsTo,
   summed,
   type MovedBatch,
   type MoveParts,
@@ -18,7 +19,7 @@ import type { LowerTier } from './tier.ts';
 const NOWHERE: Placed = {
   places: new Map(),
   staying: new Set(),
-  refusal: undefined,
+  failure: undefined,
   done: () => undefined,
 };
 
@@ -64,9 +65,9 @@ async function copyAndSwitch(
 ): Promise<MovedBatch> {
   const { copies, labels } = parts;
   const coming = missing.filter(({ id }) => !placed.staying.has(id));
-  const read = await readAll(copies, coming);
-  const bytes = new Map(coming.map(({ id }, index) => [id, read[index]!.bytes]));
-  const packed = coming.filter(({ id }) => !placed.places.has(id)).map(({ id }) => id);
+  const { read, failure = placed.failure } = await readAll(copies, coming);
+  const bytes = new Map(read.map((each) => [each.id, each.bytes]));
+  const packed = read.filter(({ id }) => !placed.places.has(id)).map(({ id }) => id);
   const said = await labels.labelsOf(packed);
   const wanted = packed.map((id, index) => ({ id, bytes: bytes.get(id)!, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);
@@ -80,7 +81,8 @@ async function copyAndSwitch(
       attached.clear();
       const moved = await liveCopies(copies, tx, moving.blobs);
       const done = await switchDown(parts, tx, { moved, store, placed, bytes, made, attached });
-      const switched = { ...summed(done), refusal: placed.refusal };
+      await labels.shifted(tx, shiftsTo(store.tier, done));
+      const switched = { ...summed(done), ...(failure !== undefined && { failure }) };
       moving.switched(tx, switched);
       return switched;
     });
@@ -132,7 +134,9 @@ async function attachCopy(
   const place = placed.places.get(id);
   if (place !== undefined) {
     const own = bytes.get(id);
-    assert(native !== undefined && own?.length === length, `the copy of blob ${id} has another length`);
+    // Nobody can read it by itself, although the object was uploaded.
+    if (own === undefined) return false;
+    assert(native !== undefined && own.length === length, `the copy of blob ${id} has another length`);
     return native.attach(tx, place, { id, bytes: own });
   }
   const fresh = made.get(id);

@@ -7,8 +7,11 @@ import { giveUpCopy } from './native-layout/give-up-copy.ts';
 import type { ChunkStore } from './reduction/chunk-store.ts';
 import type { LowerTier, Tier } from './tier.ts';
 
-/** `gone`: the blob, or its copy there, does not exist any more. `lost`: no copy can be read, now or ever. */
-export type Healed = 'healed' | 'gone' | 'lost';
+/**
+ * `gone`: the blob, or its copy there, does not exist any more. `sound`: it can be read after all, as when a device or the way to it has
+ * failed for a while. `lost`: no copy can be read.
+ */
+export type Healed = 'healed' | 'gone' | 'sound' | 'lost';
 
 /** Makes the copy of a blob in one tier anew, out of another copy. Faults of copies that may answer later. */
 export async function heal(
@@ -20,6 +23,7 @@ export async function heal(
     const [blob] = await copies.of(copies.kv, [id]);
     const hasCopy = tier === 'hot' ? blob?.hot !== undefined : blob?.lower.includes(tier) === true;
     if (blob === undefined || !hasCopy) return 'gone';
+    if (tier === 'hot' && (await isSound(copies, blob))) return 'sound';
     const bytes = await readElsewhere(copies, blob, tier);
     if (bytes === undefined) return 'lost';
     if (tier === 'cold' && (await isNative(copies, id))) return await dropNative(copies, id);
@@ -82,6 +86,17 @@ async function healLower(
     return isAttached ? 'healed' : 'gone';
   } finally {
     if (!isAttached) store.discard(stored);
+  }
+}
+
+/** Faults of a device that does not answer now. */
+async function isSound({ hot }: Copies, { id, length }: BlobCopies): Promise<boolean> {
+  try {
+    await hot.read(id, 0, length);
+    return true;
+  } catch (cause) {
+    if (isDamage(cause)) return false;
+    throw cause;
   }
 }
 

@@ -33,8 +33,8 @@ interface Migration {
   /** Waits when content must be recalled first, which may take hours. */
   readonly isPatient: boolean;
   notBefore: number;
-  /** Why some of what has been looked at stays where it is: it ends as failed, when the rest is done. */
-  refusal: string | undefined;
+  /** Why some of its blobs stay where they are. */
+  failure: Fault | undefined;
 }
 
 /** How a migration has ended. */
@@ -181,7 +181,7 @@ export class Migrations {
       begunAt: this.#parts.environment.clock.monotonic(),
       isPatient,
       notBefore: 0,
-      refusal: undefined,
+      failure: undefined,
     };
   }
 
@@ -191,7 +191,7 @@ export class Migrations {
     try {
       await this.#batch(migration);
       const isOver = migration.progress.blobsDone === migration.order.blobs.length;
-      return isOver ? await this.#end(migration, refusalOf(migration)) : undefined;
+      return isOver ? await this.#end(migration, migration.failure) : undefined;
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === 'recall-pending' && migration.isPatient) {
@@ -225,7 +225,7 @@ export class Migrations {
     }
     this.#requireRoom(blobs, order.to);
     let next = migration.progress;
-    const { refusal } = await moveBatch(move, {
+    const { failure } = await moveBatch(move, {
       to: order.to,
       blobs,
       note: (state) => {
@@ -238,7 +238,7 @@ export class Migrations {
       },
     });
     migration.progress = next;
-    migration.refusal ??= refusal;
+    migration.failure ??= failure;
   }
 
   /** A tier that is full is not copied to: it would refuse in the middle, and could not keep itself in order. */
@@ -305,9 +305,6 @@ function isThere({ hot, lower }: BlobCopies, to: Tier): boolean {
   const warmest: Tier | undefined = hot === undefined ? lower[0] : 'hot';
   return warmest === to;
 }
-
-const refusalOf = ({ refusal }: Migration): Fault | undefined =>
-  refusal === undefined ? undefined : new Fault('conflict', 'store', refusal);
 
 function added(progress: MigrationProgress, moved: MovedBatch): MigrationProgress {
   return {

@@ -3,7 +3,15 @@ import { allOrNone } from './all-or-none.ts';
 import type { BlobCopies } from './copies.ts';
 import { demote } from './demote.ts';
 import type { HotDraft } from './hot/hot-blobs.ts';
-import { liveCopies, readAll, summed, type MovedBatch, type MoveParts, type Moving } from './moving.ts';
+import {
+  liveCopies,
+  readAll,
+  shiftsTo,
+  summed,
+  type MovedBatch,
+  type MoveParts,
+  type Moving,
+} from './moving.ts';
 
 /**
  * Makes `to` the warmest tier of each of the blobs: copies what is not there, and then in one commit lets the copies count and
@@ -15,11 +23,11 @@ export function moveBatch(parts: MoveParts, moving: Moving): Promise<MovedBatch>
 }
 
 async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
-  const { copies, cleaned } = parts;
+  const { copies, labels, cleaned } = parts;
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
-  const read = await readAll(copies, missing);
-  const making = missing.map(({ id }, index) => copies.hot.draft(id, read[index]!.bytes));
+  const { read, failure } = await readAll(copies, missing);
+  const making = read.map(({ id, bytes }) => copies.hot.draft(id, bytes));
   const drafts = await allOrNone(making, (draft) => copies.hot.discardDraft(draft));
   await moving.note('copied');
   // A draft resolves after it was read back.
@@ -38,9 +46,10 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
         tx.whenCommitted(() => cleaned(blob.id, draft.bytesTaken));
         moved.push(blob);
       }
+      await labels.shifted(tx, shiftsTo('hot', moved));
       const switched = summed(moved);
       moving.switched(tx, switched);
-      return switched;
+      return { ...switched, ...(failure !== undefined && { failure }) };
     });
   } catch (cause) {
     attached.clear();

@@ -49,7 +49,16 @@ export interface LowerTierParts {
 }
 
 export type TieringStep =
-  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment' | 'sweep-objects';
+  | 'migrate'
+  | 'evict'
+  | 'spill'
+  | 'promote'
+  | 'repair'
+  | 'scrub'
+  | 'trim'
+  | 'defragment'
+  | 'examine'
+  | 'sweep-objects';
 
 export interface NativeOptions {
   readonly store: NativeStore;
@@ -95,6 +104,8 @@ export interface TieringCounts extends HotUpkeep {
   /** Reads by the tier that answered. */
   readonly reads: Readonly<Record<Tier, number>>;
   readonly repaired: number;
+  /** Blobs that no tier can give now, as far as readers have met them. */
+  readonly lost: number;
 }
 
 /** What a tier whose size nobody knows counts for in the sum of all, in bytes: 1 PiB. */
@@ -160,7 +171,7 @@ class OpenTiering {
     const healing = { copies: this.#copies, labels: options.labels };
     const { nextId } = options.hot;
     this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
-    this.#repairs = new Repairs({ ...healing, log, wake: () => options.wake('repair') });
+    this.#repairs = new Repairs({ ...healing, clock, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
     const native = this.#nativeParts();
     this.#sweep = native && new ObjectSweep(native);
@@ -204,7 +215,11 @@ class OpenTiering {
     });
     const facts = (): FillFacts => this.#facts();
     const watched = { clock, copies, clean: this.#clean, heat: this.#heat, migrations };
-    const eviction = new Eviction({ ...watched, usageOf: (tier) => this.#usageOf(tier) });
+    const eviction = new Eviction({
+      ...watched,
+      labels: this.#options.labels,
+      usageOf: (tier) => this.#usageOf(tier),
+    });
     const room = new Room({
       ...{ clock, facts, wake: () => wake('evict') },
       evict: (bytesMin) => eviction.round(bytesMin),
@@ -241,12 +256,18 @@ class OpenTiering {
         scrub: () => this.#scrubber.step(),
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
+        examine: () => copies.hot.examine(),
         'sweep-objects': () => this.#sweep?.step() ?? Promise.resolve('idle'),
       },
       breakOff: () => migrations.breakOff(),
-      counts: () => ({ reads: { ...this.#reads }, repaired: this.#repairs.healed, ...copies.hot.upkeep() }),
+      counts: () => this.#counts(),
       lastScrub: () => this.#scrubber.last,
     };
+  }
+
+  #counts(): TieringCounts {
+    const { healed: repaired, lost } = this.#repairs;
+    return { reads: { ...this.#reads }, repaired, lost, ...this.#copies.hot.upkeep() };
   }
 
   /** Of each lower tier that has a colder one. */

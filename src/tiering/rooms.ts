@@ -1,5 +1,13 @@
 import { ROOMS_BYTES_MAX } from '../limits.ts';
 
+/** Memory of rooms that somebody who was given up may still write to. */
+const lostMemory = new WeakSet<ArrayBufferLike>();
+
+/** Nobody gets this room any more: who was to fill it has been given up, and may fill it yet. */
+export function loseRoom(room: Uint8Array): void {
+  lostMemory.add(room.buffer);
+}
+
 /** The smallest room; sizes double from here on. */
 const ROOM_BYTES_MIN = 64 << 10;
 
@@ -30,7 +38,7 @@ export class Rooms {
   }
 
   #give(size: number, room: Uint8Array): void {
-    if (this.#idleBytes + size > ROOMS_BYTES_MAX) return;
+    if (this.#idleBytes + size > ROOMS_BYTES_MAX || lostMemory.has(room.buffer)) return;
     const idle = this.#idle.get(size);
     if (idle === undefined) this.#idle.set(size, [room]);
     else idle.push(room);

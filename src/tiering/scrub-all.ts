@@ -79,6 +79,7 @@ export class ScrubRound {
     }
     const outcome = await this.#heal(id, 'hot');
     if (outcome === 'gone') return NOTHING;
+    if (outcome === 'sound') return { ...NOTHING, checked: 1 };
     const unrecoverable = outcome === 'lost' ? 1 : 0;
     return { ...NOTHING, checked: 1, corrupt: 1, healed: outcome === 'healed' ? 1 : 0, unrecoverable };
   }

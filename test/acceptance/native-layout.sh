@@ -153,6 +153,8 @@ sleep 3
 equal 'theirs' "$(theirs cp --only-show-errors s3://cold/pre/bucket/mine -)" theirs
 
 step 'the store away, and back'
+terrace tier move bucket --to cold --wait
+crash # nothing of it is in memory
 stop_cold
 if get /bucket/photo > /dev/null 2>&1; then fail 'content that is away was read'; fi
 start_cold

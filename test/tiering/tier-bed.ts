@@ -7,7 +7,7 @@ import { openOptimistic } from '../../src/kv/optimistic.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { decodeDeviceBlob, BLOB_TABLES, blobKey, tableRange } from '../../src/tiering/hot/blob-records.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
-import type { Device } from '../../src/tiering/hot/device.ts';
+import type { Device, DeviceExtent } from '../../src/tiering/hot/device.ts';
 import { DEVICE_UNIT_BYTES, MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import { openTiering, type Tiering, type TieringOptions } from '../../src/tiering/open-tiering.ts';
 import type { Hold } from '../../src/tiering/hold.ts';
@@ -192,10 +192,15 @@ export class TierBed {
     return this.media[tier].contents.size;
   }
 
-  /** Flips a bit of the hot copy. */
-  async damageHot(id: BlobId): Promise<void> {
+  /** Where the hot copy lies. */
+  async extentsOf(id: BlobId): Promise<readonly DeviceExtent[]> {
     const row = await this.kv.get(blobKey(BLOB_TABLES.device, id));
     assert(row !== undefined, `blob ${id} has no copy on the device`);
-    this.device.corrupt(decodeDeviceBlob(row).extents[0]!.offset + 7, 3);
+    return decodeDeviceBlob(row).extents;
+  }
+
+  /** Flips a bit of the hot copy. */
+  async damageHot(id: BlobId): Promise<void> {
+    this.device.corrupt((await this.extentsOf(id))[0]!.offset + 7, 3);
   }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../src/fault.ts';
-import { MIGRATION_HISTORY_MAX } from '../../src/limits/tiering.ts';
+import { MIGRATION_HISTORY_MAX, REPAIR_REST_MS_MAX } from '../../src/limits/tiering.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
-import { BLOCK_BYTES } from '../../src/tiering/hot/device.ts';
+import { BLOCK_BYTES, type Device } from '../../src/tiering/hot/device.ts';
 import type { Tier } from '../../src/tiering/tier.ts';
 import { turns } from './hot/blob-bed.ts';
 import { TierBed } from './tier-bed.ts';
@@ -77,23 +77,26 @@ test('a guard keeps the copy of a blob that has left the hot tier', async () => 
   assert.equal(await bed.tiersOf(id), 'none');
 });
 
+/** A device whose reads wait for something first. */
+const readingAfter =
+  (before: () => Promise<void> | undefined) =>
+  (device: Device): Device => ({
+    traits: device.traits,
+    bytes: () => device.bytes(),
+    write: (offset, parts) => device.write(offset, parts),
+    read: async (offset, checksums) => {
+      await before();
+      return device.read(offset, checksums);
+    },
+    flush: () => device.flush(),
+    discard: (extent) => device.discard(extent),
+    grow: (bytes) => device.grow(bytes),
+    close: () => device.close(),
+  });
+
 test('the space of a hot copy that was dropped is free when the reads under way have ended', async () => {
   const gates: Promise<void>[] = [];
-  const bed = await TierBed.open({
-    around: (device) => ({
-      traits: device.traits,
-      bytes: () => device.bytes(),
-      write: (offset, parts) => device.write(offset, parts),
-      read: async (offset, checksums) => {
-        await gates[0];
-        return device.read(offset, checksums);
-      },
-      flush: () => device.flush(),
-      discard: (extent) => device.discard(extent),
-      grow: (bytes) => device.grow(bytes),
-      close: () => device.close(),
-    }),
-  });
+  const bed = await TierBed.open({ around: readingAfter(() => gates[0]) });
   const id = await bed.put(9000, 1);
   await bed.move('warm', id);
   await bed.move('hot', id);
@@ -135,7 +138,97 @@ test('a damaged hot copy is passed over for a colder one and made anew', async (
   await bed.check(id, { length: 9000, seed: 1 });
   const { reads, repaired } = bed.tiering.counts();
   assert.deepEqual({ reads, repaired }, { reads: { hot: 1, warm: 1, cold: 0 }, repaired: 1 });
+  await bed.settle('examine');
   assert.equal(bed.used(), 3 * BLOCK_BYTES);
+});
+
+test('what the hot device does not give is read from a colder copy, and made anew at another place', async () => {
+  const bed = await TierBed.open();
+  const id = await bed.put(9000, 1);
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  const [bad] = await bed.extentsOf(id);
+  bed.device.failWhen((operation, { offset, length }) => {
+    const isThere = offset <= bad!.offset && bad!.offset < offset + length;
+    return isThere && (operation === 'read' || operation === 'write');
+  });
+  await bed.check(id, { length: 9000, seed: 1 });
+  assert.equal(bed.tiering.counts().reads.warm, 1);
+  await bed.settle('repair');
+  await bed.check(id, { length: 9000, seed: 1 });
+  assert.equal(bed.tiering.counts().reads.hot, 1);
+  await bed.settle('examine');
+  const { bytesRetired, repaired, lost } = bed.tiering.counts();
+  assert.deepEqual({ bytesRetired, repaired, lost }, { bytesRetired: BLOCK_BYTES, repaired: 1, lost: 0 });
+  assert.equal(bed.used(), 4 * BLOCK_BYTES);
+});
+
+test('a hot device that fails for a while costs nothing that is elsewhere, and is used again', async () => {
+  const bed = await TierBed.open();
+  const id = await bed.put(9000, 1);
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  const only = await bed.put(9000, 2);
+  bed.device.failWhen((operation) => operation !== 'flush');
+  await bed.check(id, { length: 9000, seed: 1 });
+  await assert.rejects(bed.check(only, { length: 9000, seed: 2 }), isFault('corrupt'));
+  await assert.rejects(bed.put(9000, 3), isFault('unavailable'));
+  await bed.settle('repair');
+  await bed.settle('examine');
+  assert.equal(bed.tiering.counts().lost, 1, 'the one that is only there');
+  bed.device.failWhen(undefined);
+  await bed.clock.sleep(REPAIR_REST_MS_MAX);
+  await bed.settle('repair');
+  await bed.settle('examine');
+  for (const [each, seed] of [
+    [id, 1],
+    [only, 2],
+  ] as const)
+    await bed.check(each, { length: 9000, seed });
+  const { reads, lost, bytesRetired, bytesSuspect } = bed.tiering.counts();
+  assert.deepEqual(
+    { lost, bytesRetired, bytesSuspect, hot: reads.hot },
+    { lost: 0, bytesRetired: 0, bytesSuspect: 0, hot: 2 },
+  );
+  assert.equal(bed.used(), 6 * BLOCK_BYTES);
+});
+
+test('a hot device that does not answer is passed over for a colder copy, which makes nobody think of damage', async () => {
+  const hanging = { is: false };
+  const refusal = new Fault('unavailable', 'device', 'the hot device does not answer');
+  const bed = await TierBed.open({
+    around: (device) => ({
+      ...around(device),
+      read: (...range) => (hanging.is ? Promise.reject(refusal) : device.read(...range)),
+    }),
+  });
+  const [id, only] = [await bed.put(9000, 1), await bed.put(9000, 2)];
+  await bed.move('warm', id);
+  await bed.move('hot', id);
+  hanging.is = true;
+  await bed.check(id, { length: 9000, seed: 1 });
+  await assert.rejects(bed.check(only, { length: 9000, seed: 2 }), isFault('unavailable'));
+  await bed.stores.warm!.damage(id);
+  await assert.rejects(bed.check(id, { length: 9000, seed: 1 }), isFault('unavailable'));
+  hanging.is = false;
+  for (const [each, seed] of [
+    [id, 1],
+    [only, 2],
+  ] as const)
+    await bed.check(each, { length: 9000, seed });
+  assert.equal(bed.tiering.counts().lost, 0);
+});
+
+/** A device with nothing between. */
+const around = (device: Device): Device => ({
+  traits: device.traits,
+  bytes: () => device.bytes(),
+  write: (...given) => device.write(...given),
+  read: (...given) => device.read(...given),
+  flush: () => device.flush(),
+  discard: (extent) => device.discard(extent),
+  grow: (bytes) => device.grow(bytes),
+  close: () => device.close(),
 });
 
 test('a damaged warm copy is passed over for the cold one and made anew', async () => {
@@ -305,4 +398,35 @@ test('migrations keep to their rate', async () => {
   await bed.move('warm', ...ids);
   const seconds = (bed.clock.ms - began) / 1000;
   assert(seconds > 30 && seconds < 45, `40 MiB at 1 MiB/s took ${seconds} s`);
+});
+
+test('what is deleted while it is moved is passed over, and the rest moves', async () => {
+  // A few are read at once: the last ones are deleted while the first ones are read.
+  const bed = await TierBed.open({ around: readingAfter(() => turns(50)) });
+  const ids: BlobId[] = [];
+  for (let seed = 0; seed < 12; seed += 1) ids.push(await bed.put(9000, seed));
+  const migrating = bed.tiering.tiers.migrate({ blobs: ids, to: 'warm', trigger: 'order' });
+  await new Promise((resolve) => setImmediate(resolve));
+  const moving = bed.tiering.steps.migrate();
+  await turns(20);
+  const gone = ids.slice(-2);
+  for (const id of gone) await bed.change(id, -1);
+  while (await bed.tiering.blobs.collect());
+  await moving;
+  await bed.settle('migrate');
+  const { outcome, error } = await migrating;
+  assert.deepEqual([outcome, error], ['completed', undefined]);
+  for (const id of ids) assert.equal(await bed.tiersOf(id), gone.includes(id) ? 'none' : 'warm');
+});
+
+test('a blob that nobody can read fails its order, and keeps none of the others', async () => {
+  const bed = await TierBed.open();
+  const ids: BlobId[] = [];
+  for (let seed = 0; seed < 6; seed += 1) ids.push(await bed.put(9000, seed));
+  const damaged = ids[2]!;
+  await bed.damageHot(damaged);
+  const { outcome, error, blobs } = await bed.move('warm', ...ids);
+  assert.deepEqual([outcome, blobs], ['failed', 5]);
+  assert.match(error ?? '', /corrupt/);
+  for (const id of ids) assert.equal(await bed.tiersOf(id), id === damaged ? 'hot' : 'warm');
 });

@@ -2,6 +2,7 @@ import { Fault } from '../../fault.ts';
 import { SPACE_ATTEMPTS_MAX } from '../../limits.ts';
 import type { BlobUsage } from '../blobs.ts';
 import type { Allocator, Device, DeviceExtent } from './device.ts';
+import type { FailedSpace } from './failed-space.ts';
 import type { Trims } from './trims.ts';
 
 /** A file device grows by itself within these bounds; all in bytes, the first two multiples of 64 MiB. */
@@ -24,6 +25,7 @@ export class BlobSpace {
   readonly #growth: DeviceGrowth | undefined;
   readonly #collect: () => Promise<boolean>;
   readonly #trims: Pick<Trims, 'held' | 'freed'>;
+  readonly #failed: Pick<FailedSpace, 'sift'>;
   #growing: Promise<boolean> | undefined;
   /** By how much the device could still grow when that was last asked. */
   #bytesGrowable = 0;
@@ -33,6 +35,8 @@ export class BlobSpace {
     readonly allocator: Allocator;
     readonly growth: DeviceGrowth | undefined;
     readonly trims: Pick<Trims, 'held' | 'freed'>;
+    /** Keeps what is not to be given out again. */
+    readonly failed: Pick<FailedSpace, 'sift'>;
     /** Frees space of garbage; false when there is none. */
     readonly collect: () => Promise<boolean>;
   }) {
@@ -40,6 +44,7 @@ export class BlobSpace {
     this.#allocator = parts.allocator;
     this.#growth = parts.growth;
     this.#trims = parts.trims;
+    this.#failed = parts.failed;
     this.#collect = parts.collect;
   }
 
@@ -68,7 +73,7 @@ export class BlobSpace {
   }
 
   release(extents: readonly DeviceExtent[]): void {
-    for (const extent of extents) {
+    for (const extent of this.#failed.sift(extents)) {
       this.#allocator.release(extent);
       this.#trims.freed(extent);
     }

@@ -33,7 +33,8 @@ export interface Device extends Closable {
   write(offset: number, parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<Uint32Array>;
   /**
    * Reads whole blocks from `offset` and compares each with its checksum; one checksum a block says how many.
-   * Fault('corrupt', 'device') names the first block that differs. Reads are repeated once before that verdict.
+   * Fault('corrupt', 'device') names the first block that differs, after reads were repeated once, or says that the medium does not
+   * give the blocks (EIO); 'unavailable' is what may pass.
    * Where `room` has a block more than is read, the bytes may be put there: it is the caller's again when this settles.
    */
   read(offset: number, checksums: Uint32Array, room?: Uint8Array): Promise<Uint8Array>;

@@ -28,6 +28,9 @@ export interface HotUpkeep {
   readonly bytesDefragmented: number;
   /** Of the free space, what lies in wholly free units of 1 MiB. */
   readonly bytesFreeWhole: number;
+  /** Blocks of the device that fail and are not used any more, and freed space that waits to be examined for some. */
+  readonly bytesRetired: number;
+  readonly bytesSuspect: number;
 }
 
 /** The hot tier as the layer above it sees it, which knows that blobs may have copies elsewhere. */
@@ -50,6 +53,8 @@ export interface HotBlobs extends Blobs {
   discardDraft(draft: HotDraft): void;
   /** One unit of giving freed space back to the device, where that is wanted and can be done. */
   trim(): Promise<'busy' | 'idle'>;
+  /** One unit of examining space in which the device has failed, before it is given out again. */
+  examine(): Promise<'busy' | 'idle'>;
   /** One unit of making large free extents out of small ones, where there is need. */
   defragment(): Promise<'busy' | 'idle'>;
   upkeep(): HotUpkeep;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
-import { readDeviceBlob, writeDeviceBlob, type BlobRun } from './blob-bytes.ts';
+import { readDeviceBlob, type BlobRun } from './blob-bytes.ts';
 import {
   blobIdOf,
   blobKey,
@@ -19,6 +19,7 @@ import type { BlobSpace } from './blob-space.ts';
 import type { BlobText } from './blob-text.ts';
 import type { Device, DeviceExtent } from './device.ts';
 import type { HotCopy, HotDraft } from './hot-blobs.ts';
+import { placeBlob } from './place-blob.ts';
 import type { ReadsUnderWay } from './reads-under-way.ts';
 
 interface Parts {
@@ -58,6 +59,13 @@ export class HotCopies {
     });
   }
 
+  /** Which have a copy here. */
+  async present(reader: KvReader, ids: readonly BlobId[]): Promise<readonly ('hot' | undefined)[]> {
+    const { device, inline } = this.#parts.tables;
+    const rows = await reader.getMany(ids.flatMap((id) => [blobKey(device, id), blobKey(inline, id)]));
+    return ids.map((_, index) => (rows[2 * index] ?? rows[2 * index + 1]) && 'hot');
+  }
+
   async after(after: BlobId, countMax: number): Promise<readonly HotCopy[]> {
     const { kv, tables } = this.#parts;
     const range = tableRange(tables.device, (after + 1) as BlobId);
@@ -94,16 +102,13 @@ export class HotCopies {
 
   async #draftOnDevice(id: BlobId, run: BlobRun): Promise<HotDraft> {
     const { device, space } = this.#parts;
-    const { length, keyId } = run;
-    const bytes = bytesStored({ length, keyId });
-    const extents = await space.allocate(bytes);
+    const placed = await placeBlob(this.#parts, run);
     try {
-      const placed = await writeDeviceBlob(device, extents, run);
       await device.flush();
-      await readDeviceBlob(device, placed, { offset: 0, length: bytes });
-      return this.#keep({ id, length, row: encodeDeviceBlob(placed) }, placed);
+      await readDeviceBlob(device, placed, { offset: 0, length: bytesStored(run) });
+      return this.#keep({ id, length: run.length, row: encodeDeviceBlob(placed) }, placed);
     } catch (cause) {
-      space.release(extents);
+      space.release(placed.extents);
       throw cause;
     }
   }

@@ -15,6 +15,17 @@ const NOTHING = new Uint8Array(BLOCK_BYTES).fill(0xdd);
 
 /** What a disk can fail at. */
 export type DeviceOperation = 'read' | 'write' | 'flush' | 'discard';
+/** Whether, or how, it fails at this extent; a flush has none. */
+type Failing = (operation: DeviceOperation, extent: DeviceExtent) => boolean | 'ENOSPC';
+
+/** A call on its way, and what it is when it fails. */
+interface Arrival {
+  readonly operation: DeviceOperation;
+  readonly extent: DeviceExtent;
+  readonly failure?: 'corrupt' | 'unavailable';
+}
+
+const NOWHERE: DeviceExtent = { offset: 0, length: 0 };
 
 /** One block that was written after the last flush: what it held before, to be restored sector by sector. */
 interface Unflushed {
@@ -29,7 +40,7 @@ export class MemoryDevice implements Device, RawDisk {
   #unflushed: Unflushed[] = [];
   #bytes: number;
   readonly #bytesMax: number;
-  #failing: ((operation: DeviceOperation) => boolean) | undefined;
+  #failing: Failing | undefined;
   #isClosed = false;
   /** Counts crashes: what the process before a crash had under way must not reach the medium after it. */
   #life = 0;
@@ -55,7 +66,8 @@ export class MemoryDevice implements Device, RawDisk {
     const blocks = intoBlocks(parts);
     this.#checkRange(offset, blocks.length * BLOCK_BYTES);
     const first = offset / BLOCK_BYTES;
-    await this.#arrive('write', () => {
+    const extent = { offset, length: blocks.length * BLOCK_BYTES };
+    await this.#arrive({ operation: 'write', extent }, () => {
       for (const [index, bytes] of blocks.entries()) {
         this.#unflushed.push({ block: first + index, before: this.#blocks.get(first + index) });
         this.#blocks.set(first + index, bytes);
@@ -66,7 +78,8 @@ export class MemoryDevice implements Device, RawDisk {
 
   async read(offset: number, checksums: Uint32Array): Promise<Uint8Array> {
     this.#checkRange(offset, checksums.length * BLOCK_BYTES);
-    await this.#arrive('read');
+    const extent = { offset, length: checksums.length * BLOCK_BYTES };
+    await this.#arrive({ operation: 'read', extent, failure: 'corrupt' });
     const bytes = new Uint8Array(checksums.length * BLOCK_BYTES);
     for (const [index, checksum] of checksums.entries()) {
       const at = offset + index * BLOCK_BYTES;
@@ -80,7 +93,7 @@ export class MemoryDevice implements Device, RawDisk {
 
   async readUnchecked(offset: number, length: number): Promise<Uint8Array> {
     this.#checkRange(offset, length);
-    await this.#arrive('read');
+    await this.#arrive({ operation: 'read', extent: { offset, length } });
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length; at += BLOCK_BYTES) {
       const block = this.#blocks.get((offset + at) / BLOCK_BYTES);
@@ -91,7 +104,7 @@ export class MemoryDevice implements Device, RawDisk {
 
   async flush(): Promise<void> {
     const covered = this.#unflushed.length;
-    await this.#arrive('flush', () => {
+    await this.#arrive({ operation: 'flush', extent: NOWHERE }, () => {
       this.#unflushed = this.#unflushed.slice(covered);
       this.#flushCount++;
     });
@@ -100,7 +113,7 @@ export class MemoryDevice implements Device, RawDisk {
   /** What is read there afterwards is neither what was there nor zeros, so that nobody relies on it. */
   async discard({ offset, length }: DeviceExtent): Promise<void> {
     this.#checkRange(offset, length);
-    await this.#arrive('discard', () => {
+    await this.#arrive({ operation: 'discard', extent: { offset, length } }, () => {
       const [first, end] = [offset / BLOCK_BYTES, (offset + length) / BLOCK_BYTES];
       this.#unflushed = this.#unflushed.filter(({ block }) => block < first || block >= end);
       for (const block of this.#blocks.keys()) {
@@ -116,7 +129,7 @@ export class MemoryDevice implements Device, RawDisk {
   }
 
   async grow(bytes: number): Promise<void> {
-    await this.#arrive('write');
+    await this.#arrive({ operation: 'write', extent: NOWHERE });
     const wanted = Math.ceil(bytes / DEVICE_UNIT_BYTES) * DEVICE_UNIT_BYTES;
     if (wanted > this.#bytesMax)
       throw new Fault('no-space', 'device', `ENOSPC: cannot grow to ${wanted} bytes`);
@@ -153,19 +166,23 @@ export class MemoryDevice implements Device, RawDisk {
   }
 
   /** From now on operations for which `decide` says so fail as a broken disk does; `undefined` heals it. */
-  failWhen(decide: ((operation: DeviceOperation) => boolean) | undefined): void {
+  failWhen(decide: Failing | undefined): void {
     this.#failing = decide;
   }
 
   /** `effect` happens at once when it arrives: nothing of a process reaches the medium after its power was lost. */
-  async #arrive(operation: DeviceOperation, effect: () => void = () => undefined): Promise<void> {
+  async #arrive(
+    { operation, extent, failure = 'unavailable' }: Arrival,
+    effect: () => void = () => undefined,
+  ): Promise<void> {
     if (this.#isClosed) throw new Fault('unavailable', 'device', 'the device is closed');
     // A turn of the loop between call and effect, as a real device has, so that races show.
     const life = this.#life;
     await Promise.resolve();
     if (life !== this.#life) throw new Fault('unavailable', 'device', `power was lost during ${operation}`);
-    if (this.#failing?.(operation) === true)
-      throw new Fault('unavailable', 'device', `EIO: ${operation} failed`);
+    const failing = this.#failing?.(operation, extent) ?? false;
+    if (failing === 'ENOSPC') throw new Fault('no-space', 'device', `ENOSPC: ${operation} failed`);
+    if (failing) throw new Fault(failure, 'device', `EIO: ${operation} failed at ${extent.offset}`);
     effect();
   }
 

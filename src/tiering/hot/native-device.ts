@@ -27,6 +27,7 @@ export interface NativeDevice extends Device {
 /** What the completion of a request settles. The arrays belong to the native threads until then. */
 interface Request {
   readonly offset: number;
+  readonly codes: FaultCodes;
   readonly kept: readonly ArrayBufferView[];
   readonly resolve: () => void;
   readonly reject: (fault: Fault) => void;
@@ -41,6 +42,11 @@ type FaultCodes = Readonly<Record<string, FaultCode>>;
 const codes: FaultCodes = { ENOSPC: 'no-space', EDQUOT: 'no-space' };
 /** A block device that was set to read-only refuses writes with EPERM. */
 const bareCodes: FaultCodes = { ...codes, EROFS: 'read-only', EPERM: 'read-only' };
+/** Errors of the medium under what is read: bytes that it does not give are as lost as bytes that are other ones. */
+const contentCodes: FaultCodes = {
+  ...{ EIO: 'corrupt', ENODATA: 'corrupt', EREMOTEIO: 'corrupt' },
+  ...{ EILSEQ: 'corrupt', EBADMSG: 'corrupt', EUCLEAN: 'corrupt' },
+};
 /** Request ids go around within 31 bits. */
 const ID_BOUND = 2 ** 31;
 
@@ -118,7 +124,7 @@ class AddonDevice implements NativeDevice, RawDisk {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     const checksums = new Uint32Array(Math.ceil(length / BLOCK_BYTES));
     this.#checkRange(offset, checksums.length);
-    await this.#request(offset, [...parts, checksums], (id) =>
+    await this.#request({ offset }, [...parts, checksums], (id) =>
       this.#handle.write(id, offset, parts, checksums),
     );
     return checksums;
@@ -135,7 +141,7 @@ class AddonDevice implements NativeDevice, RawDisk {
         ? room.subarray(0, length + BLOCK_BYTES)
         : Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
     let skip = 0;
-    await this.#request(offset, [target, checksums], (id) => {
+    await this.#request({ offset, codes: contentCodes }, [target, checksums], (id) => {
       skip = this.#handle.read(id, offset, target, checksums);
     });
     return target.subarray(skip, skip + length);
@@ -147,14 +153,14 @@ class AddonDevice implements NativeDevice, RawDisk {
     assert(Number.isInteger(blockCount) && length <= UNCHECKED_BYTES_MAX, `a read of ${length} bytes`);
     const target = Buffer.allocUnsafeSlow(length + BLOCK_BYTES);
     let skip = 0;
-    await this.#request(offset, [target], (id) => {
+    await this.#request({ offset }, [target], (id) => {
       skip = this.#handle.readUnchecked(id, offset, target, blockCount);
     });
     return target.subarray(skip, skip + length);
   }
 
   flush(): Promise<void> {
-    return this.#request(0, [], (id) => this.#handle.flush(id));
+    return this.#request({ offset: 0 }, [], (id) => this.#handle.flush(id));
   }
 
   async discard({ offset, length }: DeviceExtent): Promise<void> {
@@ -199,13 +205,13 @@ class AddonDevice implements NativeDevice, RawDisk {
       assert(request !== undefined, `completion of an unknown request ${id}`);
       this.#requests.delete(id);
       if (code === 0) request.resolve();
-      else request.reject(this.#fault(code, request.offset + block * BLOCK_BYTES));
+      else request.reject(this.#fault(request, code, request.offset + block * BLOCK_BYTES));
     }
     if (this.#requests.size === 0) this.#drained?.();
   }
 
   async #request(
-    offset: number,
+    { offset, codes: own = this.#codes }: { readonly offset: number; readonly codes?: FaultCodes },
     kept: readonly ArrayBufferView[],
     submit: (id: number) => void,
   ): Promise<void> {
@@ -217,7 +223,7 @@ class AddonDevice implements NativeDevice, RawDisk {
     while (this.#requests.has(this.#lastId));
     const id = this.#lastId;
     const completed = new Promise<void>((resolve, reject) => {
-      this.#requests.set(id, { offset, kept, resolve, reject });
+      this.#requests.set(id, { offset, codes: own, kept, resolve, reject });
     });
     try {
       submit(id);
@@ -228,10 +234,10 @@ class AddonDevice implements NativeDevice, RawDisk {
     await completed;
   }
 
-  #fault(code: number, offset: number): Fault {
+  #fault({ codes: own }: Request, code: number, offset: number): Fault {
     if (code === CORRUPT) return new Fault('corrupt', 'device', `block at ${offset} fails its checksum`);
     const name = this.#addon.nameOfErrno(code);
-    return new Fault(this.#codes[name] ?? 'unavailable', 'device', `${name} at ${offset}`);
+    return new Fault(own[name] ?? 'unavailable', 'device', `${name} at ${offset}`);
   }
 
   #checkOpen(): void {

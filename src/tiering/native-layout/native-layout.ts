@@ -1,3 +1,4 @@
+import { Fault } from '../../fault.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import {
   NATIVE_KEY_BYTES_MAX,
@@ -14,7 +15,7 @@ import { adoptPacked } from './adopt-packed.ts';
 import { attachCopy, type NativePlace } from './attach-copy.ts';
 import type { NativeParts } from './native-parts.ts';
 import { decodeNative, nativeKey, type NativeRow } from './native-records.ts';
-import { putObject } from './put-object.ts';
+import { putObject, type PutOutcome } from './put-object.ts';
 
 /** What has become of the blobs of a batch; those that are in none of the two are to be packed. */
 export interface Placed {
@@ -22,7 +23,7 @@ export interface Placed {
   /** They stay where they are: their object has changed meanwhile, or somebody else has something under its key. */
   readonly staying: ReadonlySet<BlobId>;
   /** Why some must stay, where an operator has to know. */
-  readonly refusal: string | undefined;
+  readonly failure: Fault | undefined;
   /** From now on what nobody needs may be deleted; to be called in the end. */
   readonly done: () => void;
 }
@@ -52,16 +53,17 @@ export class NativeLayout {
     const release = await this.#parts.locks.take(objects.keys());
     const places = new Map<BlobId, NativePlace>();
     const staying = new Set<BlobId>();
-    let refusal: string | undefined;
+    let failure: Fault | undefined;
     const placeOne = async ([key, { object, found }]: [string, Found]): Promise<void> => {
       const outcome = await this.#put(key, object);
       if (outcome === 'packed') return;
-      if (typeof outcome === 'object') {
+      if (typeof outcome === 'object' && !(outcome instanceof Fault)) {
         for (const { id, offset } of found) places.set(id, { object, key, row: outcome, offset });
         return;
       }
       for (const { id } of found) staying.add(id);
-      if (outcome === 'changed-outside') refusal ??= refusalOf(key);
+      if (outcome instanceof Fault) failure ??= outcome;
+      if (outcome === 'changed-outside') failure ??= refusalOf(key);
     };
     try {
       const isSmall = ([, { object }]: [string, Found]): boolean => object.length <= NATIVE_SMALL_BYTES_MAX;
@@ -71,11 +73,11 @@ export class NativeLayout {
         [...objects].filter((it) => !isSmall(it)),
         placeOne,
       );
-    } catch (failure) {
+    } catch (cause) {
       release();
-      throw failure;
+      throw cause;
     }
-    return { places, staying, refusal, done: release };
+    return { places, staying, failure, done: release };
   }
 
   /** See `attachCopy`. */
@@ -123,17 +125,14 @@ export class NativeLayout {
     return isFit && !reserved.has(bucket) ? whole : undefined;
   }
 
-  async #put(
-    key: string,
-    object: WholeObject,
-  ): Promise<NativeRow | 'packed' | 'overtaken' | 'changed-outside'> {
+  async #put(key: string, object: WholeObject): Promise<PutOutcome> {
     const { changed, kv } = this.#parts;
     const known = await kv.get(nativeKey(key));
     const row = known && decodeNative(known);
     if (row !== undefined && isThere(row, object)) return row;
     const made = await putObject(this.#parts, key, object);
     if (made === 'changed-outside') changed.add(key);
-    if (typeof made !== 'object') return made;
+    if (typeof made !== 'object' || made instanceof Fault) return made;
     changed.delete(key);
     await adoptPacked(this.#parts, { object, key, row: made });
     return made;
@@ -151,5 +150,9 @@ const reserved: ReadonlySet<string> = new Set(['segments', 'probe']);
 const isThere = ({ state, file, fileState }: NativeRow, object: WholeObject): boolean =>
   state === 'here' && file === object.file && fileState === object.state;
 
-const refusalOf = (key: string): string =>
-  `${key} in the cold store was put there, or changed, by somebody else: it is left as it is, and the content stays where it is. Move what is there away, or rename the object here.`;
+const refusalOf = (key: string): Fault =>
+  new Fault(
+    'conflict',
+    'store',
+    `${key} in the cold store was put there, or changed, by somebody else: it is left as it is, and the content stays where it is. Move what is there away, or rename the object here.`,
+  );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Fault } from '../../fault.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import type { ObjectFacts, UploadCondition } from '../cold/object-store.ts';
+import { isOfBlob } from '../moving.ts';
 import type { WholeObject } from '../whole-objects.ts';
 import { moveAside } from './move-aside.ts';
 import type { NativeParts } from './native-parts.ts';
@@ -16,8 +17,8 @@ import {
 import { objectBytes } from './object-bytes.ts';
 import { etagOfContent, uploadObject, type UploadNote } from './upload-object.ts';
 
-/** `packed`: it must not lie there in the open; `overtaken`: it has another content by now. */
-export type PutOutcome = NativeRow | 'packed' | 'overtaken' | 'changed-outside';
+/** `packed`: it must not lie there in the open; `overtaken`: it has another content by now; a fault: nobody can read some of it. */
+export type PutOutcome = NativeRow | Fault | 'packed' | 'overtaken' | 'changed-outside';
 
 /**
  * Puts an object of ours under its key, where there is nothing or what we have put there; the caller has the lock of the key. What
@@ -48,6 +49,7 @@ export async function putObject(parts: NativeParts, key: string, object: WholeOb
     return await finish(parts, key, { ...row, state: 'here', etag, upload: '' });
   } catch (failure) {
     if (failure instanceof Fault && failure.code === 'stale-handle') return 'overtaken';
+    if (failure instanceof Fault && failure.subject === 'blob' && isOfBlob(failure)) return failure;
     throw failure;
   }
 }

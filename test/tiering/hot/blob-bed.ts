@@ -35,7 +35,7 @@ export function environmentOf(random: Random): Environment {
     clock: {
       wall: () => ({ seconds: 0, nanoseconds: 0 }),
       monotonic: () => 0 as MonotonicMs,
-      sleep: () => Promise.resolve(),
+      sleep: () => new Promise((resolve) => setImmediate(resolve)),
     },
     random,
     log: { info: nothing, warn: nothing, error: nothing },

@@ -32,6 +32,7 @@ class World {
         freeBytes: () => new Promise((resolve) => this.#waiting.push(() => resolve(100 * UNIT))),
       },
       trims: { held: { bytes: 0, ended: undefined }, freed: () => undefined },
+      failed: { sift: (extents) => extents },
       collect: () => Promise.resolve(false),
     });
   }

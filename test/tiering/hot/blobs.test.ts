@@ -204,6 +204,7 @@ test('a write that fails leaves no space taken', async () => {
   bed.device.failWhen((operation) => operation === 'write');
   await assert.rejects(bed.blobs.stage([content(9000, 1)]), isFault('unavailable'));
   bed.device.failWhen(undefined);
+  while ((await bed.blobs.examine()) === 'busy');
   assert.equal(bed.used(), 0);
 });
 

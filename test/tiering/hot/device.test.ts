@@ -6,6 +6,7 @@ import {
   readSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
   closeSync,
@@ -283,11 +284,27 @@ runner('memory: injected errors and flipped bits show', async () => {
   const device = new MemoryDevice({ bytes: DEVICE_UNIT_BYTES });
   const checksums = await device.write(0, [pattern(BLOCK_BYTES, 1)]);
   device.failWhen((operation) => operation === 'read');
-  await assert.rejects(device.read(0, checksums), isFault('unavailable', /EIO/));
+  await assert.rejects(device.read(0, checksums), isFault('corrupt', /EIO/));
+  device.failWhen((operation) => operation === 'write');
+  await assert.rejects(device.write(0, [pattern(1, 1)]), isFault('unavailable', /EIO/));
   device.failWhen(undefined);
   device.corrupt(1000, 3);
   await assert.rejects(device.read(0, checksums), isFault('corrupt'));
 });
+
+runner('blocks that the medium does not give are lost, those beside them are not', () =>
+  withDirectory(async (file) => {
+    const device = await openAt(file);
+    const [first, last] = [0, 32 * MEBIBYTE];
+    const checksums = await device.write(first, [pattern(BLOCK_BYTES, 1)]);
+    await device.write(last, [pattern(BLOCK_BYTES, 1)]);
+    await device.flush();
+    truncateSync(file, 16 * MEBIBYTE);
+    await assert.rejects(device.read(last, checksums), isFault('corrupt', /EIO/));
+    assert.equal((await device.read(first, checksums)).length, BLOCK_BYTES);
+    await device.close();
+  }),
+);
 
 runner('a file that gives space back to its file system takes less of it', () =>
   withDirectory(async (file) => {
