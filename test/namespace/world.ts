@@ -146,8 +146,10 @@ export async function openStack(given: {
 }
 
 /** Background work until there is none. */
-export async function settle({ namespace }: Pick<Stack, 'namespace'>): Promise<void> {
+export async function settle({ namespace, tiering }: Pick<Stack, 'namespace' | 'tiering'>): Promise<void> {
   while ((await namespace.step()) === 'busy');
+  // Space where the device has failed is kept until somebody has looked whether it still does.
+  while ((await tiering.steps.examine()) === 'busy');
 }
 
 export const plainFacet = (etag: string): ObjectFacet => ({
