@@ -84,6 +84,7 @@ export class FileDraft implements Draft {
     for (const part of parts) if (part.length > 0) this.#tail.push(part);
     this.#tailBytes += bytes;
     if (taken !== undefined) this.#lenders.push({ end: this.#length, taken });
+    if (bytes === 0) this.#giveBack();
     if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
     await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
