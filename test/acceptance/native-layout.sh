@@ -80,7 +80,7 @@ step 'objects of many kinds through both doors'
 mkdir -p "$work/tree/small" "$work/tree/nfs/deep"
 for file in $(seq 40); do head -c $((file * 700)) /dev/urandom > "$work/tree/small/$file"; done
 head -c 5000000 /dev/urandom > "$work/tree/five"
-head -c 70000000 /dev/urandom > "$work/tree/in-parts"
+head -c 68000000 /dev/urandom > "$work/tree/in-parts"
 echo 'with a strange name' > "$work/tree/ü +&%?=.txt"
 aws configure set default.s3.max_concurrent_requests 4
 s3 cp --recursive --only-show-errors "$work/tree" s3://bucket
