@@ -108,14 +108,17 @@ export async function openStack(given: {
   readonly native?: NativeStore;
   /** Of lower tiers. */
   readonly delay?: (label: string) => Promise<void>;
+  /** Hears of a commit that fails, as after a crash; unless given, it is thrown. */
+  readonly stopped?: (cause: unknown) => void;
   /** Puts something between the store and the namespace. */
   readonly around?: (kv: Kv) => Kv;
 }): Promise<Stack> {
   const { engine, device, environment, inlineBytesMax, defaultEncryption, around = (kv) => kv } = given;
   const { lowerMedia = [] } = given;
-  const stopped = (cause: unknown): never => {
+  const thrown = (cause: unknown): never => {
     throw cause;
   };
+  const { stopped = thrown } = given;
   const kv = around(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());

@@ -96,6 +96,9 @@ export class NativeBed {
       ...(defaultEncryption && { defaultEncryption }),
       lowerMedia: [{ tier: 'cold', media: this.packed }],
       delay: () => this.#pause(6),
+      stopped: (cause) => {
+        if (process === this.#process) throw cause;
+      },
       native: {
         objects: layered({ ...unchanged(this.store), close: () => Promise.resolve() }, [watched, exact()]),
         place: { prefix: 'pre' },
