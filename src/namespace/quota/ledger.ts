@@ -36,6 +36,7 @@ export class Ledger {
 
   /** Fault('quota-exceeded', 'bucket') when a limit is in the way of the changes together. */
   require(changes: readonly Owned[]): void {
+    if (this.isIdle) return;
     const now = this.#seconds();
     for (const [account, change] of this.#touched(changes)) {
       const dimension = account.exceededBy(change, now);
@@ -145,8 +146,8 @@ export class Ledger {
 
   /** What the changes come to for each account. */
   #touched(changes: readonly Owned[]): ReadonlyMap<Account, Usage> {
+    if (this.isIdle) return NOBODY;
     const touched = new Map<Account, Record<Dimension, bigint>>();
-    if (this.isIdle) return touched;
     for (const change of changes) {
       for (const key of subjectKeysOf(change.owner)) {
         const account = this.#accounts.get(key);
@@ -203,6 +204,8 @@ export class Ledger {
     return this.#environment.clock.wall().seconds;
   }
 }
+
+const NOBODY: ReadonlyMap<Account, Usage> = new Map();
 
 export const growth = (amount: bigint): bigint => (amount > 0n ? amount : 0n);
 
