@@ -62,7 +62,7 @@ async function live(stack: Stack): Promise<void> {
       stable: true,
     });
   await files.link(root, made.attributes.ino, { directory: bucket.ino, name: bytes('another name') });
-  await quotas.set({ kind: 'bucket', bucket }, { bytes: { hard: 1e9 } } as never);
+  await quotas.set({ kind: 'bucket', bucket }, { bytes: { hard: 1e9 } });
   const upload = { bucket: bucket.ino, key: bytes('u'), facet: plainFacet('u') };
   for (const isCompleted of [false, true]) {
     const { uploadId } = await objects.createUpload(s3, { ...upload, checksum: undefined });

@@ -63,7 +63,7 @@ const description = encodeDescription({
   id: 7 as BlobId,
   making: 'ab'.repeat(16) as SegmentId,
   recipe: { length: 10, chunks: [{ length: 10, fingerprint: fingerprintText(Buffer.alloc(32, 4)) }] },
-} as never);
+});
 
 const time = { seconds: 1_700_000_000, nanoseconds: 3 };
 const label = encodeBlobLabel([
