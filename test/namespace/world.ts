@@ -106,12 +106,12 @@ export async function openStack(given: {
   readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
   readonly around?: (kv: Kv) => Kv;
+  /** Hears of what a gateway cannot survive; it is thrown where nobody does. */
+  readonly stopped?: (cause: unknown) => void;
 }): Promise<Stack> {
   const { engine, device, environment, inlineBytesMax, defaultEncryption, around = (kv) => kv } = given;
   const { lowerMedia = [] } = given;
-  const stopped = (cause: unknown): never => {
-    throw cause;
-  };
+  const stopped = given.stopped ?? thrown;
   const kv = around(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());
@@ -138,6 +138,10 @@ export async function openStack(given: {
     ...{ defaultEncryption, groupOf: peerGroup },
   });
   return { kv, blobs, keyring, namespace, tiering };
+}
+
+function thrown(cause: unknown): never {
+  throw cause;
 }
 
 /** Background work until there is none. */

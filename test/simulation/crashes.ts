@@ -36,7 +36,7 @@ export async function simulateCrashes(seed: number): Promise<readonly string[]> 
   return simulation.trace;
 }
 
-async function finish<T>(simulation: Simulation, done: Promise<T>): Promise<T> {
+export async function finish<T>(simulation: Simulation, done: Promise<T>): Promise<T> {
   const outcome = await simulation.run(done);
   assert(outcome !== undefined);
   return outcome.value;
@@ -97,7 +97,7 @@ async function end(stack: Stack, bucket: Bucket, actors: readonly Actor[]): Prom
 }
 
 /** All files with their contents, the same through both doors. Explicit directories are left out. */
-async function filesOf(stack: Stack, bucket: Bucket): Promise<ReadonlyMap<string, string>> {
+export async function filesOf(stack: Stack, bucket: Bucket): Promise<ReadonlyMap<string, string>> {
   const keys = (await listed(stack, bucket)).filter((key) => !key.endsWith('/'));
   const files = new Map<string, string>();
   for (const key of keys) files.set(key, String(await get(stack, bucket, key)));
