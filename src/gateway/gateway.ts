@@ -193,5 +193,11 @@ function connects({ host, port }: Address): Promise<boolean> {
 }
 
 function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
-  return [...quotaAlerts(layers.namespace.quotas), ...tierAlerts(layers), ...storageAlerts(storage)];
+  const { metadataRoom, namespace } = layers;
+  return [
+    ...metadataRoom.alerts(),
+    ...quotaAlerts(namespace.quotas),
+    ...tierAlerts(layers),
+    ...storageAlerts(storage),
+  ];
 }

@@ -60,11 +60,13 @@ export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
   readonly foreign: ForeignBlobs;
   readonly wayOut: DetachParts['wayOut'];
   readonly groupOf: TrailParts['groupOf'];
+  /** Fault('no-space', 'store') when nothing new is to be taken. */
+  readonly requireRoom?: () => void;
 }
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
 export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
-  const quotas = await openQuotas(opened.kv, opened.environment);
+  const quotas = await openQuotas(opened.kv, opened.environment, opened.requireRoom);
   const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
   await ensureRoot(given);
   const parts = partsOf({ ...given, trail: await Trail.open(opened) });

@@ -54,19 +54,26 @@ interface Suffering {
 
 /** Work while the part fails, until that is told; and until work is over, or waits for the part, for a while. */
 async function suffered(world: FaultyWorld, { fault, actors }: Suffering): Promise<void> {
+  const over = { isFault: false };
+  await Promise.all([
+    shift(world, actors, () => over.isFault),
+    lasting(world, fault).then(() => (over.isFault = true)),
+  ]);
+}
+
+async function lasting(world: FaultyWorld, fault: PartFault): Promise<void> {
   const { clock } = world.simulation;
-  const working = shift(world, actors);
   const toldWithin = fault.alert === undefined ? 0 : ALERT_MS_MAX;
   const begunAt = clock.monotonic();
   const isTold = (): boolean => world.alerts().some((text) => fault.alert?.test(text) ?? true);
   while (!isTold() && clock.monotonic() - begunAt < toldWithin) {
-    await readSome(world);
+    await readSome(world, fault);
     await clock.sleep(1000);
   }
   if (fault.alert !== undefined) assert(isTold(), `nobody is told: ${world.alerts().join('; ')}`);
   await clock.sleep(FAULT_MS);
+  await readSome(world, fault);
   fault.end(world);
-  await working;
 }
 
 /** The process stops by itself; the next one begins when the fault is over. */
@@ -89,21 +96,23 @@ async function restarted(
   for (const actor of actors) actor.ledger.recover(new Map([...files].filter(([key]) => actor.owns(key))));
 }
 
-/** All actors at work, and the background. */
-async function shift(world: FaultyWorld, actors: readonly Actor[]): Promise<void> {
+/** All actors at work, and the background until they are done and `mayEnd`. */
+async function shift(
+  world: FaultyWorld,
+  actors: readonly Actor[],
+  mayEnd: () => boolean = () => true,
+): Promise<void> {
   const { simulation } = world;
-  let isOver = false;
+  let areDone = false;
   const background = async (): Promise<void> => {
-    while (!isOver) {
+    while (!areDone || !mayEnd()) {
       await step(world);
-      if (simulation.random.below(2) === 0) await moveSome(world);
+      if (simulation.random.below(2) === 0) await tolerated(moveSome(world));
       await simulation.clock.sleep([1, 20, 400][simulation.random.below(3)] ?? 1);
     }
   };
-  const steps = background();
-  await Promise.all(actors.map((actor) => actor.work(OPERATIONS, 'patiently')));
-  isOver = true;
-  await steps;
+  const working = actors.map((actor) => actor.work(OPERATIONS, 'patiently'));
+  await Promise.all([background(), Promise.all(working).then(() => (areDone = true))]);
 }
 
 /** One unit of everything; what a part refuses is told by alerts. */
@@ -124,12 +133,21 @@ async function moveSome({ stack: { kv, tiering }, simulation: { random } }: Faul
   tiering.tiers.migrate({ blobs, to, trigger: 'order' }).catch(() => undefined);
 }
 
-/** Of every blob a byte, so that a part which fails at reading is heard of. */
-async function readSome({ stack: { kv, blobs } }: FaultyWorld): Promise<void> {
+/**
+ * Of every blob a byte, so that a part which fails at reading is heard of. Where it must not matter, what has another copy is read
+ * from that.
+ */
+async function readSome({ stack: { kv, blobs, tiering } }: FaultyWorld, fault: PartFault): Promise<void> {
   const guard = blobs.guard();
   try {
     const ids = [...(await imageOf(kv)).blobs.keys()] as BlobId[];
-    await Promise.all(ids.map((id) => tolerated(blobs.read(id, 0, 1))));
+    const places = await tiering.tiers.placesOf(ids);
+    const reads = ids.map((id, index) => {
+      const isElsewhere = fault.isHotOnly === true && (places[index]?.tiers.length ?? 0) > 1;
+      const reading = blobs.read(id, 0, 1);
+      return isElsewhere ? reading : tolerated(reading);
+    });
+    await Promise.all(reads);
   } finally {
     guard.release();
   }

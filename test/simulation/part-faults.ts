@@ -18,6 +18,8 @@ export interface PartFault {
   readonly alert?: RegExp;
   /** The process stops, and another one begins when the fault is over. */
   readonly stops?: true;
+  /** Other copies answer meanwhile. */
+  readonly isHotOnly?: true;
   /** What an alert may go on saying afterwards. */
   readonly leaves?: RegExp;
 }
@@ -30,6 +32,7 @@ const hot = (
   name: `hot device: ${what}`,
   begin: ({ device }) => device.failWhen(failing),
   end: ({ device }) => device.failWhen(undefined),
+  isHotOnly: true,
   ...more,
 });
 
@@ -45,12 +48,14 @@ const hotFaults: readonly PartFault[] = [
   hot('ENOSPC on write', (operation) => operation === 'write' && 'ENOSPC', {}),
   {
     name: 'hot device: a hang',
+    isHotOnly: true,
     begin: ({ slow }) => slow.hang(),
     end: ({ slow }) => slow.resume(),
     alert: /hot device has not answered/,
   },
   {
     name: 'hot device: bits flip at rest',
+    isHotOnly: true,
     begin: async (world) => {
       for (const { offset } of await copiedExtents(world)) world.device.corrupt(offset + 9, 3);
     },
@@ -59,6 +64,7 @@ const hotFaults: readonly PartFault[] = [
   },
   {
     name: 'hot device: blocks that fail for good',
+    isHotOnly: true,
     begin: async (world) => {
       const bad = new Set((await copiedExtents(world)).map(({ offset }) => offset));
       // Free ones as well.
