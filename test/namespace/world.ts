@@ -106,6 +106,8 @@ export async function openStack(given: {
   readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
   readonly around?: (kv: Kv) => Kv;
+  /** See NamespaceGiven. */
+  readonly requireRoom?: () => void;
   /** Hears of what a gateway cannot survive; it is thrown where nobody does. */
   readonly stopped?: (cause: unknown) => void;
 }): Promise<Stack> {
@@ -136,6 +138,7 @@ export async function openStack(given: {
   const namespace = await openNamespace({
     ...{ kv, blobs, foreign, wayOut, sequence, environment, cipher, keyring },
     ...{ defaultEncryption, groupOf: peerGroup },
+    ...(given.requireRoom && { requireRoom: given.requireRoom }),
   });
   return { kv, blobs, keyring, namespace, tiering };
 }
