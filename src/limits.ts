@@ -105,6 +105,14 @@ export const QUOTAS_BYTES_MAX = 67_108_864;
 /** Owners whose usage one commit writes when all of a store is counted. */
 export const QUOTA_OWNERS_PER_COMMIT = 10_000;
 
+/** What one step of the census counts: inodes, or extents of a file that has very many; and how much who asks for the counts waits for. */
+export const CENSUS_INODES_PER_UNIT = 64;
+export const CENSUS_EXTENTS_PER_UNIT = 512;
+export const CENSUS_NOW_UNITS_MAX = 32;
+/** Between two looks of the census at all files, at least, and as a multiple of how long one takes. */
+export const CENSUS_PASS_MS_MIN = 86_400_000;
+export const CENSUS_PASS_REST_FACTOR = 100;
+
 /** AWS: inventory, analytics, metrics and intelligent-tiering configurations of a bucket, each. */
 export const NAMED_CONFIGURATIONS_MAX = 1_000;
 /** AWS: of those, how many a page of their list has. */
@@ -397,9 +405,10 @@ export const ROCKSDB_OPEN_FILES_MAX = 512;
 /* Stores of one gateway. */
 /**
  * Of everything below the data directory; a newer one is refused. 2: content may be sealed with data keys (ADR 27). 3: names
- * carry what listings show, which an older program would leave behind when it changes an inode (ADR 33).
+ * carry what listings show, which an older program would leave behind when it changes an inode (ADR 33). 4: inodes say what of
+ * them lies below the hot tier, which an older program could not read (ADR 46).
  */
-export const STORE_FORMAT_VERSION = 3;
+export const STORE_FORMAT_VERSION = 4;
 /** From this one on, data keys that are not there are lost. */
 export const DATA_KEYS_FORMAT_VERSION = 2;
 /** Key of the MAC of file handles. */

@@ -2,7 +2,14 @@ import { createRequire } from 'node:module';
 
 /** What the addon exports (native/bridge). Each part is described where its port is implemented. */
 export interface NativeAddon
-  extends NativeDigests, NativeDevices, NativeErasure, NativeReduction, NativeSealing, NativeStores {}
+  extends
+    NativeDigests,
+    NativeDevices,
+    NativeErasure,
+    NativeMemory,
+    NativeReduction,
+    NativeSealing,
+    NativeStores {}
 
 /** native/bridge/src/digest.rs; used by src/workers/native.ts. */
 export interface NativeDigests {
@@ -75,6 +82,15 @@ export interface NativeErasure {
 export interface NativeShape {
   readonly data: number;
   readonly parity: number;
+}
+
+/** native/bridge/src/memory.rs. */
+export interface NativeMemory {
+  /**
+   * Frees the memory of whole buffers at once: the arrays have no bytes afterwards. Nobody may look at them any more, no thread
+   * either. What is a part of a larger buffer stays as it is.
+   */
+  freeArrays(arrays: readonly Uint8Array[]): void;
 }
 
 /** native/bridge/src/reduction.rs; used by src/workers/native-reduction.ts. Negative counts say that an argument cannot be. */

@@ -52,7 +52,7 @@ function* statusLines({
   yield `Hot tier: ${flashMode}. Migrations: ${completed} completed, ${failed} failed, ${queued + running} under way.`;
   yield complete
     ? `Objects and bytes as of ${countedAt}.`
-    : 'There are more objects than were counted so far: ask again when they are counted.';
+    : 'Some content is still being counted: ask again later.';
 }
 
 const move = ordering({

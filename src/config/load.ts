@@ -79,8 +79,10 @@ function place(tree: Tree, dotted: string, value: unknown): void {
 }
 
 function originOf(setting: Setting, tree: Tree, { flags, variables, file }: ConfigSources): Origin {
-  const fromText = (text: string): unknown =>
-    setting.isList ? text.split(',').flatMap((it) => it.trim() || []) : text;
+  const fromText = (text: string): unknown => {
+    if (setting.isList) return text.split(',').flatMap((it) => it.trim() || []);
+    return setting.schema['type'] === 'integer' && /^\d{1,15}$/.test(text) ? Number(text) : text;
+  };
   const flag = setting.flag === undefined ? undefined : flags.get(setting.flag);
   if (flag !== undefined) return { setting, value: fromText(flag), from: `flag ${setting.flag}` };
   const variable = setting.variable === undefined ? undefined : variables[setting.variable];

@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import assert from 'node:assert/strict';
 import { complaintAbout } from '../config/export-complaint.ts';
 import { exportRule, type ExportRule } from '../config/export-rule.ts';
@@ -26,7 +26,14 @@ export interface ExportRules {
   remove(name: string): Promise<void>;
 }
 
-const complete = new Ajv({ strict: true, useDefaults: true }).compile(exportRule);
+let validate: ValidateFunction<ExportRule> | undefined;
+
+/** Fills in defaults. Compiled at the first use, and without a check of our own schema: a start has most often no rule to read. */
+function complete(rule: ExportRule): boolean {
+  const options = { strict: true, useDefaults: true, validateSchema: false, meta: false };
+  validate ??= new Ajv(options).compile<ExportRule>(exportRule);
+  return validate(rule);
+}
 
 export async function openExportRules(kv: Kv, declared: readonly ExportRule[]): Promise<ExportRules> {
   const book = new RuleBook(kv, declared);

@@ -24,7 +24,7 @@ import { openAdmin } from './admin/serve.ts';
 import type { Status } from './admin/status.ts';
 import { observeMemory } from './namespace-metrics.ts';
 import { observeQuotas, quotaAlerts } from './observe-quotas.ts';
-import { observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
+import { censusAlerts, observeTiers, startTierSteps, tierAlerts, tierStatus } from './observe-tiers.ts';
 import { jobsOf, pausedJobs } from './paused-jobs.ts';
 import { openRootKeys, type RootKeys } from './root-keys.ts';
 import { scrubRuns } from './scrub-runs.ts';
@@ -193,10 +193,11 @@ function connects({ host, port }: Address): Promise<boolean> {
 }
 
 function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
-  const { metadataRoom, namespace } = layers;
+  const { quotas, census } = layers.namespace;
   return [
-    ...metadataRoom.alerts(),
-    ...quotaAlerts(namespace.quotas),
+    ...layers.metadataRoom.alerts(),
+    ...quotaAlerts(quotas),
+    ...censusAlerts(census),
     ...tierAlerts(layers),
     ...storageAlerts(storage),
   ];

@@ -1,4 +1,5 @@
 import type { Metrics } from '../metrics.ts';
+import type { Namespace } from '../namespace/namespace.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { TieringStep } from '../tiering/open-tiering.ts';
 import { tiers as allTiers } from '../tiering/tier.ts';
@@ -164,6 +165,13 @@ function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly
     alerts.push({ severity: 'degraded', text });
   }
   return alerts;
+}
+
+/** Of counts that were not what they counted; they are right again. */
+export function censusAlerts({ mended }: Pick<Namespace['census'], 'mended'>): readonly Alert[] {
+  if (mended === 0) return [];
+  const text = `The counts of terrace tier status were wrong for ${mended} files, and have been put right: please report it.`;
+  return [{ severity: 'degraded', text }];
 }
 
 /** What the status says of the tiers. */

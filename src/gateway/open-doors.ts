@@ -83,6 +83,7 @@ export async function openS3Door(
       connectionsPerPeerMax: config.s3.connectionsPerAddress,
       bodies: { bytesMax: config.s3.bodyMemory, bytesPerPeerMax: config.s3.bodyMemory / 2 },
       bodyBytesPerSecondMin: config.s3.bodyRate,
+      freeArrays: (arrays) => loadNative().freeArrays(arrays),
     },
     objects: layers.namespace.objects,
     keyring: layers.keyring,

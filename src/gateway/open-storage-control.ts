@@ -19,16 +19,17 @@ export async function startStorageControl(
 ): Promise<StorageControl> {
   const { kv, namespace, tiering, nextId } = layers;
   const query = heat.prometheus === undefined ? undefined : prometheus(heat.prometheus, environment.log);
-  const { objects } = namespace;
+  const { objects, attachments } = namespace;
   const { tiers } = tiering;
   const control = await openStorageControl({
     ...{ kv, objects, tiers, environment, nextId, query },
     recall: { days: cold.recallDays, speed: cold.recallSpeed },
+    isAttached: (bucket) => attachments.isAttached(bucket),
     wakeRestores: () => scheduler.wake('restores'),
   });
   scheduler.start('storage-policies', () => control.job.step());
   scheduler.start('moves', () => control.moves.step());
-  scheduler.start('census', () => control.census.step());
+  scheduler.start('census', () => namespace.census.step());
   scheduler.start('storage-classes', () => control.classes.step());
   scheduler.start('restores', () => control.restores.step());
   return control;

@@ -22,10 +22,6 @@ export const MOVES_OPEN_MAX = 64;
 export const MOVES_ENDED_SHOWN_MAX = 64;
 /** Slices that an answer of the admin API may be made from: larger surveys are answered in part and say so. */
 export const SURVEY_ANSWER_SLICES_MAX = 200_000;
-/** Slices that an answer about all tiers counts itself; more are counted in the background, so many a step, and not again for this long. */
-export const CENSUS_NOW_SLICES_MAX = 10_000;
-export const CENSUS_STEP_SLICES = 512;
-export const CENSUS_REST_MS = 30_000;
 /** Entries of a plan that are shown. */
 export const PLAN_ENTRIES_MAX = 1_000;
 /** For Prometheus to answer, and what its answer may be long. */

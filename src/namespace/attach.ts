@@ -7,6 +7,7 @@ import { editOf } from './create.ts';
 import type { FileDraft } from './draft.ts';
 import { pairOf, printable, type Pair } from './find.ts';
 import { writeOutCurrent } from './head.ts';
+import { heldStill, type Held } from './held-still.ts';
 import type {
   Caller,
   Expectation,
@@ -89,24 +90,30 @@ export async function attach(
 ): Promise<Found> {
   await draft.finish();
   await writeOutCurrent(parts, attachment);
-  const inode = await transactCopying(parts, async (tx, copy) => {
-    const published = await publish(parts, caller, { tx, copy, draft, attachment });
-    await also(tx, published);
-    return published;
-  });
+  const { bucket } = attachment;
+  const inode = await heldStill(parts, { bucket, conditions: [attachment] }, (held) =>
+    transactCopying(parts, async (tx, copy) => {
+      const published = await publish(parts, caller, { tx, copy, draft, attachment, held });
+      await also(tx, published);
+      return published;
+    }),
+  );
   draft.attached();
   return foundOf(inode);
+}
+
+interface Publication {
+  readonly tx: KvTransaction;
+  readonly copy: CopyContent;
+  readonly draft: FileDraft;
+  readonly attachment: Attachment;
+  readonly held: Held;
 }
 
 async function publish(
   parts: Parts,
   caller: Caller,
-  {
-    tx,
-    copy,
-    draft,
-    attachment,
-  }: { tx: KvTransaction; copy: CopyContent; draft: FileDraft; attachment: Attachment },
+  { tx, copy, draft, attachment, held }: Publication,
 ): Promise<Inode> {
   const { bucket, key, facet, expect, lock } = attachment;
   const edit = editOf(parts, tx);
@@ -114,6 +121,7 @@ async function publish(
   const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
   const { parent, name, beside } = await makeWay(parts, edit, { bucket, key, owner: caller });
   const old = beside.file === undefined ? undefined : await loadInode(tx, beside.file.ino);
+  held(old, expect);
   requireExpected(old && withDirty(old, parts.files.get(old.ino)?.attributes), expect, key);
   const contentGeneration = parts.sequence.next();
   const ino = draft.ino();
@@ -181,19 +189,22 @@ export async function changeFacet(
   { bucket, key, expect }: Omit<Attachment, 'facet'>,
   change: FacetChange,
 ): Promise<Found> {
-  const inode = await parts.kv.transact('durable', async (tx) => {
-    const { rules } = await requireBucket(tx, bucket);
-    if (rules.versioning !== 'off') throw new Fault('conflict', 'object', 'a version stays as it was made');
-    const resolved = await resolve(tx, bucket, key);
-    if (resolved === undefined) throw new Fault('not-found', 'object', printable(key));
-    const stored = await loadInode(tx, resolved.dentry.ino);
-    const dirty = parts.files.get(stored.ino)?.attributes;
-    requireExpected(withDirty(stored, dirty), expect, key);
-    const now = nextCtime(parts, stored, parts.environment.clock.wall());
-    const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
-    const changed = { ...stored, facet, ctime: now, mtime: now };
-    await putInode(tx, changed);
-    return changed;
-  });
+  const inode = await heldStill(parts, { bucket, conditions: [{ key, expect }] }, (held) =>
+    parts.kv.transact('durable', async (tx) => {
+      const { rules } = await requireBucket(tx, bucket);
+      if (rules.versioning !== 'off') throw new Fault('conflict', 'object', 'a version stays as it was made');
+      const resolved = await resolve(tx, bucket, key);
+      if (resolved === undefined) throw new Fault('not-found', 'object', printable(key));
+      const stored = await loadInode(tx, resolved.dentry.ino);
+      const dirty = parts.files.get(stored.ino)?.attributes;
+      held(stored, expect);
+      requireExpected(withDirty(stored, dirty), expect, key);
+      const now = nextCtime(parts, stored, parts.environment.clock.wall());
+      const facet = { ...facetOf(stored), ...change, contentGeneration: stored.contentGeneration };
+      const changed = { ...stored, facet, ctime: now, mtime: now };
+      await putInode(tx, changed);
+      return changed;
+    }),
+  );
   return foundOf(withDirty(inode, parts.files.get(inode.ino)?.attributes));
 }

@@ -4,8 +4,9 @@ import type { BlobLabels } from '../tiering/blob-labels.ts';
 import type { BlobId } from '../tiering/blobs.ts';
 import { facetOf } from './attributes.ts';
 import { belongingOf } from './belonging.ts';
+import { shifted } from './census/shifted.ts';
 import { encodeBlobLabel, type LabelledFile, type LabelledPiece } from './blob-label.ts';
-import { extentsWithin } from './extents.ts';
+import { extentsHeld } from './extents.ts';
 import { forgetHolders, holdersOf, type Holder } from './holders.ts';
 import { inodeKey } from './keys.ts';
 import { parentOf } from './names.ts';
@@ -18,6 +19,7 @@ import { decodeInode, type EntryName, type Inode } from './records.ts';
  */
 export const blobLabels = (kv: KvReader): BlobLabels => ({
   labelsOf: (ids) => new Look(kv).labelsOf(ids),
+  shifted,
   forget: forgetHolders,
 });
 
@@ -54,11 +56,9 @@ class Look {
 
   /** Extents of the blob that begin in the file where a holder says. */
   async #piecesOf(inode: Inode, id: BlobId, base: number): Promise<readonly LabelledPiece[]> {
-    const range = { start: Math.max(0, base), end: base + CONTENT_BLOB_BYTES_MAX };
-    const extents = await extentsWithin(this.#kv, inode, range);
-    return extents
-      .filter(({ blob, offset, blobOffset }) => blob === id && offset - blobOffset === base)
-      .map(({ offset, length, blobOffset }) => ({ offset, length, blobOffset }));
+    const held = { blob: id, base, length: CONTENT_BLOB_BYTES_MAX };
+    const extents = await extentsHeld(this.#kv, inode, held);
+    return extents.map(({ offset, length, blobOffset }) => ({ offset, length, blobOffset }));
   }
 
   async #fileOf(inode: Inode, pieces: readonly LabelledPiece[]): Promise<LabelledFile> {

@@ -3,7 +3,7 @@ import type { KvTransaction } from '../kv/kv.ts';
 import { attempting } from './attempts.ts';
 import { ifStale } from './attributes.ts';
 import { FileDraft } from './draft.ts';
-import type { ContentPlace } from './extents.ts';
+import type { HeldContent } from './extents.ts';
 import { addHolders } from './holders.ts';
 import type { Ino } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -11,7 +11,7 @@ import type { Inode } from './records.ts';
 import { openCommitted } from './snapshot.ts';
 
 /** Gives a second inode, whose number it says, the committed content of the first: its extents hold references of their own. */
-export type CopyContent = (tx: KvTransaction, inode: Inode) => Promise<ContentPlace & Pick<Inode, 'ino'>>;
+export type CopyContent = (tx: KvTransaction, inode: Inode) => Promise<HeldContent & Pick<Inode, 'ino'>>;
 
 /** A content whose extents have rows of their own, too many to be copied within a transaction. */
 class Uncopied extends Error {
@@ -38,7 +38,7 @@ export async function transactCopying<Result>(
       const ino = parts.sequence.next() as Ino;
       for (const { blob } of inode.extents) await parts.blobs.retain(tx, blob);
       await addHolders(tx, ino, inode.extents);
-      return { extents: inode.extents, contentId: 0, ino };
+      return { extents: inode.extents, contentId: 0, below: inode.below, ino };
     }
     const ready = drafts.find(({ key, draft }) => key === contentOf(inode) && !used.has(draft));
     if (ready === undefined) throw new Uncopied(inode);

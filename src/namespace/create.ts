@@ -186,7 +186,8 @@ async function openExisting(
   const unchanged = { before: directoryNow, after: directoryNow };
   if (isExclusive || wish.size === undefined)
     return { directory: unchanged, attributes: attributesOf(inode) };
-  const { after } = await setAttributes(parts, caller, inode.ino, { wish: { size: wish.size } });
+  const under = { directory, name };
+  const { after } = await setAttributes(parts, caller, inode.ino, { wish: { size: wish.size }, under });
   return { directory: unchanged, attributes: after };
 }
 

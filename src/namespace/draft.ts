@@ -13,12 +13,13 @@ import type { BlobGuard, StagedBlob } from '../tiering/blobs.ts';
 import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { blobsOf, extentsOfRange } from './content.ts';
 import { contentUnder } from './content-key.ts';
-import { NO_CONTENT, putExtentRows, type ContentPlace } from './extents.ts';
+import { bytesBelow, sumBelow } from './census/bytes-below.ts';
+import { NO_CONTENT, putExtentRows, type HeldContent } from './extents.ts';
 import { draftKey } from './keys.ts';
 import { addHolders, putHolders } from './holders.ts';
 import type { Draft, Ino, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import type { Extent } from './records.ts';
+import { NOTHING_BELOW, type BytesBelow, type Extent } from './records.ts';
 import { FileSnapshot } from './snapshot.ts';
 import { cutIntoBlobs, lengthOf } from './stage.ts';
 import { dropContent } from './unlink.ts';
@@ -43,11 +44,17 @@ export class FileDraft implements Draft {
   #tail: Uint8Array[] = [];
   #tailBytes = 0;
   readonly #writing = new Set<Promise<unknown>>();
+  /** Where blobs begin that are not written, also for a failure. */
+  readonly #unwritten = new Set<number>();
+  /** Who wants to know when all bytes before `end` are written, in the order of `end`. */
+  readonly #lenders: { readonly end: number; readonly taken: () => void }[] = [];
   #unsaved: Unsaved[] = [];
   /** On the device but perhaps not durable. */
   readonly #written: StagedBlob[] = [];
   readonly #guards: BlobGuard[] = [];
   #contentId = 0;
+  /** Of what is saved, as it was then; moves since have left rows for the census. */
+  #below = NOTHING_BELOW;
   #ino: Ino | undefined;
   #failure: Error | undefined;
   #isOpen = true;
@@ -70,12 +77,13 @@ export class FileDraft implements Draft {
     return this.#ino;
   }
 
-  async write(parts: readonly Uint8Array[]): Promise<void> {
+  async write(parts: readonly Uint8Array[], taken?: () => void): Promise<void> {
     const bytes = lengthOf(parts);
     this.#require(this.#length + bytes);
     this.#length += bytes;
     this.#tail.push(...parts.filter((part) => part.length > 0));
     this.#tailBytes += bytes;
+    if (taken !== undefined) this.#lenders.push({ end: this.#length, taken });
     if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
     await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
@@ -134,16 +142,17 @@ export class FileDraft implements Draft {
   }
 
   /** Writes what the store does not know yet, in the transaction that gives the content to the inode `ino()`. */
-  async attachTo(tx: KvTransaction): Promise<ContentPlace> {
-    await this.#hold(tx, this.#unsaved);
+  async attachTo(tx: KvTransaction): Promise<HeldContent> {
+    const below = sumBelow(this.#below, await this.#hold(tx, this.#unsaved));
     // In the order of the file: blobs are written several at a time and end in any order.
     const extents = this.#unsaved.map(({ extent }) => extent).sort((one, other) => one.offset - other.offset);
     if (this.#contentId === 0 && extents.length === 0) return NO_CONTENT;
-    if (this.#contentId === 0 && extents.length <= EXTENTS_EMBEDDED_MAX) return { extents, contentId: 0 };
+    if (this.#contentId === 0 && extents.length <= EXTENTS_EMBEDDED_MAX)
+      return { extents, contentId: 0, below };
     const contentId = this.#contentId === 0 ? this.#parts.sequence.next() : this.#contentId;
     putExtentRows(tx, contentId, extents);
     if (this.#contentId !== 0) tx.delete(draftKey(contentId));
-    return { extents: undefined, contentId };
+    return { extents: undefined, contentId, below };
   }
 
   /** After the commit of `attachTo`: the content belongs to its inode. */
@@ -153,6 +162,7 @@ export class FileDraft implements Draft {
   }
 
   #release(): void {
+    if (this.#ino !== undefined) this.#parts.savedDrafts.delete(this.#ino);
     for (const guard of this.#guards.splice(0)) guard.release();
   }
 
@@ -179,8 +189,11 @@ export class FileDraft implements Draft {
   }
 
   #start(list: readonly Uint8Array[], { offset, length }: { offset: number; length: number }): void {
+    this.#unwritten.add(offset);
     const writing = this.#content.stage(list).then(
       (staged) => {
+        this.#unwritten.delete(offset);
+        this.#giveBack();
         const extent = { offset, length, blob: staged.id, blobOffset: 0 };
         this.#unsaved.push({ extent, staged });
         this.#written.push(staged);
@@ -193,12 +206,23 @@ export class FileDraft implements Draft {
     void writing.finally(() => this.#writing.delete(writing));
   }
 
+  /** To those all of whose bytes are written. */
+  #giveBack(): void {
+    let end = this.#length - this.#tailBytes;
+    for (const offset of this.#unwritten) end = Math.min(end, offset);
+    for (let first = this.#lenders[0]; first !== undefined && first.end <= end; first = this.#lenders[0]) {
+      this.#lenders.shift();
+      first.taken();
+    }
+  }
+
   async #settled(): Promise<void> {
     await Promise.all(this.#writing);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #hold(tx: KvTransaction, unsaved: readonly Unsaved[]): Promise<void> {
+  /** What of it lies below the hot tier; only what is shared may. */
+  async #hold(tx: KvTransaction, unsaved: readonly Unsaved[]): Promise<BytesBelow> {
     const { blobs } = this.#parts;
     const fresh: Extent[] = [];
     const shared: Extent[] = [];
@@ -208,7 +232,9 @@ export class FileDraft implements Draft {
       (staged === undefined ? shared : fresh).push(extent);
     }
     putHolders(tx, this.ino(), fresh);
-    if (shared.length > 0) await addHolders(tx, this.ino(), shared);
+    if (shared.length === 0) return NOTHING_BELOW;
+    await addHolders(tx, this.ino(), shared);
+    return bytesBelow({ tx, blobs }, shared);
   }
 
   async #save(): Promise<void> {
@@ -216,15 +242,19 @@ export class FileDraft implements Draft {
     const { kv, sequence } = this.#parts;
     const contentId = this.#contentId === 0 ? sequence.next() : this.#contentId;
     const unsaved = this.#unsaved;
-    await kv.transact('buffered', async (tx) => {
-      await this.#hold(tx, unsaved);
+    // Before the first commit: from then on its blobs may be moved.
+    this.#parts.savedDrafts.add(this.ino());
+    const below = await kv.transact('buffered', async (tx) => {
+      const held = await this.#hold(tx, unsaved);
       putExtentRows(
         tx,
         contentId,
         unsaved.map(({ extent }) => extent),
       );
       tx.put(draftKey(contentId), new Uint8Array(0));
+      return held;
     });
+    this.#below = sumBelow(this.#below, below);
     this.#contentId = contentId;
     this.#unsaved = [];
   }

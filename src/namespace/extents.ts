@@ -8,13 +8,16 @@ import {
 import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import type { BlobId, Blobs } from '../tiering/blobs.ts';
 import { endOfExtentKey, extentKey, extentRange } from './keys.ts';
-import { decodeExtent, encodeExtent, type Extent, type Inode } from './records.ts';
+import { decodeExtent, encodeExtent, NOTHING_BELOW, type Extent, type Inode } from './records.ts';
+import { lessBelow } from './census/bytes-below.ts';
 
-export const endOf = (extent: Extent): number => extent.offset + extent.length;
+export const endOf = ({ offset, length }: Pick<Extent, 'offset' | 'length'>): number => offset + length;
 
 /** Where the extents of a file are: in its record, or in rows. */
 export type ContentPlace = Pick<Inode, 'extents' | 'contentId'>;
-export const NO_CONTENT: ContentPlace = { extents: [], contentId: 0 };
+/** The same with what of the content lies below the hot tier. */
+export type HeldContent = ContentPlace & Pick<Inode, 'below'>;
+export const NO_CONTENT: HeldContent = { extents: [], contentId: 0, below: NOTHING_BELOW };
 
 /** The pieces of `extent` outside [start, end): none, one or two. */
 function outside(extent: Extent, start: number, end: number): readonly Extent[] {
@@ -117,6 +120,16 @@ export async function extentsWithin(
   return found;
 }
 
+/** Those that show a blob whose first byte is at `base` of the file, or would be. */
+export async function extentsHeld(
+  reader: KvReader,
+  place: ContentPlace,
+  { blob: id, base, length }: { readonly blob: BlobId; readonly base: number; readonly length: number },
+): Promise<readonly Extent[]> {
+  const found = await extentsWithin(reader, place, { start: Math.max(0, base), end: base + length });
+  return found.filter(({ blob, offset, blobOffset }) => blob === id && offset - blobOffset === base);
+}
+
 /** The extents around several ranges (ascending, apart), ascending; perhaps with some that lie between them. */
 export async function extentsAround(
   reader: KvReader,
@@ -159,17 +172,18 @@ function assertWithin({ start, end, fresh }: Replacement): void {
 }
 
 /**
- * Makes each `fresh` the content of its range, releasing what was there. Ranges are ascending and apart. The result
- * goes into the inode's record.
+ * Makes each `fresh` the content of its range, releasing what was there. Ranges are ascending and apart. `fresh` counts as hot.
+ * The result goes into the inode's record.
  */
 export async function replaceRanges(
   { tx, blobs, nextId }: { tx: KvTransaction; blobs: Blobs; nextId: () => number },
-  place: ContentPlace,
+  place: HeldContent,
   replacements: readonly Replacement[],
-): Promise<ContentPlace> {
+): Promise<HeldContent> {
   for (const replacement of replacements) assertWithin(replacement);
   const old = await extentsAround(tx, place, replacements);
   const { kept, released, retained } = cut(old, replacements);
+  const below = await lessBelow({ tx, blobs }, place.below, { old, kept });
   for (const blob of retained) await blobs.retain(tx, blob);
   for (const blob of released) await blobs.release(tx, blob);
   const fresh = replacements.flatMap((replacement) => replacement.fresh);
@@ -178,13 +192,13 @@ export async function replaceRanges(
     const was = new Set(old);
     for (const extent of old) if (!stays.has(extent)) tx.delete(extentKey(place.contentId, endOf(extent)));
     putExtentRows(tx, place.contentId, [...kept.filter((extent) => !was.has(extent)), ...fresh]);
-    return place;
+    return { ...place, below };
   }
   const all = [...kept, ...fresh].sort((one, other) => one.offset - other.offset);
-  if (all.length <= EXTENTS_EMBEDDED_MAX) return { extents: all, contentId: 0 };
+  if (all.length <= EXTENTS_EMBEDDED_MAX) return { extents: all, contentId: 0, below };
   const contentId = nextId();
   putExtentRows(tx, contentId, all);
-  return { extents: undefined, contentId };
+  return { extents: undefined, contentId, below };
 }
 
 export function putExtentRows(tx: KvTransaction, contentId: number, extents: readonly Extent[]): void {

@@ -1,6 +1,6 @@
 import type { KvReader } from '../kv/kv.ts';
 import { currentInode, foundOf, ifStale, loadInode } from './attributes.ts';
-import { resolve } from './resolve.ts';
+import { resolve, type Resolved } from './resolve.ts';
 import { attempting } from './attempts.ts';
 import type { Found, Ino, ObjectAt, OpenObject } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -20,36 +20,85 @@ export async function inodeAt(reader: KvReader, at: VersionAt): Promise<Inode | 
   return ino === undefined ? undefined : loadInode(reader, ino);
 }
 
+/** What was found at an inode, and its names at that moment. */
+interface Seen<Result> {
+  readonly names: Inode['names'];
+  readonly result: Result;
+}
+
+/**
+ * What `look` finds at the inode that a key leads to: at one moment, so that nobody is shown under a name what its file has
+ * become under another one. `giveUp` closes what was found too late.
+ */
 async function latest<Result>(
   { kv }: Parts,
   at: VersionAt,
-  look: (ino: Ino) => Promise<Result>,
+  { look, giveUp }: { look: (ino: Ino) => Promise<Seen<Result>>; giveUp?: (late: Result) => Promise<void> },
 ): Promise<Result | undefined> {
   const found = await attempting('object', async () => {
-    const ino = await inoAt(kv, at).catch(ifStale);
-    if (ino === 'none') return { result: undefined };
-    const result = ino === undefined ? undefined : await look(ino).catch(ifStale);
+    const place = await placeOf(kv, at).catch(ifStale);
+    if (place === 'none') return { result: undefined };
+    const seen = place === undefined ? undefined : await look(place.ino).catch(ifStale);
     // Replaced or removed between the reads: the name leads elsewhere now.
-    return result && { result };
+    if (place === undefined || seen === undefined) return undefined;
+    if (await isStill(kv, at, { ...place, names: seen.names })) return { result: seen.result };
+    await giveUp?.(seen.result);
+    return undefined;
   });
   return found.result;
 }
 
-async function inoAt(reader: KvReader, at: VersionAt): Promise<Ino | 'none'> {
-  if (at.versionId !== undefined) return (await inodeAt(reader, at))?.ino ?? 'none';
-  return (await resolve(reader, at.bucket, at.key))?.dentry.ino ?? 'none';
+interface Place {
+  readonly ino: Ino;
+  /** Of a version, which no change of a name touches, there is none. */
+  readonly resolved: Resolved | undefined;
+}
+
+async function placeOf(reader: KvReader, at: VersionAt): Promise<Place | 'none'> {
+  if (at.versionId !== undefined) {
+    const inode = await inodeAt(reader, at);
+    return inode === undefined ? 'none' : { ino: inode.ino, resolved: undefined };
+  }
+  const resolved = await resolve(reader, at.bucket, at.key);
+  return resolved === undefined ? 'none' : { ino: resolved.dentry.ino, resolved };
+}
+
+/** Whether the key led to the inode when its names were read. Without another read for keys that lie in the bucket itself. */
+async function isStill(
+  reader: KvReader,
+  at: VersionAt,
+  { ino, resolved, names }: Place & Pick<Inode, 'names'>,
+): Promise<boolean> {
+  if (resolved === undefined) return true;
+  const isNamed = names.some(
+    ({ parent, name }) => parent === resolved.parent && Buffer.compare(name, resolved.name) === 0,
+  );
+  if (isNamed && resolved.path.length === 0) return true;
+  return (await resolve(reader, at.bucket, at.key))?.dentry.ino === ino;
 }
 
 /** See ObjectStore.head. */
 export const head = (parts: Parts, at: VersionAt): Promise<Found | undefined> =>
-  latest(parts, at, async (ino) => foundOf(await currentInode(parts, ino)));
+  latest(parts, at, {
+    look: async (ino) => {
+      const inode = await currentInode(parts, ino);
+      return { names: inode.names, result: foundOf(inode) };
+    },
+  });
 
 /** See ObjectStore.open. */
 export const open = (
   parts: Parts,
   at: VersionAt,
   customerKey?: Uint8Array,
-): Promise<OpenObject | undefined> => latest(parts, at, (ino) => openSnapshot(parts, ino, customerKey));
+): Promise<OpenObject | undefined> =>
+  latest(parts, at, {
+    look: async (ino) => {
+      const snapshot = await openSnapshot(parts, ino, customerKey);
+      return { names: snapshot.names, result: snapshot };
+    },
+    giveUp: (snapshot) => snapshot.close(),
+  });
 
 /** See ObjectStore.deleteMarker. */
 export async function deleteMarker({ kv }: Parts, at: VersionAt): Promise<DeleteMarker | undefined> {

@@ -27,7 +27,9 @@ const table = {
   nullVersion: 0x25,
   usage: 0x26,
   quota: 0x27,
+  shares: 0x29,
   belonging: 0x2a,
+  recount: 0x2b,
   moved: 0x2c,
   folder: 0x2d,
   brought: 0x2e,
@@ -43,6 +45,9 @@ export const FORMAT_KEY = Buffer.from('\u0001format');
 export const SECRET_KEY = Buffer.from('\u0001secret');
 /** Present: usage rows count everything that is there. */
 export const COUNTED_KEY = Buffer.from('\u0001counted');
+
+/** Present: rows of shares count everything that is there. */
+export const SHARED_OUT_KEY = Buffer.from('\u0001shares');
 
 export const inodeKey = (ino: Ino): Uint8Array => tupleKey(table.inode, [ino]);
 export const allInodes = (): KeyRange => prefixRange(tupleKey(table.inode, []));
@@ -214,6 +219,24 @@ export const ownerOfUsageKey = (key: Uint8Array): Owner => ({
   bucket: decodeU64(key, 1) as Ino,
   uid: decodeU64(key, NAME_OFFSET),
   gid: decodeU64(key, NAME_OFFSET + INO_BYTES),
+});
+
+/** What of a bucket the tiers answer for; rows are merged. */
+export const sharesKey = (bucket: Ino): Uint8Array => tupleKey(table.shares, [bucket]);
+export const isSharesKey = (key: Uint8Array): boolean => key[0] === table.shares;
+export const allShares = (): KeyRange => prefixRange(tupleKey(table.shares, []));
+export const bucketOfSharesKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
+
+/** Inodes of which it is to be found out how much lies below the hot tier; 0 stands for all. */
+export const recountKey = (ino: Ino | 0): Uint8Array => tupleKey(table.recount, [ino]);
+export const recountsAfter = (ino: Ino | 0): KeyRange => ({
+  start: recountKey((ino + 1) as Ino),
+  end: prefixRange(tupleKey(table.recount, [])).end,
+});
+export const inoOfRecountKey = (key: Uint8Array): Ino => decodeU64(key, 1) as Ino;
+export const inodesAfter = (ino: Ino | 0): KeyRange => ({
+  start: inodeKey((ino + 1) as Ino),
+  end: allInodes().end,
 });
 
 /** What an inode belongs to that no name leads to. */

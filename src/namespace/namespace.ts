@@ -1,3 +1,4 @@
+import type { Census } from './census/census.ts';
 import type { Actor } from '../audit/event.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { Time } from '../environment.ts';
@@ -212,8 +213,11 @@ export interface OpenObject extends Closable {
 export interface Draft {
   /** Bytes written so far. */
   length(): number;
-  /** Appends. Resolves when more may come (back-pressure); the caller must not change `parts` afterwards. */
-  write(parts: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Appends. Resolves when more may come (back-pressure); the caller must not change `parts` until `taken` is called, when the draft
+   * looks at them no more. After a failure it may never be.
+   */
+  write(parts: readonly Uint8Array[], taken?: () => void): Promise<void>;
   /** Starts writing what it still holds in memory, however little it is: memory is short. */
   relieve(): Promise<void>;
   /** Appends a range of another object by sharing its extents: no byte is copied, unless the two have different keys. */
@@ -442,6 +446,8 @@ export interface Namespace extends Closable {
   readonly objects: ObjectStore;
   readonly quotas: Quotas;
   readonly audit: AuditTrail;
+  /** What the tiers answer for. */
+  readonly census: Pick<Census, 'now' | 'step' | 'mended'>;
   /** Buckets of others that appear in ones of ours. */
   readonly attachments: AttachedBuckets;
   /** What it holds in memory now. */

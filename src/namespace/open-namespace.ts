@@ -12,6 +12,8 @@ import {
 import { changeBucketRules } from './bucket-rules.ts';
 import { bucket, buckets, createBucket, deleteBucket, ensureRoot, ROOT } from './buckets.ts';
 import { abandonDrafts, step } from './collect.ts';
+import { Census } from './census/census.ts';
+import { ensureShares } from './census/ensure-shares.ts';
 import { create, link, makeDirectory, makeSpecial } from './create.ts';
 import { FileDraft } from './draft.ts';
 import { Absent } from './foreign/absent.ts';
@@ -67,6 +69,8 @@ export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
 export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
   const quotas = await openQuotas(opened.kv, opened.environment, opened.requireRoom);
+  if (await ensureShares(opened.kv))
+    opened.environment.log.info('census.begun', { why: 'the store is older than its counts by tier' });
   const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };
   await ensureRoot(given);
   const parts = partsOf({ ...given, trail: await Trail.open(opened) });
@@ -83,6 +87,7 @@ export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> 
     attachments,
     quotas,
     audit: parts.trail,
+    census: new Census(parts),
     memory: () => ({ dirty: parts.files.memory(), cache: parts.cache.statistics() }),
     step: async () => ((await step(parts)) ? 'busy' : 'idle'),
     rewrap: async () => ((await rewrap.step()) ? 'busy' : 'idle'),

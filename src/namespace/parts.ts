@@ -8,6 +8,7 @@ import type { Blobs } from '../tiering/blobs.ts';
 import { ContentCache } from '../tiering/content-cache.ts';
 import { Rooms } from '../tiering/rooms.ts';
 import type { Cipher } from '../workers/cipher.ts';
+import type { Ino } from './namespace.ts';
 import { OpenFiles } from './open-files.ts';
 import { ShortExtents } from './merge-extents.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -35,12 +36,14 @@ export interface Parts {
   readonly shortExtents: ShortExtents;
   /** Contents with extent rows that somebody is reading: they are not collected until released. */
   readonly contentPins: Map<number, number>;
+  /** Inodes to be of drafts that have saved extents. */
+  readonly savedDrafts: Set<Ino>;
 }
 
 /** What a namespace stands on; the rest is memory of its own. */
 export type PartsGiven = Omit<
   Parts,
-  'rooms' | 'files' | 'cache' | 'readAhead' | 'shortExtents' | 'contentPins'
+  'rooms' | 'files' | 'cache' | 'readAhead' | 'shortExtents' | 'contentPins' | 'savedDrafts'
 >;
 
 export const partsOf = (given: PartsGiven): Parts => ({
@@ -51,4 +54,5 @@ export const partsOf = (given: PartsGiven): Parts => ({
   readAhead: new ReadAhead(),
   shortExtents: new ShortExtents(),
   contentPins: new Map(),
+  savedDrafts: new Set(),
 });

@@ -3,6 +3,7 @@ import { RecordReader, RecordWriter } from '../codec.ts';
 import type { Time } from '../environment.ts';
 import { readEncryption, writeEncryption, type Encryption } from '../keyring/encryption.ts';
 import type { BlobId } from '../tiering/blobs.ts';
+import type { LowerTier } from '../tiering/tier.ts';
 import type { ObjectOwnership } from './access-control.ts';
 import { readFacet, writeFacet, type StoredFacet } from './facet-record.ts';
 import type { Attributes, BucketConfigurationName, Ino, Kind, Name } from './namespace.ts';
@@ -16,6 +17,10 @@ export interface Extent {
   readonly blob: BlobId;
   readonly blobOffset: number;
 }
+
+/** Bytes of a file that a tier below the hot one answers reads of. */
+export type BytesBelow = Readonly<Record<LowerTier, number>>;
+export const NOTHING_BELOW: BytesBelow = { warm: 0, cold: 0 };
 
 export interface StoredVersion {
   readonly id: VersionId;
@@ -56,6 +61,8 @@ export interface Inode {
   readonly extents: readonly Extent[] | undefined;
   /** Keys the extent rows, so that all of them change hands by one number: truncation and deletion of large files. */
   readonly contentId: number;
+  /** Follows the copies of blobs as they come and go (ADR 46). */
+  readonly below: BytesBelow;
   readonly facet: StoredFacet | undefined;
   /** `undefined`: the content is plain. It stays as it was made whoever edits it; only its seal changes. */
   readonly encryption: Encryption | undefined;
@@ -74,6 +81,7 @@ const HAS_RARE = 4;
 const HAS_VERSION = 8;
 const HAS_RULES = 16;
 const HAS_ENCRYPTION = 32;
+const HAS_BELOW = 64;
 
 export const NO_VERSION: StoredVersion = { id: NULL_VERSION, openUntil: 0 };
 export const NO_LOCK: ObjectLock = { retention: undefined, legalHold: false };
@@ -86,6 +94,8 @@ const hasRare = (inode: Inode): boolean =>
   inode.xattrs.size > 0 ||
   inode.device.major !== 0 ||
   inode.device.minor !== 0;
+
+const hasBelow = ({ below }: Inode): boolean => below.warm > 0 || below.cold > 0;
 
 const hasVersion = ({ version, lock }: Inode): boolean =>
   version.id !== NULL_VERSION || version.openUntil !== 0 || lock.legalHold || lock.retention !== undefined;
@@ -100,11 +110,13 @@ export function encodeInode(inode: Inode): Uint8Array {
     (rare ? HAS_RARE : 0) |
     (versioned ? HAS_VERSION : 0) |
     (ruled ? HAS_RULES : 0) |
-    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION);
+    (inode.encryption === undefined ? 0 : HAS_ENCRYPTION) |
+    (hasBelow(inode) ? HAS_BELOW : 0);
   const writer = new RecordWriter();
   writer.number(INODE_VERSION).number(flags).number(kinds.indexOf(inode.kind)).number(inode.bucket);
   writer.number(inode.mode).number(inode.uid).number(inode.gid).number(inode.linkCount);
   writer.number(inode.size).number(inode.contentGeneration);
+  if (hasBelow(inode)) writer.number(inode.below.warm).number(inode.below.cold);
   writer.list(inode.names, ({ parent, name }) => writer.number(parent).bytes(name));
   writer.time(inode.atime);
   writer.time(inode.mtime);
@@ -138,6 +150,7 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
     linkCount: reader.number(),
     size: reader.number(),
     contentGeneration: reader.number(),
+    below: readBelow(flags, reader),
     names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
     atime: reader.time(),
     mtime: reader.time(),
@@ -158,6 +171,44 @@ export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
   };
   reader.end();
   return inode;
+}
+
+const readBelow = (flags: number, reader: RecordReader): BytesBelow =>
+  (flags & HAS_BELOW) === 0 ? NOTHING_BELOW : { warm: reader.number(), cold: reader.number() };
+
+/** What is counted of an inode, from the beginning of its record: all else stays unread. */
+export interface InodeHead
+  extends Pick<Inode, 'bucket' | 'uid' | 'gid' | 'size' | 'below'>, Partial<Pick<Inode, 'kind'>> {
+  /** What makes a directory an object of S3: its only name is empty. */
+  readonly isMarker: boolean;
+  readonly isPart: boolean;
+}
+
+export function decodeInodeHead(bytes: Uint8Array): InodeHead {
+  const reader = new RecordReader(bytes);
+  reader.number();
+  const flags = reader.number();
+  const kind = kinds[reader.number()];
+  const bucket = reader.number() as Ino;
+  const mode = reader.number();
+  const owner = { uid: reader.number(), gid: reader.number() };
+  const linkCount = reader.number();
+  const size = reader.number();
+  reader.number();
+  const below = readBelow(flags, reader);
+  const isPart = linkCount === 0 && mode === 0 && (flags & (HAS_FACET | HAS_VERSION)) === 0;
+  return { bucket, ...owner, size, below, ...(kind && { kind }), isMarker: isMarker(reader), isPart };
+}
+
+/** Nobody may do anything with a part; old versions, which have no name either, say what S3 or NFS made of them. */
+export const isPart = (inode: Inode): boolean =>
+  inode.linkCount === 0 && inode.mode === 0 && inode.facet === undefined && !hasVersion(inode);
+
+/** Reads the list of names as far as it must. */
+function isMarker(reader: RecordReader): boolean {
+  if (reader.number() !== 1) return false;
+  reader.number();
+  return reader.bytes().length === 0;
 }
 
 type Rare = Pick<Inode, 'target' | 'createVerifier' | 'xattrs' | 'device'>;

@@ -5,6 +5,7 @@ import { bucketName } from './audit.ts';
 import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { writeOutCurrent } from './head.ts';
+import { heldStill } from './held-still.ts';
 import { requireErasable } from './lock.ts';
 import type { ByActor, Expectation } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -37,20 +38,23 @@ export async function removeKey(parts: Parts, at: KeyRemoval): Promise<Removal> 
 /** `order`: of the row in the audit trail, if it comes to a bypass. */
 async function removeUnder(parts: Parts, at: KeyRemoval, order: number | undefined): Promise<Removal> {
   if (at.versionId === undefined) await writeOutCurrent(parts, at);
-  return transactCopying(parts, async (tx, copy) => {
-    countingOf(tx).admit();
-    const edit = editOf(parts, tx);
-    const { rules } = await requireBucket(tx, at.bucket);
-    const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
-    const resolved = await resolve(tx, at.bucket, at.key);
-    const current = resolved && { resolved, inode: await loadInode(tx, resolved.dentry.ino) };
-    const removal =
-      at.versionId === undefined
-        ? await removeCurrent(change, at, current)
-        : await removeVersion(change, { ...at, versionId: at.versionId, order }, current);
-    edit.finish();
-    return removal;
-  });
+  return heldStill(parts, { bucket: at.bucket, conditions: [at] }, (held) =>
+    transactCopying(parts, async (tx, copy) => {
+      countingOf(tx).admit();
+      const edit = editOf(parts, tx);
+      const { rules } = await requireBucket(tx, at.bucket);
+      const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
+      const resolved = await resolve(tx, at.bucket, at.key);
+      const current = resolved && { resolved, inode: await loadInode(tx, resolved.dentry.ino) };
+      held(current?.inode, at.expect);
+      const removal =
+        at.versionId === undefined
+          ? await removeCurrent(change, at, current)
+          : await removeVersion(change, { ...at, versionId: at.versionId, order }, current);
+      edit.finish();
+      return removal;
+    }),
+  );
 }
 
 async function removeCurrent(

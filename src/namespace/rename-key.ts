@@ -6,6 +6,7 @@ import { transactCopying } from './copying.ts';
 import { editOf } from './create.ts';
 import { pairOf, printable } from './find.ts';
 import { writeOutCurrent } from './head.ts';
+import { heldStill } from './held-still.ts';
 import type { Caller, Expectation, Found, Ino, ObjectKey } from './namespace.ts';
 import { withName, withoutName } from './names.ts';
 import type { Parts } from './parts.ts';
@@ -32,27 +33,31 @@ export async function renameKey(parts: Parts, caller: Caller, request: KeyRename
   const { bucket, from, to } = request;
   const current = (inode: Inode): Inode => withDirty(inode, parts.files.get(inode.ino)?.attributes);
   for (const { key } of [from, to]) await writeOutCurrent(parts, { bucket, key });
-  const inode = await transactCopying(parts, async (tx, copy) => {
-    const edit = editOf(parts, tx);
-    const { rules } = await requireBucket(tx, bucket);
-    const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
-    const source = await resolve(tx, bucket, from.key);
-    const target = await resolve(tx, bucket, to.key);
-    const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
-    if (source === undefined && replaced !== undefined && isMadeBy(request, replaced.inode))
-      return replaced.inode;
-    if (source === undefined) throw new Fault('not-found', 'object', printable(from.key));
-    const moving = await loadInode(tx, source.dentry.ino);
-    requireExpected(current(moving), from.expect, from.key);
-    if (replaced === undefined && to.expect.ifMatch !== undefined)
-      throw new Fault('precondition-failed', 'object', 'If-Match');
-    requireExpected(replaced && current(replaced.inode), to.expect, to.key);
-    if (Buffer.compare(from.key, to.key) === 0) return moving;
-    const moved = await move(change, request, { caller, named: { ...source, inode: moving }, replaced });
-    await pruneImplicit(edit, source);
-    edit.finish();
-    return moved;
-  });
+  const inode = await heldStill(parts, { bucket, conditions: [from, to] }, (held) =>
+    transactCopying(parts, async (tx, copy) => {
+      const edit = editOf(parts, tx);
+      const { rules } = await requireBucket(tx, bucket);
+      const change: KeyChange = { parts, edit, copy, rules, door: 's3' };
+      const source = await resolve(tx, bucket, from.key);
+      const target = await resolve(tx, bucket, to.key);
+      const replaced = target && { ...target, inode: await loadInode(tx, target.dentry.ino) };
+      if (source === undefined && replaced !== undefined && isMadeBy(request, replaced.inode))
+        return replaced.inode;
+      if (source === undefined) throw new Fault('not-found', 'object', printable(from.key));
+      const moving = await loadInode(tx, source.dentry.ino);
+      held(moving, from.expect);
+      requireExpected(current(moving), from.expect, from.key);
+      if (replaced === undefined && to.expect.ifMatch !== undefined)
+        throw new Fault('precondition-failed', 'object', 'If-Match');
+      held(replaced?.inode, to.expect);
+      requireExpected(replaced && current(replaced.inode), to.expect, to.key);
+      if (Buffer.compare(from.key, to.key) === 0) return moving;
+      const moved = await move(change, request, { caller, named: { ...source, inode: moving }, replaced });
+      await pruneImplicit(edit, source);
+      edit.finish();
+      return moved;
+    }),
+  );
   return foundOf(current(inode));
 }
 

@@ -1,14 +1,21 @@
 import type { Time } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { EXTENTS_TRUNCATED_MAX, FILE_BYTES_MAX } from '../limits.ts';
-import { attributesOf, directoryAttributes, loadNamed, loadWholeDirectory } from './attributes.ts';
+import {
+  attributesOf,
+  directoryAttributes,
+  loadNamed,
+  loadWholeDirectory,
+  staleHandle,
+} from './attributes.ts';
 import { encodeDirectory } from './directory-row.ts';
 import { contentOf } from './content-key.ts';
+import { findPosix } from './find.ts';
 import { inOpenVersion, mustFork } from './fork.ts';
-import { NO_CONTENT, replaceRanges, type ContentPlace } from './extents.ts';
+import { NO_CONTENT, replaceRanges, type HeldContent } from './extents.ts';
 import { directoryKey, endOfExtentKey, extentRange } from './keys.ts';
 import type { Attributes, Caller, Change, Ino } from './namespace.ts';
-import type { AttributeWish } from './file-tree.ts';
+import type { AttributeWish, Place } from './file-tree.ts';
 import { MODE_BITS } from './new-inode.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
@@ -32,6 +39,8 @@ import { writeOut } from './write-out.ts';
 export interface AttributeRequest {
   readonly wish: AttributeWish;
   readonly guard?: Time | undefined;
+  /** Only while this leads to the inode: else Fault('stale-handle'). */
+  readonly under?: Place | undefined;
 }
 
 /** See FileTree.setAttributes. */
@@ -70,10 +79,12 @@ async function apply(
   parts: Parts,
   caller: Caller,
   ino: Ino,
-  { wish, guard }: AttributeRequest,
+  { wish, guard, under }: AttributeRequest,
 ): Promise<Change | 'fork' | undefined> {
   return parts.kv.transact('durable', async (tx) => {
     const inode = await loadNamed(tx, ino);
+    if (under !== undefined && (await findPosix(tx, under.directory, under.name))?.dentry.ino !== ino)
+      throw staleHandle(ino);
     const now = parts.environment.clock.wall();
     if (inode.kind === 'directory') return changeDirectory(tx, caller, ino, { wish, guard, now });
     const before = attributesOf(inode);
@@ -196,7 +207,7 @@ async function truncationStep(tx: KvTransaction, inode: Inode, size: number): Pr
 
 async function resized(parts: Parts, tx: KvTransaction, inode: Inode, size: number): Promise<Inode> {
   const { sequence, blobs } = parts;
-  let place: ContentPlace = inode;
+  let place: HeldContent = inode;
   if (size === 0 && inode.extents === undefined) {
     await dropContent(parts, tx, inode);
     place = NO_CONTENT;

@@ -113,6 +113,11 @@ export class FileSnapshot implements OpenObject {
     return foundOf(this.#layers.inode);
   }
 
+  /** Of the inode as it was then. */
+  get names(): Inode['names'] {
+    return this.#layers.inode.names;
+  }
+
   async *read(offset: number, length: number): AsyncIterable<Uint8Array> {
     const { inode } = this.#layers;
     if (inode.kind === 'symlink') {

@@ -21,6 +21,7 @@ import type { Caller, Found, Ino, ObjectKey } from './namespace.ts';
 import type { PartSummary, UploadSummary, Completion, UploadAt } from './upload.ts';
 import { newInode } from './new-inode.ts';
 import type { Parts } from './parts.ts';
+import { NO_CONTENT } from './extents.ts';
 import { putInode } from './put-inode.ts';
 import {
   decodePart,
@@ -255,7 +256,7 @@ async function finish(
   }
   const shown = inode.encryption && { ...inode.encryption, sealed: new Uint8Array(0) };
   await countOff(tx, completion.bucket, { sequence, row });
-  const completed = { ...inode, extents: [], contentId: 0, encryption: shown };
+  const completed = { ...inode, ...NO_CONTENT, encryption: shown };
   tx.put(rowKey, encodeUpload({ ...row, completed }));
   tx.put(finishedKey(sequence), encodeFinished({ uploadKey: rowKey, at: parts.environment.clock.wall() }));
 }

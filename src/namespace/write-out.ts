@@ -1,5 +1,6 @@
 import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
+import type { BlobContent } from '../tiering/sealed-blobs.ts';
 import { staleHandle } from './attributes.ts';
 import { plan, readPieces } from './content.ts';
 import { contentOf } from './content-key.ts';
@@ -14,10 +15,10 @@ import type { DirtyAttributes, OpenFile } from './open-files.ts';
 import type { Parts } from './parts.ts';
 import { putInode } from './put-inode.ts';
 import { countingOf } from './quota/counting.ts';
-import { decodeInode } from './records.ts';
+import { decodeInode, type Extent } from './records.ts';
 import { keptOpen, needsFork } from './seal.ts';
 import { SharedRuns } from './shared-runs.ts';
-import { stageRun, type Staged } from './stage.ts';
+import { stageRun, type Staged, type Staging } from './stage.ts';
 import { laterOf } from './time.ts';
 import { rulesOf } from './versions.ts';
 
@@ -125,14 +126,31 @@ async function stageRuns(
       : []);
   // Clients rewrite such files in place, and what is small is gathered later.
   const staging = { blobs, content, lifetime: 'short' } as const;
+  const staged = (some: readonly Range[]) => stageSome(staging, { runs: some, around, taken });
+  if (!gathers) return staged(runs);
+  return staged(gathered(runs, around, size)).catch((fault: unknown) => {
+    // What lies beside may be out of reach, or damaged: what was written is none the worse for that.
+    if (!(fault instanceof Fault)) throw fault;
+    return staged(runs);
+  });
+}
+
+async function stageSome(
+  staging: Staging & { readonly content: Pick<BlobContent, 'stage' | 'read'> },
+  {
+    runs,
+    around,
+    taken,
+  }: { readonly runs: readonly Range[]; readonly around: readonly Extent[]; readonly taken: DirtyRanges },
+): Promise<readonly (Staged & Range)[]> {
   const staged: (Staged & Range)[] = [];
   try {
-    for (const run of gathers ? gathered(runs, around, size) : runs) {
-      const whole = await readPieces(content, plan(overlapping(around, run), [taken], run));
+    for (const run of runs) {
+      const whole = await readPieces(staging.content, plan(overlapping(around, run), [taken], run));
       staged.push({ ...run, ...(await stageRun(staging, run.start, whole)) });
     }
   } catch (fault) {
-    for (const { blobs: each } of staged) for (const blob of each) blobs.discard(blob);
+    for (const { blobs } of staged) for (const blob of blobs) staging.blobs.discard(blob);
     throw fault;
   }
   return staged;

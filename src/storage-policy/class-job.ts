@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts';
 import { CLASS_PASS_MS_MIN, CLASS_PASS_REST_FACTOR } from '../limits/storage-policy.ts';
-import type { ObjectStore } from '../namespace/namespace.ts';
+import type { Ino, ObjectStore } from '../namespace/namespace.ts';
 import { tiers as allTiers, type Tier } from '../tiering/tier.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { isDue } from './assess.ts';
@@ -16,11 +16,13 @@ interface ClassJobParts extends SurveyParts {
   readonly tiers: Pick<Tiers, 'placesOf' | 'migrate' | 'present' | 'takesBack'>;
   readonly environment: Pick<Environment, 'clock' | 'log'>;
   readonly policies: Pick<StoragePolicies, 'about'>;
+  readonly isAttached: (bucket: Ino) => boolean;
 }
 
 /**
  * Moves objects whose storage class stands for a tier to that tier, as a step of the scheduler; those that a policy is about are
- * that job's. The class in the object is the order: nothing else remembers it, so that no crash can lose it.
+ * that job's. The class in the object is the order: nothing else remembers it, so that no crash can lose it. Of a bucket that shows
+ * what lies in one of others it is none: they gave it, and what is theirs is not copied for it.
  */
 export class ClassJob {
   readonly #parts: ClassJobParts;
@@ -46,8 +48,8 @@ export class ClassJob {
   }
 
   async *#all(): AsyncGenerator<undefined, void> {
-    const { objects } = this.#parts;
-    for (const { name } of await objects.buckets()) yield* this.#bucket(name);
+    const { objects, isAttached } = this.#parts;
+    for (const { name, ino } of await objects.buckets()) if (!isAttached(ino)) yield* this.#bucket(name);
   }
 
   async *#bucket(bucket: string): AsyncGenerator<undefined, void> {

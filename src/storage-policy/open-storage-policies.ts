@@ -1,9 +1,8 @@
 import type { Environment } from '../environment.ts';
 import type { Kv } from '../kv/kv.ts';
-import type { ObjectKey, ObjectStore } from '../namespace/namespace.ts';
+import type { Ino, ObjectKey, ObjectStore } from '../namespace/namespace.ts';
 import type { Tiers } from '../tiering/tiers.ts';
 import { Assessor } from './assess.ts';
-import { CensusTaker } from './census.ts';
 import { ClassJob } from './class-job.ts';
 import { explain, plan, type Explanation, type Plan } from './explain.ts';
 import { PolicyJob } from './job.ts';
@@ -25,7 +24,6 @@ export interface StorageControl {
   explain(bucket: string, key: ObjectKey): Promise<readonly Explanation[]>;
   /** Of everything that policies are about, without a target. */
   plan(target?: Target): Promise<Plan>;
-  readonly census: CensusTaker;
 }
 
 export interface StorageControlParts {
@@ -39,6 +37,8 @@ export interface StorageControlParts {
   readonly query: Query | undefined;
   /** How content comes back for readers who cannot say. */
   readonly recall: RecallWish;
+  /** Whether a bucket shows what lies in one of others. */
+  readonly isAttached: (bucket: Ino) => boolean;
   /** Says that there is work for the step of restores. */
   readonly wakeRestores: () => void;
 }
@@ -60,6 +60,5 @@ export async function openStorageControl(parts: StorageControlParts): Promise<St
     scores,
     explain: (bucket, key) => explain(all, bucket, key),
     plan: (target) => plan(all, target),
-    census: new CensusTaker(parts),
   };
 }

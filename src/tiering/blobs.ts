@@ -1,6 +1,7 @@
-import type { KvTransaction } from '../kv/kv.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import type { Closable } from '../scope.ts';
 import type { Lifetime } from './hot/device.ts';
+import type { Tier } from './tier.ts';
 
 export type { Lifetime };
 
@@ -64,6 +65,8 @@ export interface Blobs extends Closable {
    * resolves to how many those were: the blob may end in them. Nothing touches `targets` any more when it settles.
    */
   readFrames(id: BlobId, first: number, targets: readonly Uint8Array[]): Promise<number>;
+  /** The tier that answers reads of each; `undefined` for none. Exact in a transaction. */
+  warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (Tier | undefined)[]>;
   /** One bounded unit of garbage collection; false when there was nothing to do. */
   collect(): Promise<boolean>;
   usage(): BlobUsage;

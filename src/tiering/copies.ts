@@ -68,6 +68,16 @@ export class Copies {
     });
   }
 
+  /** See Blobs.warmestOf. Looks down only for those that have no hot copy. */
+  async warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (Tier | undefined)[]> {
+    const hot = await this.hot.warmestOf(reader, ids);
+    const others = ids.filter((_, index) => hot[index] === undefined);
+    if (others.length === 0) return hot;
+    const places = await this.lower.placesOf(reader, others);
+    const below = new Map(others.map((id, index) => [id, places[index]?.tiers[0]]));
+    return ids.map((id, index) => hot[index] ?? below.get(id));
+  }
+
   /**
    * The blob must not end meanwhile. Another copy answers where the device of the hot one does not. Faults of the only copy that
    * there is, or of the one that may answer later.

@@ -1,6 +1,7 @@
 import type { Clock } from '../environment.ts';
 import type { Fault } from '../fault.ts';
 import { EVICTION_DROPS_MAX, MIGRATION_BATCH_BYTES_MAX } from '../limits/tiering.ts';
+import type { BlobLabels, ShiftedBlob } from './blob-labels.ts';
 import type { BlobId, BlobUsage } from './blobs.ts';
 import type { CleanCopies } from './clean-copies.ts';
 import type { Copies } from './copies.ts';
@@ -14,6 +15,7 @@ interface Parts {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly copies: Copies;
   readonly clean: CleanCopies;
+  readonly labels: Pick<BlobLabels, 'shifted'>;
   readonly heat: HeatMap;
   readonly migrations: Pick<Migrations, 'run'>;
   /** Space of a lower tier. */
@@ -68,14 +70,18 @@ export class Eviction {
 
   /** Drops what this very transaction sees another copy of. */
   #drop(ids: readonly BlobId[]): Promise<number> {
-    const { copies } = this.#parts;
+    const { copies, labels } = this.#parts;
     return copies.kv.transact('durable', async (tx) => {
       let bytes = 0;
+      const shifted: ShiftedBlob[] = [];
       for (const blob of await copies.of(tx, ids)) {
-        if (blob?.hot === undefined || blob.lower.length === 0) continue;
+        const to = blob?.lower[0];
+        if (blob?.hot === undefined || to === undefined) continue;
+        shifted.push({ id: blob.id, length: blob.length, from: 'hot', to });
         copies.hot.drop(tx, blob.hot);
         bytes += blob.hot.bytesTaken;
       }
+      await labels.shifted(tx, shifted);
       return bytes;
     });
   }
@@ -92,12 +98,14 @@ export class Eviction {
     for (const { tier } of copies.lower.stores) {
       if (!hasRoomFor(this.#parts.usageOf(tier), MIGRATION_BATCH_BYTES_MAX)) continue;
       const order = { blobs: chosen.map(({ id }) => id), to: tier, trigger: 'pressure' } as const;
-      const ended = await migrations.run(order);
-      if (ended.fault === undefined) {
+      const { fault: failure, record } = await migrations.run(order);
+      if (failure === undefined) {
         return { bytes: chosen.reduce((sum, { bytesTaken }) => sum + bytesTaken, 0) };
       }
+      // Some that nobody can read do not keep the others.
+      if (record.bytes > 0) return { bytes: record.bytes };
       // A tier that may answer again counts for more than one that is full.
-      if (fault === undefined || fault.code === 'no-space') fault = ended.fault;
+      if (fault === undefined || fault.code === 'no-space') fault = failure;
     }
     return { bytes: 0, ...(fault !== undefined && { fault }) };
   }

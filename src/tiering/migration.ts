@@ -32,6 +32,8 @@ interface Migration {
   /** Waits when content must be recalled first, which may take hours. */
   readonly isPatient: boolean;
   notBefore: number;
+  /** Why some of its blobs stay where they are. */
+  failure: Fault | undefined;
 }
 
 /** How a migration has ended. */
@@ -173,7 +175,13 @@ export class Migrations {
   }
 
   #started(begun: BegunMigration, isPatient: boolean): Migration {
-    return { ...begun, begunAt: this.#parts.environment.clock.monotonic(), isPatient, notBefore: 0 };
+    return {
+      ...begun,
+      begunAt: this.#parts.environment.clock.monotonic(),
+      isPatient,
+      notBefore: 0,
+      failure: undefined,
+    };
   }
 
   /** One batch; how it has ended when that was the last one. Only faults are ends: after anything else nobody knows. */
@@ -182,7 +190,7 @@ export class Migrations {
     try {
       await this.#batch(migration);
       const isOver = migration.progress.blobsDone === migration.order.blobs.length;
-      return isOver ? await this.#end(migration, undefined) : undefined;
+      return isOver ? await this.#end(migration, migration.failure) : undefined;
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       if (cause.code === 'recall-pending' && migration.isPatient) {
@@ -216,7 +224,7 @@ export class Migrations {
     }
     this.#requireRoom(blobs, order.to);
     let next = migration.progress;
-    await moveBatch(move, {
+    const { failure } = await moveBatch(move, {
       to: order.to,
       blobs,
       note: (state) => {
@@ -229,6 +237,7 @@ export class Migrations {
       },
     });
     migration.progress = next;
+    migration.failure ??= failure;
   }
 
   /** A tier that is full is not copied to: it would refuse in the middle, and could not keep itself in order. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { Fault } from '../fault.ts';
 import type { KvTransaction } from '../kv/kv.ts';
 import { MIGRATION_READS_MAX } from '../limits/tiering.ts';
 import { allOrNone } from './all-or-none.ts';
-import type { BlobLabels } from './blob-labels.ts';
+import type { BlobLabels, ShiftedBlob } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import type { Descriptions } from './descriptions.ts';
 import { warmestOf, type BlobCopies, type Copies } from './copies.ts';
@@ -36,6 +37,8 @@ export interface MovedBatch {
   readonly bytes: number;
   /** By tier, warmest first. */
   readonly bytesFrom: readonly number[];
+  /** Why some were left where they are, which does not keep the others. */
+  readonly failure?: Fault;
 }
 
 /**
@@ -64,9 +67,9 @@ async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Pr
   const to = store.tier;
   const missing = moving.blobs.filter(({ lower }) => !lower.includes(to));
   await moving.note('copying');
-  const read = await readAll(copies, missing);
-  const said = await labels.labelsOf(missing.map(({ id }) => id));
-  const wanted = missing.map(({ id }, index) => ({ id, bytes: read[index]!.bytes, label: said[index]! }));
+  const { read, failure } = await readAll(copies, missing);
+  const said = await labels.labelsOf(read.map(({ id }) => id));
+  const wanted = read.map((blob, index) => ({ ...blob, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);
   await moving.note('copied');
   // A store resolves after it has read back what it has written.
@@ -79,7 +82,7 @@ async function demoteTo(parts: MoveParts, moving: Moving, store: ChunkStore): Pr
       const moved = await liveCopies(copies, tx, moving.blobs);
       const switched = await switchDown(parts, tx, { moved, store, made, attached });
       moving.switched(tx, switched);
-      return switched;
+      return { ...switched, ...(failure !== undefined && { failure }) };
     });
   } catch (cause) {
     attached.clear();
@@ -97,7 +100,7 @@ interface Switch {
 }
 
 async function switchDown(
-  { copies, dropped }: MoveParts,
+  { copies, labels, dropped }: MoveParts,
   tx: KvTransaction,
   { moved, store, made, attached }: Switch,
 ): Promise<MovedBatch> {
@@ -120,15 +123,16 @@ async function switchDown(
     }
     done.push(blob);
   }
+  await labels.shifted(tx, shiftsTo(store.tier, done));
   return summed(done);
 }
 
 async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
-  const { copies, cleaned } = parts;
+  const { copies, labels, cleaned } = parts;
   const missing = moving.blobs.filter(({ hot }) => hot === undefined);
   await moving.note('copying');
-  const read = await readAll(copies, missing);
-  const making = missing.map(({ id }, index) => copies.hot.draft(id, read[index]!.bytes));
+  const { read, failure } = await readAll(copies, missing);
+  const making = read.map(({ id, bytes }) => copies.hot.draft(id, bytes));
   const drafts = await allOrNone(making, (draft) => copies.hot.discardDraft(draft));
   await moving.note('copied');
   // A draft resolves after it was read back.
@@ -147,9 +151,10 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
         tx.whenCommitted(() => cleaned(blob.id, draft.bytesTaken));
         moved.push(blob);
       }
+      await labels.shifted(tx, shiftsTo('hot', moved));
       const switched = summed(moved);
       moving.switched(tx, switched);
-      return switched;
+      return { ...switched, ...(failure !== undefined && { failure }) };
     });
   } catch (cause) {
     attached.clear();
@@ -158,6 +163,13 @@ async function promote(parts: MoveParts, moving: Moving): Promise<MovedBatch> {
     for (const draft of drafts) if (!attached.has(draft)) copies.hot.discardDraft(draft);
   }
 }
+
+/** Those of the blobs whose reads another tier has answered until now. */
+const shiftsTo = (to: Tier, blobs: readonly BlobCopies[]): readonly ShiftedBlob[] =>
+  blobs.flatMap((blob) => {
+    const from = warmestOf(blob);
+    return from === to ? [] : [{ id: blob.id, length: blob.length, from, to }];
+  });
 
 /** Those of the blobs that still exist and have a reference, as this transaction sees them. */
 async function liveCopies(
@@ -172,15 +184,45 @@ async function liveCopies(
   ) as readonly BlobCopies[];
 }
 
-/** A few at a time, in their order. */
-async function readAll(copies: Copies, blobs: readonly BlobCopies[]) {
-  const read: { readonly bytes: Uint8Array }[] = [];
-  for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
-    const some = blobs.slice(first, first + MIGRATION_READS_MAX);
-    read.push(...(await Promise.all(some.map((blob) => copies.readWhole(blob)))));
-  }
-  return read;
+interface ReadBlob {
+  readonly id: BlobId;
+  readonly bytes: Uint8Array;
 }
+
+interface ReadBatch {
+  readonly read: readonly ReadBlob[];
+  /** Why the first of those was not read that nobody can read. */
+  readonly failure?: Fault;
+}
+
+/** A few at a time, in their order; without those that have ended meanwhile, and those that nobody can read. */
+async function readAll(copies: Copies, blobs: readonly BlobCopies[]): Promise<ReadBatch> {
+  const read: ReadBlob[] = [];
+  let failure: Fault | undefined;
+  for (let first = 0; first < blobs.length; first += MIGRATION_READS_MAX) {
+    const some = blobs.slice(first, first + MIGRATION_READS_MAX).map((blob) => readOne(copies, blob));
+    for (const found of await Promise.all(some)) {
+      if (found instanceof Fault) failure ??= found;
+      else if (found !== undefined) read.push(found);
+    }
+  }
+  return { read, ...(failure !== undefined && { failure }) };
+}
+
+async function readOne(copies: Copies, blob: BlobCopies): Promise<ReadBlob | Fault | undefined> {
+  const { id } = blob;
+  try {
+    return { id, bytes: (await copies.readWhole(blob)).bytes };
+  } catch (cause) {
+    if (!(cause instanceof Fault) || !isOfBlob(cause)) throw cause;
+    const [now] = await copies.of(copies.kv, [id]);
+    return now === undefined ? undefined : cause;
+  }
+}
+
+/** Says something of this blob, and nothing of the others. */
+const isOfBlob = ({ code, subject }: Fault): boolean =>
+  code === 'corrupt' || code === 'not-found' || (code === 'conflict' && subject === 'blob');
 
 function summed(blobs: readonly BlobCopies[]): MovedBatch {
   const bytesFrom = tiers.map((tier) =>

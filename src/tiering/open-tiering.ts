@@ -170,7 +170,11 @@ class OpenTiering {
     });
     const facts = (): FillFacts => this.#facts();
     const watched = { clock, copies, clean: this.#clean, heat: this.#heat, migrations };
-    const eviction = new Eviction({ ...watched, usageOf: (tier) => this.#usageOf(tier) });
+    const eviction = new Eviction({
+      ...watched,
+      labels: this.#options.labels,
+      usageOf: (tier) => this.#usageOf(tier),
+    });
     const room = new Room({
       ...{ clock, facts, wake: () => wake('evict') },
       evict: (bytesMin) => eviction.round(bytesMin),

@@ -80,8 +80,9 @@ export class Spill {
   async #moveDown(chosen: readonly Candidate[]): Promise<void> {
     const { migrations, to } = this.#parts;
     const blobs = chosen.map(({ id }) => id);
-    const { fault } = await migrations.run({ blobs, to: to.tier, trigger: 'pressure' });
-    if (fault !== undefined) throw fault;
+    const { fault, record } = await migrations.run({ blobs, to: to.tier, trigger: 'pressure' });
+    // Some that nobody can read do not keep the others.
+    if (fault !== undefined && record.bytes === 0) throw fault;
     const bytes = chosen.reduce((sum, { bytesTaken }) => sum + bytesTaken, 0);
     this.#bytesLeft = Math.max(0, this.#bytesLeft - bytes);
   }

@@ -1,4 +1,4 @@
-import type { KvTransaction } from '../kv/kv.ts';
+import type { KvReader, KvTransaction } from '../kv/kv.ts';
 import { FRAME_BYTES, sealedBytes } from '../workers/cipher.ts';
 import type { BlobGuard, BlobId, Blobs, BlobUsage, StagedBlob } from './blobs.ts';
 import type { BlobRange, Copies } from './copies.ts';
@@ -88,6 +88,10 @@ export class TieredBlobs implements Blobs {
     const { length, from } = await copies.readFrames(id, first, targets);
     traffic.read(id, from, { offset: first * FRAME_BYTES, length });
     return length;
+  }
+
+  warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (Tier | undefined)[]> {
+    return this.#parts.copies.warmestOf(reader, ids);
   }
 
   collect(): Promise<boolean> {

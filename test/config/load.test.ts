@@ -65,6 +65,17 @@ suite('settings', () => {
     assert.equal(from['log.format'], 'default');
   });
 
+  test('numbers are numbers in a flag, a variable and the file', () => {
+    const flags = { '--lifecycle-seconds-per-day': '10', '--reduction-sparse-percent': '75' };
+    const variables = { TERRACE_COLD_RECALL_DAYS: '3' };
+    const { config } = load({ flags, variables, yaml: 'reduction:\n  level: 5\n' });
+    assert.deepEqual(
+      [config.lifecycle.secondsPerDay, config.reduction.sparsePercent, config.cold.recallDays],
+      [10, 75, 3],
+    );
+    assert.equal(config.reduction.level, 5);
+  });
+
   test('users are declared with or without ids, and their secrets are masked', () => {
     const yaml =
       'users:\n  - { name: alice, accessKey: ALICE-KEY, secretKey: hush hush hush, uid: 1000, gid: 100 }\n' +

@@ -4,6 +4,7 @@ import { seededRandom } from '../kv/seeded-random.ts';
 import { pause, type Actor } from './actor.ts';
 import { contentOf, Contents, type ContentName } from './content.ts';
 import { Cut, WrongAnswer } from './doors.ts';
+import { FloodActor } from './flood-actor.ts';
 import type { Doors } from './look.ts';
 import { ObjectActor } from './object-actor.ts';
 import type { Scenario } from './scenarios.ts';
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly directory: string;
   /** How many operations are acknowledged at most before the kill. */
   readonly operationsMax: number;
+  /** The load generator `s3load`, for a flood of PUTs beside the actors. */
+  readonly s3load?: string;
   /** A line for people. */
   readonly say: (line: string) => void;
 }
@@ -55,8 +58,8 @@ export interface RunSummary {
   readonly seconds: number;
 }
 
-/** On a machine that has much else to do the kill comes before so many operations. */
-const loadMsMax = 20_000;
+/** On a machine that has much else to do the kill comes before so many operations: up to this. */
+const loadMsMax = 6_000;
 const killDelayMsMax = 25;
 const originKeysCount = 120;
 const objectKeysEach = 12;
@@ -98,6 +101,7 @@ class CrashRun {
     const initial =
       scenario.actors.attached === 0 ? new Map<string, ContentName>() : await attachOrigin(this.#site);
     this.#actors = makeActors(scenario, { random: this.#random, tally: this.#tally, initial });
+    this.#actors = [...this.#actors, ...this.#flood(this.#site)];
     this.#doors = await openDoors(this.#site);
     for (const actor of this.#actors) await actor.open(this.#doors);
   }
@@ -164,6 +168,15 @@ class CrashRun {
     if (this.#site !== undefined) await closeSite(this.#site);
   }
 
+  #flood({ gateway, done }: Site): readonly Actor[] {
+    const { s3load: program, directory } = this.#options;
+    if (program === undefined) return [];
+    const endpoint = (): string => gateway.endpoint;
+    return [
+      new FloodActor({ program, endpoint, bucket: buckets.objects, directory, random: this.#random, done }),
+    ];
+  }
+
   /** Kills it when so many operations have been acknowledged, at any moment of the next one; after how many milliseconds. */
   async #loadAndKill(operations: number): Promise<number> {
     const { scenario } = this.#options;
@@ -178,8 +191,9 @@ class CrashRun {
     const all = Promise.all([...working, disturbing]);
     // Whatever fails before the kill ends the run; what comes after it is waited for below.
     const beganAt = performance.now();
+    const msMax = this.#random.below(loadMsMax);
     const loaded = async (): Promise<void> => {
-      while (this.#tally.acknowledged.sum() < operations && performance.now() - beganAt < loadMsMax)
+      while (this.#tally.acknowledged.sum() < operations && performance.now() - beganAt < msMax)
         await pause(1);
       await pause(this.#random.below(killDelayMsMax));
     };

@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { runRounds, type RunSummary } from './rounds.ts';
 import { scenarios } from './scenarios.ts';
 
-const usage = `Usage: test/acceptance/crashes.sh ROUNDS [--scenario NAME] [--seed N] [--operations N] [--keep] [--json]
+const usage = `Usage: test/acceptance/crashes.sh ROUNDS [--scenario NAME] [--seed N] [--operations N] [--s3load PROGRAM] [--keep] [--json]
 
 ROUNDS of each scenario, or of the one that is named:
 ${scenarios.map(({ name, says }) => `  ${name.padEnd(9)} ${says}`).join('\n')}
 --seed decides what the clients do and when the gateway is killed; --operations how many are acknowledged before that at most.
+--s3load adds a flood of PUTs by that load generator, which compares what was acknowledged by itself.
 --keep leaves the data of a scenario that fails where they are. --json prints one object for each scenario.`;
 
 const roundsMax = 1000;
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
     scenario: { type: 'string' },
     seed: { type: 'string', default: '1' },
     operations: { type: 'string', default: '1500' },
+    s3load: { type: 'string' },
     keep: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -82,7 +84,9 @@ async function runAll(): Promise<number> {
     say(`\n== ${scenario.name}: ${scenario.says}; seed ${seed}`);
     let isDone = false;
     try {
-      const summary = await runRounds({ scenario, rounds, seed, directory, operationsMax, say });
+      const { s3load } = values;
+      const flood = s3load === undefined ? {} : { s3load };
+      const summary = await runRounds({ scenario, rounds, seed, directory, operationsMax, say, ...flood });
       isDone = true;
       print(values.json ? JSON.stringify(summary) : describe(summary));
     } catch (cause) {

@@ -31,7 +31,7 @@ const usual = {
   flags: ['--hot-size', '256Mi', '--warm-ec', '4+2', '--reduction-segment-bytes', '1Mi'],
   killedStarts: { ofHundred: 25, max: 1 },
   coldKilledOfHundred: 0,
-  actors: { tree: 28, versions: 6, objects: 2, attached: 0 },
+  actors: { tree: 16, versions: 4, objects: 2, attached: 0 },
   objectBytesMax: 400_000,
   errorsExpected: [],
 } as const;
@@ -140,7 +140,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'full',
     says: 'more than the hot device takes, which is full',
     flags: ['--hot-size', '64Mi', '--warm-ec', '4+2', '--reduction-segment-bytes', '1Mi'],
-    actors: { ...usual.actors, objects: 8 },
+    actors: { ...usual.actors, objects: 6 },
     objectBytesMax: 4_000_000,
     disturb: repeating(async (site, random) => {
       if (random.below(8) === 0) await move(site, random, ['hot']);
@@ -162,7 +162,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'cold',
     says: 'content moves to a cold store that is killed as well, and a bucket of it is attached',
     coldKilledOfHundred: 50,
-    actors: { ...usual.actors, tree: 20, attached: 4 },
+    actors: { ...usual.actors, tree: 12, attached: 4 },
     disturb: repeating(async (site, random) => {
       await move(site, random, ['cold', 'cold', 'hot']);
       if (random.below(3) === 0) {

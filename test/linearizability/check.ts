@@ -66,12 +66,17 @@ class Search<Model> {
     for (const [index, call] of this.#calls.entries()) {
       // Whatever was made after another had returned must come behind it.
       if (call.invokedAt > firstReturn) break;
-      if (this.#isDone[index]) continue;
+      if (this.#isDone[index] || this.#isTooLate(call)) continue;
       if (this.#follows(call, index, model)) return true;
       // What is answered right and changes nothing can come first: if the rest does not follow now, it never does.
       if (call.isPure === true && this.#isAnswered(call, model)) return false;
     }
     return false;
+  }
+
+  /** What was never answered took effect before its time was up. */
+  #isTooLate(call: Call<Model>): boolean {
+    return call.outcome === undefined && this.order.some(({ invokedAt }) => invokedAt > call.returnedAt);
   }
 
   #isAnswered(call: Call<Model>, model: Model): boolean {

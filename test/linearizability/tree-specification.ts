@@ -1,6 +1,13 @@
+import { createHash } from 'node:crypto';
 import { Fault } from '../../src/fault.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
-import { ModelDirectory, directoriesOf, fail, type ModelNode } from '../namespace/model/tree.ts';
+import {
+  ModelDirectory,
+  directoriesOf,
+  fail,
+  type ModelFile,
+  type ModelNode,
+} from '../namespace/model/tree.ts';
 import type { Specification } from './check.ts';
 
 /** The tree of one bucket, as the model of the namespace has it. */
@@ -21,10 +28,22 @@ function cloned(directory: ModelDirectory, parent: ModelDirectory | undefined): 
 function textOf(directory: ModelDirectory): string {
   const entries = [...directory.entries].sort(([one], [other]) => (one < other ? -1 : 1));
   const inner = entries.map(([name, node]) =>
-    node.kind === 'directory' ? name + textOf(node) : `${name}=${node.ino ?? ''}:${node.content}`,
+    node.kind === 'directory' ? name + textOf(node) : `${name}=${fileText(node)}`,
   );
   return `(${directory.ino ?? ''} ${inner.join(' ')})`;
 }
+
+function fileText({ ino, content, etag, earlier = [] }: ModelFile): string {
+  const contents = [...earlier, { content, etag }].map(
+    (each) => `${short(each.content)}${each.etag === undefined ? '*' : ''}`,
+  );
+  return `${ino ?? ''}:${contents.join('<')}`;
+}
+
+const CONTENT_CHARS_MAX = 100;
+
+const short = (content: string): string =>
+  content.length <= CONTENT_CHARS_MAX ? content : createHash('sha1').update(content).digest('base64');
 
 const nodesOf = (tree: ModelDirectory): readonly ModelNode[] =>
   directoriesOf(tree).flatMap((directory) => [directory, ...directory.entries.values()]);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { BLOB_HOLDERS_MAX, EXTENTS_EMBEDDED_MAX, INODE_NAMES_MAX } from '../../src/limits.ts';
 import { digestOf, needsAliasRow } from '../../src/namespace/alias.ts';
 import { ROOT } from '../../src/namespace/buckets.ts';
 import { listedOf } from '../../src/namespace/listed.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
 import type { Extent, Inode } from '../../src/namespace/records.ts';
+import type { Tier } from '../../src/tiering/tier.ts';
 import { imageOf, type DentryRow, type StoreImage } from './store-image.ts';
 import type { Stack } from './world.ts';
 
@@ -42,6 +43,8 @@ function problemsOf(image: StoreImage): readonly string[] {
     holderProblems,
     uploadProblems,
     usageProblems,
+    shareProblems,
+    belowProblems,
   ];
   const strangers = image.strangers.map((key) => `unknown row ${key}`);
   return [...[...checks, ...more].flatMap((check) => [...check(image)]), ...strangers];
@@ -296,6 +299,41 @@ function* uploadProblems({ parts, uploads, finished, inodes }: StoreImage): Iter
   for (const { upload, number, ino } of parts) {
     if (!uploads.has(upload) && !finished.has(upload)) yield `part ${upload}/${number} of no upload`;
     if (inodes.get(ino) === undefined) yield `part ${upload}/${number} has no inode`;
+  }
+}
+
+/** What the tiers answer for is the sum over all objects, by bucket; no part of an upload is one. */
+function* shareProblems({ inodes, parts, shares }: StoreImage): Iterable<string> {
+  const partInos = new Set(parts.map(({ ino }) => ino));
+  const sums = new Map<Ino, Record<Tier, { objects: bigint; bytes: bigint }>>();
+  const nothing = () => ({ objects: 0n, bytes: 0n });
+  for (const { ino, kind, bucket, size, below } of inodes.values()) {
+    if (kind === 'directory' || partInos.has(ino)) continue;
+    const sum = sums.get(bucket) ?? { hot: nothing(), warm: nothing(), cold: nothing() };
+    sums.set(bucket, sum);
+    const hot = size - below.warm - below.cold;
+    const at = hot >= below.warm && hot >= below.cold ? 'hot' : below.warm >= below.cold ? 'warm' : 'cold';
+    sum[at].objects += 1n;
+    for (const [tier, bytes] of Object.entries({ ...below, hot })) sum[tier as Tier].bytes += BigInt(bytes);
+  }
+  for (const bucket of new Set([...sums.keys(), ...shares.keys()]))
+    if (!isDeepStrictEqual(sums.get(bucket), shares.get(bucket)))
+      yield `bucket ${bucket} has ${inspect(shares.get(bucket))} of ${inspect(sums.get(bucket))}`;
+}
+
+/** What an inode says of where its content is, is so, unless it says that it is not known. */
+function* belowProblems(image: StoreImage): Iterable<string> {
+  const { blobs, recounts } = image;
+  if (recounts.has(0)) return;
+  for (const [name, list, inode] of contentsOf(image)) {
+    if (inode === undefined || recounts.has(inode.ino)) continue;
+    const found = { warm: 0, cold: 0 };
+    for (const { blob, length } of list) {
+      const at = blobs.get(blob)?.at ?? 'hot';
+      if (at !== 'hot') found[at] += length;
+    }
+    if (!isDeepStrictEqual(found, inode.below))
+      yield `${name} is ${inspect(found)}, not ${inspect(inode.below)}`;
   }
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../src/fault.ts';
-import type { Bucket, Ino } from '../../src/namespace/namespace.ts';
+import type { Bucket, Ino, ObjectAt } from '../../src/namespace/namespace.ts';
 import { underSchedules, type Simulation } from '../simulation/simulation.ts';
 import { checkSettledStore } from './check-store.ts';
-import { bytes, get, plainFacet, put, root, settle, text, type Stack } from './world.ts';
+import { bytes, get, plainFacet, put, root, s3, settle, text, type Stack } from './world.ts';
 
 const SCHEDULES = 40;
 
@@ -287,3 +287,47 @@ test('a busy writer does not hold up a change of attributes', () =>
     assert(writes < 500, 'the writer came to its end first');
     assert.equal((await files.attributes(ino)).mode, 0o600);
   }));
+
+const conditionalChanges: readonly {
+  readonly name: string;
+  readonly change: (
+    namespace: Stack['namespace'],
+    at: ObjectAt,
+    ifMatch: readonly string[],
+  ) => Promise<unknown>;
+}[] = [
+  {
+    name: 'a DELETE',
+    change: ({ objects }, at, ifMatch) => objects.removeKey({ ...at, expect: { ifMatch } }),
+  },
+  {
+    name: 'a rename',
+    change: ({ objects }, { bucket, key }, ifMatch) =>
+      objects.renameKey(s3, bucket, {
+        from: { key: bytes('other'), expect: {} },
+        to: { key, expect: { ifMatch } },
+      }),
+  },
+];
+for (const { name, change } of conditionalChanges)
+  test(`${name} on the condition that a file is as it was, and a write to it: not both succeed`, () =>
+    underSchedules(
+      SCHEDULES,
+      async (stack, simulation) => {
+        const { namespace } = stack;
+        const bucket = await namespace.objects.createBucket(root, 'b');
+        const found = await put(stack, bucket, 'k', 'old');
+        await put(stack, bucket, 'other', 'other');
+        const at = { bucket: bucket.ino, key: bytes('k') };
+        const outcomes = await Promise.allSettled([
+          simulation.latency('caller').then(() => change(namespace, at, [found.facet.etag])),
+          simulation.latency('writer').then(() =>
+            namespace.files.write(root, found.attributes.ino, {
+              ...{ offset: 0, data: bytes('new'), stable: false },
+            }),
+          ),
+        ]);
+        assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+      },
+      { slowReads: true },
+    ));

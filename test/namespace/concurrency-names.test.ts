@@ -296,3 +296,52 @@ test('a file that anybody may make is made or opened, whoever removes it in betw
     const both = [make, remove, make, remove, make, remove, make];
     await Promise.all(both.map((one) => at.later<unknown>(one)));
   }));
+
+for (const key of ['a', 'd/a'])
+  test(`nobody is shown under ${key} what its file became under another name`, () =>
+    underSchedules(
+      SCHEDULES,
+      async (stack, simulation) => {
+        const { files, objects } = stack.namespace;
+        const bucket = await objects.createBucket(root, 'b');
+        await put(stack, bucket, key, 'old');
+        const [moved, ino] = [
+          key.slice(0, 1),
+          (await objects.head({ bucket: bucket.ino, key: bytes(key) }))!,
+        ];
+        const change = async (): Promise<void> => {
+          const [from, to] = [place(bucket.ino, moved), place(bucket.ino, 'elsewhere')];
+          await files.rename(root, { from, to });
+          await files.setAttributes(root, ino.attributes.ino, { wish: { size: 2 } });
+        };
+        const changing = change();
+        for (let isThere = true; isThere; await simulation.latency('reader')) {
+          const read = await get(stack, bucket, key);
+          assert(read === undefined || read.toString() === 'old', read?.toString());
+          const head = await objects.head({ bucket: bucket.ino, key: bytes(key) });
+          assert(head === undefined || head.attributes.size === 3);
+          isThere = head !== undefined;
+        }
+        await changing;
+      },
+      { slowReads: true },
+    ));
+
+test('a CREATE that empties what is there does not empty what has moved away meanwhile', () =>
+  underSchedules(
+    SCHEDULES,
+    async (stack, simulation) => {
+      const { files, objects } = stack.namespace;
+      const bucket = await objects.createBucket(root, 'b');
+      await put(stack, bucket, 'a', 'old');
+      const [from, to] = [place(bucket.ino, 'a'), place(bucket.ino, 'kept')];
+      const creating = files.create(root, from, { mode: { how: 'unchecked' }, wish: { size: 0 } });
+      await simulation.latency('renamer');
+      await files.rename(root, { from, to });
+      // Made before the rename, the file is empty when that is over; made after it, it is another one.
+      const seen = String(await get(stack, bucket, 'kept'));
+      await creating;
+      assert.equal(String(await get(stack, bucket, 'kept')), seen);
+    },
+    { slowReads: true },
+  ));

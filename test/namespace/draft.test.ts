@@ -104,3 +104,47 @@ test('a draft that a condition refused may be attached elsewhere', async () => {
   await settle(world);
   await checkSettledStore(world);
 });
+
+test('a draft says when it looks at its bytes no more, and whoever overwrites them then changes nothing', () =>
+  fc.assert(
+    fc.asyncProperty(fc.array(length, { minLength: 1, maxLength: 5 }), async (lengths) => {
+      const world = await openWorld();
+      const { objects } = world.namespace;
+      const bucket = await objects.createBucket(root, 'b');
+      const draft = await objects.draft(s3);
+      const random = seededRandom(2);
+      const pieces = lengths.map((each) => Buffer.alloc(each, random.bytes(251)));
+      const whole = Buffer.concat(pieces);
+      let taken = 0;
+      for (const piece of pieces)
+        await draft.write([piece.subarray(0, 7), piece.subarray(7)], () => {
+          taken += 1;
+          piece.fill(0xee);
+        });
+      await objects.attach(s3, draft, {
+        bucket: bucket.ino,
+        key: bytes('k'),
+        facet: plainFacet('e'),
+        expect: {},
+      });
+      assert.equal(taken, pieces.length, 'what is attached was taken');
+      const object = await objects.open({ bucket: bucket.ino, key: bytes('k') });
+      assert(object !== undefined);
+      const read: Uint8Array[] = [];
+      for await (const part of object.read(0, whole.length)) read.push(part);
+      assert(Buffer.concat(read).equals(whole));
+      await object.close();
+    }),
+    { numRuns: 25 },
+  ));
+
+test('bytes that could not be written are never given back', async () => {
+  const world = await openWorld();
+  const draft = await world.namespace.objects.draft(s3);
+  world.device.failWhen((operation) => operation === 'write');
+  let taken = 0;
+  for (let each = 0; each < 2; each += 1)
+    await draft.write([Buffer.alloc(600_000)], () => (taken += 1)).catch(() => undefined);
+  await draft.discard();
+  assert.equal(taken, 0);
+});

@@ -130,6 +130,7 @@ const inode: fc.Arbitrary<records.Inode> = fc
         version: fc.record({ id: number.map((id) => id as VersionId), openUntil: number }),
         lock,
         rules,
+        below: fc.record({ warm: number, cold: number }),
         names: fc.array(fc.record({ parent: ino, name: bytes }), { maxLength: 2 }),
         facet: fc.option(facet, { nil: undefined }),
         encryption: fc.option(encryption, { nil: undefined }),

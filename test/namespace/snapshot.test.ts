@@ -5,7 +5,7 @@ import type { Bucket, Ino, OpenObject } from '../../src/namespace/namespace.ts';
 import { underSchedules } from '../simulation/simulation.ts';
 import { checkSettledStore } from './check-store.ts';
 import { faultOf } from './fault-of.ts';
-import { bytes, openWorld, plainFacet, root, settle, text, type World } from './world.ts';
+import { bytes, openWorld, plainFacet, put, root, settle, text, type World } from './world.ts';
 
 /** More than the 256 MiB up to which all extents are looked up when the object is opened. */
 const LARGE_BYTES = 300 << 20;
@@ -179,3 +179,36 @@ test('a copy of a large object that is overwritten meanwhile has what it was giv
     await settle(stack);
     await checkSettledStore(stack);
   }));
+
+test('content that is lent is what is read, by way of any windows, and stays while it is held', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'lent');
+  const content = Buffer.from(
+    Array.from({ length: 3_300_000 }, (_, index) => (index * 7 + index / 4099) & 255),
+  );
+  await put(world, bucket, 'k', content);
+  const object = await objects.open({ bucket: bucket.ino, key: bytes('k') });
+  assert(object !== undefined);
+  for (const [offset, length] of [
+    [0, content.length],
+    [1, 65_536],
+    [65_535, 2],
+    [1_048_570, 2_000_000],
+  ] as const) {
+    const held: { readonly parts: readonly Uint8Array[]; readonly letGo: () => void }[] = [];
+    for await (const lent of object.lend(offset, length)) held.push(lent);
+    const whole = Buffer.concat(held.flatMap(({ parts }) => parts));
+    assert(whole.equals(content.subarray(offset, offset + length)), `${offset}+${length}`);
+    for (const { letGo } of held) letGo();
+  }
+  // Who stops early leaves nothing behind that the next reader would find changed.
+  for await (const lent of object.lend(0, content.length)) {
+    lent.letGo();
+    break;
+  }
+  const again: Uint8Array[] = [];
+  for await (const { parts } of object.lend(0, content.length)) again.push(...parts);
+  assert(Buffer.concat(again).equals(content));
+  await object.close();
+});

@@ -7,6 +7,7 @@ import { decodeBelonging, type Belonging } from '../../src/namespace/belonging.t
 import { decodeHolders, type Holder } from '../../src/namespace/holders.ts';
 import { decodeListedDentry } from '../../src/namespace/listed.ts';
 import type { Ino, Listed } from '../../src/namespace/namespace.ts';
+import { decodeShares, type Shares } from '../../src/namespace/census/shares.ts';
 import { decodeUsage, type Usage } from '../../src/namespace/quota/usage.ts';
 import {
   decodeBucket,
@@ -23,6 +24,7 @@ import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-r
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
 import { lengthOfRecipe } from '../../src/tiering/reduction/records.ts';
 import { DESCRIPTIONS_TABLE } from '../../src/tiering/descriptions.ts';
+import type { Tier } from '../../src/tiering/tier.ts';
 import { migrationTables } from '../../src/tiering/migration-records.ts';
 import {
   BLOB_TABLES,
@@ -54,6 +56,8 @@ const table = {
   holder: 0x2f,
   usage: 0x26,
   quota: 0x27,
+  shares: 0x29,
+  recount: 0x2b,
   recipe: 0x48,
 } as const;
 
@@ -71,6 +75,8 @@ export interface BlobImage {
   readonly length: number;
   /** Empty for an inline blob. */
   readonly places: readonly { readonly offset: number; readonly length: number }[];
+  /** The tier that answers reads. */
+  readonly at: Tier;
 }
 
 /** Everything in a store, decoded, by table. Names are latin1 strings so that they can be keys of maps. */
@@ -94,6 +100,10 @@ export interface StoreImage {
   readonly nullVersions: readonly { readonly bucket: Ino; readonly key: string; readonly order: number }[];
   /** Of owners as `bucket:uid:gid`. */
   readonly usage: ReadonlyMap<string, Usage>;
+  /** By bucket. */
+  readonly shares: ReadonlyMap<Ino, Shares>;
+  /** Inodes that wait for the census; 0 for all. */
+  readonly recounts: ReadonlySet<number>;
   readonly blobs: ReadonlyMap<number, BlobImage>;
   readonly references: ReadonlyMap<number, number>;
   readonly garbage: ReadonlySet<number>;
@@ -164,6 +174,8 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
         decodeUsage(value),
       ]),
     ),
+    shares: new Map(of(table.shares).map(([key, value]) => [inoAt(key, 1), decodeShares(value)])),
+    recounts: idsOf(table.recount),
     blobs: blobRows(of(BLOB_TABLES.device), of(BLOB_TABLES.inline), of(table.recipe)),
     references: new Map(
       of(BLOB_TABLES.references).map(([key, value]) => [decodeU64(key, 1), decodeReferences(value)]),
@@ -212,12 +224,12 @@ function blobRows(
   const blobs = new Map<number, BlobImage>();
   for (const [key, value] of device) {
     const { length, extents } = decodeDeviceBlob(value);
-    blobs.set(decodeU64(key, 1), { length, places: extents });
+    blobs.set(decodeU64(key, 1), { length, places: extents, at: 'hot' });
   }
   for (const [key, value] of inline) {
     const id = decodeU64(key, 1);
     // In both tables: no length fits, so every extent of it is reported.
-    blobs.set(id, { length: blobs.has(id) ? -1 : decodeInlineBlob(value).length, places: [] });
+    blobs.set(id, { length: blobs.has(id) ? -1 : decodeInlineBlob(value).length, places: [], at: 'hot' });
   }
   // Those of lower tiers in memory begin with a zero: test/tiering/memory-chunk-store.ts.
   for (const [key, value] of recipes) {
@@ -227,6 +239,8 @@ function blobRows(
     blobs.set(id, {
       length: (known?.length ?? length) === length ? length : -1,
       places: known?.places ?? [],
+      // Keys of the warm tier come first.
+      at: known?.at ?? (key[1] === 1 ? 'warm' : 'cold'),
     });
   }
   return blobs;

@@ -7,7 +7,7 @@ import { checkStore } from '../namespace/check-store.ts';
 import { imageOf } from '../namespace/store-image.ts';
 import { root } from '../namespace/world.ts';
 import { Actor } from './actor.ts';
-import { filesOf, finish } from './crashes.ts';
+import { filesOf, finish } from './lives.ts';
 import { FaultyWorld } from './faulty-world.ts';
 import type { PartFault } from './part-faults.ts';
 import { Simulation } from './simulation.ts';

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { CENSUS_REST_MS } from '../../src/limits/storage-policy.ts';
-import { CensusTaker } from '../../src/storage-policy/census.ts';
 import { openStorageControl, type StorageControl } from '../../src/storage-policy/open-storage-policies.ts';
 import type { Query } from '../../src/storage-policy/scores.ts';
 import type { BlobId } from '../../src/tiering/blobs.ts';
 import { tiers as allTiers, type Tier } from '../../src/tiering/tier.ts';
+import type { Ino } from '../../src/namespace/namespace.ts';
 import { bytes, openWorld, plainFacet, s3, silent, type World } from '../namespace/world.ts';
 import { MemoryTiers, recalling } from '../tiering/memory-tiers.ts';
 
@@ -22,7 +21,7 @@ interface Bench {
   ) => Promise<BlobId>;
 }
 
-async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Bench> {
+async function openBench(tiers = new MemoryTiers(), query?: Query, attached?: string): Promise<Bench> {
   const world = await openWorld();
   const { objects } = world.namespace;
   const environment = {
@@ -31,12 +30,16 @@ async function openBench(tiers = new MemoryTiers(), query?: Query): Promise<Benc
     random: { below: () => 0, bytes: () => new Uint8Array() },
   };
   let id = 1000;
-  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query, ...recalling };
+  const known = new Map<Ino, string>();
+  const isAttached = (bucket: Ino): boolean => known.get(bucket) === attached;
+  const given = { ...recalling, ...(attached !== undefined && { isAttached }) };
+  const parts = { kv: world.kv, objects, tiers, environment, nextId: () => ++id, query, ...given };
   const control = await openStorageControl(parts);
   return {
     ...{ world, tiers, control },
     async put(bucket, key, { content = 'content', storageClass = 'STANDARD' } = {}) {
       const { ino } = (await objects.bucket(bucket)) ?? (await objects.createBucket(s3, bucket));
+      known.set(ino, bucket);
       const draft = await objects.draft(s3);
       await draft.write([bytes(content)]);
       const to = { bucket: ino, key: bytes(key), facet: { ...plainFacet('e'), storageClass }, expect: {} };
@@ -63,6 +66,16 @@ async function classPass({ world, control, tiers: { present } }: Bench): Promise
 }
 
 suite('storage policies', () => {
+  test('a class that others gave, in a bucket that shows theirs, moves nothing', async () => {
+    const bench = await openBench(new MemoryTiers(), undefined, 'theirs');
+    const { tiers } = bench;
+    const ours = await bench.put('ours', 'key', { storageClass: 'STANDARD_IA' });
+    const theirs = await bench.put('theirs', 'key', { storageClass: 'STANDARD_IA' });
+    tiers.places.set(theirs, ['cold']);
+    await classPass(bench);
+    assert.deepEqual([tiers.places.get(ours), tiers.places.get(theirs)], [['warm'], ['cold']]);
+  });
+
   test('what a full tier has given up does not come back by class or policy until it has room', async () => {
     const bench = await openBench();
     const { tiers, control } = bench;
@@ -283,7 +296,6 @@ suite('moves that somebody ordered', () => {
       { state, objects, blobsMoved, bytesMoved, failures },
       { state: 'completed', objects: 1, blobsMoved: 1, bytesMoved: 100, failures: 0 },
     );
-    assert.deepEqual((await bench.control.census.now()).tiers.cold, { objects: 1, bytes: 100 });
   });
 
   test('are carried out after a restart', async () => {
@@ -325,57 +337,5 @@ suite('moves that somebody ordered', () => {
     while ((await moves.step()) === 'busy');
     const { state, error } = moves.get(id) ?? assert.fail();
     assert.deepEqual([state, error], ['failed', 'the store does not answer']);
-  });
-});
-
-suite('a census', () => {
-  /** What a walk of its own says: objects with all their bytes, by tier. */
-  const walk = async ({ control }: Bench): Promise<unknown> => {
-    const sums: Record<string, { objects: number; bytes: number }> = {};
-    for (const tier of ['hot', 'warm', 'cold']) sums[tier] = { objects: 0, bytes: 0 };
-    for (const bucket of ['photos', 'music'])
-      for (const key of ['a', 'b', 'c', 'd', 'e'])
-        for (const { slice } of await control.explain(bucket, bytes(key))) {
-          const sum = sums[slice.at];
-          assert(sum !== undefined);
-          if (slice.index === 0) sum.objects += 1;
-          sum.bytes += slice.bytes;
-        }
-    return sums;
-  };
-
-  test('of many objects is taken in the background to the last one, and answered at once from then on', async () => {
-    const bench = await openBench();
-    for (const key of ['a', 'b', 'c', 'd', 'e']) await bench.put('photos', key);
-    const cold = await bench.put('music', 'a');
-    bench.tiers.places.set(cold, ['cold']);
-    const { world, tiers } = bench;
-    const { objects } = world.namespace;
-    const taker = new CensusTaker({ objects, tiers, environment: { clock: world.clock } }, 3);
-    assert.equal(await taker.step(), 'idle', 'nobody has asked');
-    const first = await taker.now();
-    assert.equal(first.isWhole, false);
-    while ((await taker.step()) === 'busy');
-    const { tiers: counted, isWhole, countedAt } = await taker.now();
-    assert.equal(isWhole, true);
-    assert.deepEqual(counted, await walk(bench));
-    bench.tiers.places.set(cold, ['warm']);
-    world.clock.ms += 10_000;
-    assert.equal(await taker.step(), 'idle', 'the last count is of late');
-    assert.deepEqual((await taker.now()).countedAt, countedAt);
-    world.clock.ms += CENSUS_REST_MS;
-    while ((await taker.step()) === 'busy');
-    assert.deepEqual((await taker.now()).tiers, await walk(bench));
-  });
-
-  test('of few objects is of this moment', async () => {
-    const bench = await openBench();
-    for (const key of ['a', 'b']) await bench.put('photos', key);
-    const moved = await bench.put('music', 'a');
-    const before = await bench.control.census.now();
-    assert.deepEqual([before.isWhole, before.tiers], [true, await walk(bench)]);
-    bench.tiers.places.set(moved, ['cold']);
-    assert.deepEqual((await bench.control.census.now()).tiers, await walk(bench));
-    assert.equal(await bench.control.census.step(), 'idle');
   });
 });

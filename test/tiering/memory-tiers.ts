@@ -7,6 +7,7 @@ import type { BlobPlaces, Heat, MigrationOrder, MigrationRecord, Tiers } from '.
 /** How content comes back, for who opens storage policies. */
 export const recalling = {
   recall: { days: 1, speed: 'Standard' },
+  isAttached: () => false,
   wakeRestores: () => undefined,
 } as const;
 

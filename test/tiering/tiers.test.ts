@@ -77,23 +77,26 @@ test('a guard keeps the copy of a blob that has left the hot tier', async () => 
   assert.equal(await bed.tiersOf(id), 'none');
 });
 
+/** A device whose reads wait for something first. */
+const readingAfter =
+  (before: () => Promise<void> | undefined) =>
+  (device: Device): Device => ({
+    traits: device.traits,
+    bytes: () => device.bytes(),
+    write: (offset, parts) => device.write(offset, parts),
+    read: async (offset, checksums) => {
+      await before();
+      return device.read(offset, checksums);
+    },
+    flush: () => device.flush(),
+    discard: (extent) => device.discard(extent),
+    grow: (bytes) => device.grow(bytes),
+    close: () => device.close(),
+  });
+
 test('the space of a hot copy that was dropped is free when the reads under way have ended', async () => {
   const gates: Promise<void>[] = [];
-  const bed = await TierBed.open({
-    around: (device) => ({
-      traits: device.traits,
-      bytes: () => device.bytes(),
-      write: (offset, parts) => device.write(offset, parts),
-      read: async (offset, checksums) => {
-        await gates[0];
-        return device.read(offset, checksums);
-      },
-      flush: () => device.flush(),
-      discard: (extent) => device.discard(extent),
-      grow: (bytes) => device.grow(bytes),
-      close: () => device.close(),
-    }),
-  });
+  const bed = await TierBed.open({ around: readingAfter(() => gates[0]) });
   const id = await bed.put(9000, 1);
   await bed.move('warm', id);
   await bed.move('hot', id);
@@ -395,4 +398,35 @@ test('migrations keep to their rate', async () => {
   await bed.move('warm', ...ids);
   const seconds = (bed.clock.ms - began) / 1000;
   assert(seconds > 30 && seconds < 45, `40 MiB at 1 MiB/s took ${seconds} s`);
+});
+
+test('what is deleted while it is moved is passed over, and the rest moves', async () => {
+  // A few are read at once: the last ones are deleted while the first ones are read.
+  const bed = await TierBed.open({ around: readingAfter(() => turns(50)) });
+  const ids: BlobId[] = [];
+  for (let seed = 0; seed < 12; seed += 1) ids.push(await bed.put(9000, seed));
+  const migrating = bed.tiering.tiers.migrate({ blobs: ids, to: 'warm', trigger: 'order' });
+  await new Promise((resolve) => setImmediate(resolve));
+  const moving = bed.tiering.steps.migrate();
+  await turns(20);
+  const gone = ids.slice(-2);
+  for (const id of gone) await bed.change(id, -1);
+  while (await bed.tiering.blobs.collect());
+  await moving;
+  await bed.settle('migrate');
+  const { outcome, error } = await migrating;
+  assert.deepEqual([outcome, error], ['completed', undefined]);
+  for (const id of ids) assert.equal(await bed.tiersOf(id), gone.includes(id) ? 'none' : 'warm');
+});
+
+test('a blob that nobody can read fails its order, and keeps none of the others', async () => {
+  const bed = await TierBed.open();
+  const ids: BlobId[] = [];
+  for (let seed = 0; seed < 6; seed += 1) ids.push(await bed.put(9000, seed));
+  const damaged = ids[2]!;
+  await bed.damageHot(damaged);
+  const { outcome, error, blobs } = await bed.move('warm', ...ids);
+  assert.deepEqual([outcome, blobs], ['failed', 5]);
+  assert.match(error ?? '', /corrupt/);
+  for (const id of ids) assert.equal(await bed.tiersOf(id), id === damaged ? 'hot' : 'warm');
 });

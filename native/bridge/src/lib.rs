@@ -5,5 +5,6 @@ mod digest;
 mod elsewhere;
 mod erasure;
 mod kv;
+mod memory;
 mod reduction;
 mod sealing;

@@ -33,7 +33,9 @@ export interface AdminSources {
   /** Names of the buckets that belong to the account. */
   readonly bucketsOf: (accountId: string) => Promise<readonly string[]>;
   readonly keyring: Keyring;
-  readonly namespace: Pick<Namespace, 'quotas'> & { readonly objects: Pick<ObjectStore, 'bucket'> };
+  readonly namespace: Pick<Namespace, 'census' | 'quotas'> & {
+    readonly objects: Pick<ObjectStore, 'bucket'>;
+  };
   readonly attached: AttachedControl;
   readonly audit: AuditTrail;
   readonly jobs: Jobs;

@@ -1,6 +1,7 @@
 import type { Static } from '@sinclair/typebox';
 import { roughDuration } from '../../config/quantity.ts';
 import { Fault } from '../../fault.ts';
+import type { Share } from '../../namespace/census/shares.ts';
 import type { ChunkStoreUsage } from '../../tiering/reduction/chunk-store.ts';
 import type { LowerTier, Tier } from '../../tiering/tier.ts';
 import type { MigrationRecord } from '../../tiering/tiers.ts';
@@ -39,8 +40,9 @@ const getTiers: AdminRow = {
   handle: async (sources) => json(200, await tiersAnswer(sources)),
 };
 
-async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswer> {
-  const { tiers: counted, isWhole, countedAt } = await storage.census.now();
+async function tiersAnswer({ namespace, tiers }: AdminSources): Promise<TiersAnswer> {
+  const { tiers: shares, isWhole, countedAt } = await namespace.census.now();
+  const counted = { hot: share(shares.hot), warm: share(shares.warm), cold: share(shares.cold) };
   const usage = tiers.usage();
   const lower = (tier: LowerTier): TiersAnswer['warm'] => {
     const used = usage[tier];
@@ -58,6 +60,11 @@ async function tiersAnswer({ storage, tiers }: AdminSources): Promise<TiersAnswe
     migrations: tiers.totals(),
   };
 }
+
+const share = ({ objects, bytes }: Share): { objects: number; bytes: number } => ({
+  objects: Number(objects),
+  bytes: Number(bytes),
+});
 
 /** What is infinite is not known. */
 const known = (space: { readonly bytesTotal: number; readonly bytesFree: number }) => ({

@@ -41,9 +41,9 @@ export const tiersSchema = Type.Object({
   hot: tierStatusSchema,
   warm: Type.Optional(tierStatusSchema),
   cold: Type.Optional(tierStatusSchema),
-  /** False: there are more objects than were counted so far; they are being counted. */
+  /** False: where some content is, is still being counted. */
   complete: Type.Boolean(),
-  /** When the objects and bytes were counted: now, unless there are very many. */
+  /** Of this moment. */
   countedAt: instant,
   flashMode: texts<FlashMode>('normal', 'critical', 'write-through'),
   migrations: Type.Object({

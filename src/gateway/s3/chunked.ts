@@ -146,6 +146,8 @@ export class ChunkedBody implements RequestBody {
   readonly #signer: ChunkSigner | undefined;
   readonly #decoder: ChunkDecoder;
   readonly #hasTrailer: boolean;
+  /** What the data that was given out are views of. */
+  readonly #sources = new WeakMap<readonly Uint8Array[], readonly Uint8Array[]>();
   #chunk: Hasher | undefined;
 
   constructor(
@@ -180,8 +182,17 @@ export class ChunkedBody implements RequestBody {
       const events: ChunkEvent[] = [];
       for (const piece of batch) this.#decoder.push(piece, events);
       const data = await this.#accept(events);
-      if (data.length > 0) return data;
+      if (data.length > 0) {
+        this.#sources.set(data, batch);
+        return data;
+      }
+      this.#source.letGo(batch);
     }
+  }
+
+  letGo(data: readonly Uint8Array[]): void {
+    const batch = this.#sources.get(data);
+    if (batch !== undefined) this.#source.letGo(batch);
   }
 
   async #accept(events: readonly ChunkEvent[]): Promise<Uint8Array[]> {

@@ -343,7 +343,7 @@ function logOperationOf(name: string, { method, key, isWebsite }: S3Request): st
 function bodyOf(bytes: Uint8Array): RequestBody {
   const pieces = [[bytes]];
   // It is in memory already.
-  return { next: () => Promise.resolve(pieces.pop()), keep: () => true };
+  return { next: () => Promise.resolve(pieces.pop()), letGo: () => undefined, keep: () => true };
 }
 
 /** What the metrics call a request to a website. */

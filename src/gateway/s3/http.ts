@@ -20,6 +20,11 @@ export interface RequestBody {
    */
   next(): Promise<readonly Uint8Array[] | undefined>;
   /**
+   * Of what `next` gave, that nobody looks at it any more: its memory may be used again. Who never says so only costs the collector
+   * some work.
+   */
+  letGo(batch: readonly Uint8Array[]): void;
+  /**
    * Whether so many bytes more may be held in memory until the answer; else the request is one too many now. Batches are small
    * from then on, so that whoever keeps what comes can ask as it comes.
    */

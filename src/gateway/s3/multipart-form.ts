@@ -75,6 +75,11 @@ export class MultipartForm implements RequestBody {
     return this.#body.keep(bytes);
   }
 
+  /** Not what came from below: the form may hold a part of it back. */
+  letGo(): void {
+    return;
+  }
+
   /** Content of the file; at its end the rest of the form has been checked. */
   async next(): Promise<readonly Uint8Array[] | undefined> {
     if (this.#state !== 'file') return undefined;

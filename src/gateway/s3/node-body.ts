@@ -11,6 +11,8 @@ export interface NodeBodyParts {
   readonly allowance: Allowance;
   /** Told of what arrives. */
   readonly pace: Pace;
+  /** Frees memory of which nobody looks at any byte any more; absent: the collector does. */
+  readonly freeArrays?: ((arrays: readonly Uint8Array[]) => void) | undefined;
 }
 
 /**
@@ -21,6 +23,7 @@ export class NodeBody implements RequestBody {
   readonly #request: IncomingMessage;
   readonly #allowance: Allowance;
   readonly #pace: Pace;
+  readonly #freeArrays: (arrays: readonly Uint8Array[]) => void;
   #continuation: ServerResponse | undefined;
   /** Bytes of Content-Length not yet received; for chunked transfer, which says itself when it ends, more than anybody sends. */
   #left: number;
@@ -34,11 +37,12 @@ export class NodeBody implements RequestBody {
   #failure: BodyBroken | undefined;
   #wake: (() => void) | undefined;
 
-  constructor({ request, continuation, allowance, pace }: NodeBodyParts) {
+  constructor({ request, continuation, allowance, pace, freeArrays }: NodeBodyParts) {
     this.#request = request;
     this.#continuation = continuation;
     this.#allowance = allowance;
     this.#pace = pace;
+    this.#freeArrays = freeArrays ?? (() => undefined);
     const { headers } = request;
     this.#left =
       headers['transfer-encoding'] !== undefined
@@ -64,6 +68,11 @@ export class NodeBody implements RequestBody {
     this.#bytes = 0;
     this.#request.resume();
     return parts;
+  }
+
+  /** node:http makes each piece anew, in memory of its own. */
+  letGo(batch: readonly Uint8Array[]): void {
+    this.#freeArrays(batch);
   }
 
   keep(bytes: number): boolean {
@@ -103,6 +112,7 @@ export class NodeBody implements RequestBody {
       const parts = await this.next().catch(() => undefined);
       if (parts === undefined) return;
       for (const part of parts) bytes += part.length;
+      this.letGo(parts);
     }
   }
 

@@ -31,7 +31,7 @@ export interface S3Options extends S3HandlerOptions {
   readonly groupOf: (address: string) => string;
   readonly bounds: Pick<
     ServeOptions,
-    'connectionsMax' | 'connectionsPerPeerMax' | 'bodies' | 'bodyBytesPerSecondMin'
+    'connectionsMax' | 'connectionsPerPeerMax' | 'bodies' | 'bodyBytesPerSecondMin' | 'freeArrays'
   >;
   /** In milliseconds: the header section, silence inside a body, the next request, requests under way at the stop. */
   readonly timeouts: {

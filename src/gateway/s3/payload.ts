@@ -150,16 +150,27 @@ const receiveLarge: Receive = async (context, { payload, wanted, contentKey }, p
     const lengthMax = promised.lengths?.max ?? promised.length ?? 0;
     let length = 0;
     for (let batch = await payload.body.next(); batch !== undefined; batch = await payload.body.next()) {
-      length += lengthOf(batch);
+      const bytes = lengthOf(batch);
+      length += bytes;
       if (length > lengthMax) checkLength(promised, length);
-      await Promise.all([hasher.update(batch), draft.write(batch)]);
+      const done = whenAll(2, () => payload.body.letGo(batch));
+      await Promise.all([Promise.resolve(hasher.update(batch)).then(done), draft.write(batch, done)]);
       // Memory is short: what does not fill a blob must not wait for a client that may take its time.
-      if (lengthOf(batch) < BODY_GATHER_BYTES / 2) await draft.relieve();
+      if (bytes < BODY_GATHER_BYTES / 2) await draft.relieve();
     }
     const digests = hasher.digests();
     verify(payload, length, digests);
     return publish(draft, received(length, digests, wanted));
   });
+
+/** Calls `done` when it was called so often itself. */
+function whenAll(count: number, done: () => void): () => void {
+  let left = count;
+  return () => {
+    left -= 1;
+    if (left === 0) done();
+  };
+}
 
 async function drafting<Result>(
   context: S3Context,

@@ -41,6 +41,8 @@ export interface ServeOptions {
   readonly connectionsMax: number;
   readonly connectionsPerPeerMax: number;
   readonly bodies: BodyBudgetLimits;
+  /** See `NodeBodyParts`. */
+  readonly freeArrays?: (arrays: readonly Uint8Array[]) => void;
   /** A client that sends or takes a body more slowly is given up, after `idleMsMax` of it or more; 0: none is. */
   readonly bodyBytesPerSecondMin: number;
   /** A client that has not sent its whole header section by then is cut off. */
@@ -183,7 +185,7 @@ class Front {
     response: ServerResponse,
     continuation: ServerResponse | undefined,
   ): Exchange {
-    const { clock, idleMsMax, bodyBytesPerSecondMin } = this.#options;
+    const { clock, idleMsMax, bodyBytesPerSecondMin, freeArrays } = this.#options;
     const now = clock.monotonic();
     const limits = { windowMs: idleMsMax, bytesPerSecondMin: bodyBytesPerSecondMin };
     const arriving = new Pace(limits, now);
@@ -191,7 +193,7 @@ class Front {
     const pieceMs = (1000 * BODY_WIDE_BYTES) / Math.max(1, bodyBytesPerSecondMin);
     const leaving = new Pace({ ...limits, windowMs: Math.max(idleMsMax, pieceMs) }, now);
     const allowance = new Allowance(this.#budget, this.#places.peerOf(request.socket));
-    const body = new NodeBody({ request, continuation, allowance, pace: arriving });
+    const body = new NodeBody({ request, continuation, allowance, pace: arriving, freeArrays });
     return { request, body, response, allowance, pace: { arriving, leaving }, isWriting: false };
   }
 

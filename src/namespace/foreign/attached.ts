@@ -15,6 +15,7 @@ export interface AttachedBucket extends Binding {
 export interface AttachedBuckets {
   /** By name. */
   list(): Promise<readonly AttachedBucket[]>;
+  isAttached(bucket: Ino): boolean;
   /** Whether content may be read from there still. */
   isNeeded(binding: Binding['id']): boolean;
   /**

@@ -47,6 +47,10 @@ export class Attachments implements AttachedBuckets {
     );
   }
 
+  isAttached(bucket: Ino): boolean {
+    return this.#parts.bindings.of(bucket) !== undefined;
+  }
+
   isNeeded(id: BindingId): boolean {
     return this.#parts.bindings.byId(id) !== undefined;
   }

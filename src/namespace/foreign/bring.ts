@@ -2,7 +2,7 @@ import type { ForeignBlobs } from '../../tiering/foreign/foreign-copies.ts';
 import type { BindingId } from '../../tiering/foreign/foreign-records.ts';
 import type { ListedObject, ObjectDescription, ObjectFacts } from '../../tiering/cold/object-store.ts';
 import { loadDirectory, nextCtime } from '../attributes.ts';
-import { NO_CONTENT, type ContentPlace } from '../extents.ts';
+import { NO_CONTENT, type HeldContent } from '../extents.ts';
 import { pairOf } from '../find.ts';
 import { putHolders } from '../holders.ts';
 import { broughtKey, folderKey, inodeKey } from '../keys.ts';
@@ -148,7 +148,7 @@ export async function untouched(
   return isTheirs && !isLockedNow(inode, now) ? inode : undefined;
 }
 
-type Content = ContentPlace &
+type Content = HeldContent &
   Pick<Inode, 'size' | 'mtime' | 'contentGeneration'> & { readonly facet: StoredFacet };
 
 /** One blob, however long: see ADR 34. */
@@ -174,7 +174,7 @@ function contentIn(
   const blob = foreign.attach(tx, { binding, key, etag, offset: 0, length });
   const extents = [{ offset: 0, length, blob, blobOffset: 0 }];
   putHolders(tx, ino, extents);
-  return { extents, contentId: 0, ...told };
+  return { extents, contentId: 0, below: { warm: 0, cold: length }, ...told };
 }
 
 function bornIn(

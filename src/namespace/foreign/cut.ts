@@ -4,6 +4,7 @@ import type { KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../../tiering/blobs.ts';
 import type { ForeignRange } from '../../tiering/foreign/foreign-records.ts';
 import { ifStale, loadInode } from '../attributes.ts';
+import { changedBelow } from '../census/bytes-below.ts';
 import { endOf, extentsWithin, replaceRanges } from '../extents.ts';
 import { holdersOf, putHolders } from '../holders.ts';
 import type { Ino } from '../namespace.ts';
@@ -49,7 +50,9 @@ async function cutIn(
   const nextId = (): number => sequence.next();
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [replacement]);
   putHolders(tx, ino, fresh);
-  await putInode(tx, { ...inode, ...place });
+  // Its pieces are where they were before: with those whose bucket it is.
+  const below = changedBelow(place.below, 'cold', endOf(last) - extent.offset);
+  await putInode(tx, { ...inode, ...place, below });
   return true;
 }
 

@@ -10,13 +10,22 @@ import type {
   ScanOptions,
   Value,
 } from '../../kv/kv.ts';
-import { inoOfInodeKey, isInodeKey, usageKey } from '../keys.ts';
+import {
+  addShares,
+  encodeShares,
+  isNothing,
+  NO_SHARES,
+  subtractShares,
+  type Shares,
+} from '../census/shares.ts';
+import { inoOfInodeKey, isInodeKey, sharesKey, usageKey } from '../keys.ts';
+import type { Ino } from '../namespace.ts';
 import type { Hold, Ledger } from './ledger.ts';
-import { encodeUsage, negative, ownedOf, type Owned } from './usage.ts';
+import { encodeUsage, negative, ownedOf, type Counted, type Owned } from './usage.ts';
 
 /**
  * The store with usage counted: a transaction that writes inodes changes the usage rows of their owners in the same
- * commit, by merges, so that writers of one bucket do not conflict. Who changes inodes need not know; and none can forget.
+ * commit, by merges, so that writers of one bucket do not conflict; and the rows of shares of their buckets. Who changes inodes need not know; and none can forget.
  * Fault('quota-exceeded', 'bucket') when a limit is in the way of what a transaction comes to as a whole.
  */
 export const counting = (kv: Kv, ledger: Ledger): Kv => ({
@@ -46,6 +55,7 @@ async function transact<T>(
       giveUp();
       const counted = new CountingTransaction(tx);
       const result = await body(counted);
+      for (const [bucket, change] of counted.shares()) tx.merge(sharesKey(bucket), encodeShares(change));
       const changes = counted.changes();
       if (changes.length === 0) return result;
       if (!counted.isAdmitted) {
@@ -77,8 +87,8 @@ export function countingOf(tx: KvTransaction): CountingTransaction {
  */
 class CountingTransaction implements KvTransaction {
   readonly #tx: KvTransaction;
-  readonly #before = new Map<number, Owned | undefined>();
-  readonly #after = new Map<number, Owned | undefined>();
+  readonly #before = new Map<number, Counted | undefined>();
+  readonly #after = new Map<number, Counted | undefined>();
   readonly #more: Owned[] = [];
   readonly #reserved: Owned[] = [];
   #isAdmitted = false;
@@ -178,6 +188,22 @@ class CountingTransaction implements KvTransaction {
     }
     for (const change of this.#more) add(change, 1n);
     return [...sums.values()].filter(({ bytes, inodes }) => bytes !== 0n || inodes !== 0n);
+  }
+
+  /** How the transaction changes what the tiers answer for, by bucket; without those for which that is nothing. */
+  shares(): ReadonlyMap<Ino, Shares> {
+    const sums = new Map<Ino, Shares>();
+    const of = (counted: Counted | undefined): Shares => counted?.shares ?? NO_SHARES;
+    for (const [ino, after] of this.#after) {
+      const before = this.#before.get(ino);
+      const bucket = (after ?? before)?.owner.bucket;
+      if (bucket === undefined) continue;
+      const change = subtractShares(of(after), of(before));
+      const sum = addShares(sums.get(bucket) ?? NO_SHARES, change);
+      if (isNothing(sum)) sums.delete(bucket);
+      else sums.set(bucket, sum);
+    }
+    return sums;
   }
 
   /** Is the answer what the inode was before the transaction? */

@@ -1,7 +1,10 @@
+import assert from 'node:assert/strict';
 import { RecordReader, RecordWriter } from '../../codec.ts';
 import type { Merge } from '../../kv/kv.ts';
 import { inoOfInodeKey } from '../keys.ts';
+import { sharesOf, type Shares } from '../census/shares.ts';
 import type { Ino } from '../namespace.ts';
+import { decodeInodeHead } from '../records.ts';
 
 /** What quotas limit. Bytes are lengths of contents as readers see them, whatever shares them and wherever holes are. */
 export const dimensions = ['bytes', 'inodes'] as const;
@@ -21,6 +24,11 @@ export interface Owned extends Usage {
   readonly owner: Owner;
 }
 
+/** What an inode counts; of an object also in which tiers it does. */
+export interface Counted extends Owned {
+  readonly shares: Shares | undefined;
+}
+
 export const negative = ({ owner, bytes, inodes }: Owned): Owned => ({
   owner,
   bytes: -bytes,
@@ -33,9 +41,14 @@ export const encodeUsage = ({ bytes, inodes }: Usage): Uint8Array =>
 
 export function decodeUsage(row: Uint8Array): Usage {
   const reader = new RecordReader(row);
-  const usage = { bytes: BigInt(reader.text()), inodes: BigInt(reader.text()) };
+  const usage = { bytes: wholeNumber(reader.text()), inodes: wholeNumber(reader.text()) };
   reader.end();
   return usage;
+}
+
+function wholeNumber(text: string): bigint {
+  assert(/^-?\d+$/.test(text), 'usage that is no number');
+  return BigInt(text);
 }
 
 /** The merge function of usage rows. Who owns nothing has none. */
@@ -52,24 +65,11 @@ export const mergeUsage: Merge = (_key, existing, operand) => {
  * directory that is a bucket. Every other inode is one, whatever leads to it: a name, an old version, a part of an upload.
  * Only the marker of a directory is none, since the directory is one already.
  */
-export function ownedOf(key: Uint8Array, record: Uint8Array): Owned | undefined {
+export function ownedOf(key: Uint8Array, record: Uint8Array): Counted | undefined {
   const ino = inoOfInodeKey(key);
-  const reader = new RecordReader(record);
-  // Version, flags and kind.
-  for (let skipped = 0; skipped < 3; skipped += 1) reader.number();
-  const bucket = reader.number() as Ino;
+  const head = decodeInodeHead(record);
+  const { bucket, uid, gid, size, isMarker } = head;
   if (bucket === 0 || bucket === ino) return undefined;
-  reader.number();
-  const owner = { bucket, uid: reader.number(), gid: reader.number() };
-  reader.number();
-  const bytes = BigInt(reader.number());
-  reader.number();
-  return { owner, bytes, inodes: isMarker(reader) ? 0n : 1n };
-}
-
-/** Reads the list of names as far as it must. */
-function isMarker(reader: RecordReader): boolean {
-  if (reader.number() !== 1) return false;
-  reader.number();
-  return reader.bytes().length === 0;
+  const shares = sharesOf(head);
+  return { owner: { bucket, uid, gid }, bytes: BigInt(size), inodes: isMarker ? 0n : 1n, shares };
 }

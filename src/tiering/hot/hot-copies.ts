@@ -59,6 +59,13 @@ export class HotCopies {
     });
   }
 
+  /** Which have a copy here. */
+  async present(reader: KvReader, ids: readonly BlobId[]): Promise<readonly ('hot' | undefined)[]> {
+    const { device, inline } = this.#parts.tables;
+    const rows = await reader.getMany(ids.flatMap((id) => [blobKey(device, id), blobKey(inline, id)]));
+    return ids.map((_, index) => (rows[2 * index] ?? rows[2 * index + 1]) && 'hot');
+  }
+
   async after(after: BlobId, countMax: number): Promise<readonly HotCopy[]> {
     const { kv, tables } = this.#parts;
     const range = tableRange(tables.device, (after + 1) as BlobId);

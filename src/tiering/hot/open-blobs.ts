@@ -267,6 +267,10 @@ class DeviceBlobs implements HotBlobs {
     return this.#garbage.areGarbage(reader, ids);
   }
 
+  warmestOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly ('hot' | undefined)[]> {
+    return this.#copies.present(reader, ids);
+  }
+
   drop(tx: KvTransaction, copy: HotCopy): void {
     this.#copies.drop(tx, copy);
   }

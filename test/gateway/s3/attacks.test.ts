@@ -26,7 +26,7 @@ function presignedV2(method: string, target: string, signed = ''): string {
   const expires = Math.floor(Date.now() / 1000) + 60;
   const urlWith = (signature: string): string =>
     `${target}?AWSAccessKeyId=${keys.accessKey}&Signature=${encodeURIComponent(signature)}&Expires=${expires}${signed}`;
-  const body = { next: () => Promise.resolve(undefined), keep: () => true };
+  const body = { next: () => Promise.resolve(undefined), letGo: () => undefined, keep: () => true };
   const request = parseRequest({ method, target: urlWith('-'), rawHeaders: [], body, peer: '' }, []);
   return urlWith(signatureV2(keys.secretKey, presignedClaimV2(request, 0).stringToSign));
 }

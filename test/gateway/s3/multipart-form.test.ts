@@ -16,6 +16,7 @@ function bodyOf(bytes: Uint8Array, lengths: readonly number[] = [bytes.length], 
   }
   return {
     next: () => Promise.resolve(pieces.length === 0 ? undefined : pieces.splice(0, batch)),
+    letGo: () => undefined,
     keep: () => true,
   };
 }

@@ -70,7 +70,7 @@ const asReceived = (request: RawRequest, headers: Readonly<Record<string, string
       method: request.method,
       target: targetOf(request),
       rawHeaders: Object.entries(headers).flat(),
-      body: { next: () => Promise.resolve(undefined), keep: () => true },
+      body: { next: () => Promise.resolve(undefined), letGo: () => undefined, keep: () => true },
       peer: '127.0.0.1',
     },
     [],

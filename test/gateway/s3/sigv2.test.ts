@@ -18,7 +18,7 @@ const requestOf = (method: string, target: string, headers: Headers): S3Request 
       method,
       target,
       rawHeaders: Object.entries(headers).flat(),
-      body: { next: () => Promise.resolve(undefined), keep: () => true },
+      body: { next: () => Promise.resolve(undefined), letGo: () => undefined, keep: () => true },
       peer: '127.0.0.1',
     },
     ['s3.us-west-1.amazonaws.com', 's3.amazonaws.com'],

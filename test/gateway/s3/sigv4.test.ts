@@ -40,7 +40,7 @@ function request(method: string, target: string, headers: Readonly<Record<string
       method,
       target,
       rawHeaders,
-      body: { next: () => Promise.resolve(undefined), keep: () => true },
+      body: { next: () => Promise.resolve(undefined), letGo: () => undefined, keep: () => true },
       peer: '127.0.0.1',
     },
     ['s3.amazonaws.com'],
@@ -358,6 +358,7 @@ for (const { name, payload, headers, seed, chunks, trailer } of chunked) {
     const pieces = [bytes.subarray(0, 7), bytes.subarray(7, 40_000), bytes.subarray(40_000)];
     const source = {
       next: () => Promise.resolve(pieces.length === 0 ? undefined : [pieces.shift()!]),
+      letGo: () => undefined,
       keep: () => true,
     };
     const reader = new ChunkedBody(source, referenceCompute(), who.payload);

@@ -137,6 +137,22 @@ test('a part of an attached object that is written over NFS covers theirs, and t
   assert.equal((await get(bed.world, bed.bucket, 'file'))?.toString(), 'con###t of file');
 });
 
+test('a part of an attached object is written over NFS while its store is away, or has another one there', async () => {
+  const bed = await AttachedBed.open(['away', 'changed']);
+  const { files } = bed.world.namespace;
+  const written: string[] = [];
+  for (const key of ['away', 'changed']) {
+    const { attributes } = await files.lookup(root, { directory: bed.bucket.ino, name: bytes(key) });
+    if (key === 'away') bed.theirs.failWhen(() => 'gone');
+    else await bed.upload(key, 'something else');
+    await files.write(root, attributes.ino, { offset: 3, data: bytes('###'), stable: true });
+    bed.theirs.failWhen(undefined);
+    written.push(text((await files.read(root, attributes.ino, { offset: 3, length: 3 })).parts));
+  }
+  assert.deepEqual(written, ['###', '###']);
+  assert.equal((await get(bed.world, bed.bucket, 'away'))?.toString(), 'con###t of away');
+});
+
 test('a directory with entries that nobody has seen is not removed as an empty one', async () => {
   const bed = await AttachedBed.open(keys);
   const { files } = bed.world.namespace;

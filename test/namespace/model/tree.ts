@@ -16,6 +16,8 @@ export interface ModelFile {
   metadata: string;
   tag: string;
   ino: Ino | undefined;
+  /** What a power loss may bring back, the oldest first: what NFS has written since is not durable. */
+  earlier?: readonly Pick<ModelFile, 'content' | 'etag'>[];
 }
 
 export class ModelDirectory {
