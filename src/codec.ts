@@ -3,27 +3,47 @@ import type { Time } from './environment.ts';
 
 const SEVEN_BITS = 0x80;
 
+/** Where a record is written before its length is known; the next writer takes it again. */
+const SCRATCH_BYTES = 4096;
+
+/** Node's own, which work on any `Uint8Array` without a Buffer around it. */
+const { hexSlice, utf8Slice, utf8Write } = Buffer.prototype as unknown as {
+  readonly hexSlice: (this: Uint8Array, start: number, end: number) => string;
+  readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string;
+  /** How many bytes it wrote. */
+  readonly utf8Write: (this: Uint8Array, text: string, offset: number, length: number) => number;
+};
+let idle: Uint8Array | undefined;
+
 /** Writes a record: numbers as LEB128 (below 2^53), byte strings with their length before them. Grows as needed. */
 export class RecordWriter {
-  #bytes = Buffer.allocUnsafe(256);
+  #bytes: Uint8Array;
   #length = 0;
+
+  constructor() {
+    this.#bytes = idle ?? new Uint8Array(SCRATCH_BYTES);
+    idle = undefined;
+  }
 
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + bytes));
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
 
   number(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0);
+    if (!Number.isSafeInteger(value) || value < 0) assert.fail('not a whole number below 2^53');
     this.#room(8);
+    const bytes = this.#bytes;
     let rest = value;
+    let at = this.#length;
     while (rest >= SEVEN_BITS) {
-      this.#bytes[this.#length++] = (rest % SEVEN_BITS) | SEVEN_BITS;
+      bytes[at++] = (rest % SEVEN_BITS) | SEVEN_BITS;
       rest = Math.floor(rest / SEVEN_BITS);
     }
-    this.#bytes[this.#length++] = rest;
+    bytes[at++] = rest;
+    this.#length = at;
     return this;
   }
 
@@ -45,13 +65,17 @@ export class RecordWriter {
   }
 
   text(value: string): this {
-    return this.bytes(Buffer.from(value, 'utf8'));
+    const length = Buffer.byteLength(value);
+    this.number(length);
+    this.#room(length);
+    if (length > 0) this.#length += utf8Write.call(this.#bytes, value, this.#length, length);
+    return this;
   }
 
   map(value: Readonly<Record<string, string>>): this {
-    const entries = Object.entries(value);
-    this.number(entries.length);
-    for (const [name, text] of entries) this.text(name).text(text);
+    const names = Object.keys(value);
+    this.number(names.length);
+    for (const name of names) this.text(name).text(value[name] as string);
     return this;
   }
 
@@ -61,11 +85,20 @@ export class RecordWriter {
     return this;
   }
 
-  /** The record; the writer must not be used afterwards. */
+  /** The record, in memory of its own; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const record = this.#bytes.slice(0, this.#length);
+    if (this.#bytes.length === SCRATCH_BYTES) idle = this.#bytes;
+    return record;
   }
 }
+
+/** Arrays up to this lie in V8's own heap, where a copy costs less than the memory that two views share. */
+const COPIED_BYTES_MAX = 64;
+const { slice } = Uint8Array.prototype as unknown as {
+  readonly slice: (this: Uint8Array, start: number, end: number) => Uint8Array;
+};
+const NO_MEMBERS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Reads what `RecordWriter` wrote; running over the end is an assertion: records are checked by the store below. */
 export class RecordReader {
@@ -77,16 +110,22 @@ export class RecordReader {
   }
 
   number(): number {
+    const bytes = this.#bytes;
+    let at = this.#offset;
     let value = 0;
     let scale = 1;
     for (;;) {
-      const byte = this.#bytes[this.#offset++];
-      assert(byte !== undefined, 'record ends within a number');
-      value += (byte % SEVEN_BITS) * scale;
-      if (byte < SEVEN_BITS) break;
+      const byte = bytes[at++];
+      if (byte === undefined) assert.fail('record ends within a number');
+      if (byte < SEVEN_BITS) {
+        value += byte * scale;
+        break;
+      }
+      value += (byte - SEVEN_BITS) * scale;
       scale *= SEVEN_BITS;
     }
-    assert(Number.isSafeInteger(value));
+    if (!Number.isSafeInteger(value)) assert.fail('a number beyond 2^53');
+    this.#offset = at;
     return value;
   }
 
@@ -99,28 +138,40 @@ export class RecordReader {
     return { seconds: this.signed(), nanoseconds: this.number() };
   }
 
-  /** A view: valid as long as the record is. */
+  /** A view, or a copy where that costs less: valid as long as the record is. */
   bytes(): Uint8Array {
-    const length = this.number();
-    const end = this.#offset + length;
-    assert(end <= this.#bytes.length, 'record ends within a byte string');
-    const view = this.#bytes.subarray(this.#offset, end);
-    this.#offset = end;
-    return view;
+    const start = this.#string();
+    const end = this.#offset;
+    return end - start <= COPIED_BYTES_MAX
+      ? slice.call(this.#bytes, start, end)
+      : this.#bytes.subarray(start, end);
   }
 
   text(): string {
-    const bytes = this.bytes();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+    const start = this.#string();
+    return start === this.#offset ? '' : utf8Slice.call(this.#bytes, start, this.#offset);
   }
 
   /** A byte string as hexadecimal digits. */
   hex(): string {
-    const bytes = this.bytes();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+    const start = this.#string();
+    return hexSlice.call(this.#bytes, start, this.#offset);
   }
 
-  map(): Record<string, string> {
+  /** Goes past a byte string, and says where it begins. */
+  #string(): number {
+    const length = this.number();
+    const start = this.#offset;
+    this.#offset = start + length;
+    if (this.#offset > this.#bytes.length) assert.fail('record ends within a byte string');
+    return start;
+  }
+
+  map(): Readonly<Record<string, string>> {
+    if (this.#bytes[this.#offset] === 0) {
+      this.#offset += 1;
+      return NO_MEMBERS;
+    }
     // Not by assignment: a member may be called `__proto__`.
     return Object.fromEntries(this.list(() => [this.text(), this.text()] as const));
   }
@@ -138,7 +189,7 @@ export class RecordReader {
 
   /** Call it last: a record with bytes behind its last member was written by something else. */
   end(): void {
-    assert.equal(this.#offset, this.#bytes.length, 'record has bytes behind its end');
+    if (this.#offset !== this.#bytes.length) assert.fail('record has bytes behind its end');
   }
 }
 

@@ -27,6 +27,8 @@ export const CHANGE_ATTEMPTS_MAX = 64;
 export const MOVED_KEYS_PER_STEP_MAX = 128;
 /** Names of an inode that its record keeps, beside the entries that lead to it. */
 export const INODE_NAMES_MAX = 8;
+/** Inodes of rows in memory that are kept decoded: a few hundred bytes each. */
+export const DECODED_INODES_MAX = 256;
 /** How content is cut into blobs: one write to the hot device, one row of block checksums each. */
 export const CONTENT_BLOB_BYTES_MAX = 1 << 20;
 /** Extents kept in the inode record; a file with more has rows of its own for them. */

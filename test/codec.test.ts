@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { boundedText, RecordWriter, textRecord } from '../src/codec.ts';
+import { boundedText, RecordReader, RecordWriter, textRecord } from '../src/codec.ts';
 
 const { encode, decode } = textRecord(3, 'thing');
 
@@ -36,3 +36,15 @@ for (const { name, max, want } of texts)
     const bytes = Buffer.from('a€b');
     assert.equal(await boundedText([bytes.subarray(0, 2), bytes.subarray(2)], max), want);
   });
+
+test('a writer that begins while another is at work, or has grown, writes a record of its own', () => {
+  const outer = new RecordWriter().text('outer');
+  const inner = new RecordWriter().text('x'.repeat(10_000)).finish();
+  const next = new RecordWriter().text('next').finish();
+  const whole = outer.bytes(next).finish();
+  const reader = new RecordReader(whole);
+  assert.equal(reader.text(), 'outer');
+  assert.deepEqual(Buffer.from(reader.bytes()), Buffer.from(next));
+  assert.equal(new RecordReader(inner).text().length, 10_000);
+  assert.equal(new RecordReader(next).text(), 'next');
+});

@@ -11,6 +11,7 @@ import { exportCommands } from './export.ts';
 import { keyCommands } from './key.ts';
 import { quotaCommands } from './quota.ts';
 import { lockCommands } from './locks.ts';
+import { recover } from './recover.ts';
 import { roleCommands } from './role.ts';
 import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   ...warmCommands,
   warmErase,
   ...coldCommands,
+  recover,
   help,
   version,
 ];

@@ -12,7 +12,7 @@ import type { Cli, Command, Flag } from './command.ts';
 import { explainListen } from './failure.ts';
 import { readyLine, welcome } from './welcome.ts';
 
-const settingFlags: readonly Flag[] = settings.flatMap(
+export const settingFlags: readonly Flag[] = settings.flatMap(
   ({ flag, placeholder, description, defaultText, isList }) =>
     flag === undefined
       ? []
@@ -26,12 +26,18 @@ const settingFlags: readonly Flag[] = settings.flatMap(
         ],
 );
 
+export const configFlag: Flag = {
+  name: '--config',
+  placeholder: 'FILE',
+  description: 'Config file in YAML; also TERRACE_CONFIG',
+};
+
 export const serve: Command = {
   name: 'serve',
   summary: 'Starts the gateway: S3, NFS and the admin address, until SIGTERM or SIGINT.',
   flags: [
     ...settingFlags,
-    { name: '--config', placeholder: 'FILE', description: 'Config file in YAML; also TERRACE_CONFIG' },
+    configFlag,
     { name: '--print-config', description: 'Shows each setting and where its value came from, and ends' },
   ],
   notes: [
@@ -53,7 +59,8 @@ export const serve: Command = {
   },
 };
 
-async function readConfig(cli: Cli, flags: ReadonlyMap<string, string>): Promise<LoadedConfig> {
+/** Of a start with these flags. */
+export async function readConfig(cli: Cli, flags: ReadonlyMap<string, string>): Promise<LoadedConfig> {
   const name = flags.get('--config') ?? cli.variables['TERRACE_CONFIG'];
   if (name === undefined || name === '') return loadConfig({ flags, variables: cli.variables });
   const text = await readConfigFile(name);

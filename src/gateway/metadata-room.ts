@@ -1,10 +1,11 @@
 import { statfs } from 'node:fs/promises';
-import { formatQuantity } from '../config/quantity.ts';
 import type { Clock } from '../environment.ts';
 import { Fault } from '../fault.ts';
 import { METADATA_FREE_BYTES_MIN, METADATA_FREE_SHARE_MIN, METADATA_LOOK_MS } from '../limits.ts';
 import type { Closable } from '../scope.ts';
 import type { Alert } from './admin/health.ts';
+
+const MEBIBYTE_BYTES = 1 << 20;
 
 /**
  * What the file system of the metadata has left. A commit that finds no room there stops the process, because its outcome is unknown; so
@@ -39,7 +40,9 @@ export class MetadataRoom implements Closable {
   alerts(): readonly Alert[] {
     this.#lookSoon();
     if (!this.#isLow) return [];
-    const [free, kept] = [formatQuantity(this.#bytesFree), formatQuantity(this.#bytesKept)];
+    const [free, kept] = [this.#bytesFree, this.#bytesKept].map(
+      (bytes) => `${Math.floor(bytes / MEBIBYTE_BYTES)} MiB`,
+    );
     const text = `The file system of the metadata, ${this.#directory}, has ${free} left: nothing new is taken below ${kept}, reads and deletes go on. Make room on it.`;
     return [{ severity: 'critical', text }];
   }

@@ -112,18 +112,31 @@ export class Attempt implements KvTransaction, Reader {
     this.#willRead(text);
     const hot = this.#around.view.hot(this, text);
     if (hot !== undefined) return hot.value;
-    return (await this.#around.view.getMany(this, [key]))[0];
+    return (await this.#around.view.getMany(this, [key], [text]))[0];
   }
 
   async getMany(keys: readonly Key[]): Promise<readonly (Value | undefined)[]> {
     this.#checkOpen();
-    const texts = keys.map(keyText);
-    const asked = texts.flatMap((text, index) => (this.writes.has(text) ? [] : [index]));
-    for (const index of asked) this.#willRead(texts[index] as KeyText);
+    const texts: KeyText[] = [];
+    let ownCount = 0;
+    for (const key of keys) {
+      const text = keyText(key);
+      texts.push(text);
+      if (this.writes.size > 0 && this.writes.has(text)) ownCount += 1;
+      else this.#willRead(text);
+    }
+    if (ownCount === 0) return this.#around.view.getMany(this, keys, texts);
+    return this.#overOwn(keys, texts);
+  }
+
+  /** Some of them the transaction has written itself. */
+  async #overOwn(keys: readonly Key[], texts: readonly KeyText[]): Promise<(Value | undefined)[]> {
     const own = texts.map((text) => this.writes.get(text)?.value);
+    const asked = texts.flatMap((text, index) => (this.writes.has(text) ? [] : [index]));
     const read = await this.#around.view.getMany(
       this,
       asked.map((index) => keys[index] as Key),
+      asked.map((index) => texts[index] as KeyText),
     );
     asked.forEach((index, position) => (own[index] = read[position]));
     return own;

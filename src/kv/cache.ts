@@ -13,6 +13,9 @@ interface Cached {
 /** What V8 keeps for one entry beside the bytes of key and value: map slot, string, object, typed array. */
 const OVERHEAD_BYTES = 256;
 
+/** What V8 keeps together with its typed array, rather than in memory beside it. */
+const ON_HEAP_BYTES_MAX = 64;
+
 /**
  * The latest committed value of hot keys, or their absence. Bounded by bytes; evicts by SIEVE (Zhang et al., NSDI 2024):
  * a hand walks from the oldest entry to the newest, spares once what was read since its last visit and removes the rest,
@@ -78,5 +81,7 @@ export class RecordCache {
 
 /** A copy where `value` is a small part of a larger allocation, which the cache would otherwise keep alive. */
 function compact(value: Value): Value {
+  // A small array of its own lies in V8's heap: to ask for its buffer would move it out of there.
+  if (value.length <= ON_HEAP_BYTES_MAX && value.byteOffset === 0 && !Buffer.isBuffer(value)) return value;
   return value.buffer.byteLength > 2 * value.length + 64 ? new Uint8Array(value) : value;
 }

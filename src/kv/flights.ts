@@ -14,11 +14,46 @@ export interface Ticket {
   readonly basis: Commit | 'itself' | undefined;
 }
 
-interface Flight extends Commit {
-  basis: Commit | undefined;
-  hasArrived: boolean;
-  readonly resolve: () => void;
-  readonly reject: (failure: Fault) => void;
+class Flight implements Commit {
+  readonly sequence: number;
+  readonly bytes: number;
+  readonly basis: Commit | undefined;
+  hasLanded = false;
+  hasArrived = false;
+  #failure: Fault | undefined;
+  #landing: Promise<void> | undefined;
+  #resolve: (() => void) | undefined;
+  #reject: ((failure: Fault) => void) | undefined;
+
+  constructor({ sequence, bytes, basis }: Ticket) {
+    this.sequence = sequence;
+    this.bytes = bytes;
+    this.basis = basis === 'itself' ? this : basis;
+  }
+
+  /** Made when somebody asks: nobody may be waiting, as for a buffered commit, which has been acknowledged already. */
+  get landing(): Promise<void> {
+    return (this.#landing ??= this.#wait());
+  }
+
+  land(): void {
+    this.hasLanded = true;
+    this.#resolve?.();
+  }
+
+  fail(failure: Fault): void {
+    this.#failure = failure;
+    this.#reject?.(failure);
+  }
+
+  #wait(): Promise<void> {
+    if (this.hasLanded) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
 }
 
 /**
@@ -53,10 +88,18 @@ export class Flights {
 
   /** Calls `write` before it returns, so that the order of the calls is the order of the commits. */
   launch(ticket: Ticket, write: () => Promise<void>): Commit {
-    const flight = flightOf(ticket);
+    const flight = new Flight(ticket);
     this.#queue.push(flight);
     this.#bytes += ticket.bytes;
-    void this.#fly(flight, write);
+    const arrived = (): void => {
+      flight.hasArrived = true;
+      this.#land();
+    };
+    try {
+      write().then(arrived, (cause: unknown) => this.#stop(cause));
+    } catch (cause) {
+      this.#stop(cause);
+    }
     return flight;
   }
 
@@ -71,24 +114,12 @@ export class Flights {
     this.checkRunning();
   }
 
-  async #fly(flight: Flight, write: () => Promise<void>): Promise<void> {
-    try {
-      await write();
-    } catch (cause) {
-      this.#stop(cause);
-      return;
-    }
-    flight.hasArrived = true;
-    this.#land();
-  }
-
   #land(): void {
     let count = 0;
     for (const flight of this.#queue) {
       if (!flight.hasArrived) break;
-      flight.hasLanded = true;
       this.#bytes -= flight.bytes;
-      flight.resolve();
+      flight.land();
       count += 1;
     }
     if (count === 0) return;
@@ -100,33 +131,8 @@ export class Flights {
     if (this.#failure !== undefined) return;
     const detail = cause instanceof Error ? cause.message : String(cause);
     this.#failure = new Fault('unavailable', 'store', `stopped after a failed write: ${detail}`, { cause });
-    for (const flight of this.#queue.splice(0)) flight.reject(this.#failure);
+    for (const flight of this.#queue.splice(0)) flight.fail(this.#failure);
     this.#bytes = 0;
     this.#options.stopped(cause);
   }
-}
-
-function flightOf(ticket: Ticket): Flight {
-  let resolve: () => void = () => undefined;
-  let reject: (failure: Fault) => void = () => undefined;
-  const landing = new Promise<void>((fulfil, fail) => {
-    resolve = fulfil;
-    reject = fail;
-  });
-  // Nobody may be waiting: a buffered commit has been acknowledged already.
-  landing.catch(() => undefined);
-  const { sequence, bytes } = ticket;
-  const basis = ticket.basis === 'itself' ? undefined : ticket.basis;
-  const flight: Flight = {
-    sequence,
-    bytes,
-    basis,
-    landing,
-    hasLanded: false,
-    hasArrived: false,
-    resolve,
-    reject,
-  };
-  if (ticket.basis === 'itself') flight.basis = flight;
-  return flight;
 }

@@ -1,5 +1,6 @@
 import { SortedTexts } from './sorted-texts.ts';
 import type { KeyText, TextRange } from './key-text.ts';
+import type { Write } from './engine.ts';
 import type { Key, Value } from './kv.ts';
 
 /** A committed transaction on its way to the engine, and after that for as long as older readers are about. */
@@ -39,6 +40,9 @@ const ROW_OVERHEAD_BYTES = 256;
 export class History {
   readonly #rows = new Map<KeyText, Row>();
   readonly #order = new SortedTexts();
+  /** Texts that have come and gone since `#order` was looked at: most come and go without anybody scanning. */
+  readonly #came = new Set<KeyText>();
+  readonly #went = new Set<KeyText>();
   readonly #episodes: Episode[] = [];
   readonly #bytesMax: number;
   #bytes = 0;
@@ -59,38 +63,44 @@ export class History {
 
   /** In ascending order of keys. */
   within(range: TextRange): readonly Row[] {
+    this.#sort();
     return this.#order.within(range).map((text) => this.#rows.get(text) as Row);
   }
 
-  append(commit: Commit, written: ReadonlyMap<KeyText, Row>): void {
-    const fresh: KeyText[] = [];
-    for (const [text, row] of written) {
-      if (!this.#rows.has(text)) fresh.push(text);
-      this.#rows.set(text, row);
+  append(commit: Commit, written: ReadonlyMap<KeyText, Write>): void {
+    const texts: KeyText[] = [];
+    for (const [text, { key, value }] of written) {
+      if (!this.#rows.has(text) && !this.#went.delete(text)) this.#came.add(text);
+      this.#rows.set(text, { key, value, commit });
+      texts.push(text);
     }
-    this.#order.insert(fresh);
-    this.#episodes.push({ commit, texts: [...written.keys()] });
-    this.#bytes += weight(commit, written.size);
+    this.#episodes.push({ commit, texts });
+    this.#bytes += weight(commit, texts.length);
   }
 
   /** Forgets what no reader needs; `oldest` is the least start of the readers about. */
   prune(oldest: number): void {
     let count = 0;
-    const gone: KeyText[] = [];
     for (const { commit, texts } of this.#episodes) {
       if (!commit.hasLanded || (commit.sequence > oldest && this.#bytes <= this.#bytesMax)) break;
       if (commit.sequence > oldest) this.#floor = commit.sequence;
       for (const text of texts) {
         if (this.#rows.get(text)?.commit !== commit) continue;
         this.#rows.delete(text);
-        gone.push(text);
+        if (!this.#came.delete(text)) this.#went.add(text);
       }
       this.#bytes -= weight(commit, texts.length);
       count += 1;
     }
     if (count === 0) return;
-    this.#order.remove(gone);
     this.#episodes.splice(0, count);
+  }
+
+  #sort(): void {
+    if (this.#went.size > 0) this.#order.remove([...this.#went]);
+    this.#went.clear();
+    if (this.#came.size > 0) this.#order.insert([...this.#came]);
+    this.#came.clear();
   }
 }
 

@@ -4,7 +4,7 @@ import * as limits from '../limits.ts';
 import { Attempt, PlainReader, type Surroundings } from './attempt.ts';
 import { RecordCache } from './cache.ts';
 import { Flights } from './flights.ts';
-import { History, type Commit, type Row } from './history.ts';
+import { History, type Commit } from './history.ts';
 import { keyText, type KeyText } from './key-text.ts';
 import { View, type Reader, type Scan, type Scanned } from './view.ts';
 import type { KvEngine, Write } from './engine.ts';
@@ -99,7 +99,21 @@ class OptimisticKv implements Kv {
   }
 
   async getMany(keys: readonly Key[]): Promise<readonly (Value | undefined)[]> {
-    return this.#read((reader) => this.#view.getMany(reader, keys));
+    const texts = keys.map(keyText);
+    const hot = this.#isOpen() ? this.#peekAll(texts) : undefined;
+    if (hot !== undefined) return hot;
+    return this.#read((reader) => this.#view.getMany(reader, keys, texts));
+  }
+
+  /** All of them, when each is in memory here and durable. */
+  #peekAll(texts: readonly KeyText[]): (Value | undefined)[] | undefined {
+    const values: (Value | undefined)[] = [];
+    for (const text of texts) {
+      const found = this.#view.peek(text);
+      if (found === undefined || isPending(found.basis)) return undefined;
+      values.push(found.value);
+    }
+    return values;
   }
 
   async *scan(range: KeyRange, options: ScanOptions): AsyncIterable<readonly Entry[]> {
@@ -231,31 +245,29 @@ class OptimisticKv implements Kv {
     const attempt = new Attempt(this.#around, { start: this.#sequence, isAlone: how.isAlone });
     this.#readers.add(attempt);
     try {
-      const outcome = await this.#outcome(attempt, how.durability, body);
-      return outcome && { attempt, outcome };
+      const value = await body(attempt);
+      if (!attempt.isIntact) return undefined;
+      attempt.finish();
+      if (attempt.isReadOnly) return { attempt, outcome: { kind: 'returned', value, commit: undefined } };
+      const prefetched = new Map<KeyText, Value | undefined>();
+      attempt.assertMergesApart();
+      for (;;) {
+        this.#flights.checkRunning();
+        const obstacle = this.#obstacle(attempt, prefetched);
+        if (obstacle === undefined) break;
+        await obstacle;
+      }
+      // No await from the last look at the obstacles to the end of the commit: check and change are one step.
+      const commit = attempt.isCurrent() ? this.#commit(attempt, how.durability, prefetched) : undefined;
+      if (commit === undefined) attempt.abandon();
+      return commit && { attempt, outcome: { kind: 'returned', value, commit } };
+    } catch (cause) {
+      this.#flights.checkRunning();
+      return attempt.isCurrent() ? { attempt, outcome: { kind: 'threw', cause } } : undefined;
     } finally {
       // Reads that the body did not wait for, as when one of several in parallel has failed, end quietly.
       if (!attempt.isOver) attempt.abandon();
       this.#forget(attempt);
-    }
-  }
-
-  async #outcome<T>(
-    attempt: Attempt,
-    durability: Durability,
-    body: (tx: KvTransaction) => Promise<T>,
-  ): Promise<Outcome<T> | undefined> {
-    try {
-      const value = await body(attempt);
-      if (!attempt.isIntact) return undefined;
-      attempt.finish();
-      if (attempt.isReadOnly) return { kind: 'returned', value, commit: undefined };
-      const commit = await this.#commit(attempt, durability);
-      if (commit === undefined) attempt.abandon();
-      return commit && { kind: 'returned', value, commit };
-    } catch (cause) {
-      this.#flights.checkRunning();
-      return attempt.isCurrent() ? { kind: 'threw', cause } : undefined;
     }
   }
 
@@ -268,20 +280,6 @@ class OptimisticKv implements Kv {
     if (outcome.kind === 'threw') throw outcome.cause;
     for (const effect of attempt.effects) effect();
     return outcome.value;
-  }
-
-  async #commit(attempt: Attempt, durability: Durability): Promise<Commit | undefined> {
-    attempt.assertMergesApart();
-    const prefetched = new Map<KeyText, Value | undefined>();
-    for (;;) {
-      this.#flights.checkRunning();
-      const obstacle = this.#obstacle(attempt, prefetched);
-      if (obstacle === undefined) break;
-      await obstacle;
-    }
-    // No await from the last look at the obstacles to the end of the commit: check and change are one step.
-    if (!attempt.isCurrent()) return undefined;
-    return this.#write(attempt, { durability, rows: this.#rows(attempt, prefetched) });
   }
 
   /** What the commit has to wait for first. */
@@ -301,8 +299,30 @@ class OptimisticKv implements Kv {
     keys.forEach((key, index) => prefetched.set(keyText(key), values[index]));
   }
 
-  #rows(attempt: Attempt, prefetched: ReadonlyMap<KeyText, Value | undefined>): Map<KeyText, Write> {
-    const rows = new Map(attempt.writes);
+  #commit(
+    attempt: Attempt,
+    durability: Durability,
+    prefetched: ReadonlyMap<KeyText, Value | undefined>,
+  ): Commit {
+    this.#fold(attempt, prefetched);
+    const sequence = ++this.#sequence;
+    const batch: Write[] = [];
+    let bytes = 0;
+    for (const write of attempt.writes.values()) {
+      batch.push(write);
+      bytes += write.key.length + (write.value?.length ?? 0);
+    }
+    const isDurable = durability === 'durable';
+    const basis = isDurable ? 'itself' : attempt.observed;
+    const ticket = { sequence, basis, bytes } as const;
+    const commit = this.#flights.launch(ticket, () => this.#engine.write(batch, isDurable));
+    for (const [text, { value }] of attempt.writes) this.#cache.put(text, value);
+    this.#history.append(commit, attempt.writes);
+    return commit;
+  }
+
+  /** Adds the rows that the attempt merges to those that it writes. */
+  #fold(attempt: Attempt, prefetched: ReadonlyMap<KeyText, Value | undefined>): void {
     for (const [text, { key, folds }] of attempt.merges) {
       const row = this.#history.find(text);
       if (row !== undefined) attempt.observeMerged(row.commit);
@@ -313,32 +333,11 @@ class OptimisticKv implements Kv {
         value = this.#merge(key, value, operand);
         merged.after = value;
       }
-      rows.set(text, { key, value });
+      attempt.writes.set(text, { key, value });
     }
-    return rows;
-  }
-
-  #write(attempt: Attempt, change: { durability: Durability; rows: Map<KeyText, Write> }): Commit {
-    const sequence = ++this.#sequence;
-    const batch = [...change.rows.values()];
-    const isDurable = change.durability === 'durable';
-    const basis = isDurable ? 'itself' : attempt.observed;
-    const ticket = { sequence, basis, bytes: bytesOf(batch) } as const;
-    const commit = this.#flights.launch(ticket, () => this.#engine.write(batch, isDurable));
-    const rows = new Map<KeyText, Row>();
-    for (const [text, { key, value }] of change.rows) {
-      rows.set(text, { key, value, commit });
-      this.#cache.put(text, value);
-    }
-    this.#history.append(commit, rows);
-    return commit;
   }
 }
 
 function isPending(commit: Commit | undefined): commit is Commit {
   return commit !== undefined && !commit.hasLanded;
-}
-
-function bytesOf(batch: readonly Write[]): number {
-  return batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
 }

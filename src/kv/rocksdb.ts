@@ -39,6 +39,7 @@ class RocksdbEngine implements KvEngine {
   constructor(native: NativeKv, writes: PendingWrites) {
     this.#native = native;
     this.#writes = writes;
+    writes.submit = (rows, durable) => native.write(packBatch(rows), durable);
   }
 
   getMany(keys: readonly Key[]): readonly (Value | undefined)[] | Promise<readonly (Value | undefined)[]> {
@@ -55,9 +56,7 @@ class RocksdbEngine implements KvEngine {
   }
 
   write(batch: readonly Write[], durable: boolean): Promise<void> {
-    return this.#writes.add({ batch, durable }, (rows, isDurable) => {
-      this.#native.write(packBatch(rows), isDurable);
-    });
+    return this.#writes.add(batch, durable);
   }
 
   sync(): Promise<void> {
@@ -70,19 +69,14 @@ class RocksdbEngine implements KvEngine {
   }
 }
 
-interface Pending {
-  readonly resolve: () => void;
-  readonly reject: (cause: Fault) => void;
-}
-
-type Submit = (rows: readonly Write[], durable: boolean) => void;
-
 /** Writes that go to the engine as one when the turn of the event loop ends. */
 interface Gathering {
   readonly rows: Write[];
-  readonly pending: Pending[];
   durable: boolean;
-  readonly submit: Submit;
+  /** Of all of them together. */
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (cause: Fault) => void;
 }
 
 /**
@@ -90,17 +84,17 @@ interface Gathering {
  * cross the border together and share one synced write, rather than the first one having it alone.
  */
 class PendingWrites {
-  /** What one call of `submit` carries. */
-  readonly #groups: (readonly Pending[])[] = [];
+  /** Those that were handed over. */
+  readonly #sent: Gathering[] = [];
   #gathering: Gathering | undefined;
+  /** Hands a batch to the engine. */
+  submit: (rows: readonly Write[], durable: boolean) => void = () => undefined;
 
-  add({ batch, durable }: { batch: readonly Write[]; durable: boolean }, submit: Submit): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const gathering = (this.#gathering ??= this.#begin(submit));
-      for (const row of batch) gathering.rows.push(row);
-      gathering.pending.push({ resolve, reject });
-      gathering.durable ||= durable;
-    });
+  add(batch: readonly Write[], durable: boolean): Promise<void> {
+    const gathering = (this.#gathering ??= this.#begin());
+    for (const row of batch) gathering.rows.push(row);
+    gathering.durable ||= durable;
+    return gathering.done;
   }
 
   /** Hands over what has been gathered. */
@@ -108,29 +102,35 @@ class PendingWrites {
     const gathering = this.#gathering;
     if (gathering === undefined) return;
     this.#gathering = undefined;
-    const { rows, pending, durable, submit } = gathering;
+    const { rows, durable, reject } = gathering;
     try {
-      translatedNow(() => submit(rows, durable));
+      translatedNow(() => this.submit(rows, durable));
     } catch (cause) {
-      for (const { reject } of pending) reject(cause as Fault);
+      reject(cause as Fault);
       return;
     }
-    this.#groups.push(pending);
+    this.#sent.push(gathering);
   }
 
   settle(count: number, failure: string | undefined | null): void {
     const cause = failure == null ? undefined : faultOf(failure);
-    for (const { resolve, reject } of this.#groups.splice(0, count).flat()) {
+    for (const { resolve, reject } of this.#sent.splice(0, count)) {
       if (cause === undefined) resolve();
       else reject(cause);
     }
   }
 
-  #begin(submit: Submit): Gathering {
+  #begin(): Gathering {
     setImmediate(() => {
       this.send();
     });
-    return { rows: [], pending: [], durable: false, submit };
+    let resolve: () => void = () => undefined;
+    let reject: (cause: Fault) => void = () => undefined;
+    const done = new Promise<void>((fulfil, fail) => {
+      resolve = fulfil;
+      reject = fail;
+    });
+    return { rows: [], durable: false, done, resolve, reject };
   }
 }
 

@@ -4,7 +4,7 @@ const WORD = 0x1_0000_0000;
 
 /** Writes a whole number below 2^53 as 8 bytes big endian, so that byte order is number order. */
 export function putU64(target: Uint8Array, offset: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0);
+  if (!Number.isSafeInteger(value) || value < 0) assert.fail('not a whole number below 2^53');
   const high = Math.floor(value / WORD);
   const low = value >>> 0;
   target[offset] = high >>> 24;
@@ -18,25 +18,32 @@ export function putU64(target: Uint8Array, offset: number, value: number): void 
 }
 
 export function encodeU64(value: number): Uint8Array {
-  const bytes = Buffer.allocUnsafe(8);
+  const bytes = new Uint8Array(8);
   putU64(bytes, 0, value);
   return bytes;
 }
 
 export function decodeU64(bytes: Uint8Array, offset: number): number {
-  assert(bytes.length >= offset + 8);
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const value = view.readUInt32BE(offset) * WORD + view.readUInt32BE(offset + 4);
-  assert(Number.isSafeInteger(value));
+  if (bytes.length < offset + 8) assert.fail('a number of 8 bytes ends early');
+  const value = readU32(bytes, offset) * WORD + readU32(bytes, offset + 4);
+  if (!Number.isSafeInteger(value)) assert.fail('a number beyond 2^53');
   return value;
 }
+
+const readU32 = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)) >>>
+  0;
 
 /** Key of a table: its prefix byte, then numbers of 8 bytes, then raw bytes that must be the last member. */
 export function tupleKey(table: number, numbers: readonly number[], tail?: Uint8Array): Uint8Array {
   const head = 1 + numbers.length * 8;
-  const key = Buffer.allocUnsafe(head + (tail?.length ?? 0));
+  const key = new Uint8Array(tail === undefined ? head : head + tail.length);
   key[0] = table;
-  for (const [index, number] of numbers.entries()) putU64(key, 1 + index * 8, number);
+  for (let index = 0; index < numbers.length; index += 1)
+    putU64(key, 1 + index * 8, numbers[index] as number);
   if (tail !== undefined) key.set(tail, head);
   return key;
 }

@@ -66,26 +66,32 @@ export class View {
     return this.#row(reader, text) ?? this.#cache.find(text);
   }
 
-  /** Same order as `keys`. The answers belong to one moment, which is when the promise resolves. */
-  async getMany(reader: Reader, keys: readonly Key[]): Promise<(Value | undefined)[]> {
-    const texts = keys.map(keyText);
+  /** Same order as `keys`, whose texts are `texts`. The answers belong to one moment, which is when the promise resolves. */
+  async getMany(
+    reader: Reader,
+    keys: readonly Key[],
+    texts: readonly KeyText[],
+  ): Promise<(Value | undefined)[]> {
     const values: (Value | undefined)[] = [];
     const missing: number[] = [];
-    texts.forEach((text, index) => {
-      const found = this.hot(reader, text);
+    for (let index = 0; index < texts.length; index += 1) {
+      const found = this.hot(reader, texts[index] as KeyText);
       values.push(found?.value);
       if (found === undefined) missing.push(index);
-    });
+    }
     if (missing.length === 0) return values;
-    const answer = this.#engine.getMany(missing.map((index) => keys[index] as Key));
+    const answer = this.#engine.getMany(
+      missing.length === keys.length ? keys : missing.map((index) => keys[index] as Key),
+    );
     const read = answer instanceof Promise ? await answer : answer;
     assert.equal(read.length, missing.length);
     reader.checkReadable();
-    missing.forEach((index, position) => {
+    for (let position = 0; position < missing.length; position += 1) {
+      const index = missing[position] as number;
       const text = texts[index] as KeyText;
       values[index] = read[position];
       if (this.#history.find(text) === undefined) this.#cache.put(text, read[position]);
-    });
+    }
     // What was committed while the engine was reading is in the history, since the reader is registered.
     if (answer instanceof Promise) {
       texts.forEach((text, index) => {

@@ -111,6 +111,15 @@ export const SCRUB_REST_MS = 86_400_000;
 
 /** What the namespace says of a blob, which lies twice in a segment. */
 export const BLOB_LABEL_BYTES_MAX = 16 << 10;
+/** Images of warm segments that a recovery keeps in memory, in bytes; and segments that were found damaged which it remembers. */
+export const FOUND_IMAGES_BYTES_MAX = 64 << 20;
+export const RECOVERY_LOST_SHOWN_MAX = 10_000;
+/** Files of which a recovery says that they did not come back, of each kind; the others are counted. */
+export const RECOVERY_FILES_SHOWN_MAX = 1_000;
+/** Of a file that is put together in memory; longer ones are in a file of the data directory for a while. */
+export const RECOVERY_MEMORY_BYTES_MAX = 16 << 20;
+/** What is read of such a file at a time. */
+export const RECOVERY_PIECE_BYTES = 1 << 20;
 /** Deltas upon deltas that a recovery follows. */
 export const RECOVERY_BASES_MAX = 8;
 /** How content is cut. */

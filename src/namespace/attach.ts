@@ -24,7 +24,7 @@ import { putInode } from './put-inode.ts';
 import type { EntryName, Inode } from './records.ts';
 import { componentsOf, resolve } from './resolve.ts';
 import { sealedVersion } from './seal.ts';
-import type { TreeEdit } from './tree-edit.ts';
+import type { Entered, TreeEdit } from './tree-edit.ts';
 import { compareTimes } from './time.ts';
 import { dropNullVersion, retire, type KeyChange } from './versions.ts';
 import type { ObjectLock } from './version.ts';
@@ -128,24 +128,25 @@ async function publish(
   const { mode, uid, gid } =
     old?.kind === 'file' ? old : { mode: OBJECT_MODE, uid: caller.uid, gid: caller.gid };
   const birth = { ino, bucket, kind: 'file', mode, uid, gid, now: edit.now, contentGeneration } as const;
-  if (old === undefined || beside.file === undefined) edit.add(parent, name, { ino, kind: 'file', beside });
+  let entered: Entered | undefined;
+  if (old === undefined || beside.file === undefined)
+    entered = edit.add(parent, name, { ino, kind: 'file', beside });
   else {
-    edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
+    entered = edit.replace(parent, name, { ino, kind: 'file', old: beside.file });
     await retire(change, { bucket, key, entry: { parent, name } }, old);
   }
   await dropNullVersion(change, attachment);
   const place = await draft.attachTo(tx);
-  const inode = {
-    ...newInode(birth),
-    ...place,
-    // Its number comes after that of a null version which has just become an old one.
-    ...sealedVersion(parts, rules, { now: edit.now, lock }),
+  // Its number comes after that of a null version which has just become an old one.
+  const versioned = sealedVersion(parts, rules, { now: edit.now, lock });
+  const encryption = await settled(parts, tx, draft.encryption);
+  const inode = Object.assign(newInode(birth), place, versioned, {
     size: draft.length(),
     names: [{ parent, name }],
     facet: { ...facet, contentGeneration },
-    encryption: await settled(parts, tx, draft.encryption),
-  };
-  await putInode(tx, inode);
+    encryption,
+  });
+  await putInode(tx, inode, entered);
   edit.finish();
   return inode;
 }

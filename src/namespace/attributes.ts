@@ -118,10 +118,11 @@ export async function currentInodes(
   });
 }
 
-export async function currentInode(parts: Pick<Parts, 'kv' | 'files'>, ino: Ino): Promise<Inode> {
-  const [inode] = await currentInodes(parts, [ino]);
-  if (inode === undefined) throw staleHandle(ino);
-  return inode;
+export async function currentInode({ kv, files }: Pick<Parts, 'kv' | 'files'>, ino: Ino): Promise<Inode> {
+  const before = files.get(ino);
+  const bytes = await kv.get(inodeKey(ino));
+  if (bytes === undefined) throw staleHandle(ino);
+  return withDirty(decodeInode(ino, bytes), latestOf(before, files.get(ino)));
 }
 
 const latestOf = (before: OpenFile | undefined, after: OpenFile | undefined): DirtyAttributes | undefined =>
@@ -171,8 +172,9 @@ export const opaqueEtag = (inode: Pick<Inode, 'ino' | 'contentGeneration'>): str
 export function facetOf(inode: Inode): ObjectFacet {
   const { facet } = inode;
   if (facet !== undefined && facet.contentGeneration === inode.contentGeneration) {
-    const { contentGeneration: _generation, ...current } = facet;
-    return current;
+    const { etag, headers, metadata, checksums, parts, storageClass, tags, acl } = facet;
+    if (acl === undefined) return { etag, headers, metadata, checksums, parts, storageClass, tags };
+    return { etag, headers, metadata, checksums, parts, storageClass, tags, acl };
   }
   const headers = facet?.headers ?? { 'content-type': contentTypeOfKind[inode.kind] };
   return {

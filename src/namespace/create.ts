@@ -86,11 +86,11 @@ async function enter(
     const name = await requireFree(tx, caller, parent, posixName);
     const rules = await rulesOf(tx, parent.bucket);
     const inode = await born({ edit, parent, name, rules });
-    edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
+    const entered = edit.add(directory, name, { ino: inode.ino, kind: inode.kind, beside: NOTHING_BESIDE });
     if (inode.kind === 'directory') await enterDirectory(parts, edit, inode, rules);
     else {
       await dropNullVersionOf({ parts, edit, rules }, parent.bucket, { parent: directory, name });
-      await putInode(tx, inode);
+      await putInode(tx, inode, entered);
     }
     edit.finish();
     return { inode, parent, edit };
@@ -119,16 +119,19 @@ function bornOf(
     now,
     contentGeneration: sequence.next(),
   };
-  const inode = newInode({ ...given, ...ownership(caller, parent, { kind, wish }) });
+  const { uid, gid, mode } = ownership(caller, parent, { kind, wish });
+  const inode = newInode({ ...given, uid, gid, mode });
+  const { version, lock } = kind === 'directory' ? inode : openVersion(parts, rules, now);
+  const mayGive = wish.gid !== undefined && (isSuperuser(caller) || isInGroup(caller, wish.gid));
   return {
     ...inode,
-    ...(kind === 'directory' ? {} : openVersion(parts, rules, now)),
+    version,
+    lock,
     names: [{ parent: parent.ino, name }],
     atime: typeof wish.atime === 'object' ? wish.atime : now,
     mtime: typeof wish.mtime === 'object' ? wish.mtime : now,
-    uid: wish.uid !== undefined && isSuperuser(caller) ? wish.uid : inode.uid,
-    gid:
-      wish.gid !== undefined && (isSuperuser(caller) || isInGroup(caller, wish.gid)) ? wish.gid : inode.gid,
+    uid: wish.uid !== undefined && isSuperuser(caller) ? wish.uid : uid,
+    gid: mayGive ? wish.gid : gid,
   };
 }
 

@@ -81,7 +81,7 @@ export class FileDraft implements Draft {
     const bytes = lengthOf(parts);
     this.#require(this.#length + bytes);
     this.#length += bytes;
-    this.#tail.push(...parts.filter((part) => part.length > 0));
+    for (const part of parts) if (part.length > 0) this.#tail.push(part);
     this.#tailBytes += bytes;
     if (taken !== undefined) this.#lenders.push({ end: this.#length, taken });
     if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
@@ -135,8 +135,11 @@ export class FileDraft implements Draft {
   /** Makes the bytes durable. After it only `attachTo` or `discard` may follow. */
   async finish(): Promise<void> {
     this.#require(this.#length);
-    await this.#stageTail(this.#tailBytes);
-    await this.#settled();
+    if (this.#tailBytes === this.#length && this.#length <= CONTENT_BLOB_BYTES_MAX) await this.#stageWhole();
+    else {
+      await this.#stageTail(this.#tailBytes);
+      await this.#settled();
+    }
     await this.#parts.blobs.flush(this.#written);
     if (this.#unsaved.length > EXTENTS_PER_COMMIT_MAX) await this.#save();
   }
@@ -170,6 +173,21 @@ export class FileDraft implements Draft {
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#isOpen) throw new Fault('conflict', 'request', 'the draft is closed');
     if (length > FILE_BYTES_MAX) throw new Fault('too-large', 'object', `${length} bytes`);
+  }
+
+  /** All of a short one as one blob. */
+  async #stageWhole(): Promise<void> {
+    const length = this.#length;
+    if (length === 0) return;
+    const staged = await this.#content.stage(this.#tail).catch((failure: unknown) => {
+      this.#failure = failure instanceof Error ? failure : new Error(String(failure));
+      throw this.#failure;
+    });
+    this.#tail = [];
+    this.#tailBytes = 0;
+    const extent = { offset: 0, length, blob: staged.id, blobOffset: 0 };
+    this.#unsaved.push({ extent, staged });
+    this.#written.push(staged);
   }
 
   /** Starts writing the first `bytes` of the tail; waits while too many blobs are being written. */

@@ -36,8 +36,9 @@ const hexEtag = /^([0-9a-f]{32})(?:-([1-9][0-9]{0,8}))?$/;
 export function encodeListedDentry(dentry: Dentry, inode: Inode): Uint8Array {
   const { size, modifiedAt, etag, checksum, storageClass, owner } = listedOf(inode);
   const hex = hexEtag.exec(etag);
-  const form =
-    etag === opaqueEtag(inode) ? OPAQUE : hex === null ? TEXT : hex[2] === undefined ? MD5 : MD5_OF_PARTS;
+  // No MD5 of parts ends in -0.
+  const other = hex === null && etag === opaqueEtag(inode) ? OPAQUE : TEXT;
+  const form = hex === null ? other : hex[2] === undefined ? MD5 : MD5_OF_PARTS;
   const flags =
     form |
     (checksum === undefined ? 0 : HAS_CHECKSUM) |

@@ -3,7 +3,7 @@ import { SET_GID } from './permissions.ts';
 import { NO_CONTENT } from './extents.ts';
 import type { Attributes, Caller, Ino, Kind } from './namespace.ts';
 import type { AttributeWish } from './file-tree.ts';
-import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_RARE, type Inode } from './records.ts';
+import { NO_LOCK, NO_RULES, NO_VERSION, NOTHING_BELOW, NOTHING_RARE, type Inode } from './records.ts';
 
 export const MODE_BITS = 0o7777;
 /** What a client that leaves the mode open gets; an exclusive create sets it by a SETATTR that follows. */
@@ -22,13 +22,36 @@ export interface Birth {
   readonly contentGeneration: number;
 }
 
+/** Each member by name, here and where records are read: V8 is ten times slower at objects that are put together by spreads. */
 export function newInode(birth: Birth): Inode {
-  const { now, ...given } = birth;
-  const times = { atime: now, mtime: now, ctime: now };
-  const unversioned = { version: NO_VERSION, lock: NO_LOCK, rules: NO_RULES };
-  const plain = { facet: undefined, encryption: undefined };
-  const nothing = { ...NOTHING_RARE, ...NO_CONTENT, ...unversioned, ...plain, size: 0, names: [] };
-  return { ...nothing, ...given, ...times, linkCount: 1 };
+  const { now } = birth;
+  return {
+    ino: birth.ino,
+    bucket: birth.bucket,
+    kind: birth.kind,
+    mode: birth.mode,
+    uid: birth.uid,
+    gid: birth.gid,
+    linkCount: 1,
+    size: 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+    contentGeneration: birth.contentGeneration,
+    below: NOTHING_BELOW,
+    device: NOTHING_RARE.device,
+    names: [],
+    target: NOTHING_RARE.target,
+    createVerifier: NOTHING_RARE.createVerifier,
+    extents: NO_CONTENT.extents,
+    contentId: NO_CONTENT.contentId,
+    facet: undefined,
+    encryption: undefined,
+    version: NO_VERSION,
+    lock: NO_LOCK,
+    rules: NO_RULES,
+    xattrs: NOTHING_RARE.xattrs,
+  };
 }
 
 /** Owner and mode of what a caller makes in a directory: with set-group-ID the directory's group is inherited. */

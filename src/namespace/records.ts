@@ -5,6 +5,7 @@ import { readEncryption, writeEncryption, type Encryption } from '../keyring/enc
 import type { BlobId } from '../tiering/blobs.ts';
 import type { LowerTier } from '../tiering/tier.ts';
 import type { ObjectOwnership } from './access-control.ts';
+import { DECODED_INODES_MAX } from '../limits.ts';
 import { readFacet, writeFacet, type StoredFacet } from './facet-record.ts';
 import type { Attributes, BucketConfigurationName, Ino, Kind, Name } from './namespace.ts';
 import { readLock, readRules, writeLock, writeRules } from './version-record.ts';
@@ -134,43 +135,78 @@ export function encodeInode(inode: Inode): Uint8Array {
   return writer.finish();
 }
 
+/** The inode of a row. Rows are never modified, nor is what this gives: of a row that is in memory it is given again. */
 export function decodeInode(ino: Ino, bytes: Uint8Array): Inode {
+  const slot = ino % DECODED_INODES_MAX;
+  const known = decoded[slot];
+  if (known?.bytes === bytes && known.inode.ino === ino) return known.inode;
+  const inode = readInode(ino, bytes);
+  // A view would keep all of the page alive that it was read with.
+  if (bytes.byteOffset === 0) decoded[slot] = { bytes, inode };
+  return inode;
+}
+
+/** By the last digits of their numbers: buckets, directories and files that are being worked on are read again and again. */
+const decoded: ({ readonly bytes: Uint8Array; readonly inode: Inode } | undefined)[] = new Array<undefined>(
+  DECODED_INODES_MAX,
+).fill(undefined);
+
+function readInode(ino: Ino, bytes: Uint8Array): Inode {
   const reader = new RecordReader(bytes);
-  assert.equal(reader.number(), INODE_VERSION, 'inode record of an unknown version');
+  if (reader.number() !== INODE_VERSION) assert.fail('inode record of an unknown version');
   const flags = reader.number();
   const kind = kinds[reader.number()];
   assert(kind !== undefined, 'inode record of an unknown kind');
-  const inode = {
-    ino,
-    kind,
-    bucket: reader.number() as Ino,
-    mode: reader.number(),
-    uid: reader.number(),
-    gid: reader.number(),
-    linkCount: reader.number(),
-    size: reader.number(),
-    contentGeneration: reader.number(),
-    below: readBelow(flags, reader),
-    names: reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() })),
-    atime: reader.time(),
-    mtime: reader.time(),
-    ctime: reader.time(),
-    ...((flags & HAS_EXTENT_ROWS) === 0
-      ? { extents: readExtents(reader), contentId: 0 }
-      : { extents: undefined, contentId: reader.number() }),
-    facet: (flags & HAS_FACET) === 0 ? undefined : readFacet(reader),
-    ...((flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader)),
-    ...((flags & HAS_VERSION) === 0
-      ? { version: NO_VERSION, lock: NO_LOCK }
-      : {
-          version: { id: reader.number() as VersionId, openUntil: reader.number() },
-          lock: readLock(reader),
-        }),
-    rules: (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader),
-    encryption: (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader),
-  };
+  const bucket = reader.number() as Ino;
+  const mode = reader.number();
+  const uid = reader.number();
+  const gid = reader.number();
+  const linkCount = reader.number();
+  const size = reader.number();
+  const contentGeneration = reader.number();
+  const below = readBelow(flags, reader);
+  const names = reader.list(() => ({ parent: reader.number() as Ino, name: reader.bytes() }));
+  const atime = reader.time();
+  const mtime = reader.time();
+  const ctime = reader.time();
+  const hasRows = (flags & HAS_EXTENT_ROWS) !== 0;
+  const extents = hasRows ? undefined : readExtents(reader);
+  const contentId = hasRows ? reader.number() : 0;
+  const facet = (flags & HAS_FACET) === 0 ? undefined : readFacet(reader);
+  const rare = (flags & HAS_RARE) === 0 ? NOTHING_RARE : readRare(reader);
+  const isVersioned = (flags & HAS_VERSION) !== 0;
+  const version = isVersioned ? { id: reader.number() as VersionId, openUntil: reader.number() } : NO_VERSION;
+  const lock = isVersioned ? readLock(reader) : NO_LOCK;
+  const rules = (flags & HAS_RULES) === 0 ? NO_RULES : readRules(reader);
+  const encryption = (flags & HAS_ENCRYPTION) === 0 ? undefined : readEncryption(reader);
   reader.end();
-  return inode;
+  return {
+    ino,
+    bucket,
+    kind,
+    mode,
+    uid,
+    gid,
+    linkCount,
+    size,
+    atime,
+    mtime,
+    ctime,
+    contentGeneration,
+    below,
+    device: rare.device,
+    names,
+    target: rare.target,
+    createVerifier: rare.createVerifier,
+    extents,
+    contentId,
+    facet,
+    encryption,
+    version,
+    lock,
+    rules,
+    xattrs: rare.xattrs,
+  };
 }
 
 const readBelow = (flags: number, reader: RecordReader): BytesBelow =>
@@ -191,13 +227,15 @@ export function decodeInodeHead(bytes: Uint8Array): InodeHead {
   const kind = kinds[reader.number()];
   const bucket = reader.number() as Ino;
   const mode = reader.number();
-  const owner = { uid: reader.number(), gid: reader.number() };
+  const uid = reader.number();
+  const gid = reader.number();
   const linkCount = reader.number();
   const size = reader.number();
   reader.number();
   const below = readBelow(flags, reader);
   const isPart = linkCount === 0 && mode === 0 && (flags & (HAS_FACET | HAS_VERSION)) === 0;
-  return { bucket, ...owner, size, below, ...(kind && { kind }), isMarker: isMarker(reader), isPart };
+  const head = { bucket, uid, gid, size, below, isMarker: isMarker(reader), isPart };
+  return kind === undefined ? head : Object.assign(head, { kind });
 }
 
 /** Nobody may do anything with a part; old versions, which have no name either, say what S3 or NFS made of them. */

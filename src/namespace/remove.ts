@@ -5,7 +5,7 @@ import { transactCopying } from './copying.ts';
 import { addMarker, editOf, loadWritable, MARKER_NAME } from './create.ts';
 import { isDot, isDotDot, pairOf, printable, requirePosix } from './find.ts';
 import { decodeFolder } from './foreign/records.ts';
-import { dentryRange, folderKey, inodeKey } from './keys.ts';
+import { dentryKey, dentryRange, folderKey, inodeKey } from './keys.ts';
 import type { Caller, Change, Ino, Name, ObjectAt } from './namespace.ts';
 import type { Place } from './file-tree.ts';
 import type { Parts } from './parts.ts';
@@ -91,12 +91,14 @@ export async function keepDirectory(parts: Parts, edit: TreeEdit, directory: Ino
  * may still get from an attached bucket.
  */
 export async function emptiedImplicit({ tx }: TreeEdit, directory: Ino): Promise<Inode | undefined> {
+  const inode = await loadInode(tx, directory);
+  if (inode.bucket === inode.ino) return undefined;
+  // Most directories have a marker, or are a bucket: a row that is in memory says so sooner than a scan.
+  if ((await tx.get(dentryKey(directory, MARKER_NAME))) !== undefined) return undefined;
   // One entry is looked at, not the count: who looks at that conflicts with every other change of a busy directory. The
   // last one, since whoever deletes many keys begins with the first.
   const entries = dentryRange(directory, MARKER_NAME, MARKER_NAME);
   for await (const _page of tx.scan(entries, { reverse: true, pageEntries: 1 })) return undefined;
-  const inode = await loadInode(tx, directory);
-  if (inode.bucket === inode.ino) return undefined;
   const folder = await tx.get(folderKey(directory));
   return folder === undefined || decodeFolder(folder).isWhole ? inode : undefined;
 }

@@ -38,8 +38,10 @@ interface Opened extends Layers {
 export async function openSnapshot(parts: Parts, ino: Ino, customerKey?: Uint8Array): Promise<FileSnapshot> {
   const guard = parts.blobs.guard();
   try {
-    // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data.
-    const layers = await parts.files.exclusive(ino, () => takeLayers(parts, ino));
+    // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data, if there is any.
+    const layers = await (parts.files.get(ino) === undefined
+      ? committedLayers(parts, ino)
+      : parts.files.exclusive(ino, () => takeLayers(parts, ino)));
     return opened(parts, { ...layers, customerKey }, guard);
   } catch (fault) {
     guard.release();
@@ -76,7 +78,14 @@ async function takeLayers(parts: Parts, ino: Ino): Promise<Layers> {
   return { inode: withDirty(inode, attributes), extents, dirty };
 }
 
-const committedLayers = (parts: Parts, ino: Ino): Promise<Layers> =>
+async function committedLayers(parts: Parts, ino: Ino): Promise<Layers> {
+  const inode = await loadInode(parts.kv, ino);
+  // One row is of one moment.
+  if (inode.extents !== undefined) return { inode, extents: inode.extents, dirty: [] };
+  return layersOfRows(parts, ino);
+}
+
+const layersOfRows = (parts: Parts, ino: Ino): Promise<Layers> =>
   parts.kv.transact('buffered', async (tx) => {
     const inode = await loadInode(tx, ino);
     const eager = inode.extents !== undefined || inode.size <= PINNED_BYTES_MAX;
@@ -101,6 +110,7 @@ export class FileSnapshot implements OpenObject {
   readonly #guard: BlobGuard;
   /** Opened at the first read: who looks at the attributes needs no key. */
   #content: BlobContent | undefined;
+  #found: OpenObject['found'] | undefined;
   #isOpen = true;
 
   constructor(parts: Parts, layers: Opened, guard: BlobGuard) {
@@ -110,7 +120,7 @@ export class FileSnapshot implements OpenObject {
   }
 
   get found(): OpenObject['found'] {
-    return foundOf(this.#layers.inode);
+    return (this.#found ??= foundOf(this.#layers.inode));
   }
 
   /** Of the inode as it was then. */
@@ -118,14 +128,35 @@ export class FileSnapshot implements OpenObject {
     return this.#layers.inode.names;
   }
 
-  async *read(offset: number, length: number): AsyncIterable<Uint8Array> {
+  read(offset: number, length: number): AsyncIterable<Uint8Array> {
+    const extent = this.#extentAround(offset, length);
+    if (extent === undefined) return this.#pieces(offset, length);
+    const at = extent.blobOffset + offset - extent.offset;
+    return onePiece(() => this.#opened().read(extent.blob, at, length));
+  }
+
+  /** The one that has all of the range, as in small objects; `undefined`: it takes more than a look to know. */
+  #extentAround(offset: number, length: number): Extent | undefined {
+    const { inode, extents, dirty } = this.#layers;
+    if (inode.kind !== 'file' || dirty.length > 0 || length === 0) return undefined;
+    const [extent, next] = extents ?? [];
+    if (extent === undefined || next !== undefined) return undefined;
+    const isWithin = extent.offset <= offset && offset + length <= extent.offset + extent.length;
+    return isWithin ? extent : undefined;
+  }
+
+  #opened(): BlobContent {
+    const { inode, customerKey } = this.#layers;
+    return (this.#content ??= contentOf(this.#parts, inode.encryption, customerKey));
+  }
+
+  async *#pieces(offset: number, length: number): AsyncGenerator<Uint8Array, void> {
     const { inode } = this.#layers;
     if (inode.kind === 'symlink') {
       yield inode.target.subarray(offset, offset + length);
       return;
     }
-    this.#content ??= contentOf(this.#parts, inode.encryption, this.#layers.customerKey);
-    const content = this.#content;
+    const content = this.#opened();
     const read = (pieces: readonly Piece[]): Promise<readonly Uint8Array[]> => readPieces(content, pieces);
     for await (const bytes of this.#windows({ start: offset, end: offset + length }, read, () => undefined))
       yield* bytes;
@@ -217,6 +248,17 @@ export class FileSnapshot implements OpenObject {
     const isUnchanged = generation !== undefined && generation <= inode.contentGeneration;
     if (!isUnchanged) throw new Fault('conflict', 'object', `inode ${inode.ino} changed while it was read`);
   }
+}
+
+/** What `read` comes to, when somebody asks for it. */
+function onePiece(read: () => Promise<Uint8Array>): AsyncIterable<Uint8Array> {
+  let isRead = false;
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    if (isRead) return { done: true, value: undefined };
+    isRead = true;
+    return { done: false, value: await read() };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 /** Windows end at multiples of the blob size, so that a window of a streamed file is one blob. */

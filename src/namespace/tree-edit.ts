@@ -27,6 +27,12 @@ interface DirectoryEdit {
   isGone: boolean;
 }
 
+/** An entry as this transaction has made it. */
+export interface Entered {
+  readonly key: Uint8Array;
+  readonly dentry: Dentry;
+}
+
 interface Entry {
   readonly ino: Ino;
   readonly kind: Kind;
@@ -56,20 +62,20 @@ export class TreeEdit {
    * Enters a name. `beside`: what is there under the same name, which is of the other kind if anything. `ordinal`: the place of
    * an entry of that name that this edit removed, so that a listing under way does not meet the name a second time.
    */
-  add(parent: Ino, name: Name, { ino, kind, beside, ordinal }: Entry): void {
+  add(parent: Ino, name: Name, { ino, kind, beside, ordinal }: Entry): Entered {
     const edit = this.#edit(parent);
     edit.entries += 1;
     if (kind === 'directory') edit.subdirectories += 1;
     if (beside.file !== undefined || beside.directory !== undefined) edit.clashes += 1;
     if (needsAliasRow(name)) this.tx.put(aliasKey(parent, digestOf(name)), name);
-    this.#put(parent, name, { ino, kind, ordinal: ordinal ?? this.#nextOrdinal() });
+    return this.#put(parent, name, { ino, kind, ordinal: ordinal ?? this.#nextOrdinal() });
   }
 
   /** Lets an entry lead to another inode of its kind of entry; it keeps its place in the directory. */
-  replace(parent: Ino, name: Name, { ino, kind, old }: { ino: Ino; kind: Kind; old: Dentry }): void {
+  replace(parent: Ino, name: Name, { ino, kind, old }: { ino: Ino; kind: Kind; old: Dentry }): Entered {
     assert.equal(kind === 'directory', old.kind === 'directory');
     this.#edit(parent);
-    this.#put(parent, name, { ino, kind, ordinal: old.ordinal });
+    return this.#put(parent, name, { ino, kind, ordinal: old.ordinal });
   }
 
   async remove(parent: Ino, name: Name, old: Dentry): Promise<void> {
@@ -85,10 +91,12 @@ export class TreeEdit {
     this.tx.delete(orderKey(parent, old.ordinal));
   }
 
-  #put(parent: Ino, name: Name, dentry: Dentry): void {
+  #put(parent: Ino, name: Name, dentry: Dentry): Entered {
     const entry = entryName(name, dentry.kind === 'directory');
-    this.tx.put(dentryKey(parent, entry), encodeDentry(dentry));
+    const key = dentryKey(parent, entry);
+    this.tx.put(key, encodeDentry(dentry));
     this.tx.put(orderKey(parent, dentry.ordinal), encodeOrder(entry, dentry.ino));
+    return { key, dentry };
   }
 
   /** Writes a new, empty directory; the caller enters its name. */
@@ -103,7 +111,7 @@ export class TreeEdit {
       contentGeneration: this.#generation,
     };
     this.tx.put(inodeKey(inode.ino), encodeInode(inode));
-    this.#directories.set(inode.ino, { ...this.#fresh(), row, before: row });
+    this.#directories.set(inode.ino, Object.assign(this.#fresh(), { row, before: row }));
   }
 
   /** The row as it will be after the edits so far. Looking at it makes this transaction conflict with others there. */
@@ -151,8 +159,15 @@ export class TreeEdit {
   }
 
   #fresh(): DirectoryEdit {
-    const counts = { entries: 0, subdirectories: 0, clashes: 0 };
-    return { ...counts, row: undefined, before: undefined, merged: undefined, isGone: false };
+    return {
+      entries: 0,
+      subdirectories: 0,
+      clashes: 0,
+      row: undefined,
+      before: undefined,
+      merged: undefined,
+      isGone: false,
+    };
   }
 
   #edit(directory: Ino): DirectoryEdit {

@@ -175,8 +175,9 @@ async function commitRuns(
   const place = await replaceRanges({ tx, blobs, nextId: () => sequence.next() }, inode, replacements);
   const { size, mtime, contentGeneration } = attributes;
   const ctime = laterOf(inode.ctime, attributes.ctime);
-  const versioned = inode.version.openUntil === 0 ? {} : keptOpen(inode.version, rules, now);
-  const changed = { ...inode, ...versioned, ...place, size, mtime, ctime, contentGeneration };
+  const versioned = inode.version.openUntil === 0 ? undefined : keptOpen(inode.version, rules, now);
+  const written = { size, mtime, ctime, contentGeneration };
+  const changed = Object.assign({ ...inode }, versioned, place, written);
   await putInode(tx, changed);
   countingOf(tx).admit();
   tx.whenCommitted(() => files.get(ino)?.reservation.shrink(size - inode.size));

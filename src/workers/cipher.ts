@@ -44,7 +44,7 @@ export interface Cipher {
    */
   openEach(opening: Opening, sealed: Uint8Array, targets: readonly Uint8Array[]): boolean | Promise<boolean>;
   /** As `seal` and `open`, at once, for keys and other bytes of less than a frame. */
-  sealNow(seal: Seal, parts: readonly Uint8Array[]): Uint8Array;
+  sealNow(seal: Seal, parts: readonly Uint8Array[], room?: Uint8Array): Uint8Array;
   openNow(opening: Opening, sealed: Uint8Array): Uint8Array | undefined;
 }
 

@@ -16,6 +16,7 @@ finish() {
   local status=$?
   [ "$status" = 0 ] || [ ! -s "$work/log" ] || { echo "$script: the gateway's last words:" && tail -20 "$work/log"; } >&2
   cleanup
+  kill_other
   [ -z "$gateway" ] || kill -9 "$gateway" 2>/dev/null || true
   rm -rf --one-file-system "$work"
   exit "$status"
@@ -45,6 +46,26 @@ start() { # on the same ports after the first time, as a service would
   admin_port=$(sed -E 's/.*admin=http:\/\/[^ ]*:([0-9]+).*/\1/' <<< "$ready")
   export TERRACE_ADMIN=127.0.0.1:$admin_port
   export endpoint=http://127.0.0.1:$s3_port
+}
+other='' other_port=0 # a second gateway, a store of somebody else's for the first one
+start_other() { # in $work/other, on the same port after the first time
+  : > "$work/other.out"
+  env -u TERRACE_COLD_ACCESS_KEY_ID -u TERRACE_COLD_SECRET_ACCESS_KEY \
+    node dist/src/main.js serve --data "$work/other" --s3 "127.0.0.1:$other_port" --nfs 127.0.0.1:0 --admin 127.0.0.1:0 \
+    > "$work/other.out" 2>> "$work/other.log" &
+  other=$!
+  for _ in $(seq 300); do
+    grep -q '^ready' "$work/other.out" && break
+    sleep 0.1
+  done
+  other_port=$(sed -nE 's/^ready.*s3=http:\/\/[^ ]*:([0-9]+).*/\1/p' "$work/other.out")
+  [ -n "$other_port" ] || fail 'the second gateway did not start'
+  other_endpoint=http://127.0.0.1:$other_port
+}
+kill_other() {
+  [ -z "$other" ] || kill -9 "$other" 2> /dev/null || true
+  wait "$other" 2> /dev/null || true
+  other=''
 }
 kill_gateway() { # as power loss looks to the process
   kill -9 "$gateway"

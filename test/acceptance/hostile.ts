@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { encodeCall, framed, NfsClient, rootCredential } from 'nfs-server-ts/test/support/client';
 import { sendSigned, signedHeaders, targetOf, type RawRequest } from '../gateway/s3/signed-request.ts';
-import { RealGateway, rootKeys } from '../linearizability/real-gateway.ts';
+import { RealGateway, rootKeys, type Ports } from '../linearizability/real-gateway.ts';
 
 /**
  * `node dist/test/acceptance/hostile.js [--seconds N] [--only TEXT]`: slow, half-open, endless and too many clients at the three
@@ -37,18 +39,19 @@ interface Attack {
 }
 
 interface Scene {
-  readonly gateway: RealGateway;
+  readonly ports: Ports;
+  /** Handle of the large object. */
   readonly file: Uint8Array;
 }
 
-const signedHead = (gateway: RealGateway, request: RawRequest, more: string): string => {
-  const headers = signedHeaders({ ...request, ...rootKeys }, `127.0.0.1:${gateway.ports.s3}`);
+const signedHead = ({ ports }: Scene, request: RawRequest, more: string): string => {
+  const headers = signedHeaders({ ...request, ...rootKeys }, `127.0.0.1:${ports.s3}`);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${request.method} ${targetOf(request)} HTTP/1.1\r\n${lines.join('')}${more}\r\n`;
 };
 
-const upload = ({ gateway }: Scene, more: string): string =>
-  signedHead(gateway, { method: 'PUT', bucket: BUCKET, key: 'never', payloadHash: 'UNSIGNED-PAYLOAD' }, more);
+const upload = (at: Scene, more: string): string =>
+  signedHead(at, { method: 'PUT', bucket: BUCKET, key: 'never', payloadHash: 'UNSIGNED-PAYLOAD' }, more);
 
 const nfsCall = (procedure: number, words: readonly (Uint8Array | number)[]): Uint8Array =>
   framed(
@@ -106,13 +109,13 @@ const attacks: readonly Attack[] = [
   },
   {
     ...{ name: 'downloads that nobody reads', door: 's3', connections: 150, isDeaf: true },
-    opening: ({ gateway }) => signedHead(gateway, { method: 'GET', bucket: BUCKET, key: 'large' }, ''),
+    opening: (at) => signedHead(at, { method: 'GET', bucket: BUCKET, key: 'large' }, ''),
   },
   {
     ...{ name: 'documents that never end', door: 's3', connections: 60 },
-    opening: ({ gateway }) =>
+    opening: (at) =>
       signedHead(
-        gateway,
+        at,
         { method: 'POST', bucket: BUCKET, query: { delete: '' }, payloadHash: 'UNSIGNED-PAYLOAD' },
         'transfer-encoding: chunked\r\ncontent-md5: 1B2M2Y8AsgTpgAmY7PhCfg==\r\n',
       ),
@@ -171,7 +174,7 @@ const rssBytes = (pid: number): number =>
 
 /** One client of the attack, until it is cut off or told to stop. */
 function attacker(attack: Attack, scene: Scene, nth: number): Socket {
-  const port = scene.gateway.ports[attack.door];
+  const port = scene.ports[attack.door];
   // From some addresses, but not from the one of those who must be served.
   const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + (nth % 8)}` });
   socket.on('error', () => undefined);
@@ -192,8 +195,7 @@ function attacker(attack: Attack, scene: Scene, nth: number): Socket {
 }
 
 /** A little of each door, as anybody would use it; answers how long the slowest took. */
-async function serveOthers({ gateway, file }: Scene): Promise<number> {
-  const { s3, nfs, admin } = gateway.ports;
+async function serveOthers({ ports: { s3, nfs, admin }, file }: Scene): Promise<number> {
   const at = { ...rootKeys, bucket: BUCKET, key: 'small' };
   const steps = [
     async () => assert.equal((await sendSigned(s3, { ...at, method: 'PUT', body: 'hello' })).status, 200),
@@ -218,47 +220,76 @@ async function serveOthers({ gateway, file }: Scene): Promise<number> {
   return slowest;
 }
 
-async function suffer(attack: Attack, scene: Scene): Promise<void> {
-  const { pid } = scene.gateway;
-  let peak = rssBytes(pid);
-  const watching = setInterval(() => (peak = Math.max(peak, rssBytes(pid))), 50);
-  const sockets = Array.from({ length: attack.connections }, (_, nth) => attacker(attack, scene, nth));
-  let slowest = 0;
-  let rounds = 0;
-  for (const until = performance.now() + 1000 * seconds; performance.now() < until; rounds += 1) {
-    await sleep(200);
-    slowest = Math.max(slowest, await serveOthers(scene));
-  }
-  const left = sockets.filter(({ destroyed }) => !destroyed).length;
-  for (const socket of sockets) socket.destroy();
-  clearInterval(watching);
-  process.stdout.write(
-    `${attack.door.padEnd(5)} ${attack.name.padEnd(42)} ${String(attack.connections).padStart(4)} connections, ${String(left).padStart(4)} left; ` +
-      `others ${rounds} times, the slowest ${slowest.toFixed().padStart(5)} ms; peak ${(peak / MIB).toFixed().padStart(4)} MiB\n`,
-  );
-  assert(peak <= RSS_BYTES_MAX, `${attack.name}: ${(peak / MIB).toFixed()} MiB`);
+interface Orders extends Scene {
+  readonly nth: number;
 }
 
-const gateway = await RealGateway.open();
-try {
-  const at = { ...rootKeys, bucket: BUCKET };
-  await sendSigned(gateway.ports.s3, { ...at, method: 'PUT' });
-  const body = Buffer.alloc(LARGE_BYTES, 'large');
-  assert.equal(
-    (await sendSigned(gateway.ports.s3, { ...at, method: 'PUT', key: 'large', body })).status,
-    200,
-  );
-  const client = await NfsClient.connect(gateway.ports.nfs);
-  const dir = await client.root(`/${BUCKET}`);
-  const { object } = await client.ok('LOOKUP', { what: { dir, name: Buffer.from('large') } });
-  await client.close();
-  const scene = { gateway, file: Uint8Array.from(object) };
-  process.stdout.write(`at rest: ${(rssBytes(gateway.pid) / MIB).toFixed()} MiB\n`);
-  for (const attack of attacks) {
-    if (`${attack.door} ${attack.name}`.includes(values.only)) await suffer(attack, scene);
-  }
-  await sleep(2_000);
-  process.stdout.write(`afterwards: ${(rssBytes(gateway.pid) / MIB).toFixed()} MiB\n`);
-} finally {
-  await gateway.close();
+const settled = (socket: Socket): Promise<unknown> =>
+  new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+
+/** In a thread of its own, so that those who must be served do not share a loop with those who attack. */
+async function attackUntilTold({ nth, ...scene }: Orders): Promise<void> {
+  const attack = attacks[nth]!;
+  const sockets = Array.from({ length: attack.connections }, (_, index) => attacker(attack, scene, index));
+  await Promise.all(sockets.map(settled));
+  parentPort!.postMessage('attacking');
+  await once(parentPort!, 'message');
+  parentPort!.postMessage(sockets.filter(({ destroyed }) => !destroyed).length);
+  for (const socket of sockets) socket.destroy();
 }
+
+async function suffer(attack: Attack, scene: Scene, pid: number): Promise<void> {
+  let peak = rssBytes(pid);
+  const watching = setInterval(() => (peak = Math.max(peak, rssBytes(pid))), 50);
+  const orders: Orders = { ...scene, nth: attacks.indexOf(attack) };
+  const thread = new Worker(new URL(import.meta.url), { workerData: orders });
+  let slowest = 0;
+  let rounds = 0;
+  try {
+    await once(thread, 'message');
+    for (const until = performance.now() + 1000 * seconds; performance.now() < until; rounds += 1) {
+      await sleep(200);
+      slowest = Math.max(slowest, await serveOthers(scene));
+    }
+    thread.postMessage('enough');
+    const [left] = (await once(thread, 'message')) as [number];
+    const { door, name, connections } = attack;
+    process.stdout.write(
+      `${door.padEnd(5)} ${name.padEnd(42)} ${String(connections).padStart(4)} connections, ${String(left).padStart(4)} left; ` +
+        `others ${rounds} times, the slowest ${slowest.toFixed().padStart(5)} ms; peak ${(peak / MIB).toFixed().padStart(4)} MiB\n`,
+    );
+    assert(peak <= RSS_BYTES_MAX, `${name}: ${(peak / MIB).toFixed()} MiB`);
+  } finally {
+    clearInterval(watching);
+    await thread.terminate();
+  }
+}
+
+async function main(): Promise<void> {
+  const gateway = await RealGateway.open();
+  try {
+    const at = { ...rootKeys, bucket: BUCKET };
+    await sendSigned(gateway.ports.s3, { ...at, method: 'PUT' });
+    const body = Buffer.alloc(LARGE_BYTES, 'large');
+    assert.equal(
+      (await sendSigned(gateway.ports.s3, { ...at, method: 'PUT', key: 'large', body })).status,
+      200,
+    );
+    const client = await NfsClient.connect(gateway.ports.nfs);
+    const dir = await client.root(`/${BUCKET}`);
+    const { object } = await client.ok('LOOKUP', { what: { dir, name: Buffer.from('large') } });
+    await client.close();
+    const scene = { ports: gateway.ports, file: Uint8Array.from(object) };
+    process.stdout.write(`at rest: ${(rssBytes(gateway.pid) / MIB).toFixed()} MiB\n`);
+    for (const attack of attacks) {
+      if (`${attack.door} ${attack.name}`.includes(values.only)) await suffer(attack, scene, gateway.pid);
+    }
+    await sleep(2_000);
+    process.stdout.write(`afterwards: ${(rssBytes(gateway.pid) / MIB).toFixed()} MiB\n`);
+  } finally {
+    await gateway.close();
+  }
+}
+
+if (isMainThread) await main();
+else await attackUntilTold(workerData as Orders);

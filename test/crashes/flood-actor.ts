@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Random } from '../../src/environment.ts';
@@ -72,6 +73,8 @@ export class FloodActor implements Actor {
   }
 
   async #check({ prefix, log }: { readonly prefix: string; readonly log: string }): Promise<void> {
+    // It was killed before the first answer: s3load does not take a log of nothing.
+    if ((await stat(log)).size === 0) return;
     const args = ['check', '--bucket', this.#parts.bucket, '--prefix', prefix, '--ack-log', log];
     const said = await this.#run(args).catch((cause: Error) => {
       throw new Loss(`s3load check of ${prefix}: ${cause.message}`);

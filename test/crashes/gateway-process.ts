@@ -16,16 +16,25 @@ export interface Addresses {
 }
 const anyPorts: Addresses = { s3: 0, nfs: 0, admin: 0 };
 
-/** The real program in a directory of its own, started and killed many times, always at the same addresses. */
+/** The real program in a directory of its own, started and killed many times. */
 export class GatewayProcess {
   readonly log: string;
   readonly #directory: string;
+  readonly #at: 'free ports' | 'the same ports';
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
   #ended: Promise<unknown> = Promise.resolve();
   #addresses = anyPorts;
 
-  constructor(directory: string, flags: readonly string[] = []) {
+  /**
+   * `at`: whether each start takes free ports, or those of the first one, where others know it by its URL: while it is down,
+   * somebody else may be given them.
+   */
+  constructor(
+    directory: string,
+    { at, flags }: { readonly at: 'free ports' | 'the same ports'; readonly flags: readonly string[] },
+  ) {
+    this.#at = at;
     this.#directory = directory;
     this.#flags = flags;
     this.log = path.join(directory, 'log');
@@ -86,9 +95,10 @@ export class GatewayProcess {
 
   /** Its ready line. */
   #spawn(): Promise<string> {
+    const ports = this.#at === 'free ports' ? anyPorts : this.#addresses;
     const addresses = (['s3', 'nfs', 'admin'] as const).flatMap((door) => [
       `--${door}`,
-      `127.0.0.1:${this.#addresses[door]}`,
+      `127.0.0.1:${ports[door]}`,
     ]);
     const program = ['--require', './bin/threads.cjs', 'dist/src/main.js', 'serve'];
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:TERRACE_|AWS_)/.test(name));

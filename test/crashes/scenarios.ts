@@ -144,6 +144,8 @@ export const scenarios: readonly Scenario[] = [
     objectBytesMax: 4_000_000,
     disturb: repeating(async (site, random) => {
       if (random.below(8) === 0) await move(site, random, ['hot']);
+      const tiers = await askAdmin(site, { path: '/v1/tiers' });
+      site.done.add(`hot tier seen in mode ${String(tiers?.['flashMode'])}`);
     }),
   },
   {

@@ -34,7 +34,7 @@ const identity = { accessKey: rootKeys.accessKeyId, secretKey: rootKeys.secretAc
 export async function openSite(directory: string, flags: readonly string[]): Promise<Site> {
   await mkdir(path.join(directory, 'gateway'), { recursive: true });
   await mkdir(path.join(directory, 'cold'));
-  const cold = new GatewayProcess(path.join(directory, 'cold'));
+  const cold = new GatewayProcess(path.join(directory, 'cold'), { at: 'the same ports', flags: [] });
   await cold.start();
   await makeBucket(cold, coldBucket);
   await makeBucket(cold, originBucket);
@@ -45,7 +45,10 @@ export async function openSite(directory: string, flags: readonly string[]): Pro
   }
   const warm = warmDevices.flatMap((device) => ['--warm', device]);
   const url = `s3://${coldBucket}/terrace?endpoint=${cold.endpoint}`;
-  const gateway = new GatewayProcess(path.join(directory, 'gateway'), [...warm, '--cold', url, ...flags]);
+  const gateway = new GatewayProcess(path.join(directory, 'gateway'), {
+    at: 'free ports',
+    flags: [...warm, '--cold', url, ...flags],
+  });
   await gateway.start();
   for (const bucket of [buckets.tree, buckets.versions, buckets.objects, buckets.attached]) {
     await makeBucket(gateway, bucket);

@@ -6,7 +6,7 @@ import { boundaryOf, MultipartForm } from '../../src/gateway/s3/multipart-form.t
 import { decodePolicy } from '../../src/gateway/s3/post-policy.ts';
 import { parseCopyRange, parseRange } from '../../src/gateway/s3/ranges.ts';
 import { parseRequest } from '../../src/gateway/s3/request.ts';
-import { headerClaim } from '../../src/gateway/s3/signed-header.ts';
+import { headerClaim, SaidBefore } from '../../src/gateway/s3/signed-header.ts';
 import { presignedClaim } from '../../src/gateway/s3/presigned.ts';
 import { parseParameters } from '../../src/gateway/s3/sts/parameters.ts';
 import { StsError } from '../../src/gateway/s3/sts/sts-error.ts';
@@ -100,7 +100,7 @@ export const s3Decoders: readonly Decoder[] = [
       headerClaim(
         signed('/', ['x-amz-date', '20261122T000000Z', 'x-amz-content-sha256', 'UNSIGNED-PAYLOAD']),
         latin1(input),
-        'us-east-1',
+        { region: 'us-east-1', said: new SaidBefore() },
       ),
     { refusals, tokens: [',', ';', '/', 'Credential=', 'SignedHeaders=', 'Signature=', ' '] },
   ),

@@ -11,6 +11,7 @@ import {
 import type { Encryption } from '../../src/keyring/encryption.ts';
 import type { AccessControl } from '../../src/namespace/access-control.ts';
 import type { Checksum, Ino, Kind } from '../../src/namespace/namespace.ts';
+import { newInode } from '../../src/namespace/new-inode.ts';
 import * as records from '../../src/namespace/records.ts';
 import * as uploadRecords from '../../src/namespace/upload-records.ts';
 import type { BucketRules, ObjectLock, Retention, VersionId } from '../../src/namespace/version.ts';
@@ -250,3 +251,20 @@ test('a directory row is read as it was written; a merge adds counts and moves t
     }),
     { numRuns: 500 },
   ));
+
+test('an inode is decoded once from the bytes of a row that stay, and anew from any others', () => {
+  const inode = newInode({
+    ...{ ino: 7 as Ino, bucket: 1 as Ino, kind: 'file', mode: 0o644, uid: 1, gid: 2 },
+    ...{ now: { seconds: 5, nanoseconds: 6 }, contentGeneration: 9 },
+  });
+  const row = records.encodeInode(inode);
+  const first = records.decodeInode(inode.ino, row);
+  assert.equal(records.decodeInode(inode.ino, row), first);
+  assert.deepEqual(first, inode);
+  const later = records.encodeInode({ ...inode, size: 3 });
+  assert.equal(records.decodeInode(inode.ino, later).size, 3);
+  assert.equal(records.decodeInode(8 as Ino, later).ino, 8);
+  const page = Buffer.concat([Buffer.alloc(10), row]).subarray(10);
+  assert.deepEqual(records.decodeInode(inode.ino, page), inode);
+  assert.equal(records.decodeInode(8 as Ino, later).size, 3);
+});

@@ -19,7 +19,7 @@ import type { LengthBounds } from './post-policy.ts';
 import { presignedClaim } from './presigned.ts';
 import type { S3Request } from './request.ts';
 import { isoSeconds, timeTooSkewed } from './signature-time.ts';
-import { headerClaim, type Claim } from './signed-header.ts';
+import { headerClaim, type Claim, type SaidBefore } from './signed-header.ts';
 import { headerClaimV2, isHeaderV2, isPresignedV2, presignedClaimV2, type ClaimV2 } from './signed-v2.ts';
 import { signatureV2 } from './sigv2.ts';
 
@@ -51,6 +51,7 @@ export interface Authenticated {
 export interface Authentication {
   readonly credentials: Credentials;
   readonly keys: SigningKeys;
+  readonly said: SaidBefore;
   readonly clock: Clock;
   readonly region: string;
   /** Whether signatures of version 2 are taken too. */
@@ -105,7 +106,7 @@ export function unsignedPayload(request: S3Request): PayloadSigning {
 
 function claimOf(auth: Authentication, request: S3Request): Claim | undefined {
   const authorization = request.headers['authorization'];
-  if (authorization !== undefined) return headerClaim(request, authorization, auth.region);
+  if (authorization !== undefined) return headerClaim(request, authorization, auth);
   return isPresignedV4(request) ? presignedClaim(request, auth.region) : undefined;
 }
 

@@ -35,6 +35,7 @@ import { parseRequest, type S3Request } from './request.ts';
 import { RequestIds } from './request-ids.ts';
 import { anonymous } from './requester.ts';
 import { router, type Router } from './router.ts';
+import { SaidBefore } from './signed-header.ts';
 import { refuseUnsignedChoice } from './signed-v2.ts';
 import { SentStream } from './sent-stream.ts';
 import { operations } from './table.ts';
@@ -97,7 +98,8 @@ class Door {
     this.#options = options;
     const { credentials, signatureV2, parts } = options;
     const { clock } = parts.environment;
-    this.#auth = { credentials, keys: new SigningKeys(), clock, region: parts.region, signatureV2 };
+    const known = { keys: new SigningKeys(), said: new SaidBefore() };
+    this.#auth = { credentials, ...known, clock, region: parts.region, signatureV2 };
     this.#route = router(operations, unbuiltOperations);
     this.#ids = new RequestIds(options.parts.environment.random);
     this.#performer = new Performer(parts);
@@ -117,7 +119,7 @@ class Door {
     }
     const { operation, requestId } = passage;
     const elapsedMs = clock.monotonic() - startedAt;
-    const log = await this.#logging(http, answer, { passage, startedAt });
+    const log = mayBeLogged(passage) ? await this.#logging(http, answer, { passage, startedAt }) : undefined;
     const tell = (status: number, outcome: Outcome): void => {
       const { errorCode } = outcome;
       this.#options.observe({ operation, status, errorCode, elapsedMs, requestId });
@@ -329,6 +331,10 @@ class Door {
     return error;
   }
 }
+
+/** A bucket that the request did not get to is looked up. */
+const mayBeLogged = ({ request, bucket }: Passage): boolean =>
+  request?.bucket !== undefined && (bucket?.configurations.includes('logging') ?? true);
 
 const rows: ReadonlyMap<string, Operation> = new Map(operations.map((row) => [row.name, row]));
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Log } from '../../environment.ts';
 import {
+  ANSWER_AT_ONCE_BYTES_MAX,
   BODY_DRAIN_BYTES_MAX,
   BODY_WIDE_BYTES,
   CONNECTION_TOLD_MS_MAX,
@@ -222,7 +223,8 @@ class Front {
     const answer = await this.#options.handler(http, (left) => aheadBytesMax(allowance, left));
     exchange.isWriting = true;
     try {
-      await this.#send(exchange, answer).finally(() => closeStream(answer));
+      if (isStream(answer.body)) await this.#send(exchange, answer).finally(() => closeStream(answer));
+      else await this.#send(exchange, answer);
     } catch {
       // Headers are out already: only a broken connection tells the client that the body is not whole.
       socket.destroy();
@@ -239,10 +241,14 @@ class Front {
     const isStreamed = isStream(answer.body);
     if (isStreamed) await sendPieces(exchange, answer.body);
     if (isReusable) {
-      // Until it is taken the exchange goes on: what comes next on the connection waits for it.
-      if (!isStreamed && answer.body !== undefined && !response.write(answer.body))
-        await writable(response, response.req.socket);
-      response.end();
+      if (isShort(answer.body) && !response.req.socket.writableNeedDrain)
+        response.end(latin1Of(answer.body), 'latin1');
+      else {
+        // Until it is taken the exchange goes on: what comes next on the connection waits for it.
+        if (!isStreamed && answer.body !== undefined && !response.write(answer.body))
+          await writable(response, response.req.socket);
+        response.end();
+      }
       if (body.leftBytes() > 0) await body.discard(BODY_DRAIN_BYTES_MAX);
       // What comes next on this connection would be the rest of a body that never came.
       if (body.hasFailed()) response.req.socket.destroySoon();
@@ -316,6 +322,13 @@ class Front {
     else socket.destroy();
   }
 }
+
+const isShort = (body: HttpAnswer['body']): body is Uint8Array =>
+  body instanceof Uint8Array && body.length <= ANSWER_AT_ONCE_BYTES_MAX;
+
+/** As text of one character a byte node:http sends it together with the headers, by one write without a list of pieces. */
+const latin1Of = (body: Uint8Array): string =>
+  Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1');
 
 /** By code of node:http's parser, HPE_…, or of the socket. */
 function howBroken(code: string | undefined): BodyBroken['how'] {

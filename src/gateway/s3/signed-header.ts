@@ -1,4 +1,5 @@
-import { parseAuthorization, parseCredential, type AuthorizationParts } from '../../signing/authorization.ts';
+import { AUTHORIZATION_KEPT_CHARS_MAX, SIGNING_KEYS_MAX } from '../../limits/s3.ts';
+import { parseAuthorization, parseCredential, type WrittenScope } from '../../signing/authorization.ts';
 import { algorithm, type Scope } from '../../signing/sigv4.ts';
 import { secondsOfTimestamp, timestampOfHttpDate } from '../../signing/timestamp.ts';
 import { invalidArgument, S3Error } from './errors.ts';
@@ -25,17 +26,21 @@ const malformed = (detail: string, members: Readonly<Record<string, string>> = {
   });
 
 /** The claim of an Authorization header. AWS: "Authenticating Requests: Using the Authorization Header". */
-export function headerClaim(request: S3Request, authorization: string, region: string): Claim {
+export function headerClaim(
+  request: S3Request,
+  authorization: string,
+  { region, said }: { readonly region: string; readonly said: SaidBefore },
+): Claim {
   const space = authorization.indexOf(' ');
   const scheme = space < 0 ? authorization : authorization.slice(0, space);
   if (scheme !== algorithm)
     throw invalidArgument('Unsupported Authorization Type', 'Authorization', authorization);
-  const { credential, signedHeaders, signature } = components(authorization.slice(space + 1));
+  const { names, written, signature } = components(authorization.slice(space + 1), said);
   const timestamp = timestampOf(request);
-  const scope = parseScope(credential, { region, timestamp, refuse: malformed });
+  const scope = checkedScope(written, { region, timestamp, refuse: malformed });
   return {
     scope,
-    signedHeaders: signedHeaders.split(';'),
+    signedHeaders: names,
     signature,
     timestamp,
     payloadHash: payloadHashOf(request),
@@ -43,14 +48,48 @@ export function headerClaim(request: S3Request, authorization: string, region: s
   };
 }
 
-function components(text: string): AuthorizationParts {
+/** What a client says in the same words with every request, taken apart. */
+interface Said {
+  readonly names: readonly string[];
+  readonly written: WrittenScope | undefined;
+}
+
+/** What clients have said before, by the text before the signature. Oldest out first: a client says the same for a day. */
+export class SaidBefore {
+  readonly #said = new Map<string, Said>();
+
+  find(text: string): Said | undefined {
+    return this.#said.get(text);
+  }
+
+  keep(text: string, said: Said): void {
+    if (text.length > AUTHORIZATION_KEPT_CHARS_MAX) return;
+    for (const oldest of this.#said.keys()) {
+      if (this.#said.size < SIGNING_KEYS_MAX) break;
+      this.#said.delete(oldest);
+    }
+    this.#said.set(text, said);
+  }
+}
+
+function components(text: string, before: SaidBefore): Said & { readonly signature: string } {
+  const comma = text.lastIndexOf(',');
+  const last = text.slice(comma + 1).trim();
+  const signature = last.startsWith(signatureIs) ? last.slice(signatureIs.length) : '';
+  const known = signature === '' ? undefined : before.find(text.slice(0, comma));
+  if (known !== undefined) return { names: known.names, written: known.written, signature };
   const found = parseAuthorization(text);
   if (found.credential === '' || found.signedHeaders === '' || found.signature === '')
     throw malformed(
       'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
     );
-  return found;
+  const names = found.signedHeaders.split(';');
+  const written = parseCredential(found.credential);
+  if (signature !== '') before.keep(text.slice(0, comma), { names, written });
+  return { names, written, signature: found.signature };
 }
+
+const signatureIs = 'Signature=';
 
 function timestampOf(request: S3Request): string {
   const date = request.headers['x-amz-date'] ?? request.headers['date'];
@@ -76,8 +115,10 @@ export interface ScopeRules {
 }
 
 /** The scope of a credential, which must be for this gateway, S3 and the day of the request. */
-export function parseScope(credential: string, rules: ScopeRules): Scope {
-  const written = parseCredential(credential);
+export const parseScope = (credential: string, rules: ScopeRules): Scope =>
+  checkedScope(parseCredential(credential), rules);
+
+function checkedScope(written: WrittenScope | undefined, rules: ScopeRules): Scope {
   if (written === undefined)
     throw rules.refuse(
       'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',

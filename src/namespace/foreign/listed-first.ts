@@ -131,25 +131,18 @@ function facetsListedFirst(objects: ObjectStore, { changing, described }: Before
 export function objectsListedFirst(objects: ObjectStore, folders: Folders): ObjectStore {
   const first = before(objects, folders);
   const { changing, described } = first;
+  const isHere = ({ bucket }: ObjectAt): boolean => !folders.isAttached(bucket);
   return {
     ...objects,
     ...facetsListedFirst(objects, first),
-    head: async (at) => {
-      await described(at);
-      return objects.head(at);
-    },
-    open: async (at, customerKey) => {
-      await described(at);
-      return objects.open(at, customerKey);
-    },
-    attach: async (caller, draft, to) => {
-      await changing(to);
-      return objects.attach(caller, draft, to);
-    },
-    removeKey: async (at) => {
-      await changing(at);
-      return objects.removeKey(at);
-    },
+    head: (at) => (isHere(at) ? objects.head(at) : described(at).then(() => objects.head(at))),
+    open: (at, customerKey) =>
+      isHere(at) ? objects.open(at, customerKey) : described(at).then(() => objects.open(at, customerKey)),
+    attach: (caller, draft, to) =>
+      isHere(to)
+        ? objects.attach(caller, draft, to)
+        : changing(to).then(() => objects.attach(caller, draft, to)),
+    removeKey: (at) => (isHere(at) ? objects.removeKey(at) : changing(at).then(() => objects.removeKey(at))),
     renameKey: async (caller, bucket, keys) => {
       await changing({ bucket, key: keys.from.key });
       await described({ bucket, key: keys.from.key });

@@ -18,7 +18,7 @@ import {
   subtractShares,
   type Shares,
 } from '../census/shares.ts';
-import { inoOfInodeKey, isInodeKey, sharesKey, usageKey } from '../keys.ts';
+import { inodeKey, inoOfInodeKey, isInodeKey, sharesKey, usageKey } from '../keys.ts';
 import type { Ino } from '../namespace.ts';
 import type { Hold, Ledger } from './ledger.ts';
 import { encodeUsage, negative, ownedOf, type Counted, type Owned } from './usage.ts';
@@ -87,7 +87,8 @@ export function countingOf(tx: KvTransaction): CountingTransaction {
  */
 class CountingTransaction implements KvTransaction {
   readonly #tx: KvTransaction;
-  readonly #before = new Map<number, Counted | undefined>();
+  /** Rows, as most of what is read is not written. */
+  readonly #before = new Map<number, Value | undefined>();
   readonly #after = new Map<number, Counted | undefined>();
   readonly #more: Owned[] = [];
   readonly #reserved: Owned[] = [];
@@ -134,10 +135,10 @@ class CountingTransaction implements KvTransaction {
 
   getMany(keys: readonly Key[]): Promise<readonly (Value | undefined)[]> {
     const reading = this.#tx.getMany(keys);
-    const asked = keys.flatMap((key, index) => (this.#asks(key) ? [index] : []));
-    if (asked.length === 0) return reading;
+    if (!keys.some((key) => this.#asks(key))) return reading;
+    const asked = keys.map((key) => this.#asks(key));
     return reading.then((values) => {
-      for (const index of asked) this.#seen(keys[index] as Key, values[index]);
+      keys.forEach((key, index) => asked[index] === true && this.#seen(key, values[index]));
       return values;
     });
   }
@@ -171,6 +172,8 @@ class CountingTransaction implements KvTransaction {
 
   /** What the transaction comes to for each owner, without those for whom that is nothing. */
   changes(): readonly Owned[] {
+    const only = this.#onlyChange();
+    if (only !== undefined) return only;
     const sums = new Map<string, Owned>();
     const add = ({ owner, bytes, inodes }: Owned, sign: bigint): void => {
       const key = `${owner.bucket}:${owner.uid}:${owner.gid}`;
@@ -182,7 +185,7 @@ class CountingTransaction implements KvTransaction {
       });
     };
     for (const [ino, after] of this.#after) {
-      const before = this.#before.get(ino);
+      const before = this.#countedBefore(ino);
       if (after !== undefined) add(after, 1n);
       if (before !== undefined && !(this.#isLeftOut && after === undefined)) add(before, -1n);
     }
@@ -190,12 +193,22 @@ class CountingTransaction implements KvTransaction {
     return [...sums.values()].filter(({ bytes, inodes }) => bytes !== 0n || inodes !== 0n);
   }
 
+  /** The change of one that makes one inode and changes no other, as most do. */
+  #onlyChange(): readonly Owned[] | undefined {
+    if (this.#after.size !== 1 || this.#more.length > 0) return undefined;
+    for (const [ino, after] of this.#after) {
+      if (after === undefined || this.#before.get(ino) !== undefined) return undefined;
+      return after.bytes === 0n && after.inodes === 0n ? [] : [after];
+    }
+    return undefined;
+  }
+
   /** How the transaction changes what the tiers answer for, by bucket; without those for which that is nothing. */
   shares(): ReadonlyMap<Ino, Shares> {
     const sums = new Map<Ino, Shares>();
     const of = (counted: Counted | undefined): Shares => counted?.shares ?? NO_SHARES;
     for (const [ino, after] of this.#after) {
-      const before = this.#before.get(ino);
+      const before = this.#countedBefore(ino);
       const bucket = (after ?? before)?.owner.bucket;
       if (bucket === undefined) continue;
       const change = subtractShares(of(after), of(before));
@@ -212,7 +225,12 @@ class CountingTransaction implements KvTransaction {
   }
 
   #seen(key: Key, value: Value | undefined): Value | undefined {
-    this.#before.set(inoOfInodeKey(key), value === undefined ? undefined : ownedOf(key, value));
+    this.#before.set(inoOfInodeKey(key), value);
     return value;
+  }
+
+  #countedBefore(ino: number): Counted | undefined {
+    const row = this.#before.get(ino);
+    return row && ownedOf(inodeKey(ino as Ino), row);
   }
 }

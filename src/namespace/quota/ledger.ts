@@ -40,6 +40,7 @@ export class Ledger {
   /** Fault('quota-exceeded', 'bucket') when a limit is in the way of the changes together; Fault('no-space', 'store') when nothing may grow. */
   require(changes: readonly Owned[]): void {
     if (changes.some(({ bytes, inodes }) => bytes > 0n || inodes > 0n)) this.#requireRoom();
+    if (this.isIdle) return;
     const now = this.#seconds();
     for (const [account, change] of this.#touched(changes)) {
       const dimension = account.exceededBy(change, now);
@@ -149,8 +150,8 @@ export class Ledger {
 
   /** What the changes come to for each account. */
   #touched(changes: readonly Owned[]): ReadonlyMap<Account, Usage> {
+    if (this.isIdle) return NOBODY;
     const touched = new Map<Account, Record<Dimension, bigint>>();
-    if (this.isIdle) return touched;
     for (const change of changes) {
       for (const key of subjectKeysOf(change.owner)) {
         const account = this.#accounts.get(key);
@@ -207,6 +208,8 @@ export class Ledger {
     return this.#environment.clock.wall().seconds;
   }
 }
+
+const NOBODY: ReadonlyMap<Account, Usage> = new Map();
 
 export const growth = (amount: bigint): bigint => (amount > 0n ? amount : 0n);
 

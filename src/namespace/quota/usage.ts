@@ -40,25 +40,37 @@ export const encodeUsage = ({ bytes, inodes }: Usage): Uint8Array =>
   new RecordWriter().text(bytes.toString()).text(inodes.toString()).finish();
 
 export function decodeUsage(row: Uint8Array): Usage {
-  const reader = new RecordReader(row);
-  const usage = { bytes: wholeNumber(reader.text()), inodes: wholeNumber(reader.text()) };
-  reader.end();
-  return usage;
-}
-
-function wholeNumber(text: string): bigint {
-  assert(/^-?\d+$/.test(text), 'usage that is no number');
-  return BigInt(text);
+  const { bytes, inodes } = textsOf(row);
+  return { bytes: BigInt(bytes), inodes: BigInt(inodes) };
 }
 
 /** The merge function of usage rows. Who owns nothing has none. */
 export const mergeUsage: Merge = (_key, existing, operand) => {
-  const change = decodeUsage(operand);
   if (existing === undefined) return operand;
-  const before = decodeUsage(existing);
-  const after = { bytes: before.bytes + change.bytes, inodes: before.inodes + change.inodes };
-  return after.bytes === 0n && after.inodes === 0n ? undefined : encodeUsage(after);
+  const before = textsOf(existing);
+  const change = textsOf(operand);
+  const bytes = sumOf(before.bytes, change.bytes);
+  const inodes = sumOf(before.inodes, change.inodes);
+  if (bytes === '0' && inodes === '0') return undefined;
+  return new RecordWriter().text(bytes).text(inodes).finish();
 };
+
+function textsOf(row: Uint8Array): Readonly<Record<Dimension, string>> {
+  const reader = new RecordReader(row);
+  const texts = { bytes: reader.text(), inodes: reader.text() };
+  reader.end();
+  if (!wholeNumber.test(texts.bytes) || !wholeNumber.test(texts.inodes))
+    assert.fail('usage that is no number');
+  return texts;
+}
+
+const wholeNumber = /^-?\d+$/;
+
+/** Of two whole numbers in decimal digits. Numbers of up to 15 are exact as they are. */
+const sumOf = (one: string, other: string): string =>
+  one.length <= 15 && other.length <= 15
+    ? String(Number(one) + Number(other))
+    : (BigInt(one) + BigInt(other)).toString();
 
 /**
  * What the inode of a row counts, from the beginning of its record (encodeInode); `undefined` for the root and for the

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Fault } from '../../fault.ts';
 import { BLOB_BYTES_MAX, BLOB_EXTENTS_MAX } from '../../limits.ts';
 import type { Key, KeyRange, Value } from '../../kv/kv.ts';
-import { decodeU64, putU64 } from '../../kv/tuple.ts';
+import { decodeU64, putU64, tupleKey } from '../../kv/tuple.ts';
 import { plainBytes, sealedBytes } from '../../workers/cipher.ts';
 import type { BlobId } from '../blobs.ts';
 import { BLOCK_BYTES, type DeviceExtent } from './device.ts';
@@ -66,19 +66,12 @@ const REFERENCES_BYTES = 1 + 4;
 const GARBAGE_BYTES = 1 + 8;
 
 export function blobKey(table: number, id: BlobId): Key {
-  assert(Number.isSafeInteger(id) && id >= 0, `blob id ${id}`);
-  const key = new Uint8Array(9);
-  const view = new DataView(key.buffer);
-  key[0] = table;
-  view.setUint32(1, Math.floor(id / 2 ** 32));
-  view.setUint32(5, id % 2 ** 32);
-  return key;
+  return tupleKey(table, [id]);
 }
 
 export function blobIdOf(key: Key): BlobId {
-  assert(key.length === 9, `a blob key of ${key.length} bytes`);
-  const view = viewOf(key);
-  return (view.getUint32(1) * 2 ** 32 + view.getUint32(5)) as BlobId;
+  assert(key.length === 9, 'a blob key of another length');
+  return decodeU64(key, 1) as BlobId;
 }
 
 /** The rows of a table from `first` on. */
@@ -150,6 +143,18 @@ export function encodeInlineBlob(parts: readonly Uint8Array[], keyId: KeyId): Va
     at += part.length;
   }
   return value;
+}
+
+/** The row of a blob whose `bytes` sealed ones have yet to be put into `stored`, a view of it. */
+export function roomForInlineBlob(
+  keyId: number,
+  bytes: number,
+): { readonly row: Value; readonly keyId: number; readonly stored: Uint8Array } {
+  const headBytes = 1 + KEY_ID_BYTES;
+  const row = Buffer.allocUnsafeSlow(headBytes + bytes);
+  row[0] = SEALED_VERSION;
+  putU64(row, 1, keyId);
+  return { row, keyId, stored: row.subarray(headBytes) };
 }
 
 export function decodeInlineBlob(value: Value): InlineBlob {

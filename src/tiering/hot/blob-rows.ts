@@ -33,6 +33,13 @@ export class BlobRows {
     this.#tables = tables;
   }
 
+  /** The blob, if it lies in its row. */
+  async inline(id: BlobId): Promise<InlineBlob | undefined> {
+    if (this.#cache.has(id)) return undefined;
+    const row = await this.#kv.get(blobKey(this.#tables.inline, id));
+    return row && decodeInlineBlob(row);
+  }
+
   /** Fault('not-found', 'blob') when there is none. */
   async get(id: BlobId): Promise<BlobRow> {
     const cached = this.#cache.get(id);

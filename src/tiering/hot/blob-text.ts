@@ -55,13 +55,44 @@ export class BlobText {
     const { cipher, dataKeys, random } = this.#parts;
     const { keyId, secret } = dataKeys.current();
     const seal = { secret, salt: random.bytes(SALT_BYTES), context: encodeU64(id) };
-    const length = sealedBytes(parts.reduce((sum, part) => sum + part.length, 0));
+    let plainLength = 0;
+    for (const part of parts) plainLength += part.length;
+    const length = sealedBytes(plainLength);
     return this.#rooms.lend(length, async (room) => use(await cipher.seal(seal, parts, room), keyId));
+  }
+
+  /** Of the key that seals now. */
+  keyId(): number {
+    return this.#parts.dataKeys.current().keyId;
+  }
+
+  /** Seals a small blob into `room`, which has the length of its sealed bytes, with a key that seals now. */
+  sealInto(
+    room: Uint8Array,
+    {
+      id,
+      keyId,
+      parts,
+    }: { readonly id: BlobId; readonly keyId: number; readonly parts: readonly Uint8Array[] },
+  ): void {
+    const { cipher, dataKeys, random } = this.#parts;
+    const seal = { secret: dataKeys.secretOf(keyId), salt: random.bytes(SALT_BYTES), context: encodeU64(id) };
+    const sealed = cipher.sealNow(seal, parts, room);
+    if (sealed.buffer !== room.buffer) room.set(sealed);
+  }
+
+  /** All plain bytes of a small blob from all of its sealed ones; they belong to the caller. */
+  openWhole(id: BlobId, keyId: number, sealed: Uint8Array): Uint8Array {
+    const { cipher, dataKeys } = this.#parts;
+    const opening = { secret: dataKeys.secretOf(keyId), context: encodeU64(id), firstFrame: 0 };
+    return cipher.openNow(opening, sealed) ?? damaged(id, 0);
   }
 
   /** The bytes of a sealed blob in a range that it has; they belong to the caller. */
   async read(blob: StoredBlob, keyId: number, range: Range): Promise<Uint8Array> {
-    return (await openRange(this.#opening, this.#runOf(blob, keyId), range)) ?? damaged(blob, range.offset);
+    return (
+      (await openRange(this.#opening, this.#runOf(blob, keyId), range)) ?? damaged(blob.id, range.offset)
+    );
   }
 
   /** See Blobs.readFrames. */
@@ -69,7 +100,7 @@ export class BlobText {
     const { keyId } = blob;
     if (keyId === undefined) return this.#copyFrames(blob, firstFrame, targets);
     const length = await openFrames(this.#opening, this.#runOf(blob, keyId), { firstFrame, targets });
-    return length ?? damaged(blob, firstFrame * FRAME_BYTES);
+    return length ?? damaged(blob.id, firstFrame * FRAME_BYTES);
   }
 
   #copyFrames(blob: StoredBlob, first: number, targets: readonly Uint8Array[]): Promise<number> {
@@ -93,6 +124,6 @@ export class BlobText {
   }
 }
 
-function damaged({ id }: StoredBlob, offset: number): never {
+function damaged(id: BlobId, offset: number): never {
   throw new Fault('corrupt', 'blob', `blob ${id} does not open at ${offset}`);
 }

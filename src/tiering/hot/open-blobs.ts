@@ -4,7 +4,7 @@ import { Fault } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction, Value } from '../../kv/kv.ts';
 import { BLOB_BYTES_MAX, BLOB_INLINE_BYTES_MAX } from '../../limits.ts';
 import { DEFRAGMENT_REST_MS } from '../../limits/tiering.ts';
-import { FRAME_BYTES, type Cipher } from '../../workers/cipher.ts';
+import { FRAME_BYTES, sealedBytes, type Cipher } from '../../workers/cipher.ts';
 import type { BlobGuard, BlobId, BlobUsage, StagedBlob } from '../blobs.ts';
 import type { DataKeys } from '../data-keys.ts';
 import { BlobGarbage } from './blob-garbage.ts';
@@ -15,8 +15,10 @@ import {
   decodeInlineBlob,
   encodeDeviceBlob,
   encodeInlineBlob,
+  roomForInlineBlob,
   type BlobTables,
   type DeviceBlob,
+  type InlineBlob,
 } from './blob-records.ts';
 import { readDeviceBlob, type BlobRun } from './blob-bytes.ts';
 import { BlobRows } from './blob-rows.ts';
@@ -80,6 +82,16 @@ interface WantedBytes {
   readonly lengthOf: (blobLength: number) => number;
   readonly room?: Uint8Array | undefined;
 }
+
+/** Some bytes of a blob that lies in its row. */
+interface RowRange {
+  readonly id: BlobId;
+  readonly inline: InlineBlob;
+  readonly offset: number;
+  readonly length: number;
+}
+
+const closed = (): Fault => new Fault('unavailable', 'blob', 'the hot tier is closed');
 
 class DeviceBlobs implements HotBlobs {
   readonly #kv: Kv;
@@ -161,13 +173,29 @@ class DeviceBlobs implements HotBlobs {
   }
 
   stageSealed(parts: readonly Uint8Array[], lifetime?: Lifetime): Promise<StagedBlob> {
+    const length = lengthOf(parts);
+    if (length <= this.#inlineBytesMax) return this.#stageInRow(parts, length);
     return this.#run(() => {
       const id = this.#newId();
-      const length = lengthOf(parts);
       return this.#text.seal(id, parts, (sealed, keyId) =>
         this.#stage(id, { length, keyId, parts: [sealed], lifetime }),
       );
     });
+  }
+
+  /** Sealed where it will lie. */
+  async #stageInRow(parts: readonly Uint8Array[], length: number): Promise<StagedBlob> {
+    if (this.#isClosed) throw closed();
+    const id = this.#newId();
+    const { row, keyId, stored } = roomForInlineBlob(this.#text.keyId(), sealedBytes(length));
+    this.#text.sealInto(stored, { id, keyId, parts });
+    return this.#keepStaged(id, length, { row, device: undefined });
+  }
+
+  #keepStaged(id: BlobId, length: number, staged: Staged): StagedBlob {
+    if (this.#staged.has(id)) assert.fail(`blob id ${id} is given out twice`);
+    this.#staged.set(id, staged);
+    return { id, length };
   }
 
   discard(staged: StagedBlob): void {
@@ -184,16 +212,15 @@ class DeviceBlobs implements HotBlobs {
     });
   }
 
-  flush(staged: readonly StagedBlob[]): Promise<void> {
-    return this.#run(async () => {
-      if (staged.some(({ length }) => length > this.#inlineBytesMax)) await this.#device.flush();
-    });
+  async flush(staged: readonly StagedBlob[]): Promise<void> {
+    if (!staged.some(({ length }) => length > this.#inlineBytesMax)) return;
+    await this.#run(() => this.#device.flush());
   }
 
   attach(tx: KvTransaction, staged: StagedBlob): void {
     const found = this.#staged.get(staged.id);
-    assert(found !== undefined, `blob ${staged.id} is not staged`);
-    assert(!this.#guards.isDeparted(staged.id), `blob ${staged.id} was discarded`);
+    if (found === undefined) assert.fail(`blob ${staged.id} is not staged`);
+    if (this.#guards.isDeparted(staged.id)) assert.fail(`blob ${staged.id} was discarded`);
     const table = found.device === undefined ? this.#tables.inline : this.#tables.device;
     tx.put(blobKey(table, staged.id), found.row);
     tx.whenCommitted(() => {
@@ -216,10 +243,35 @@ class DeviceBlobs implements HotBlobs {
 
   read(id: BlobId, offset: number, length: number): Promise<Uint8Array> {
     const lengthOf = (blobLength: number): number => {
-      assert(length >= 0 && offset + length <= blobLength, `range ${offset}+${length} of ${blobLength}`);
+      if (length < 0 || offset + length > blobLength)
+        assert.fail(`range ${offset}+${length} of ${blobLength}`);
       return length;
     };
-    return this.#guarded(id, offset, () => this.#read(id, { offset, lengthOf }));
+    return this.#run(async () => {
+      const inline = this.#staged.has(id) ? undefined : await this.#rows.inline(id);
+      // Who has the row has all of it, whatever becomes of the blob meanwhile.
+      if (inline !== undefined) return this.#readRow({ id, inline, offset, length });
+      return this.#pinned(id, offset, () => this.#read(id, { offset, lengthOf }));
+    });
+  }
+
+  #readRow({ id, inline, offset, length }: RowRange): Uint8Array {
+    if (offset < 0 || length < 0 || offset + length > inline.length)
+      assert.fail(`range ${offset}+${length} of ${inline.length}`);
+    const { keyId, stored } = inline;
+    if (keyId === undefined) return stored.slice(offset, offset + length);
+    try {
+      return this.#text.openWhole(id, keyId, stored).subarray(offset, offset + length);
+    } catch (failure) {
+      this.#noteDamage(id, offset, failure);
+      throw failure;
+    }
+  }
+
+  /** A door may be in the middle of an answer, where all it can do is to break off. */
+  #noteDamage(id: BlobId, offset: number, failure: unknown): void {
+    const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
+    if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, failure });
   }
 
   readUpTo(id: BlobId, offset: number, lengthMax: number, room?: Uint8Array): Promise<Uint8Array> {
@@ -236,23 +288,23 @@ class DeviceBlobs implements HotBlobs {
     });
   }
 
-  /** The blob stays where it is while `read` runs. */
   #guarded<Result>(id: BlobId, offset: number, read: () => Promise<Result>): Promise<Result> {
-    return this.#run(async () => {
-      this.#guards.pin(id);
-      this.#reads.begin(id);
-      try {
-        return await read();
-      } catch (failure) {
-        // A door may be in the middle of an answer, where all it can do is to break off.
-        const isDamaged = failure instanceof Fault && failure.code === 'corrupt';
-        if (isDamaged) this.#log.error('hot tier: content is damaged', { blob: id, offset, failure });
-        throw failure;
-      } finally {
-        this.#reads.end(id);
-        this.#guards.unpin(id);
-      }
-    });
+    return this.#run(() => this.#pinned(id, offset, read));
+  }
+
+  /** The blob stays where it is while `read` runs. */
+  async #pinned<Result>(id: BlobId, offset: number, read: () => Promise<Result>): Promise<Result> {
+    this.#guards.pin(id);
+    this.#reads.begin(id);
+    try {
+      return await read();
+    } catch (failure) {
+      this.#noteDamage(id, offset, failure);
+      throw failure;
+    } finally {
+      this.#reads.end(id);
+      this.#guards.unpin(id);
+    }
   }
 
   copiesOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (HotCopy | undefined)[]> {
@@ -333,7 +385,7 @@ class DeviceBlobs implements HotBlobs {
   }
 
   async #run<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw new Fault('unavailable', 'blob', 'the hot tier is closed');
+    if (this.#isClosed) throw closed();
     const running = operation();
     this.#active.add(running);
     try {
@@ -350,14 +402,12 @@ class DeviceBlobs implements HotBlobs {
   async #stage(id: BlobId, run: BlobRun): Promise<StagedBlob> {
     const { length, keyId, parts } = run;
     const bytes = lengthOf(parts);
-    assert(bytes <= BLOB_BYTES_MAX, `a blob of ${bytes} bytes`);
+    if (bytes > BLOB_BYTES_MAX) assert.fail(`a blob of ${bytes} bytes`);
     const isInline = length <= this.#inlineBytesMax;
     const staged = isInline
       ? { row: encodeInlineBlob(parts, keyId), device: undefined }
       : await this.#stageOnDevice(run);
-    assert(!this.#staged.has(id), `blob id ${id} is given out twice`);
-    this.#staged.set(id, staged);
-    return { id, length };
+    return this.#keepStaged(id, length, staged);
   }
 
   async #stageOnDevice(run: BlobRun): Promise<Staged> {

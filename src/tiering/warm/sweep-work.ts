@@ -98,7 +98,7 @@ export class SweepWork {
     await locks.run(name.id, async () => {
       const stripe = await stripes.get(name.id);
       if (isNamed(stripe, member, name)) return;
-      if (stripe !== undefined && (await this.#isTaken(stripe, member, name))) return;
+      if (stripe !== undefined && (await this.#isKept(stripe, member, name))) return;
       if (stripe === undefined && !(await this.#mayForget(name))) {
         this.#unknown.set(member, this.unknownOn(member) + 1);
       } else if (this.#parts.hold?.allows === false) this.#hasLeft = true;
@@ -112,27 +112,47 @@ export class SweepWork {
     return isFree && stripes.wouldKnow(id);
   }
 
-  /** Whether the stripe missed it, and names it now. The claim keeps the device in the pool until it does. */
-  async #isTaken(stripe: Stripe, member: Member, name: ShardName): Promise<boolean> {
-    member.claims += 1;
+  /**
+   * Whether a shard stays that its stripe does not name here: because the stripe misses it. It names this one from now on where that
+   * can be; else it may be the only one all the same, as when older metadata have moved it.
+   */
+  async #isKept(stripe: Stripe, member: Member, name: ShardName): Promise<boolean> {
+    if (name.generation !== stripe.generation || name.index >= stripe.devices.length) return false;
+    const place = await this.#placeOf(stripe, name);
+    if (place !== 'lacks') return place === 'unknown';
+    const found = await inspect(this.#parts.reduction, member, { id: name.id, stripe, index: name.index });
+    if (found.state === 'sound') await this.#take(stripe, member, name);
+    return found.state !== 'damaged';
+  }
+
+  /** Whether the device that a stripe names has the shard. */
+  async #placeOf({ devices }: Stripe, name: ShardName): Promise<'has' | 'lacks' | 'unknown'> {
+    const holder = devices[name.index];
+    const home =
+      holder === undefined || holder === NOWHERE ? undefined : this.#parts.members.byNumber(holder);
+    if (home === undefined || home.isMissing) return 'lacks';
     try {
-      if (!(await this.#isMissed(stripe, member, name)) || member.record.state !== 'in-service') return false;
-      const devices = stripe.devices.with(name.index, member.record.number);
-      await this.#parts.stripes.change(name.id, stripe, { ...stripe, devices });
-      return true;
-    } finally {
-      member.claims -= 1;
+      const length = await home.call((device) => device.lengthOf(name));
+      return length === undefined ? 'lacks' : 'has';
+    } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause;
+      return 'unknown';
     }
   }
 
-  async #isMissed(stripe: Stripe, member: Member, { id, generation, index }: ShardName): Promise<boolean> {
-    const holder = stripe.devices[index];
-    const isOfStripe = holder !== undefined && generation === stripe.generation;
-    if (!isOfStripe || stripe.devices.includes(member.record.number)) return false;
-    if (member.record.state !== 'in-service') return false;
-    if (holder !== NOWHERE && this.#parts.members.byNumber(holder)?.isMissing === false) return false;
-    const found = await inspect(this.#parts.reduction, member, { id, stripe, index });
-    return found.state === 'sound';
+  /** The claim keeps the device in the pool until the stripe names it. */
+  async #take(stripe: Stripe, member: Member, { id, index }: ShardName): Promise<void> {
+    const { number, state } = member.record;
+    if (state !== 'in-service' || stripe.devices.includes(number)) return;
+    member.claims += 1;
+    try {
+      await this.#parts.stripes.change(id, stripe, {
+        ...stripe,
+        devices: stripe.devices.with(index, number),
+      });
+    } finally {
+      member.claims -= 1;
+    }
   }
 }
 

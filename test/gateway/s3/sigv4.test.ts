@@ -6,6 +6,8 @@ import { ChunkedBody } from '../../../src/gateway/s3/chunked.ts';
 import { S3Error } from '../../../src/gateway/s3/errors.ts';
 import { credentialsOf } from '../../../src/gateway/s3/open-s3.ts';
 import { parseRequest, type S3Request } from '../../../src/gateway/s3/request.ts';
+import { SaidBefore } from '../../../src/gateway/s3/signed-header.ts';
+import { AUTHORIZATION_KEPT_CHARS_MAX, SIGNING_KEYS_MAX } from '../../../src/limits/s3.ts';
 import { emptySha256, SigningKeys } from '../../../src/signing/sigv4.ts';
 import { secondsOfTimestamp } from '../../../src/signing/timestamp.ts';
 import { referenceCompute } from '../../../src/workers/reference.ts';
@@ -27,6 +29,7 @@ function authentication(seconds = signedAt): Authentication {
       { find: () => 'invalid-token' },
     ),
     keys: new SigningKeys(),
+    said: new SaidBefore(),
     clock,
     region: 'us-east-1',
     signatureV2: true,
@@ -120,6 +123,41 @@ for (const { name, method, target, headers, signed, signature } of vectors) {
     );
   });
 }
+
+test('what a client has said before counts as it did then, and its signature anew', () => {
+  const auth = authentication();
+  const ask = (signature: string, path = '/?lifecycle') =>
+    authenticate(
+      auth,
+      request('GET', path, {
+        host,
+        'x-amz-date': date,
+        'x-amz-content-sha256': emptySha256,
+        authorization: authorization(shortHeaders, signature),
+      }),
+    );
+  const right = 'fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543';
+  const isRefused = (error: S3Error): boolean => error.code === 'SignatureDoesNotMatch';
+  for (const _time of [1, 2]) {
+    assert.equal(ask(right)?.principal.accessKey, keys.accessKey);
+    assert.throws(() => ask(right.replace('f', '0')), isRefused);
+    assert.throws(() => ask(right, '/?acl'), isRefused);
+    assert.throws(
+      () => ask(''),
+      (error: S3Error) => error.code === 'AuthorizationHeaderMalformed',
+    );
+  }
+});
+
+test('what clients say is kept for so many of them, and not when it is long', () => {
+  const before = new SaidBefore();
+  const said = { names: ['host'], written: undefined };
+  before.keep('x'.repeat(AUTHORIZATION_KEPT_CHARS_MAX + 1), said);
+  assert.equal(before.find('x'.repeat(AUTHORIZATION_KEPT_CHARS_MAX + 1)), undefined);
+  for (let count = 0; count <= SIGNING_KEYS_MAX; count += 1) before.keep(`client ${count}`, said);
+  assert.equal(before.find('client 0'), undefined);
+  assert.equal(before.find(`client ${SIGNING_KEYS_MAX}`), said);
+});
 
 const presigned =
   '/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404';

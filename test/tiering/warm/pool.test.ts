@@ -265,6 +265,27 @@ suite('devices of a warm pool', () => {
     await checkImage(bed, all[0]!);
   });
 
+  test('shards that lie elsewhere than their stripe says are taken over, and not swept as long as they are the only ones', async () => {
+    const { bed, all } = await filled(10);
+    const [segment = assert.fail()] = all;
+    const places = bed.paths.map((path) => placeOf(bed, path));
+    const spare = places.filter((place) => place.names().every(({ id }) => id !== segment.id));
+    // As rows of before have it, after more were moved than may be lost.
+    const homes = places.filter((place) => place.names().some(({ id }) => id === segment.id));
+    for (const [at, to] of spare.entries()) {
+      const from = homes[at] ?? assert.fail();
+      const name = from.names().find(({ id }) => id === segment.id) ?? assert.fail();
+      to.place(name, from.shard(name) ?? assert.fail());
+      from.remove(name);
+    }
+    assert.equal(spare.length, 4);
+    await bed.pool.close();
+    bed.pool = await openPool(bed);
+    await settle(bed);
+    await checkImage(bed, segment);
+    assert.equal(shardsOf(bed, segment.id).length, 6);
+  });
+
   test('what a device missed while it was away is swept and made anew', async () => {
     const { bed, all } = await filled(6, 3);
     placeOf(bed, '/d5').isPlugged = false;

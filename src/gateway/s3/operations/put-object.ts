@@ -45,7 +45,7 @@ export const putObject = operation({
   },
   success: 200,
   async handle(context, input) {
-    const stored = await facetOf(context, input);
+    const { storageClass, headers, metadata, tags, acl } = await facetOf(context, input);
     const expect = writeExpectation(input);
     const lock = lockOf(context, input);
     const wanted = [input.body.promised.checksum?.row ?? defaultChecksum];
@@ -54,7 +54,7 @@ export const putObject = operation({
     await requireQuota(context, { key: input.key, length: input.body.promised.length });
     return receive(context, payload, async (draft, { md5, checksums }) => {
       const etag = etagOf(contentKey, md5);
-      const facet = { etag, ...stored, checksums, parts: [] };
+      const facet = { etag, headers, metadata, checksums, parts: [], storageClass, tags, acl };
       const found = await attach(context, { key: input.key, draft, facet, expect, lock });
       const made = madeHeaders(context.parts, found.encryption, customerKeyOf(context.parts, input));
       const written = await writtenHeaders(context, input.key, found);

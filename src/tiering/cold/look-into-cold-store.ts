@@ -1,0 +1,55 @@
+import type { Environment } from '../../environment.ts';
+import { Fault } from '../../fault.ts';
+import { COLD_WAITING_MAX } from '../../limits/tiering.ts';
+import { SHARD_HEADER_BYTES } from '../../workers/segment.ts';
+import type { SegmentStore } from '../segment-store.ts';
+import { keyBelow, nameOf } from './cold-place.ts';
+import { ColdStore } from './cold-store.ts';
+import { bounded } from './layers/bounded.ts';
+import { closing } from './layers/closing.ts';
+import { exact } from './layers/exact.ts';
+import { retrying } from './layers/retrying.ts';
+import { timed } from './layers/timed.ts';
+import { layered, type ObjectStore } from './object-store.ts';
+import type { ColdParts, ColdSettings } from './open-cold-store.ts';
+import { coldRole } from './sdk-failure.ts';
+
+type LookParts = Pick<ColdParts, 'compute' | 'erasure' | 'reduction'> & { readonly environment: Environment };
+
+/**
+ * A cold store without the metadata that belong to it, for who only reads. Nothing is written there and nobody is told that it is in use:
+ * no gateway may be writing to it. Fault with a sentence when it does not answer or no gateway has used it.
+ */
+export async function lookIntoColdStore(settings: ColdSettings, parts: LookParts): Promise<SegmentStore> {
+  const { sdkObjectStore } = await import('./sdk-object-store.ts');
+  const { place, credentials, requestsMax: socketsMax } = settings;
+  const role = coldRole;
+  const where = { place, credentials, socketsMax, storageClass: 'STANDARD', role } as const;
+  return lookIntoColdStoreOn(sdkObjectStore({ ...where, compute: parts.compute }), settings, parts);
+}
+
+/** The same on any object store; owns it. */
+export async function lookIntoColdStoreOn(
+  bucket: ObjectStore,
+  settings: Omit<ColdSettings, 'credentials'>,
+  parts: LookParts,
+): Promise<SegmentStore> {
+  const { environment } = parts;
+  const { place, requestsMax, shape, imageBytesMax } = settings;
+  const bytesMax = imageBytesMax * (1 + shape.parity / shape.data) + 2 * SHARD_HEADER_BYTES;
+  const objects = layered(layered(bucket, [timed(environment.clock, bytesMax), exact()]), [
+    closing(),
+    bounded({ runningMax: requestsMax, waitingMax: COLD_WAITING_MAX }),
+    retrying({ environment, isHopeless: () => false }),
+  ]);
+  const store = new ColdStore({ ...parts, ...settings, objects });
+  try {
+    const identity = await objects.head(keyBelow(place, 'terrace.json'), new AbortController().signal);
+    if (identity !== undefined) return store;
+    const detail = `${nameOf(place)} is no cold store of a gateway: there is no terrace.json below its prefix.`;
+    throw new Fault('not-found', 'store', detail);
+  } catch (failure) {
+    await store.close();
+    throw failure;
+  }
+}
