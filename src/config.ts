@@ -341,6 +341,11 @@ export const configSchema = group({
           'Storage class of its objects. From GLACIER and DEEP_ARCHIVE content must be recalled before it is read.',
       },
     ),
+    layout: choice(['packed', 'native'], {
+      default: 'packed',
+      description:
+        'packed: content lies there deduplicated, compressed and encrypted in segments. native: each object as it is, under BUCKET/KEY below the prefix, so that others can read it.',
+    }),
     ec: erasureCodeOrNone({
       default: '16+2',
       description:

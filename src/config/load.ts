@@ -145,7 +145,13 @@ function refuseTierContradictions({
   const [twin] = warm.devices.filter((device, index) => warm.devices.indexOf(device) < index);
   if (twin !== undefined)
     throw new UsageError(`--warm ${twin} is there twice: give each device a place of its own`);
-  const { accessKeyId, secretAccessKey, requests } = cold;
+  const { accessKeyId, secretAccessKey, requests, layout, storageClass, url } = cold;
+  if (layout === 'native' && url === undefined)
+    throw new UsageError('cold.layout is native and there is no cold store: name one with --cold');
+  if (layout === 'native' && ['GLACIER', 'DEEP_ARCHIVE'].includes(storageClass)) {
+    const detail = `objects under their own keys must be readable at once, and those of ${storageClass} are not`;
+    throw new UsageError(`cold.layout is native: ${detail}; choose another cold.storageClass`);
+  }
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UsageError(
       'TERRACE_COLD_ACCESS_KEY_ID and TERRACE_COLD_SECRET_ACCESS_KEY belong together: set both or none',

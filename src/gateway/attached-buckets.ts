@@ -1,3 +1,4 @@
+import type { Address } from '../config/address.ts';
 import { attachedUrlText, parseAttachedUrl, type AttachedUrl } from '../config/attached-url.ts';
 import { UsageError } from '../config/usage-error.ts';
 import type { Config } from '../config.ts';
@@ -21,6 +22,8 @@ export interface AttachedParts {
   /** Says that there is work in the background. */
   readonly wake: () => void;
   readonly open: (settings: ForeignStoreSettings) => Promise<ForeignStore>;
+  /** Whether requests to that endpoint come to this very gateway, whose S3 door listens there. */
+  readonly isOwn: (endpoint: string | undefined, own: Address | undefined) => Promise<boolean>;
 }
 
 type ColdKeys = Pick<Config['cold'], 'accessKeyId' | 'secretAccessKey' | 'requests'>;
@@ -33,6 +36,8 @@ export class AttachedStores implements AttachedControl, Closable {
 
   /** Whose rows come in a moment. */
   readonly #attaching = new Set<BindingId>();
+
+  #own: Address | undefined;
 
   private constructor(parts: AttachedParts, keys: ColdKeys) {
     this.#parts = parts;
@@ -47,6 +52,11 @@ export class AttachedStores implements AttachedControl, Closable {
     return stores;
   }
 
+  /** Where the S3 door of this gateway answers. */
+  listensAt(own: Address): void {
+    this.#own = own;
+  }
+
   async list(): Promise<readonly AttachedAnswer[]> {
     return (await this.#parts.namespace.attachments.list()).map((it) => this.#answerOf(it));
   }
@@ -56,6 +66,7 @@ export class AttachedStores implements AttachedControl, Closable {
     const bucket = await this.#bucket(name);
     const place = readUrl(url);
     await this.#requireFree(bucket);
+    await this.#requireForeign(name, place);
     const opened = await this.#openStore(place);
     const id = nextId() as BindingId;
     this.#attaching.add(id);
@@ -154,6 +165,13 @@ export class AttachedStores implements AttachedControl, Closable {
     const all = { prefix: NOTHING, after: NOTHING, delimiter: undefined, entriesMax: 1 };
     const { entries } = await objects.walk(ino, all);
     if (entries.length > 0) throw explained(name, new Fault('not-empty', 'bucket', name));
+  }
+
+  async #requireForeign(name: string, { bucket, endpoint }: AttachedUrl): Promise<void> {
+    const { isOwn, namespace } = this.#parts;
+    if (!(await isOwn(endpoint, this.#own)) || (await namespace.objects.bucket(bucket)) === undefined) return;
+    const detail = `${bucket} is a bucket of this very gateway, and ${name} would ask the gateway for what it is being asked: attach one of another store, or copy what is in it.`;
+    throw new Fault('invalid-argument', 'request', detail);
   }
 
   async #required(name: string): Promise<AttachedAnswer> {

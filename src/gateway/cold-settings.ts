@@ -13,6 +13,7 @@ export function coldSettings({
     place: url,
     credentials: hasKeys ? { accessKeyId, secretAccessKey } : undefined,
     storageClass: cold.storageClass,
+    layout: cold.layout,
     shape: ec,
     imageBytesMax: reduction.segmentBytes,
     requestsMax: requests,

@@ -77,9 +77,8 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const keyring = wakingKeyring(layers.keyring, () => scheduler.wake('rewrap'));
     const accessLog = openAccessLog(config, { environment, metrics });
     scheduler.start('access-log', () => accessLog.step());
-    const { objects } = namespace;
+    const { objects, files } = namespace;
     const lifecycle = startLifecycle(config, { objects, environment, metrics, scheduler });
-    const { files } = namespace;
     const locks = await openGatewayLocks(scope, config, { kv, files, environment });
     scheduler.start('locks', () => locks.locks.step());
     const storage = await startStorageControl(config, { layers, environment, scheduler });
@@ -94,6 +93,7 @@ export const openGateway: OpenGateway = (config, { environment, metrics, version
     const tls = await openNfsTls(config, { environment, scheduler });
     const nfs = open.own(await openNfsDoor(config, { ...parts, locks, rules, tls }));
     const doors = { S3: { host: s3.host, port: s3.port }, NFS: { host: nfs.host, port: nfs.port } };
+    attached.listensAt(doors.S3);
     const unready = (): Promise<readonly string[]> => reasonsAgainst(namespace, doors);
     const bucketsOf = bucketsByAccount(namespace, accounts);
     const status = async (): Promise<Status> => ({

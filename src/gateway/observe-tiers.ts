@@ -16,9 +16,10 @@ const modes = ['normal', 'critical', 'write-through'] as const;
 /** Share of the hot device that must be free for it to be healthy where nothing can make room. */
 const HOT_FREE_SHARE_MIN = 0.05;
 
-/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets may be moved to it. */
+/** What there is to do also without lower tiers: upkeep of the hot one, and content of attached buckets has copies in it. */
 const ownSteps: ReadonlySet<TieringStep> = new Set([
   ...(['migrate', 'repair', 'scrub', 'trim', 'defragment', 'examine'] as const),
+  ...(['promote', 'evict'] as const),
 ]);
 
 const hasStep = ({ lowerTiers }: Pick<TieredLayers, 'lowerTiers'>, name: TieringStep): boolean =>
@@ -119,7 +120,7 @@ export function tierAlerts({ tiering, lowerTiers, device, hotHealth }: TieredLay
       'The hot tier is nearly full of what no lower tier has yet: writers wait until it has gone there.';
     alerts.push({ severity: 'degraded', text });
   }
-  alerts.push(...warmAlerts(tiering.tiers));
+  alerts.push(...warmAlerts(tiering.tiers), ...changedAlerts(tiering.tiers));
   if (!device.isDirect) {
     const text =
       'The file system of the hot device has no direct I/O: content passes through the page cache.';
@@ -149,6 +150,23 @@ function warmAlerts(tiers: Tiers): readonly Alert[] {
   const text =
     'The warm tier is more than 80 % full and there is no cold tier that its content could go to: add devices with terrace warm add DIR, or a cold tier with --cold.';
   return [{ severity: 'degraded', text }];
+}
+
+/** Of objects under their own keys in the cold store. */
+function changedAlerts(tiers: Tiers): readonly Alert[] {
+  const { keys, lost } = tiers.changedOutside();
+  const alerts: Alert[] = [];
+  const named = (some: readonly string[]): string =>
+    some.length === 1 ? `${some[0]}` : `${some[0]} and ${some.length - 1} more`;
+  if (lost.length > 0) {
+    const text = `Somebody else has changed or deleted objects of this gateway in the cold store (${named(lost)}), and their content is nowhere else: upload these objects here once more.`;
+    alerts.push({ severity: 'critical', text });
+  }
+  if (keys.length > lost.length) {
+    const text = `Objects cannot lie under their own keys in the cold store, because somebody else has put something there (${named(keys.filter((key) => !lost.includes(key)))}): their content stays where it is. Move what is there away, or rename the objects here.`;
+    alerts.push({ severity: 'degraded', text });
+  }
+  return alerts;
 }
 
 function scrubAlerts(last: ReturnType<Layers['tiering']['lastScrub']>): readonly Alert[] {

@@ -7,6 +7,7 @@ import { openForeignStore } from '../tiering/foreign/open-foreign-store.ts';
 import { nativeCompute } from '../workers/native.ts';
 import { AttachedStores } from './attached-buckets.ts';
 import type { Layers } from './open-layers.ts';
+import { isOwnEndpoint } from './own-endpoint.ts';
 
 const STEP = 'attached-buckets';
 
@@ -30,6 +31,7 @@ export async function startAttachedBuckets(
       {
         ...parts,
         wake: () => scheduler.wake(STEP),
+        isOwn: isOwnEndpoint,
         open: (settings) => openForeignStore(settings, { environment, compute }),
       },
       cold,

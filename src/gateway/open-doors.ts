@@ -34,6 +34,8 @@ export interface DoorParts {
   readonly restores: Restores;
 }
 
+const freeArrays = (arrays: readonly Uint8Array[]): void => loadNative().freeArrays(arrays);
+
 /** The server access logs of the S3 door, which the scheduler writes. */
 export function openAccessLog(
   config: Config,
@@ -83,7 +85,7 @@ export async function openS3Door(
       connectionsPerPeerMax: config.s3.connectionsPerAddress,
       bodies: { bytesMax: config.s3.bodyMemory, bytesPerPeerMax: config.s3.bodyMemory / 2 },
       bodyBytesPerSecondMin: config.s3.bodyRate,
-      freeArrays: (arrays) => loadNative().freeArrays(arrays),
+      freeArrays,
     },
     objects: layers.namespace.objects,
     keyring: layers.keyring,
@@ -116,7 +118,8 @@ export async function openNfsDoor(
   const { files, objects } = layers.namespace;
   const { address, groups, portmap } = config.nfs;
   const wanted = (ino: Ino): void => restores.wanted(ino);
-  const parts = { files, objects, environment, rules, tls, wanted, observe: nfsObserver(metrics), ...locks };
+  const observe = nfsObserver(metrics);
+  const parts = { files, objects, environment, rules, tls, wanted, observe, freeArrays, ...locks };
   return serveNfs(
     { ...parts, names: systemNames(environment.clock), groups: groupSource(config, environment) },
     { ...address, groupsFreshMs: groups.seconds * 1000, portmap, secret: layers.secret },

@@ -28,6 +28,7 @@ import { mergeNamespace } from '../namespace/merge.ts';
 import { FORMAT_KEY, SECRET_KEY, SEQUENCE_KEY } from '../namespace/keys.ts';
 import type { Namespace } from '../namespace/namespace.ts';
 import { openNamespace } from '../namespace/open-namespace.ts';
+import { wholeObjects } from '../namespace/whole-objects.ts';
 import type { Scope } from '../scope.ts';
 import type { Device } from '../tiering/hot/device.ts';
 import { openAllocator } from '../tiering/hot/allocator.ts';
@@ -135,7 +136,7 @@ interface HotGiven extends Omit<BlobsOptions, 'allocator' | 'growth'> {
 /** The hot tier on its device above the lower tiers. */
 async function openTiers(
   { hot, tiering: { migrationRate, scrubRate } }: Config,
-  { lower }: LowerTiers,
+  { lower, native }: LowerTiers,
   { wake, ...given }: HotGiven,
 ): Promise<Tiering> {
   const growth = (await isFile(hot.path)) && hot.size === 'auto' ? await growthOf(hot.path) : undefined;
@@ -148,6 +149,7 @@ async function openTiers(
     ...(hot.size !== 'auto' && { hotBytesMax: hot.size }),
     lower,
     labels: blobLabels(given.kv),
+    ...(native !== undefined && { native: { store: native, wholes: wholeObjects(given.kv) } }),
     migrationBytesPerSecond: migrationRate,
     scrubBytesPerSecond: scrubRate,
     wake,

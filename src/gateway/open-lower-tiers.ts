@@ -13,6 +13,8 @@ import { coldStoreAttached } from '../tiering/cold/ownership.ts';
 import type { DataKeys } from '../tiering/data-keys.ts';
 import type { LowerTierParts } from '../tiering/open-tiering.ts';
 import { Hold } from '../tiering/hold.ts';
+import type { NativeStore } from '../tiering/native-layout/native-parts.ts';
+import { allNatives } from '../tiering/native-layout/native-records.ts';
 import { openChunkStore } from '../tiering/reduction/open-chunk-store.ts';
 import { chunkTables } from '../tiering/reduction/tables.ts';
 import { reductionSettings } from '../tiering/reduction/settings.ts';
@@ -40,6 +42,8 @@ export interface LowerTiers {
   /** Warmest first; none where none is configured. */
   readonly lower: readonly LowerTierParts[];
   readonly warm: WarmPool | undefined;
+  /** The cold store, for objects under their own keys. */
+  readonly native: NativeStore | undefined;
   readonly steps: readonly TierStep[];
   /** What the stores report of themselves. */
   readonly alerts: () => readonly Alert[];
@@ -75,12 +79,24 @@ export async function openLowerTiers(
     step: async () => ((await chunks.collect()) ? ('busy' as const) : ('idle' as const)),
   }));
   const watches = cold === undefined ? [] : [{ name: 'cold-watch', step: () => cold.step() }];
+  const native = cold && nativeStore(config, cold, holds.cold);
   return {
     lower,
     warm,
+    native,
     steps: [...(warm?.steps ?? []), ...watches, ...collects],
     alerts: () => [...(warm?.alerts() ?? []), ...(cold?.alerts() ?? []), ...lower.flatMap(holdAlerts)],
   };
+}
+
+/** Also where objects need not lie so: those that do stay readable. */
+function nativeStore(config: Config, cold: OpenedColdStore, hold: Hold): NativeStore | undefined {
+  const settings = coldSettings(config);
+  if (settings === undefined) return undefined;
+  const { place, layout } = settings;
+  const compute = nativeCompute(loadNative());
+  const known = { seals: () => cold.seals(), isHeld: () => hold.isHeld };
+  return { objects: cold.objects, place, compute, isWanted: layout === 'native', ...known };
 }
 
 /** Who looks: the store of chunks at what its store lists, and the warm pool at its devices. */
@@ -132,7 +148,8 @@ async function openCold(
 /** Whether blobs have copies in that tier. */
 async function holdsContent(kv: Kv, tier: LowerTier): Promise<boolean> {
   const recipes = chunkTables(tier).recipes(undefined);
-  for await (const page of kv.scan(recipes, { pageEntries: 1 })) return page.length > 0;
+  for (const range of tier === 'cold' ? [recipes, allNatives] : [recipes])
+    for await (const page of kv.scan(range, { pageEntries: 1 })) if (page.length > 0) return true;
   return false;
 }
 

@@ -320,3 +320,38 @@ export const FOREIGN_PREFIX_BYTES_MAX = 1_023;
 export const ATTACHED_ANSWER_BYTES_MAX = 8 << 20;
 /** Pieces that one commit cuts from a long object of others. */
 export const CUT_PIECES_MAX = 256;
+/** The same where one is read again. */
+export const CUT_READ_PIECES_MAX = 16;
+
+// Objects of ours under their own keys.
+
+/** Of a blob there, what has a checksum of its own: a read of less reads as much. */
+export const NATIVE_BLOCK_BYTES = 64 << 10;
+/** A longer object is put in parts. */
+export const NATIVE_WHOLE_BYTES_MAX = 64 << 20;
+/** Of a part, unless there would be too many of them; AWS: parts of one upload. */
+export const NATIVE_PART_BYTES = 16 << 20;
+export const NATIVE_PARTS_MAX = 10_000;
+/** A longer object is packed: a part is in memory as a whole. 625 GiB. */
+export const NATIVE_OBJECT_BYTES_MAX = NATIVE_PARTS_MAX * NATIVE_WHOLE_BYTES_MAX;
+/** What one request reads back of an upload. */
+export const NATIVE_READ_BACK_BYTES = 8 << 20;
+/** Reads of blobs under way for one upload. */
+export const NATIVE_READS_MAX = 4;
+/** Objects of at most so many bytes are uploaded at a time; a longer one alone. */
+export const NATIVE_UPLOADS_MAX = 8;
+export const NATIVE_SMALL_BYTES_MAX = 8 << 20;
+/** AWS: of a key, with the prefix and the name of the bucket. */
+export const NATIVE_KEY_BYTES_MAX = 1_024;
+/** Blobs that move out of an object, or into one, with one commit: they are in memory. */
+export const NATIVE_BLOBS_MAX = 16;
+/** Keys that one step looks at whether anything needs them. */
+export const NATIVE_LEADS = 32;
+/** How long the background waits when the store does not answer. */
+export const NATIVE_REST_MS = 5_000;
+/** Keys that are told to be somebody else's by now; of more, the number. */
+export const NATIVE_CHANGED_TOLD_MAX = 1_000;
+/** Blobs that a step of scrubbing reads. */
+export const NATIVE_SCRUB_BLOBS = 16;
+/** Completing an upload of many parts takes a store its time. */
+export const COLD_COMPLETE_MS = 120_000;

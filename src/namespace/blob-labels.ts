@@ -7,11 +7,9 @@ import { belongingOf } from './belonging.ts';
 import { shifted } from './census/shifted.ts';
 import { encodeBlobLabel, type LabelledFile, type LabelledPiece } from './blob-label.ts';
 import { extentsHeld } from './extents.ts';
+import { FileNames } from './file-names.ts';
 import { forgetHolders, holdersOf, type Holder } from './holders.ts';
-import { inodeKey } from './keys.ts';
-import { parentOf } from './names.ts';
-import type { Ino, ObjectKey } from './namespace.ts';
-import { decodeInode, type EntryName, type Inode } from './records.ts';
+import type { Inode } from './records.ts';
 
 /**
  * What this namespace says of its blobs when they move: the files that show them, as they are in the store then. What NFS has
@@ -25,27 +23,26 @@ export const blobLabels = (kv: KvReader): BlobLabels => ({
 
 type FilePlace = Pick<LabelledFile, 'keys' | 'kind' | 'upload' | 'part'>;
 
-/** One look at the inodes of some blobs; directories on the way to them are read once. */
+/** One look at the inodes of some blobs. */
 class Look {
   readonly #kv: KvReader;
-  readonly #inodes = new Map<Ino, Inode | undefined>();
-  /** Of directories: with a slash behind it; `undefined`: not to be told. */
-  readonly #prefixes = new Map<Ino, Promise<Uint8Array | undefined>>();
+  readonly #names: FileNames;
 
   constructor(kv: KvReader) {
     this.#kv = kv;
+    this.#names = new FileNames(kv);
   }
 
   async labelsOf(ids: readonly BlobId[]): Promise<readonly Uint8Array[]> {
     const holders = await holdersOf(this.#kv, ids);
-    await this.#load(holders.flat().map(({ ino }) => ino));
+    await this.#names.load(holders.flat().map(({ ino }) => ino));
     return Promise.all(ids.map((id, index) => this.#labelOf(id, holders[index] ?? [])));
   }
 
   async #labelOf(id: BlobId, holders: readonly Holder[]): Promise<Uint8Array> {
     const pieces = new Map<Inode, LabelledPiece[]>();
     for (const { ino, base } of holders) {
-      const inode = this.#inodes.get(ino);
+      const inode = await this.#names.inode(ino);
       if (inode === undefined) continue;
       const found = await this.#piecesOf(inode, id, base);
       if (found.length > 0) pieces.set(inode, [...(pieces.get(inode) ?? []), ...found]);
@@ -66,7 +63,7 @@ class Look {
     const { etag, storageClass, checksums, headers, metadata, tags } = facetOf(inode);
     const { keys, ...belonging } = await this.#placeOf(inode);
     return {
-      bucket: await this.#bucketName(inode.bucket),
+      bucket: await this.#names.bucketName(inode.bucket),
       keys,
       ...belonging,
       ...{ ino, contentGeneration, versionId: version.id, size, mode, uid, gid, mtime, ctime },
@@ -80,50 +77,7 @@ class Look {
       const { key, upload, part } = belonging;
       return { keys: [key], kind: upload === 0 ? 'version' : 'part', upload, part };
     }
-    const keys = await Promise.all(names.slice(0, LABEL_NAMES_MAX).map((name) => this.#keyOf(name)));
+    const keys = await Promise.all(names.slice(0, LABEL_NAMES_MAX).map((name) => this.#names.keyOf(name)));
     return { keys: keys.filter((key) => key !== undefined), kind: 'current', upload: 0, part: 0 };
   }
-
-  async #keyOf({ parent, name }: EntryName): Promise<ObjectKey | undefined> {
-    const prefix = await this.#prefixOf(parent);
-    return prefix && Buffer.concat([prefix, name]);
-  }
-
-  #prefixOf(directory: Ino): Promise<Uint8Array | undefined> {
-    const known = this.#prefixes.get(directory);
-    if (known !== undefined) return known;
-    const prefix = this.#readPrefix(directory);
-    this.#prefixes.set(directory, prefix);
-    return prefix;
-  }
-
-  async #readPrefix(directory: Ino): Promise<Uint8Array | undefined> {
-    const inode = await this.#inode(directory);
-    if (inode === undefined) return undefined;
-    if (inode.ino === inode.bucket) return NOTHING;
-    const above = await this.#prefixOf(parentOf(inode));
-    return above && Buffer.concat([above, inode.names[0]?.name ?? NOTHING, SLASH]);
-  }
-
-  async #bucketName(bucket: Ino): Promise<string> {
-    const name = (await this.#inode(bucket))?.names[0]?.name ?? NOTHING;
-    return Buffer.from(name).toString('utf8');
-  }
-
-  async #inode(ino: Ino): Promise<Inode | undefined> {
-    if (!this.#inodes.has(ino)) await this.#load([ino]);
-    return this.#inodes.get(ino);
-  }
-
-  async #load(inos: readonly Ino[]): Promise<void> {
-    const wanted = [...new Set(inos)];
-    const rows = await this.#kv.getMany(wanted.map(inodeKey));
-    for (const [index, ino] of wanted.entries()) {
-      const row = rows[index];
-      this.#inodes.set(ino, row && decodeInode(ino, row));
-    }
-  }
 }
-
-const NOTHING = new Uint8Array(0);
-const SLASH = Uint8Array.of(0x2f);

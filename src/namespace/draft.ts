@@ -84,6 +84,7 @@ export class FileDraft implements Draft {
     for (const part of parts) if (part.length > 0) this.#tail.push(part);
     this.#tailBytes += bytes;
     if (taken !== undefined) this.#lenders.push({ end: this.#length, taken });
+    if (bytes === 0) this.#giveBack();
     if (this.#tailBytes < CONTENT_BLOB_BYTES_MAX) return;
     await this.#stageTail(Math.floor(this.#tailBytes / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX);
     if (this.#unsaved.length >= EXTENTS_PER_COMMIT_MAX) await this.#save();
@@ -185,6 +186,7 @@ export class FileDraft implements Draft {
     });
     this.#tail = [];
     this.#tailBytes = 0;
+    this.#giveBack();
     const extent = { offset: 0, length, blob: staged.id, blobOffset: 0 };
     this.#unsaved.push({ extent, staged });
     this.#written.push(staged);

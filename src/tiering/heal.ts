@@ -3,6 +3,7 @@ import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId } from './blobs.ts';
 import { isDamage } from './lower-copies.ts';
 import type { BlobCopies, Copies } from './copies.ts';
+import { giveUpCopy } from './native-layout/give-up-copy.ts';
 import type { ChunkStore } from './reduction/chunk-store.ts';
 import type { LowerTier, Tier } from './tier.ts';
 
@@ -25,6 +26,7 @@ export async function heal(
     if (tier === 'hot' && (await isSound(copies, blob))) return 'sound';
     const bytes = await readElsewhere(copies, blob, tier);
     if (bytes === undefined) return 'lost';
+    if (tier === 'cold' && (await isNative(copies, id))) return await dropNative(copies, id);
     const store = tier === 'hot' ? undefined : copies.lower.of(tier);
     if (store === undefined) return await healHot(copies, blob, bytes);
     const [label = NO_LABEL] = await labels.labelsOf([id]);
@@ -35,6 +37,21 @@ export async function heal(
 }
 
 const NO_LABEL = new Uint8Array(0);
+
+/** In an object under its own key. */
+const isNative = async ({ kv, lower }: Copies, id: BlobId): Promise<boolean> =>
+  (await lower.foreign.rangeOf(kv, id))?.native !== undefined;
+
+/** A part of such an object cannot be made anew; the blob goes on without that copy. */
+async function dropNative({ kv, hot, lower }: Copies, id: BlobId): Promise<Healed> {
+  const hasGone = await kv.transact('durable', async (tx) => {
+    const [above] = await hot.copiesOf(tx, [id]);
+    const [below] = await lower.placesOf(tx, [id]);
+    const isElsewhere = above !== undefined || below?.tiers.includes('warm') === true;
+    return isElsewhere && giveUpCopy(lower.foreign, tx, id);
+  });
+  return hasGone ? 'healed' : 'gone';
+}
 
 async function healHot(copies: Copies, blob: BlobCopies, bytes: Uint8Array): Promise<Healed> {
   const draft = await copies.hot.draft(blob.id, bytes);

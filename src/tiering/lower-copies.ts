@@ -38,11 +38,13 @@ export const isDamage = (cause: unknown): cause is Fault =>
 export class LowerCopies {
   /** Warmest first. */
   readonly stores: readonly ChunkStore[];
+  readonly foreign: ForeignCopies;
   /** All that may have copies, warmest first; no blob has one in the cold chunk store and a foreign one. */
   readonly #holders: readonly (ChunkStore | ForeignCopies)[];
 
   constructor(stores: readonly ChunkStore[], foreign: ForeignCopies) {
     this.stores = stores;
+    this.foreign = foreign;
     this.#holders = [...stores, foreign];
   }
 

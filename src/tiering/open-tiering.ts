@@ -1,5 +1,7 @@
+import { Fault } from '../fault.ts';
 import type { Kv } from '../kv/kv.ts';
 import { BLOB_INLINE_BYTES_MAX } from '../limits.ts';
+import { MIGRATION_BATCH_BYTES_MAX } from '../limits/tiering.ts';
 import type { BlobLabels } from './blob-labels.ts';
 import type { BlobId, Blobs, BlobUsage } from './blobs.ts';
 import { CleanCopies } from './clean-copies.ts';
@@ -17,7 +19,14 @@ import { openBlobs, type BlobsOptions } from './hot/open-blobs.ts';
 import { LowerCopies } from './lower-copies.ts';
 import { Migrations } from './migration.ts';
 import { MigrationLog } from './migration-log.ts';
-import type { MoveParts } from './move-batch.ts';
+import type { MoveParts } from './moving.ts';
+import { ChangedOutside } from './native-layout/changed-outside.ts';
+import { KeyLocks } from './native-layout/key-locks.ts';
+import { NativeLayout } from './native-layout/native-layout.ts';
+import type { NativeParts, NativeStore } from './native-layout/native-parts.ts';
+import { NATIVE_BINDING } from './native-layout/native-records.ts';
+import { ObjectSweep } from './native-layout/sweep-objects.ts';
+import type { WholeObjects } from './whole-objects.ts';
 import { Pace } from './pace.ts';
 import { Promotions } from './promotions.ts';
 import type { ChunkStore } from './reduction/chunk-store.ts';
@@ -29,7 +38,7 @@ import type { RecallWish, SegmentStore } from './segment-store.ts';
 import { Spill } from './spill.ts';
 import { tiers as allTiers, type LowerTier, type Tier } from './tier.ts';
 import { TieredBlobs } from './tiered-blobs.ts';
-import type { BlobPlaces, ScrubReport, Tiers } from './tiers.ts';
+import type { BlobPlaces, ColdForm, ScrubReport, Tiers } from './tiers.ts';
 
 /** One tier below the hot one. */
 export interface LowerTierParts {
@@ -40,7 +49,21 @@ export interface LowerTierParts {
 }
 
 export type TieringStep =
-  'migrate' | 'evict' | 'spill' | 'promote' | 'repair' | 'scrub' | 'trim' | 'defragment' | 'examine';
+  | 'migrate'
+  | 'evict'
+  | 'spill'
+  | 'promote'
+  | 'repair'
+  | 'scrub'
+  | 'trim'
+  | 'defragment'
+  | 'examine'
+  | 'sweep-objects';
+
+export interface NativeOptions {
+  readonly store: NativeStore;
+  readonly wholes: WholeObjects;
+}
 
 export interface TieringOptions {
   readonly hot: Omit<BlobsOptions, 'alsoRelease'>;
@@ -49,6 +72,8 @@ export interface TieringOptions {
   /** Warmest first; none: everything stays hot. */
   readonly lower: readonly LowerTierParts[];
   readonly labels: BlobLabels;
+  /** The cold store as a place for objects under their own keys. */
+  readonly native?: NativeOptions;
   /** Of migrations, in bytes; 0: no limit. */
   readonly migrationBytesPerSecond: number;
   /** Of scrubbing in the background; 0 switches it off. */
@@ -88,7 +113,8 @@ const BYTES_OF_ENDLESS = 2 ** 50;
 
 /** Opens the hot tier above those below it, and goes on with the migrations that the last process has left. */
 export async function openTiering(options: TieringOptions): Promise<Tiering> {
-  const foreign = new ForeignCopies(options.hot);
+  const { kv, nextId } = options.hot;
+  const foreign = new ForeignCopies({ kv, nextId, compute: options.native?.store.compute });
   const lower = new LowerCopies(
     options.lower.map(({ chunks }) => chunks),
     foreign,
@@ -128,6 +154,8 @@ class OpenTiering {
   readonly #descriptions: Descriptions;
   readonly #scrubber: Scrubber;
   readonly #move: MoveParts;
+  readonly #changed = new ChangedOutside();
+  readonly #sweep: ObjectSweep | undefined;
   readonly #reads: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };
 
   constructor(options: TieringOptions, { hot, lower, foreign, clean, heat }: OpenedParts) {
@@ -145,11 +173,28 @@ class OpenTiering {
     this.#descriptions = new Descriptions({ ...healing, kv, nextId, wake: () => options.wake('repair') });
     this.#repairs = new Repairs({ ...healing, clock, log, wake: () => options.wake('repair') });
     this.#scrubber = new Scrubber({ ...healing, clock, bytesPerSecond: options.scrubBytesPerSecond });
+    const native = this.#nativeParts();
+    this.#sweep = native && new ObjectSweep(native);
     this.#move = {
       ...healing,
+      native: native && new NativeLayout(native),
       descriptions: this.#descriptions,
       cleaned: (id, bytesTaken) => this.#clean.add(id, bytesTaken),
       dropped: (id) => this.#clean.forget(id),
+    };
+  }
+
+  #nativeParts(): NativeParts | undefined {
+    const { native, labels, hot } = this.#options;
+    if (native === undefined) return undefined;
+    const { kv, environment, nextId } = hot;
+    const foreign = this.#foreign;
+    foreign.bind(NATIVE_BINDING, native.store.objects);
+    foreign.whenOwnChanged((key) => this.#changed.addLost(key));
+    return {
+      ...{ kv, environment, nextId, labels, foreign, ...native, descriptions: this.#descriptions },
+      ...{ copies: this.#copies, locks: new KeyLocks(), changed: this.#changed },
+      isOnly: (id) => this.#clean.forget(id),
     };
   }
 
@@ -181,8 +226,11 @@ class OpenTiering {
       collect: () => copies.hot.collect(),
     });
     const spills = this.#spills(migrations);
-    const promotions = new Promotions({ copies, rereads: this.#rereads, migrations, eviction, facts });
     const foreign = this.#foreign;
+    const promotions = new Promotions({
+      ...{ copies, rereads: this.#rereads, migrations, eviction, facts },
+      tooLong: (id, offset) => foreign.tooLong(id, offset),
+    });
     const isAlone = this.#options.lower.length === 0;
     const exit = { copies, foreign, migrations, isOnly: (id: BlobId) => this.#clean.forget(id) };
     return {
@@ -190,7 +238,8 @@ class OpenTiering {
         copies,
         traffic: { staged: (id) => this.#heat.write(id), read: (...read) => this.#hasRead(...read) },
         // Without lower tiers nothing can make room, and the device may grow by itself.
-        admit: (length, write) => (isAlone ? write() : room.admit(length, write)),
+        admit: (length, write) =>
+          isAlone ? this.#admitAlone(eviction, length, write) : room.admit(length, write),
         usage: () => this.#usageOfAll(),
         shared: (tx, id) => (isAlone ? undefined : this.#descriptions.note(tx, id)),
         inlineBytesMax,
@@ -200,7 +249,7 @@ class OpenTiering {
       tiers: this.#tiers(migrations, room),
       steps: {
         migrate: () => migrations.step(),
-        evict: () => (isAlone ? Promise.resolve('idle') : room.step()),
+        evict: () => (isAlone && !foreign.isOpen ? Promise.resolve('idle') : room.step()),
         spill: () => stepOf(spills),
         promote: () => promotions.step(),
         repair: async () => ((await this.#repairs.step()) === 'busy' ? 'busy' : this.#descriptions.step()),
@@ -208,6 +257,7 @@ class OpenTiering {
         trim: () => copies.hot.trim(),
         defragment: () => copies.hot.defragment(),
         examine: () => copies.hot.examine(),
+        'sweep-objects': () => this.#sweep?.step() ?? Promise.resolve('idle'),
       },
       breakOff: () => migrations.breakOff(),
       counts: () => this.#counts(),
@@ -241,6 +291,8 @@ class OpenTiering {
       accept: (tier) => this.#accept(tier),
       placesOf: async (ids) => (await this.#copies.of(this.#kv, ids)).map((blob) => blob && placesOf(blob)),
       heatOf: (id) => this.#heat.of(id),
+      coldFormOf: (id) => coldFormOf(this.#move, id),
+      changedOutside: () => ({ keys: this.#changed.list(), lost: this.#changed.lost() }),
       takesBack: (tier) => this.#takesBack(tier),
       migrate: (order) => migrations.migrate(order),
       history: (policy) => migrations.history(policy),
@@ -263,6 +315,22 @@ class OpenTiering {
   #takesBack(tier: Tier): boolean {
     const found = this.#options.lower.slice(0, -1).find(({ chunks }) => chunks.tier === tier);
     return found === undefined || bytesToFree(spaceOf(found), true) === 0;
+  }
+
+  /** Copies of what lies in buckets of others make room for what is nowhere else. */
+  async #admitAlone<Answer>(
+    eviction: Eviction,
+    length: number,
+    write: () => Promise<Answer>,
+  ): Promise<Answer> {
+    try {
+      return await write();
+    } catch (cause) {
+      const isFull = cause instanceof Fault && cause.code === 'no-space' && this.#foreign.isOpen;
+      const wanted = Math.max(length, MIGRATION_BATCH_BYTES_MAX);
+      if (!isFull || (await eviction.round(wanted)).bytes === 0) throw cause;
+      return write();
+    }
   }
 
   #present(): readonly Tier[] {
@@ -330,6 +398,21 @@ const spaceOf = ({ chunks, segments }: Pick<LowerTierParts, 'chunks' | 'segments
 async function stepOf(spills: readonly Spill[]): Promise<'busy' | 'idle'> {
   for (const spill of spills) if ((await spill.step()) === 'busy') return 'busy';
   return 'idle';
+}
+
+async function coldFormOf(
+  { copies, native }: Pick<MoveParts, 'copies' | 'native'>,
+  id: BlobId,
+): Promise<ColdForm | undefined> {
+  const [blob] = await copies.of(copies.kv, [id]);
+  if (blob?.lower.includes('cold') !== true) return undefined;
+  const range = await copies.lower.foreign.rangeOf(copies.kv, id);
+  if (range !== undefined)
+    return range.native === undefined ? { kind: 'attached' } : { kind: 'own-key', key: range.key };
+  return {
+    kind: 'packed',
+    because: native?.isWanted === true ? await native.packedBecause(blob) : undefined,
+  };
 }
 
 const placesOf = ({ length, hot, lower }: BlobCopies): BlobPlaces => ({

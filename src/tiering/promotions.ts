@@ -1,4 +1,5 @@
 import { MOVED_BLOB_BYTES_MAX, PROMOTION_BATCH_BLOBS } from '../limits/tiering.ts';
+import type { BlobId } from './blobs.ts';
 import type { BlobCopies, Copies } from './copies.ts';
 import type { Eviction } from './eviction.ts';
 import { bytesToFree, type FillFacts } from './fill-level.ts';
@@ -11,6 +12,8 @@ interface Parts {
   readonly migrations: Pick<Migrations, 'run'>;
   readonly eviction: Pick<Eviction, 'dropClean'>;
   readonly facts: () => FillFacts;
+  /** Hears of a blob that cannot have a hot copy as it is. */
+  readonly tooLong: (id: BlobId, offset: number) => void;
 }
 
 /** Gives blobs that are read again and again a hot copy, in the place of other clean ones where there is no room. */
@@ -23,9 +26,12 @@ export class Promotions {
 
   async step(): Promise<'busy' | 'idle'> {
     const { copies, rereads, migrations, eviction } = this.#parts;
-    const ids = rereads.take(PROMOTION_BATCH_BLOBS);
-    if (ids.length === 0) return 'idle';
+    const taken = rereads.take(PROMOTION_BATCH_BLOBS);
+    if (taken.length === 0) return 'idle';
+    const ids = taken.map(({ id }) => id);
     const found = await copies.of(copies.kv, ids);
+    for (const [index, { id, offset }] of taken.entries())
+      if ((found[index]?.length ?? 0) > MOVED_BLOB_BYTES_MAX) this.#parts.tooLong(id, offset);
     const bytes = found.reduce((sum, blob) => sum + bytesComing(blob), 0);
     if (!this.#hasRoom(bytes)) await eviction.dropClean(bytes);
     // What cannot be dropped keeps its place: a cache must not push out what is nowhere else.

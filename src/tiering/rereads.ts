@@ -9,7 +9,8 @@ export class Rereads {
   readonly #blobsMax: number;
   /** How far each was read in this pass; in the order in which they were read last. */
   readonly #readTo = new Map<BlobId, number>();
-  readonly #waiting = new Set<BlobId>();
+  /** Where each was read again. */
+  readonly #waiting = new Map<BlobId, number>();
 
   constructor(blobsMax = REREAD_BLOBS_MAX) {
     this.#blobsMax = blobsMax;
@@ -20,7 +21,7 @@ export class Rereads {
     const readTo = this.#readTo.get(id);
     this.#readTo.delete(id);
     if (readTo !== undefined && offset < readTo && length > 0) {
-      if (this.#waiting.size < PROMOTIONS_WAITING_MAX) this.#waiting.add(id);
+      if (this.#waiting.size < PROMOTIONS_WAITING_MAX) this.#waiting.set(id, offset);
       return this.#waiting.has(id);
     }
     this.#readTo.set(id, offset + length);
@@ -32,9 +33,9 @@ export class Rereads {
   }
 
   /** Some that wait, which then do not any more. */
-  take(countMax: number): readonly BlobId[] {
-    const taken = [...this.#waiting].slice(0, countMax);
-    for (const id of taken) this.#waiting.delete(id);
+  take(countMax: number): readonly { readonly id: BlobId; readonly offset: number }[] {
+    const taken = [...this.#waiting].slice(0, countMax).map(([id, offset]) => ({ id, offset }));
+    for (const { id } of taken) this.#waiting.delete(id);
     return taken;
   }
 }

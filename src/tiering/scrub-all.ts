@@ -5,6 +5,7 @@ import type { BlobId } from './blobs.ts';
 import type { Copies } from './copies.ts';
 import { heal, type Healed } from './heal.ts';
 import type { HotCopy } from './hot/hot-blobs.ts';
+import { scrubNatives } from './native-layout/scrub-natives.ts';
 import type { ChunkStore, ScrubStep } from './reduction/chunk-store.ts';
 import type { Tier } from './tier.ts';
 import type { ScrubReport } from './tiers.ts';
@@ -25,13 +26,15 @@ const NOTHING: ScrubReport = { checked: 0, corrupt: 0, healed: 0, unrecoverable:
 const FRESH = { unhealed: 0, lost: 0 };
 
 /**
- * One round over everything: the hot blobs of the device in the order of their ids, then each lower tier. A unit is a few blobs
- * or one segment; `undefined` at the end of the round.
+ * One round over everything: the hot blobs of the device in the order of their ids, then each lower tier, then objects under their own keys. A unit is a
+ * few blobs or one segment; `undefined` at the end of the round.
  */
 export class ScrubRound {
   readonly #parts: ScrubParts;
   #hotCursor: BlobId | undefined = 0 as BlobId;
   readonly #stores: ChunkStore[];
+  /** Of objects under their own keys. */
+  #nativeCursor: BlobId | 0 | undefined = 0;
   #soFar = NOTHING;
   #store = FRESH;
 
@@ -45,7 +48,7 @@ export class ScrubRound {
   }
 
   async next(): Promise<ScrubbedUnit | undefined> {
-    const unit = (await this.#hotUnit()) ?? (await this.#lowerUnit());
+    const unit = (await this.#hotUnit()) ?? (await this.#lowerUnit()) ?? (await this.#nativeUnit());
     if (unit !== undefined) this.#soFar = sum(this.#soFar, unit);
     return unit;
   }
@@ -109,6 +112,20 @@ export class ScrubRound {
       lost: this.#store.lost + left,
     };
     return { checked, corrupt, healed, unrecoverable, unknown, bytes: checked === 0 ? 0 : SEGMENT_BYTES };
+  }
+
+  async #nativeUnit(): Promise<ScrubbedUnit | undefined> {
+    if (this.#nativeCursor === undefined) return undefined;
+    const { kv, lower } = this.#parts.copies;
+    const found = await scrubNatives({ kv, foreign: lower.foreign }, this.#nativeCursor);
+    this.#nativeCursor = found.next;
+    const outcomes: (Healed | 'later')[] = [];
+    for (const id of found.damaged) outcomes.push(await this.#heal(id, 'cold'));
+    const count = (wanted: Healed): number => outcomes.filter((outcome) => outcome === wanted).length;
+    return {
+      ...{ checked: found.checked, unknown: found.unknown, bytes: found.bytes },
+      ...{ corrupt: outcomes.length - count('gone'), healed: count('healed'), unrecoverable: count('lost') },
+    };
   }
 
   /** `later`: the copy that could heal it does not answer now. */

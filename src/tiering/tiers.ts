@@ -1,4 +1,5 @@
 import type { BlobId } from './blobs.ts';
+import type { PackedBecause } from './native-layout/native-layout.ts';
 import type { RecallWish } from './segment-store.ts';
 import type { ChunkStoreUsage } from './reduction/chunk-store.ts';
 import type { LowerTier, Tier } from './tier.ts';
@@ -68,6 +69,19 @@ export interface ScrubReport {
   readonly unknown: number;
 }
 
+/** How a blob lies in the cold tier: in an object under its own key, or in segments, and why not otherwise where it should be. */
+export type ColdForm =
+  | { readonly kind: 'own-key'; readonly key: string }
+  | { readonly kind: 'attached' }
+  | { readonly kind: 'packed'; readonly because: PackedBecause | undefined };
+
+/** Keys in the cold store under which others have put something where objects of ours lie, or were to. */
+export interface ChangedKeys {
+  readonly keys: readonly string[];
+  /** Of those, what of ours was there and is nowhere else. */
+  readonly lost: readonly string[];
+}
+
 /** What operators and policies see and order of the tiers. Nothing here knows names: who orders brings ids of blobs. */
 export interface Tiers {
   /** Those that are configured, warmest first. */
@@ -76,6 +90,9 @@ export interface Tiers {
   readonly staged: readonly Tier[];
   placesOf(ids: readonly BlobId[]): Promise<readonly (BlobPlaces | undefined)[]>;
   heatOf(id: BlobId): Heat;
+  /** `undefined`: it has no copy there. */
+  coldFormOf(id: BlobId): Promise<ColdForm | undefined>;
+  changedOutside(): ChangedKeys;
   /** Whether content that is only in a colder tier may come up there for longer: not while it would soon have to go again. */
   takesBack(tier: Tier): boolean;
   /** Resolves when it has ended, either way. Fault('throttled', 'blob') when too many wait. */

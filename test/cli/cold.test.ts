@@ -44,6 +44,7 @@ class ColdBed {
     const parts: AttachedParts = {
       ...{ environment, namespace, foreign: tiering.foreign, nextId: () => ++id },
       wake: () => void this.work(),
+      isOwn: async (endpoint) => endpoint === 'http://own:9000',
       open: async (settings) => {
         this.opened.push(settings);
         // What lies there stays when a store is closed.
@@ -126,6 +127,10 @@ suite('terrace cold and the admin API behind it', () => {
     { args: ['ours', 's3://theirs?profil=x'], says: /there is no parameter "profil".*profile/ },
     { args: ['ours', 's3://theirs?endpoint=ftp://x'], says: /is no endpoint/ },
     { args: ['ours', 's3://theirs/%zz'], says: /is not percent-encoded/ },
+    {
+      args: ['ours', 's3://full?endpoint=http://own:9000'],
+      says: /full is a bucket of this very gateway, and ours would ask the gateway for what it is being asked/,
+    },
     { args: ['ours', `s3://theirs/${'x'.repeat(1_023)}`], says: /a prefix has at most 1023 bytes/ },
   ];
   for (const { args, says } of mistakes)

@@ -130,6 +130,7 @@ class CrashRun {
   /** Everything comes to rest; then it is read, scrubbed, stopped, started and read again. */
   async end(): Promise<RunSummary> {
     const site = this.#there();
+    await askAdmin(site, { method: 'POST', path: '/v1/jobs/evict/resume' });
     await this.#settleWarm();
     await this.#each((actor, doors) => actor.verify(doors));
     const scrub = await this.#scrub();

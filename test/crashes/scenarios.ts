@@ -140,9 +140,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'full',
     says: 'more than the hot device takes, which is full',
     flags: ['--hot-size', '64Mi', '--warm-ec', '4+2', '--reduction-segment-bytes', '1Mi'],
-    actors: { ...usual.actors, objects: 6 },
-    objectBytesMax: 4_000_000,
+    actors: { ...usual.actors, tree: 10, objects: 10 },
+    objectBytesMax: 5_000_000,
     disturb: repeating(async (site, random) => {
+      // While its job rests nothing but writers that find no room make any: the tier fills up.
+      const isResting = random.below(4) > 0;
+      await askAdmin(site, { method: 'POST', path: `/v1/jobs/evict/${isResting ? 'pause' : 'resume'}` });
       if (random.below(8) === 0) await move(site, random, ['hot']);
       const tiers = await askAdmin(site, { path: '/v1/tiers' });
       site.done.add(`hot tier seen in mode ${String(tiers?.['flashMode'])}`);

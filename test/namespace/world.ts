@@ -11,12 +11,14 @@ import { SEQUENCE_KEY } from '../../src/namespace/keys.ts';
 import type { Bucket, Caller, Found, Namespace, ObjectFacet } from '../../src/namespace/namespace.ts';
 import { blobLabels } from '../../src/namespace/blob-labels.ts';
 import { openNamespace } from '../../src/namespace/open-namespace.ts';
+import { wholeObjects } from '../../src/namespace/whole-objects.ts';
 import type { KvEngine } from '../../src/kv/engine.ts';
 import type { Blobs } from '../../src/tiering/blobs.ts';
 import { openAllocator } from '../../src/tiering/hot/allocator.ts';
 import type { Device } from '../../src/tiering/hot/device.ts';
 import { MemoryDevice } from '../../src/tiering/hot/memory-device.ts';
 import type { ChunkStoreOptions } from '../../src/tiering/reduction/open-chunk-store.ts';
+import type { NativeStore } from '../../src/tiering/native-layout/native-parts.ts';
 import { openTiering, type LowerTierParts, type Tiering } from '../../src/tiering/open-tiering.ts';
 import type { LowerTier } from '../../src/tiering/tier.ts';
 import { referenceCipher } from '../../src/workers/reference-cipher.ts';
@@ -102,6 +104,8 @@ export async function openStack(given: {
   readonly lowerMedia?: readonly { readonly tier: LowerTier; readonly media: ChunkMedia }[];
   /** Other lower tiers than those. */
   readonly lower?: (given: ChunkStoreParts) => Promise<readonly LowerTierParts[]>;
+  /** A cold store for objects under their own keys; there must be a cold tier. */
+  readonly native?: NativeStore;
   /** Of lower tiers. */
   readonly delay?: (label: string) => Promise<void>;
   /** Puts something between the store and the namespace. */
@@ -131,6 +135,7 @@ export async function openStack(given: {
   const lower = [...memory, ...others];
   const tiering = await openTiering({
     labels: blobLabels(kv),
+    ...(given.native && { native: { store: given.native, wholes: wholeObjects(kv) } }),
     hot: { kv, device, allocator, environment, nextId, cipher, dataKeys, ...small },
     ...{ lower, migrationBytesPerSecond: 0, scrubBytesPerSecond: 0, wake: () => undefined },
   });

@@ -61,7 +61,7 @@ test('a blob is read again when a range begins before the end of the last', () =
   const read = (id: number, offset: number): boolean => rereads.read(blob(id), offset, 10);
   assert.deepEqual([read(1, 0), read(1, 10), read(1, 20)], [false, false, false]);
   assert.equal(read(1, 5), true);
-  assert.deepEqual(rereads.take(9), [1]);
+  assert.deepEqual(rereads.take(9), [{ id: 1, offset: 5 }]);
   assert.deepEqual(rereads.take(9), []);
   read(2, 0);
   read(3, 0);

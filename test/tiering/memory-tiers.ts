@@ -76,6 +76,14 @@ export class MemoryTiers implements Tiers {
     return warmest === undefined || !this.staged.includes(warmest) || this.recalled.has(id);
   }
 
+  async coldFormOf(): Promise<undefined> {
+    return undefined;
+  }
+
+  changedOutside(): ReturnType<Tiers['changedOutside']> {
+    return { keys: [], lost: [] };
+  }
+
   async accept(): Promise<boolean> {
     return false;
   }

@@ -1,17 +1,21 @@
 //! Memory of JavaScript's own that is given back by hand.
 
-use napi::bindgen_prelude::{Env, JsValue, Result, Unknown};
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "what comes out of JavaScript is converted into values"
+)]
+
+use napi::bindgen_prelude::{Env, JsValue, Unknown};
 use napi::sys;
 use napi_derive::napi;
 
 /// Detaches the buffer of each array that spans all of its own, so that its memory is free at once instead of when the
 /// collector comes by. Arrays that are parts of a larger buffer stay as they are.
 #[napi]
-pub fn free_arrays(env: Env, arrays: Vec<Unknown>) -> Result<()> {
+pub fn free_arrays(env: Env, arrays: Vec<Unknown>) {
     for array in &arrays {
         free(env.raw(), array.raw());
     }
-    Ok(())
 }
 
 /// What cannot be detached, for whatever reason, is left to the collector.

@@ -17,6 +17,8 @@ export interface ConnectionParts {
   readonly requests: BytePool;
   /** Bytes of replies, queued and promised. */
   readonly replies: BytePool;
+  /** Gives back memory that came from the transport and that nobody looks at any more; absent: the collector does. */
+  readonly freeArrays?: ((arrays: readonly Uint8Array[]) => void) | undefined;
 }
 
 /**
@@ -55,10 +57,11 @@ export class Connection implements TransportEvents {
     this.address = peerGroup(transport.peer.address);
     this.#requests = parts.requests.open(this.address);
     this.#replies = parts.replies.open(this.address);
-    this.#records = new RecordReader(parts.limits, (bytes) => {
+    const mayHold = (bytes: number): boolean => {
       this.#account();
       return this.#requests.fits(bytes);
-    });
+    };
+    this.#records = new RecordReader(parts.limits, mayHold, parts.freeArrays);
     this.#patience = new Patience(parts.limits, parts.clock.monotonic());
     this.whenClosed = new Promise((resolve) => (this.#resolveClosed = resolve));
   }

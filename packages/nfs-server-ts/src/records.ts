@@ -14,12 +14,15 @@ interface Chunk {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   holds: number;
+  /** Somebody may still have views of it when it is not held any more. */
+  isShown: boolean;
 }
 
 const chunkOf = (bytes: Uint8Array): Chunk => ({
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   holds: 1,
+  isShown: false,
 });
 const noBytes = new Uint8Array(0);
 const noChunk: Chunk = chunkOf(noBytes);
@@ -38,6 +41,7 @@ export interface Received {
 export class RecordReader {
   readonly #limits: RecordLimits;
   readonly #mayHold: (bytes: number) => boolean;
+  readonly #free: (arrays: readonly Uint8Array[]) => void;
   readonly #waiting: Uint8Array[] = [];
   #chunk: Chunk = noChunk;
   #offset = 0;
@@ -53,9 +57,15 @@ export class RecordReader {
   #record: Uint8Array = noBytes;
   #recordLength = 0;
 
-  constructor(limits: RecordLimits, mayHold: (bytes: number) => boolean = () => true) {
+  /** `free` gets what was pushed and is copied as a whole: nobody else looks at it. */
+  constructor(
+    limits: RecordLimits,
+    mayHold: (bytes: number) => boolean = () => true,
+    free: (arrays: readonly Uint8Array[]) => void = () => undefined,
+  ) {
     this.#limits = limits;
     this.#mayHold = mayHold;
+    this.#free = free;
   }
 
   /** Keeps `bytes`; they must not be changed afterwards. */
@@ -134,7 +144,9 @@ export class RecordReader {
   #letGo(chunk: Chunk): void {
     if (chunk === noChunk) return;
     chunk.holds -= 1;
-    if (chunk.holds === 0) this.#bytesHeld -= chunk.bytes.length;
+    if (chunk.holds > 0) return;
+    this.#bytesHeld -= chunk.bytes.length;
+    if (!chunk.isShown) this.#free([chunk.bytes]);
   }
 
   /** Whether the mark is complete. */
@@ -162,6 +174,7 @@ export class RecordReader {
       this.#offset = start + length;
       this.#reset();
       chunk.holds += 1;
+      chunk.isShown = true;
       return { message: new XdrReader(chunk.bytes, chunk.view, start, start + length), chunk };
     }
     this.#fragmentLeft = length;
@@ -201,6 +214,7 @@ export class RecordReader {
     if (this.#fragmentLeft > 0) return undefined;
     if (this.#isLast()) {
       const chunk = chunkOf(this.#record);
+      chunk.isShown = true;
       const message = new XdrReader(chunk.bytes, chunk.view, 0, this.#recordLength);
       this.#reset();
       return { message, chunk };

@@ -26,6 +26,8 @@ export interface ListenOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Absent: calls go in clear text only. */
   readonly tls?: TlsOptions;
+  /** Frees the memory of whole buffers at once, of which nobody looks at any byte any more; absent: the collector does. */
+  readonly freeArrays?: (arrays: readonly Uint8Array[]) => void;
   /** Served beside NFS and MOUNT on the same port. */
   readonly programs?: readonly RpcProgram[];
 }
@@ -68,8 +70,8 @@ export async function listenPrograms(
   await listening(listener, options);
   // Too many open files, for one: this peer is not served, the others are.
   listener.on('error', (failure) => log.warn('nfs-accept-failed', { reason: failure.message }));
-  const server = new RpcServer({ dispatcher, clock, log, limits });
-  const { tls } = options;
+  const { tls, freeArrays } = options;
+  const server = new RpcServer({ dispatcher, clock, log, limits, freeArrays });
   listener.on('connection', (socket) => serveSocket(server, socket, { tls, log }));
   return {
     address: listener.address() as AddressInfo,

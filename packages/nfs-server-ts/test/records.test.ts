@@ -26,17 +26,23 @@ function record(bytes: Uint8Array, places: readonly number[]): Buffer {
   return Buffer.concat(parts.map((part, index) => fragment(part, index === parts.length - 1)));
 }
 
+/** All records, looked at when all have come; what is given back meanwhile is overwritten, as memory that is used again is. */
 function readAll(chunks: readonly Uint8Array[]): string[] {
-  const reader = new RecordReader(limits);
-  const records: string[] = [];
+  const reader = new RecordReader(
+    limits,
+    () => true,
+    (arrays) => arrays.forEach((array) => array.fill(0xee)),
+  );
+  const records: Uint8Array[] = [];
   for (const chunk of chunks) {
-    reader.push(chunk);
+    reader.push(Uint8Array.from(chunk));
     for (let next = reader.next(); next !== undefined; next = reader.next()) {
-      records.push(Buffer.from(next.message.rest()).toString('hex'));
+      records.push(next.message.rest());
+      reader.release(next);
     }
   }
   assert.equal(reader.isInside, false);
-  return records;
+  return records.map((bytes) => Buffer.from(bytes).toString('hex'));
 }
 
 test('records are the same however they are split into fragments and chunks', () =>
@@ -59,6 +65,20 @@ test('a record comes whole when every byte is a fragment and every byte is a chu
   const stream = record(bytes, [...bytes]);
   const chunks = Array.from(stream, (byte) => Uint8Array.of(byte));
   assert.deepEqual(readAll(chunks), [bytes.toString('hex')]);
+});
+
+test('what is copied out of a chunk as a whole is given back, and what is shown where it lies is not', () => {
+  const freed: number[] = [];
+  const reader = new RecordReader(
+    limits,
+    () => true,
+    (arrays) => freed.push(...arrays.map(({ length }) => length)),
+  );
+  const long = record(Buffer.alloc(200), []);
+  for (const piece of [long.subarray(0, 50), long.subarray(50, 150), long.subarray(150)]) reader.push(piece);
+  reader.push(record(Buffer.from('short'), []));
+  for (let next = reader.next(); next !== undefined; next = reader.next()) reader.release(next);
+  assert.deepEqual(freed, [50, 100, 54]);
 });
 
 test('what is not pulled stays unparsed', () => {

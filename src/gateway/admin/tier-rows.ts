@@ -10,6 +10,7 @@ import type { Explanation } from '../../storage-policy/explain.ts';
 import type { MoveStatus } from '../../storage-policy/moves.ts';
 import type { MoveRow } from '../../storage-policy/records.ts';
 import { targetOf } from '../../storage-policy/target.ts';
+import { coldFormAnswer, type ColdFormAnswer } from './cold-form.ts';
 import { isoTime, json, type AdminRow, type AdminSources } from './row.ts';
 import {
   acceptSchema,
@@ -152,14 +153,26 @@ const why: AdminRow = {
   access: 'granted',
   query: whyQuery,
   response: { 200: whySchema },
-  handle: async ({ storage }, { query }) => {
+  handle: async ({ storage, tiers }, { query }) => {
     const { path } = query as Static<typeof whyQuery>;
     const { bucket, prefix: key } = targetOf(path);
     const found = await storage.explain(bucket, key);
     if (found.length === 0) throw new Fault('not-found', 'object', `There is no object ${path}.`);
-    return json(200, { slices: found.map(explained) } satisfies WhyAnswer);
+    const slices = await Promise.all(
+      found.map(async (it) => withColdForm(explained(it), await coldFormAnswer(tiers, it.slice))),
+    );
+    return json(200, { slices } satisfies WhyAnswer);
   },
 };
+
+const withColdForm = (
+  slice: WhyAnswer['slices'][number],
+  { coldKey, sentence }: ColdFormAnswer,
+): WhyAnswer['slices'][number] => ({
+  ...slice,
+  ...(coldKey !== undefined && { coldKey }),
+  ...(sentence !== undefined && { explanation: `${slice.explanation} ${sentence}` }),
+});
 
 function explained({ slice, policy, assessment }: Explanation): WhyAnswer['slices'][number] {
   const copies: Record<Tier, number> = { hot: 0, warm: 0, cold: 0 };

@@ -110,6 +110,8 @@ export const whySchema = Type.Object({
       iops: Type.Optional(Type.Number()),
       idleSeconds: Type.Optional(Type.Number()),
       reviewSeconds: Type.Optional(Type.Number()),
+      /** The key of the object in the cold store, where it lies there as it is. */
+      coldKey: Type.Optional(Type.String()),
       explanation: Type.String(),
     }),
   ),

@@ -32,6 +32,8 @@ export interface NfsParts extends LockParts {
   readonly tls: TlsOptions | undefined;
   /** Told of every answered call. */
   readonly observe: Observer;
+  /** Frees the memory of whole buffers at once; absent: the collector does. */
+  readonly freeArrays?: (arrays: readonly Uint8Array[]) => void;
   /** Hears of a file whose content somebody wants to read and must be brought back first. */
   readonly wanted: (ino: Ino) => void;
 }
@@ -61,7 +63,7 @@ export interface NfsDoor extends Closable {
  * flight. Rejects when an address cannot be had. Faults: UsageError when a rule names a client that is no network.
  */
 export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor> {
-  const { files, environment, observe, tls, wanted } = parts;
+  const { files, environment, observe, tls, wanted, freeArrays } = parts;
   const { clock, log } = environment;
   // Names and groups of whoever calls: what cannot be looked up must not fill the log.
   const rare = new LimitedLog(log, clock, defaultLimits);
@@ -76,7 +78,8 @@ export function serveNfs(parts: NfsParts, options: NfsOptions): Promise<NfsDoor>
   const programs = lockPrograms(new Door(doorParts), parts, environment);
   return opening(async (scope) => {
     const { host, port } = options;
-    const given = { host, port, clock, log, observe, programs, ...(tls !== undefined && { tls }) };
+    const optional = { ...(tls !== undefined && { tls }), ...(freeArrays !== undefined && { freeArrays }) };
+    const given = { host, port, clock, log, observe, programs, ...optional };
     const server = scope.own(await listen(backend, given));
     const nfs = { host: server.address.address, port: server.address.port };
     const portmap =

@@ -5,6 +5,7 @@ import {
   CHANGED_WAITING_MAX,
   DETACH_REST_MS,
 } from '../../limits/tiering.ts';
+import type { BlobId } from '../../tiering/blobs.ts';
 import type { BindingId } from '../../tiering/foreign/foreign-records.ts';
 import { loadDirectory } from '../attributes.ts';
 import { bindingKey, dentryRange, folderKey } from '../keys.ts';
@@ -12,6 +13,7 @@ import type { Bucket, Ino, ObjectAt } from '../namespace.ts';
 import type { AttachedBucket, AttachedBuckets, NewBinding } from './attached.ts';
 import { countAgain, lookAgain, orderAgain } from './again.ts';
 import { bringWay, reached, type NameParts } from './bring-name.ts';
+import { cutAround } from './cut.ts';
 import { changedOutside } from './describe.ts';
 import { Detaching, type DetachParts } from './detach.ts';
 import { decodeFolder, encodeFolder, type Binding } from './records.ts';
@@ -27,13 +29,14 @@ export class Attachments implements AttachedBuckets {
   readonly #rests = new Map<Ino, number>();
   /** Of whose refresh it is not known that it is over. */
   readonly #refreshing: Set<Ino>;
-  /** Looks at objects that reads have found changed, by binding and key. */
+  /** Work that reads have made: looks at objects that were changed, by binding and key, and cuts of blobs. */
   readonly #looking = new Map<string, Promise<void>>();
 
   constructor(parts: NameParts & DetachParts) {
     this.#parts = parts;
     this.#refreshing = new Set(parts.bindings.list().map(({ bucket }) => bucket));
     parts.foreign.whenChanged((binding, key) => this.#changed(binding, key));
+    parts.foreign.whenTooLong((blob, offset) => this.#tooLong(blob, offset));
   }
 
   async list(): Promise<readonly AttachedBucket[]> {
@@ -163,14 +166,25 @@ export class Attachments implements AttachedBuckets {
   }
 
   #changed(binding: BindingId, key: string): void {
-    const name = `${binding}:${key}`;
+    this.#inBackground(`${binding}:${key}`, 'an object that was changed outside cannot be looked at', () =>
+      changedOutside(this.#parts, { binding, key }),
+    );
+  }
+
+  /** From then on its pieces there are blobs that can have copies here. */
+  #tooLong(blob: BlobId, offset: number): void {
+    this.#inBackground(`blob ${blob}`, 'a long object cannot be kept here in part', async () => {
+      await cutAround(this.#parts, blob, offset);
+    });
+  }
+
+  /** Once at a time; what fails is tried again when somebody meets it again. */
+  #inBackground(name: string, trouble: string, work: () => Promise<void>): void {
     if (this.#looking.has(name) || this.#looking.size >= CHANGED_WAITING_MAX) return;
-    const { log } = this.#parts.environment;
-    const looking = changedOutside(this.#parts, { binding, key })
+    const looking = work()
       .catch((cause: unknown) => {
-        // The next read that meets it asks again.
         if (!(cause instanceof Fault)) throw cause;
-        log.warn('an object that was changed outside cannot be looked at', { key, reason: cause.message });
+        this.#parts.environment.log.warn(trouble, { name, reason: cause.message });
       })
       .finally(() => this.#looking.delete(name));
     this.#looking.set(name, looking);

@@ -1,5 +1,5 @@
 import { CONTENT_BLOB_BYTES_MAX } from '../../limits.ts';
-import { CUT_PIECES_MAX } from '../../limits/tiering.ts';
+import { CUT_PIECES_MAX, CUT_READ_PIECES_MAX } from '../../limits/tiering.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../../tiering/blobs.ts';
 import type { ForeignRange } from '../../tiering/foreign/foreign-records.ts';
@@ -18,9 +18,24 @@ import type { ForeignParts } from './bring.ts';
  * object, which can be moved. The content stays what it is, and so do its generation and times. False: no file shows it.
  */
 export async function cutSome(parts: ForeignParts, blob: BlobId): Promise<boolean> {
+  return cut(parts, blob, { from: 0, piecesMax: CUT_PIECES_MAX });
+}
+
+/** The same of the part around an offset of the blob, in the first file that shows it: it is read there again and again. */
+export async function cutAround(parts: ForeignParts, blob: BlobId, offset: number): Promise<boolean> {
+  return cut(parts, blob, { from: offset, piecesMax: CUT_READ_PIECES_MAX });
+}
+
+/** Where in the blob the first piece is, and how many follow at most. */
+interface CutWish {
+  readonly from: number;
+  readonly piecesMax: number;
+}
+
+async function cut(parts: ForeignParts, blob: BlobId, wish: CutWish): Promise<boolean> {
   const [holders = []] = await holdersOf(parts.kv, [blob]);
   for (const { ino, base } of holders) {
-    const isCut = await parts.kv.transact('durable', (tx) => cutIn(parts, tx, { ino, base, blob }));
+    const isCut = await parts.kv.transact('durable', (tx) => cutIn(parts, tx, { ino, base, blob, ...wish }));
     if (isCut) return true;
   }
   return false;
@@ -29,24 +44,25 @@ export async function cutSome(parts: ForeignParts, blob: BlobId): Promise<boolea
 async function cutIn(
   parts: ForeignParts,
   tx: KvTransaction,
-  { ino, base, blob }: { readonly ino: Ino; readonly base: number; readonly blob: BlobId },
+  { ino, base, blob, ...wish }: CutWish & { readonly ino: Ino; readonly base: number; readonly blob: BlobId },
 ): Promise<boolean> {
   const { foreign, blobs, sequence } = parts;
   const inode = await loadInode(tx, ino).catch(ifStale);
   const range = await foreign.rangeOf(tx, blob);
   if (inode === undefined || range === undefined) return false;
-  const within = { start: Math.max(0, base), end: base + range.length };
+  const from = Math.max(0, base + wish.from);
+  const within = { start: from, end: base + range.length };
   const extent = (await extentsWithin(tx, inode, within)).find((it) => it.blob === blob);
   if (extent === undefined) return false;
   countingOf(tx).admit();
-  const fresh = piecesOf(extent, range).map(({ at, ...piece }) => ({
+  const fresh = piecesOf(extent, range, { from, piecesMax: wish.piecesMax }).map(({ at, ...piece }) => ({
     ...piece,
     blob: foreign.attach(tx, at),
     blobOffset: 0,
   }));
-  const last = fresh.at(-1);
-  if (last === undefined) return false;
-  const replacement = { start: extent.offset, end: endOf(last), fresh };
+  const [first, last] = [fresh[0], fresh.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  const replacement = { start: first.offset, end: endOf(last), fresh };
   const nextId = (): number => sequence.next();
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [replacement]);
   putHolders(tx, ino, fresh);
@@ -60,10 +76,16 @@ interface CutPiece extends Pick<Extent, 'offset' | 'length'> {
   readonly at: ForeignRange;
 }
 
-/** The first pieces of an extent; they end where blobs of a file that was written in order do. Pure. */
-export function piecesOf(extent: Extent, range: ForeignRange): readonly CutPiece[] {
+/** Pieces of an extent around `from` of the file and behind it; they end where blobs of a file that was written in order do. Pure. */
+export function piecesOf(
+  extent: Extent,
+  range: ForeignRange,
+  { from, piecesMax }: CutWish,
+): readonly CutPiece[] {
   const pieces: CutPiece[] = [];
-  for (let offset = extent.offset; offset < endOf(extent) && pieces.length < CUT_PIECES_MAX;) {
+  const aligned = Math.floor(from / CONTENT_BLOB_BYTES_MAX) * CONTENT_BLOB_BYTES_MAX;
+  const start = Math.max(extent.offset, aligned);
+  for (let offset = start; offset < endOf(extent) && pieces.length < piecesMax;) {
     const next = (Math.floor(offset / CONTENT_BLOB_BYTES_MAX) + 1) * CONTENT_BLOB_BYTES_MAX;
     const length = Math.min(next, endOf(extent)) - offset;
     const inBlob = extent.blobOffset + offset - extent.offset;

@@ -7,14 +7,19 @@ import { SEGMENTS_LISTED_MAX } from '../../limits/tiering.ts';
 import { crcBytes, crcStart, crcUpdate } from '../../workers/crc.ts';
 import {
   nextAfter,
+  type BegunUpload,
   type FolderAfter,
   type FolderPage,
   type ListedObject,
+  type ObjectAbout,
   type ObjectBody,
+  type ObjectCompletion,
   type ObjectDescription,
   type ObjectFacts,
   type ObjectOperation,
   type ObjectPage,
+  type ObjectPart,
+  type ObjectPut,
   type ObjectRange,
   type ObjectRestore,
   type ObjectStore,
@@ -42,8 +47,8 @@ export interface MemoryObjectOptions {
   readonly random: Random;
   /** How long an operation takes, before it has its effect and again before it answers. A turn of the loop unless given. */
   readonly delay?: (operation: ObjectOperation['name']) => Promise<void>;
-  /** A store that knows no conditions, or no checksums. */
-  readonly ignores?: 'conditions' | 'checksums';
+  /** A store that knows no conditions, or none of deletes, or no checksums, or does not encrypt. */
+  readonly ignores?: 'conditions' | 'conditions of deletes' | 'checksums' | 'sealing';
   /** How long a restore takes. */
   readonly restoreMs?: number;
 }
@@ -61,6 +66,12 @@ interface Kept {
 
 const NO_DESCRIPTION: Kept['description'] = { headers: {}, metadata: {}, checksums: [] };
 
+interface Begun {
+  readonly key: string;
+  readonly about: ObjectAbout;
+  readonly parts: Map<number, { readonly bytes: Uint8Array; readonly etag: string }>;
+}
+
 /** What an upload put under a key, in the order of the effects. */
 export interface Uploaded {
   readonly key: string;
@@ -72,6 +83,7 @@ export class MemoryObjectStore implements ObjectStore {
   readonly #options: MemoryObjectOptions;
   readonly #kept = new Map<string, Kept>();
   readonly #uploads: Uploaded[] = [];
+  readonly #begun = new Map<string, Begun>();
   #failing: ((operation: ObjectOperation['name'], key: string) => ObjectFailure | undefined) | undefined;
   #runningMax = 0;
   #running = 0;
@@ -81,24 +93,57 @@ export class MemoryObjectStore implements ObjectStore {
     this.#options = options;
   }
 
-  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<{ readonly etag: string }> {
+  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<ObjectPut> {
     return this.#serve({ name: 'put', key, signal }, (failure) => {
-      const { ignores } = this.#options;
-      const crc64nvme = crcOf(upload.bytes);
-      if (ignores !== 'checksums' && Buffer.compare(crc64nvme, upload.crc64nvme) !== 0) {
-        throw new Fault('checksum-mismatch', 'object', `${key}: BadDigest`);
-      }
-      if (ignores !== 'conditions') this.#requireCondition(key, upload);
-      const bytes = Uint8Array.from(upload.bytes);
+      this.#requireChecksum(key, upload);
+      this.#requireCondition(key, upload);
+      const etag = etagOf(upload.bytes);
+      this.#keep(key, { bytes: upload.bytes, etag, about: upload.about, failure });
+      return { etag, isSealed: this.#seals(upload.about) };
+    });
+  }
+
+  begin(key: string, about: ObjectAbout, signal: AbortSignal): Promise<BegunUpload> {
+    return this.#serve({ name: 'begin', key, signal }, () => {
+      const upload = `upload ${this.#begun.size} ${this.#options.random.below(2 ** 30)}`;
+      this.#begun.set(upload, { key, about, parts: new Map() });
+      return { upload, isSealed: this.#seals(about) };
+    });
+  }
+
+  putPart(key: string, part: ObjectPart, signal: AbortSignal): Promise<{ readonly etag: string }> {
+    return this.#serve({ name: 'putPart', key, signal }, (failure) => {
+      this.#requireChecksum(key, part);
+      const bytes = Uint8Array.from(part.bytes);
       const etag = etagOf(bytes);
       if (failure === 'corrupt-write') this.#flipOne(bytes);
-      const modifiedAt = this.#options.clock.wall().seconds;
-      const storageClass = 'STANDARD';
-      const fresh = { storageClass, restoredAt: undefined, archivedAgainAt: 0, description: NO_DESCRIPTION };
-      this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, ...fresh });
-      this.#uploads.push({ key, etag });
+      this.#begunOf(part.upload).parts.set(part.number, { bytes, etag });
       return { etag };
     });
+  }
+
+  complete(
+    key: string,
+    completion: ObjectCompletion,
+    signal: AbortSignal,
+  ): Promise<{ readonly etag: string }> {
+    return this.#serve({ name: 'complete', key, signal }, (failure) => {
+      const { about, parts } = this.#begunOf(completion.upload);
+      this.#requireCondition(key, completion);
+      const pieces = completion.etags.map((etag, index) => {
+        const part = parts.get(index + 1);
+        assert.equal(part?.etag, etag, 'a part that was not put');
+        return part.bytes;
+      });
+      const etag = `${etagOf(Buffer.from(completion.etags.join())).slice(0, -1)}-${pieces.length}"`;
+      this.#keep(key, { bytes: Buffer.concat(pieces), etag, about, failure });
+      this.#begun.delete(completion.upload);
+      return { etag };
+    });
+  }
+
+  abandon(key: string, upload: string, signal: AbortSignal): Promise<void> {
+    return this.#serve({ name: 'abandon', key, signal }, () => void this.#begun.delete(upload));
   }
 
   get(key: string, range: ObjectRange | undefined, signal: AbortSignal): Promise<ObjectBody> {
@@ -131,6 +176,17 @@ export class MemoryObjectStore implements ObjectStore {
 
   delete(key: string, signal: AbortSignal): Promise<void> {
     return this.#serve({ name: 'delete', key, signal }, () => void this.#kept.delete(key));
+  }
+
+  deleteSame(key: string, etag: string, signal: AbortSignal): Promise<void> {
+    return this.#serve({ name: 'deleteSame', key, signal }, () => {
+      const kept = this.#kept.get(key);
+      const { ignores } = this.#options;
+      const isConditional = ignores !== 'conditions' && ignores !== 'conditions of deletes';
+      if (kept !== undefined && kept.etag !== etag && isConditional)
+        throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);
+      this.#kept.delete(key);
+    });
   }
 
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage> {
@@ -192,6 +248,16 @@ export class MemoryObjectStore implements ObjectStore {
   /** What lies under a key now, damage included. */
   lying(key: string): Uint8Array {
     return this.#present(key).bytes;
+  }
+
+  /** Uploads in parts that are neither complete nor abandoned. */
+  begun(): number {
+    return this.#begun.size;
+  }
+
+  /** What `head` would say. */
+  about(key: string): Kept['description'] {
+    return this.#present(key).description;
   }
 
   /** All that had an effect, first to last. */
@@ -257,7 +323,42 @@ export class MemoryObjectStore implements ObjectStore {
     return { key, objectBytes: bytes.length, etag, modifiedAt, storageClass };
   }
 
-  #requireCondition(key: string, { condition }: ObjectUpload): void {
+  #keep(
+    key: string,
+    kept: Pick<Kept, 'bytes' | 'etag'> & {
+      readonly about: ObjectAbout | undefined;
+      readonly failure: ObjectFailure | undefined;
+    },
+  ): void {
+    const { etag, about, failure } = kept;
+    const bytes = Uint8Array.from(kept.bytes);
+    const crc64nvme = crcOf(bytes);
+    if (failure === 'corrupt-write') this.#flipOne(bytes);
+    const modifiedAt = this.#options.clock.wall().seconds;
+    const { headers, metadata } = about ?? NO_DESCRIPTION;
+    const description = { headers, metadata, checksums: [] };
+    const fresh = { storageClass: 'STANDARD', restoredAt: undefined, archivedAgainAt: 0, description };
+    this.#kept.set(key, { bytes, etag, crc64nvme, modifiedAt, ...fresh });
+    this.#uploads.push({ key, etag });
+  }
+
+  #seals(about: ObjectAbout | undefined): boolean {
+    return about?.isSealed === true && this.#options.ignores !== 'sealing';
+  }
+
+  #begunOf(upload: string): Begun {
+    const begun = this.#begun.get(upload);
+    if (begun === undefined) throw new Fault('not-found', 'object', `${upload}: NoSuchUpload`);
+    return begun;
+  }
+
+  #requireChecksum(key: string, { bytes, crc64nvme }: Pick<ObjectUpload, 'bytes' | 'crc64nvme'>): void {
+    if (this.#options.ignores === 'checksums' || Buffer.compare(crcOf(bytes), crc64nvme) === 0) return;
+    throw new Fault('checksum-mismatch', 'object', `${key}: BadDigest`);
+  }
+
+  #requireCondition(key: string, { condition }: Pick<ObjectUpload, 'condition'>): void {
+    if (this.#options.ignores === 'conditions') return;
     const found = this.#kept.get(key);
     const isMet = condition.kind === 'absent' ? found === undefined : found?.etag === condition.etag;
     if (!isMet) throw new Fault('precondition-failed', 'object', `${key}: PreconditionFailed`);

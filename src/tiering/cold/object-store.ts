@@ -19,6 +19,38 @@ export interface ObjectUpload {
   /** Of `bytes`, 8 bytes, big endian; the store compares. */
   readonly crc64nvme: Uint8Array;
   readonly condition: UploadCondition;
+  /** Absent: bytes of no type, which nobody else reads. */
+  readonly about?: ObjectAbout;
+}
+
+/** What the readers of an object shall be told about it, by lower-case names as `ObjectDescription` has them. */
+export interface ObjectAbout extends Pick<ObjectDescription, 'headers' | 'metadata'> {
+  /** The store shall keep it encrypted with a key of its own (SSE-S3). */
+  readonly isSealed: boolean;
+}
+
+export interface ObjectPut {
+  readonly etag: string;
+  /** The store says that it keeps the object encrypted. */
+  readonly isSealed: boolean;
+}
+
+/** An object that is put in parts, until it is completed or abandoned; AWS: API_CreateMultipartUpload. */
+export interface BegunUpload {
+  readonly upload: string;
+  readonly isSealed: boolean;
+}
+
+export interface ObjectPart extends Pick<ObjectUpload, 'bytes' | 'crc64nvme'> {
+  readonly upload: string;
+  /** From 1 on. */
+  readonly number: number;
+}
+
+/** The end of such an upload: parts in their order, without gaps. */
+export interface ObjectCompletion extends Pick<ObjectUpload, 'condition' | 'crc64nvme'> {
+  readonly upload: string;
+  readonly etags: readonly string[];
 }
 
 export interface ObjectBody {
@@ -109,12 +141,26 @@ export type ObjectRestore = RecallWish;
  */
 export interface ObjectStore extends Closable {
   /** Resolves when the store has acknowledged it. After a failure the object may be there all the same. */
-  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<{ readonly etag: string }>;
+  put(key: string, upload: ObjectUpload, signal: AbortSignal): Promise<ObjectPut>;
+  /** Nothing is under the key before `complete`. An upload that nobody names any more stays until the store forgets it. */
+  begin(key: string, about: ObjectAbout, signal: AbortSignal): Promise<BegunUpload>;
+  /** Resolves to what `complete` must say of the part. Fault('not-found', 'object') for an upload that is over. */
+  putPart(key: string, part: ObjectPart, signal: AbortSignal): Promise<{ readonly etag: string }>;
+  /** As `put`, of all parts; the checksum is that of the whole object. */
+  complete(
+    key: string,
+    completion: ObjectCompletion,
+    signal: AbortSignal,
+  ): Promise<{ readonly etag: string }>;
+  /** One that is over is success. */
+  abandon(key: string, upload: string, signal: AbortSignal): Promise<void>;
   /** The whole object without a range. */
   get(key: string, range: ObjectRange | undefined, signal: AbortSignal): Promise<ObjectBody>;
   head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined>;
   /** Absent is success. */
   delete(key: string, signal: AbortSignal): Promise<void>;
+  /** As `delete`, of an object that is what `etag` says; Fault('precondition-failed', 'object') for another one. */
+  deleteSame(key: string, etag: string, signal: AbortSignal): Promise<void>;
   /** One page of the keys that begin with `prefix`, strictly after `after`; the empty text is before all. */
   list(prefix: string, after: string, signal: AbortSignal): Promise<ObjectPage>;
   /** As `list`, but what has a slash behind the prefix is one folder each. At most `entriesMax` of both together, of 1,000. */
@@ -138,9 +184,14 @@ export interface ObjectArchive {
 
 export const objectOperations = [
   'put',
+  'begin',
+  'putPart',
+  'complete',
+  'abandon',
   'get',
   'head',
   'delete',
+  'deleteSame',
   'list',
   'browse',
   'restore',
@@ -179,10 +230,19 @@ export const surrounding =
     return {
       put: (key, upload, signal) =>
         around(about('put', key, upload.bytes.length), signal, (it) => inner.put(key, upload, it)),
+      begin: (key, what, signal) => around(about('begin', key), signal, (it) => inner.begin(key, what, it)),
+      putPart: (key, part, signal) =>
+        around(about('putPart', key, part.bytes.length), signal, (it) => inner.putPart(key, part, it)),
+      complete: (key, completion, signal) =>
+        around(about('complete', key), signal, (it) => inner.complete(key, completion, it)),
+      abandon: (key, upload, signal) =>
+        around(about('abandon', key), signal, (it) => inner.abandon(key, upload, it)),
       get: (key, range, signal) =>
         around(about('get', key, range?.length), signal, (it) => inner.get(key, range, it)),
       head: (key, signal) => around(about('head', key), signal, (it) => inner.head(key, it)),
       delete: (key, signal) => around(about('delete', key), signal, (it) => inner.delete(key, it)),
+      deleteSame: (key, etag, signal) =>
+        around(about('deleteSame', key), signal, (it) => inner.deleteSame(key, etag, it)),
       list: (prefix, after, signal) =>
         around(about('list', prefix), signal, (it) => inner.list(prefix, after, it)),
       browse: (prefix, page, signal) =>

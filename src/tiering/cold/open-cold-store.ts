@@ -8,6 +8,7 @@ import type { Erasure, StripeShape } from '../../workers/erasure.ts';
 import type { Reduction } from '../../workers/reduction.ts';
 import { SHARD_HEADER_BYTES } from '../../workers/segment.ts';
 import type { SegmentStore } from '../segment-store.ts';
+import type { ColdLayout } from './cold-layout.ts';
 import { keyBelow, nameOf, type ColdPlace } from './cold-place.ts';
 import { ColdStore } from './cold-store.ts';
 import { admitted } from './layers/admitted.ts';
@@ -21,7 +22,7 @@ import { timed } from './layers/timed.ts';
 import { layered, type ObjectRestore, type ObjectStore, type ObjectStoreLayer } from './object-store.ts';
 import { claimPrefix, openColdIdentity, rememberAttached, type ColdIdentity } from './ownership.ts';
 import { coldRole } from './sdk-failure.ts';
-import { selfTest } from './self-test.ts';
+import { selfTest, type Fitness } from './self-test.ts';
 import { isArchive, type ColdStorageClass } from './storage-class.ts';
 
 export interface ColdSettings {
@@ -29,6 +30,8 @@ export interface ColdSettings {
   /** `undefined`: the usual chain of AWS programs. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   readonly storageClass: ColdStorageClass;
+  /** `native` not with an archive class. */
+  readonly layout: ColdLayout;
   /** `{ data: 1, parity: 0 }` for objects that are an image and nothing else. */
   readonly shape: StripeShape;
   readonly imageBytesMax: number;
@@ -54,6 +57,10 @@ export interface ColdAlert {
 
 export interface OpenedColdStore {
   readonly store: SegmentStore;
+  /** The bucket itself, for objects under their own keys; closes with `store`. */
+  readonly objects: ObjectStore;
+  /** Whether it keeps encrypted what it is asked to; false until it has answered, and where the layout asks for nothing. */
+  seals(): boolean;
   alerts(): readonly ColdAlert[];
   /** A unit of background work: asks a store that is out of reach whether it is back, also when nobody else does. */
   step(): Promise<'idle'>;
@@ -92,7 +99,9 @@ export async function openColdStoreOn(
   const admit = async (): Promise<void> => {
     if (isAttached) return;
     try {
-      notes.shortcoming = await attach({ objects: alive, place, parts }, identity);
+      const { shortcoming, seals } = await attach({ objects: alive, settings, parts }, identity);
+      notes.shortcoming = shortcoming;
+      notes.seals = seals;
       if (identity.attachedAs !== nameOf(place)) await rememberAttached(kv, identity.id, place);
       notes.refusal = undefined;
       isAttached = true;
@@ -116,6 +125,8 @@ export async function openColdStoreOn(
   const isAway = (): boolean => !isAttached || breaker.outage() !== undefined;
   return {
     store,
+    objects,
+    seals: () => notes.seals === true,
     alerts: () => alertsOf(place, breaker.outage(), notes),
     step: async () => {
       if (isAway()) await look(objects, place);
@@ -141,6 +152,7 @@ interface Notes {
   shortcoming?: string | undefined;
   /** Why it was not let in when it was last tried. */
   refusal?: string | undefined;
+  seals?: boolean;
 }
 
 /** Of an object that is written with these settings. */
@@ -177,17 +189,21 @@ const callLayers = (
 async function attach(
   {
     objects,
-    place,
+    settings: { place, layout },
     parts,
-  }: { readonly objects: ObjectStore; readonly place: ColdPlace; readonly parts: ColdParts },
+  }: {
+    readonly objects: ObjectStore;
+    readonly settings: Pick<ColdSettings, 'place' | 'layout'>;
+    readonly parts: ColdParts;
+  },
   identity: ColdIdentity,
-): Promise<string | undefined> {
+): Promise<Fitness> {
   const { compute, environment } = parts;
   const { signal } = new AbortController();
   await claimPrefix({ objects, place, compute, signal }, identity);
   const name = Buffer.from(environment.random.bytes(8)).toString('hex');
   const key = keyBelow(place, `probe/${name}`);
-  return selfTest({ objects, place, compute, signal }, key, environment.random.bytes(64));
+  return selfTest({ objects, place, compute, signal, layout }, key, environment.random.bytes(64));
 }
 
 function alertsOf(

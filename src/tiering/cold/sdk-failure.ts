@@ -72,7 +72,7 @@ const whose = ({ accessKey }: Failed): string =>
  * an object that is gone. The same for 503, which is an outage unless it says that it is not.
  */
 const rows: readonly Row[] = [
-  { names: /^(NoSuchKey|NoSuchVersion)$/, code: 'not-found', subject: 'object', says: object },
+  { names: /^(NoSuchKey|NoSuchVersion|NoSuchUpload)$/, code: 'not-found', subject: 'object', says: object },
   {
     names: /^NoSuchBucket$/,
     code: 'not-found',

@@ -1,10 +1,10 @@
 import {
+  AbortMultipartUploadCommand,
   CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   RestoreObjectCommand,
   S3Client,
   type GetObjectCommandOutput,
@@ -32,9 +32,9 @@ import {
   type ObjectFacts,
   type ObjectRange,
   type ObjectStore,
-  type ObjectUpload,
 } from './object-store.ts';
 import { faultOf, type StoreRole } from './sdk-failure.ts';
+import { beginningOf, completionOf, isSealed, partOf, uploadOf } from './sdk-uploads.ts';
 import { isArchive } from './storage-class.ts';
 
 export interface SdkOptions {
@@ -56,11 +56,7 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
   const client = clientOf(options);
   const { place, compute, storageClass, role } = options;
   const { bucket: Bucket } = place;
-  const asked = async <Answer>(
-    key: string,
-    abortSignal: AbortSignal,
-    ask: (call: { readonly abortSignal: AbortSignal }) => Promise<Answer>,
-  ): Promise<Answer> => {
+  const asked: Asked = async (key, abortSignal, ask) => {
     try {
       return await ask({ abortSignal });
     } catch (cause) {
@@ -73,8 +69,10 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
     put: (Key, upload, signal) =>
       asked(Key, signal, async (call) => {
         const command = await uploadOf({ Bucket, Key, storageClass }, upload, compute);
-        return { etag: (await client.send(command, call)).ETag ?? '' };
+        const answer = await client.send(command, call);
+        return { etag: answer.ETag ?? '', isSealed: isSealed(answer) };
       }),
+    ...inParts(options, client, asked),
     get: (Key, range, signal) =>
       asked(Key, signal, async (call) => {
         const Range =
@@ -92,6 +90,11 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
     delete: (Key, signal) =>
       asked(Key, signal, async (call) => {
         await client.send(new DeleteObjectCommand({ Bucket, Key }), call);
+      }),
+    deleteSame: (Key, IfMatch, signal) =>
+      asked(Key, signal, async (call) => {
+        // AWS answers 404 where there is none.
+        await client.send(new DeleteObjectCommand({ Bucket, Key, IfMatch }), call).catch(unless('NoSuchKey'));
       }),
     list: (Prefix, after, signal) =>
       asked(Prefix, signal, async (call) => {
@@ -116,6 +119,42 @@ export function sdkObjectStore(options: SdkOptions): ObjectStore {
         await client.send(archivingOf({ Bucket, Key }, to), call);
       }),
     close: () => Promise.resolve(client.destroy()),
+  };
+}
+
+/** One request, whose failure is a Fault. */
+type Asked = <Answer>(
+  key: string,
+  abortSignal: AbortSignal,
+  ask: (call: { readonly abortSignal: AbortSignal }) => Promise<Answer>,
+) => Promise<Answer>;
+
+function inParts(
+  { place: { bucket: Bucket }, storageClass, compute }: SdkOptions,
+  client: S3Client,
+  asked: Asked,
+): Pick<ObjectStore, 'begin' | 'putPart' | 'complete' | 'abandon'> {
+  return {
+    begin: (Key, about, signal) =>
+      asked(Key, signal, async (call) => {
+        const answer = await client.send(beginningOf({ Bucket, Key, storageClass }, about), call);
+        return { upload: answer.UploadId ?? '', isSealed: isSealed(answer) };
+      }),
+    putPart: (Key, part, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = await partOf({ Bucket, Key }, part, compute);
+        return { etag: (await client.send(command, call)).ETag ?? '' };
+      }),
+    complete: (Key, completion, signal) =>
+      asked(Key, signal, async (call) => {
+        const answer = await client.send(completionOf({ Bucket, Key }, completion), call);
+        return { etag: answer.ETag ?? '' };
+      }),
+    abandon: (Key, UploadId, signal) =>
+      asked(Key, signal, async (call) => {
+        const command = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
+        await client.send(command, call).catch(unless('NoSuchUpload'));
+      }),
   };
 }
 
@@ -148,39 +187,6 @@ function clientOf({ place, credentials, profile, socketsMax }: SdkOptions): S3Cl
       httpsAgent: agent,
     },
   });
-}
-
-async function uploadOf(
-  {
-    storageClass,
-    ...named
-  }: { readonly Bucket: string; readonly Key: string; readonly storageClass: string },
-  { bytes: Body, crc64nvme, condition }: ObjectUpload,
-  compute: Compute,
-): Promise<PutObjectCommand> {
-  const command = new PutObjectCommand({
-    ...named,
-    Body,
-    ContentLength: Body.length,
-    ContentType: 'application/octet-stream',
-    ChecksumCRC64NVME: Buffer.from(crc64nvme).toString('base64'),
-    ...(condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag }),
-    ...(storageClass !== 'STANDARD' && { StorageClass: storageClass as StorageClass }),
-  });
-  const hasher = compute.hasher(['sha256']);
-  await hasher.update([Body]);
-  const { sha256 } = hasher.digests();
-  const digest = Buffer.from(sha256 ?? []).toString('hex');
-  // The signature covers it, and the SDK would compute it on the event loop.
-  command.middlewareStack.add(
-    (next) => (args) => {
-      const { headers } = args.request as { readonly headers: Record<string, string> };
-      headers['x-amz-content-sha256'] = digest;
-      return next(args);
-    },
-    { step: 'build', name: 'contentDigest' },
-  );
-  return command;
 }
 
 /** A copy onto itself: AWS's way to change a storage class. */

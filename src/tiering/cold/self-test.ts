@@ -1,6 +1,7 @@
 import { Fault } from '../../fault.ts';
 import type { Compute } from '../../workers/compute.ts';
 import { nameOf, type ColdPlace } from './cold-place.ts';
+import type { ColdLayout } from './cold-layout.ts';
 import type { ObjectStore, UploadCondition } from './object-store.ts';
 
 export interface Probing {
@@ -9,21 +10,29 @@ export interface Probing {
   readonly place: ColdPlace;
   readonly compute: Compute;
   readonly signal: AbortSignal;
+  readonly layout: ColdLayout;
 }
 
 /** What a store does not do and can be lived with, as a sentence. */
 export type Shortcoming = string | undefined;
 
+export interface Fitness {
+  readonly shortcoming: Shortcoming;
+  /** It keeps encrypted what it is asked to; only looked for where objects shall lie under their own keys. */
+  readonly seals: boolean;
+}
+
 /**
  * Tries everything that segments rely on with one small object under `key`, which is gone afterwards.
  * Fault('not-supported', 'store'), a sentence, for a store that ignores conditions or gives back something else.
  */
-export async function selfTest(probing: Probing, key: string, random: Uint8Array): Promise<Shortcoming> {
+export async function selfTest(probing: Probing, key: string, random: Uint8Array): Promise<Fitness> {
   const { objects, signal } = probing;
   try {
     const etag = await testContent(probing, key, random);
     await testConditions(probing, key, { random, etag });
-    return await testChecksum(probing, key, random);
+    const shortcoming = await testChecksum(probing, key, random);
+    return { shortcoming, seals: probing.layout === 'native' && (await testNative(probing, key, random)) };
   } finally {
     await objects.delete(key, signal).catch(() => undefined);
   }
@@ -74,6 +83,41 @@ async function testChecksum(probing: Probing, key: string, random: Uint8Array): 
     throw failure;
   }
   return `The cold store ${nameOf(place)} takes uploads whose checksum is wrong (CRC64NVME): all that finds damage on the way is that each upload is read back.`;
+}
+
+/** Objects under their own keys are deleted only where nobody has changed them, and sealed by the store. */
+async function testNative(probing: Probing, key: string, bytes: Uint8Array): Promise<boolean> {
+  const { objects, signal } = probing;
+  await objects.delete(key, signal);
+  const seals = await testSealing(probing, key, bytes);
+  await objects.deleteSame(key, '"00000000000000000000000000000000"', signal).catch((failure: unknown) => {
+    if (!(failure instanceof Fault) || failure.subject !== 'object') throw failure;
+  });
+  const facts = await objects.head(key, signal);
+  if (facts === undefined)
+    throw lacking(probing, 'ignores conditions of deletes (If-Match), which cold.layout native needs');
+  await objects.deleteSame(key, facts.etag, signal);
+  if ((await objects.head(key, signal)) === undefined) return seals;
+  throw lacking(probing, 'does not delete on a condition (If-Match), which cold.layout native needs');
+}
+
+/** Leaves the object there in any case. */
+async function testSealing(
+  { objects, compute, signal }: Probing,
+  key: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const upload = { bytes, crc64nvme: checksumOf(compute, bytes), condition: { kind: 'absent' } } as const;
+  const about = { headers: {}, metadata: {}, isSealed: true };
+  try {
+    return (await objects.put(key, { ...upload, about }, signal)).isSealed;
+  } catch (failure) {
+    const isRefusal =
+      failure instanceof Fault && ['not-supported', 'invalid-argument'].includes(failure.code);
+    if (!isRefusal) throw failure;
+    await objects.put(key, upload, signal);
+    return false;
+  }
 }
 
 /** Whether it was taken; false when the condition was not met. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Fault, type FaultCode } from '../../fault.ts';
 import type { Kv, KvReader, KvTransaction } from '../../kv/kv.ts';
+import type { Compute } from '../../workers/compute.ts';
 import type { BlobId } from '../blobs.ts';
 import type {
   FolderAfter,
@@ -10,6 +11,8 @@ import type {
   ObjectPage,
   ObjectStore,
 } from '../cold/object-store.ts';
+import { forgetNativeBlob, NATIVE_BINDING } from '../native-layout/native-records.ts';
+import { readNative, type BlobBytes } from '../native-layout/read-native.ts';
 import {
   blobOfForeignKey,
   decodeForeign,
@@ -44,6 +47,8 @@ export interface ForeignBlobs {
   head(binding: BindingId, key: string): Promise<ObjectFacts | undefined>;
   /** Hears of objects that are not what they were when they were listed, whenever a read meets one. One listener. */
   whenChanged(listener: (binding: BindingId, key: string) => void): void;
+  /** Hears of blobs that are read again at that offset and are too long to have another copy. One listener. */
+  whenTooLong(listener: (blob: BlobId, offset: number) => void): void;
 }
 
 /** Rows of one binding among the next ones of the table. */
@@ -59,14 +64,27 @@ export interface ForeignPage {
  */
 export class ForeignCopies implements ForeignBlobs {
   readonly tier = 'cold';
+  /** Of the store of objects of ours; there is none without it. */
+  readonly #compute: Compute | undefined;
   readonly #kv: Kv;
   readonly #nextId: () => number;
   readonly #stores = new Map<BindingId, ObjectStore>();
   #changed: (binding: BindingId, key: string) => void = () => undefined;
+  #tooLong: (blob: BlobId, offset: number) => void = () => undefined;
+  #ownChanged: (key: string) => void = () => undefined;
 
-  constructor({ kv, nextId }: { readonly kv: Kv; readonly nextId: () => number }) {
+  constructor({
+    kv,
+    nextId,
+    compute,
+  }: {
+    readonly kv: Kv;
+    readonly nextId: () => number;
+    readonly compute: Compute | undefined;
+  }) {
     this.#kv = kv;
     this.#nextId = nextId;
+    this.#compute = compute;
   }
 
   bind(binding: BindingId, store: ObjectStore): void {
@@ -104,9 +122,32 @@ export class ForeignCopies implements ForeignBlobs {
     this.#changed = listener;
   }
 
+  /** The same of objects that are ours. */
+  whenOwnChanged(listener: (key: string) => void): void {
+    this.#ownChanged = listener;
+  }
+
+  whenTooLong(listener: (blob: BlobId, offset: number) => void): void {
+    this.#tooLong = listener;
+  }
+
+  tooLong(blob: BlobId, offset: number): void {
+    this.#tooLong(blob, offset);
+  }
+
+  /** There are buckets of others, whose content may have copies here. */
+  get isOpen(): boolean {
+    return this.#stores.size > 0;
+  }
+
   async rangeOf(reader: KvReader, id: BlobId): Promise<ForeignRange | undefined> {
     const row = await reader.get(foreignKey(id));
     return row && decodeForeign(row);
+  }
+
+  async rangesOf(reader: KvReader, ids: readonly BlobId[]): Promise<readonly (ForeignRange | undefined)[]> {
+    const rows = await reader.getMany(ids.map(foreignKey));
+    return rows.map((row) => row && decodeForeign(row));
   }
 
   /** Of the next `rowsMax` rows those of the binding. */
@@ -123,9 +164,11 @@ export class ForeignCopies implements ForeignBlobs {
 
   /** False when there is no such copy. */
   async release(tx: KvTransaction, id: BlobId): Promise<boolean> {
-    const key = foreignKey(id);
-    if ((await tx.get(key)) === undefined) return false;
-    tx.delete(key);
+    const range = await this.rangeOf(tx, id);
+    if (range === undefined) return false;
+    tx.delete(foreignKey(id));
+    const { key, native } = range;
+    if (native !== undefined) forgetNativeBlob(tx, { id, object: native.object, key });
     return true;
   }
 
@@ -145,6 +188,7 @@ export class ForeignCopies implements ForeignBlobs {
     const range = decodeForeign(row);
     assert(offset >= 0 && offset + length <= range.length, `bytes ${offset}+${length} of blob ${id}`);
     if (length === 0) return new Uint8Array(0);
+    if (range.native !== undefined) return this.#readOwn(id, { offset, length });
     const wanted = { offset: range.offset + offset, length };
     try {
       const body = await fetchFrom(this.#storeOf(range.binding), range, wanted);
@@ -155,6 +199,13 @@ export class ForeignCopies implements ForeignBlobs {
       if (cause instanceof Fault && cause.code === 'conflict') this.#changed(range.binding, range.key);
       throw cause;
     }
+  }
+
+  #readOwn(id: BlobId, wanted: BlobBytes): Promise<Uint8Array> {
+    const compute = this.#compute;
+    assert(compute !== undefined, `blob ${id} lies in a store that is not configured`);
+    const store = this.#storeOf(NATIVE_BINDING);
+    return readNative({ kv: this.#kv, compute, store, changed: this.#ownChanged }, id, wanted);
   }
 
   async #asked<Answer>(

@@ -7,6 +7,8 @@ import type { BlobId } from '../blobs.ts';
 /** Copies of blobs that are ranges of objects of others, by blob. */
 const FOREIGN_TABLE = 0x56;
 const VERSION = 1;
+/** With what follows from the object being one of ours. */
+const NATIVE_VERSION = 2;
 
 /** Which attached bucket; never used again for another one. */
 export type BindingId = number & { readonly brand: 'BindingId' };
@@ -22,6 +24,15 @@ export interface ForeignRange {
   readonly offset: number;
   /** Of the blob, at least 1. */
   readonly length: number;
+  /** Only of objects that we have put there (ADR 34, native layout). */
+  readonly native?: NativeCopy;
+}
+
+export interface NativeCopy {
+  /** Which upload of the key it is (native-records.ts). */
+  readonly object: number;
+  /** Of the blocks of the blob (block-checksums.ts). */
+  readonly checksums: Uint8Array;
 }
 
 export const foreignKey = (id: BlobId): Key => tupleKey(FOREIGN_TABLE, [id]);
@@ -32,19 +43,23 @@ export const foreignAfter = (id: BlobId | 0): KeyRange => ({
   end: prefixRange(tupleKey(FOREIGN_TABLE, [])).end,
 });
 
-export function encodeForeign({ binding, key, etag, offset, length }: ForeignRange): Value {
+export function encodeForeign({ binding, key, etag, offset, length, native }: ForeignRange): Value {
   assert(length > 0, 'a foreign blob without bytes');
-  const writer = new RecordWriter().number(VERSION).number(binding).text(key).text(etag);
-  return writer.number(offset).number(length).finish();
+  const writer = new RecordWriter().number(native === undefined ? VERSION : NATIVE_VERSION);
+  writer.number(binding).text(key).text(etag).number(offset).number(length);
+  if (native !== undefined) writer.number(native.object).bytes(native.checksums);
+  return writer.finish();
 }
 
 export function decodeForeign(value: Value): ForeignRange {
   const reader = new RecordReader(value);
-  assert.equal(reader.number(), VERSION, 'foreign row of an unknown version');
+  const version = reader.number();
+  assert(version === VERSION || version === NATIVE_VERSION, 'foreign row of an unknown version');
   const binding = reader.number() as BindingId;
   const range = { binding, key: reader.text(), etag: reader.text() };
   const whole = { ...range, offset: reader.number(), length: reader.number() };
+  const native = version === VERSION ? undefined : { object: reader.number(), checksums: reader.bytes() };
   reader.end();
   assert(whole.length > 0, 'a foreign blob without bytes');
-  return whole;
+  return native === undefined ? whole : { ...whole, native };
 }

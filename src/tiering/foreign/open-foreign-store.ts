@@ -79,7 +79,12 @@ const readOnly = (): ObjectStoreLayer => (inner) => {
   return {
     ...unchanged(inner),
     put: async () => refuse(),
+    begin: async () => refuse(),
+    putPart: async () => refuse(),
+    complete: async () => refuse(),
+    abandon: async () => refuse(),
     delete: async () => refuse(),
+    deleteSame: async () => refuse(),
     restore: async () => refuse(),
     archive: async () => refuse(),
   };

@@ -24,6 +24,7 @@ import { Simulation } from '../../simulation/simulation.ts';
 export const coldSettingsOfTests: Omit<ColdSettings, 'credentials'> = {
   place: { bucket: 'cold', prefix: 'one', endpoint: 'http://127.0.0.1:9', region: 'us-east-1' },
   storageClass: 'STANDARD',
+  layout: 'packed',
   shape: { data: 4, parity: 2 },
   imageBytesMax: 1 << 20,
   requestsMax: 4,

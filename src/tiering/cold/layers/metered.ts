@@ -60,6 +60,11 @@ export function metered(metrics: Metrics, clock: Clock): ObjectStoreLayer {
       bytes.add({ direction: 'sent' }, upload.bytes.length);
       return stored;
     },
+    putPart: async (key, part, signal) => {
+      const stored = await inner.putPart(key, part, signal);
+      bytes.add({ direction: 'sent' }, part.bytes.length);
+      return stored;
+    },
     get: async (key, range, signal) => {
       const body = await inner.get(key, range, signal);
       bytes.add({ direction: 'received' }, body.bytes.length);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../environment.ts';
 import { Fault } from '../../../fault.ts';
-import { COLD_ATTEMPT_MS, COLD_BYTES_PER_SECOND_MIN } from '../../../limits/tiering.ts';
+import { COLD_ATTEMPT_MS, COLD_BYTES_PER_SECOND_MIN, COLD_COMPLETE_MS } from '../../../limits/tiering.ts';
 import { surrounding, type ObjectOperation, type ObjectStoreLayer } from '../object-store.ts';
 import { withAbort } from './with-abort.ts';
 
@@ -24,6 +24,7 @@ export const timed = (clock: Clock, objectBytes: number): ObjectStoreLayer =>
   );
 
 function attemptMs({ name, bytes }: ObjectOperation, objectBytes: number): number {
+  if (name === 'complete') return COLD_COMPLETE_MS;
   const moved = name === 'get' && bytes === 0 ? objectBytes : bytes;
   return COLD_ATTEMPT_MS + (moved * 1000) / COLD_BYTES_PER_SECOND_MIN;
 }

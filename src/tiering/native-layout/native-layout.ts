@@ -1,0 +1,158 @@
+import { Fault } from '../../fault.ts';
+import type { KvTransaction } from '../../kv/kv.ts';
+import {
+  NATIVE_KEY_BYTES_MAX,
+  NATIVE_OBJECT_BYTES_MAX,
+  NATIVE_SMALL_BYTES_MAX,
+  NATIVE_UPLOADS_MAX,
+} from '../../limits/tiering.ts';
+import { atMost } from '../at-most.ts';
+import type { BlobId } from '../blobs.ts';
+import { keyBelow } from '../cold/cold-place.ts';
+import type { BlobCopies } from '../copies.ts';
+import type { Nameless, ShownBlob, WholeObject } from '../whole-objects.ts';
+import { adoptPacked } from './adopt-packed.ts';
+import { attachCopy, type NativePlace } from './attach-copy.ts';
+import type { NativeParts } from './native-parts.ts';
+import { decodeNative, nativeKey, type NativeRow } from './native-records.ts';
+import { putObject, type PutOutcome } from './put-object.ts';
+
+/** What has become of the blobs of a batch; those that are in none of the two are to be packed. */
+export interface Placed {
+  readonly places: ReadonlyMap<BlobId, NativePlace>;
+  /** They stay where they are: their object has changed meanwhile, or somebody else has something under its key. */
+  readonly staying: ReadonlySet<BlobId>;
+  /** Why some must stay, where an operator has to know. */
+  readonly failure: Fault | undefined;
+  /** From now on what nobody needs may be deleted; to be called in the end. */
+  readonly done: () => void;
+}
+
+/** Why content is packed although objects are to lie under their own keys. */
+export type PackedBecause = Nameless | 'unsealed';
+
+/**
+ * Objects in the cold store one to one, each under `PREFIX/BUCKET/KEY` (ADR 34). An upload is a row before it begins; only when it
+ * was read back do blobs get copies in it, which are foreign rows. What others write there is neither replaced nor deleted.
+ */
+export class NativeLayout {
+  readonly #parts: NativeParts;
+
+  constructor(parts: NativeParts) {
+    this.#parts = parts;
+  }
+
+  get isWanted(): boolean {
+    return this.#parts.store.isWanted;
+  }
+
+  /** Uploads the objects that show these blobs, but for those that are there. Faults of the store and of the other tiers. */
+  async place(blobs: readonly BlobCopies[]): Promise<Placed> {
+    const shown = await this.#parts.wholes.shown(blobs);
+    const objects = this.#objectsOf(blobs, shown);
+    const release = await this.#parts.locks.take(objects.keys());
+    const places = new Map<BlobId, NativePlace>();
+    const staying = new Set<BlobId>();
+    let failure: Fault | undefined;
+    const placeOne = async ([key, { object, found }]: [string, Found]): Promise<void> => {
+      const outcome = await this.#put(key, object);
+      if (outcome === 'packed') return;
+      if (typeof outcome === 'object' && !(outcome instanceof Fault)) {
+        for (const { id, offset } of found) places.set(id, { object, key, row: outcome, offset });
+        return;
+      }
+      for (const { id } of found) staying.add(id);
+      if (outcome instanceof Fault) failure ??= outcome;
+      if (outcome === 'changed-outside') failure ??= refusalOf(key);
+    };
+    try {
+      const isSmall = ([, { object }]: [string, Found]): boolean => object.length <= NATIVE_SMALL_BYTES_MAX;
+      await atMost(NATIVE_UPLOADS_MAX, [...objects].filter(isSmall), placeOne);
+      await atMost(
+        1,
+        [...objects].filter((it) => !isSmall(it)),
+        placeOne,
+      );
+    } catch (cause) {
+      release();
+      throw cause;
+    }
+    return { places, staying, failure, done: release };
+  }
+
+  /** See `attachCopy`. */
+  attach(
+    tx: KvTransaction,
+    place: NativePlace,
+    blob: { readonly id: BlobId; readonly bytes: Uint8Array },
+  ): Promise<boolean> {
+    return attachCopy(this.#parts, tx, place, blob);
+  }
+
+  /** Why the object of a blob cannot lie under its own key; `undefined`: it can, as it is now. */
+  async packedBecause(blob: {
+    readonly id: BlobId;
+    readonly length: number;
+  }): Promise<PackedBecause | undefined> {
+    const [shown = 'gone'] = await this.#parts.wholes.shown([blob]);
+    if (typeof shown === 'string') return shown;
+    if (shown.object.length > NATIVE_OBJECT_BYTES_MAX) return 'too-long';
+    if (this.#keyOf(shown.object) === undefined) return 'name';
+    return shown.object.isSealed && !this.#parts.store.seals() ? 'unsealed' : undefined;
+  }
+
+  #objectsOf(
+    blobs: readonly BlobCopies[],
+    shown: readonly (ShownBlob | Nameless)[],
+  ): ReadonlyMap<string, Found> {
+    const objects = new Map<string, Found>();
+    for (const [index, { id }] of blobs.entries()) {
+      const it = shown[index];
+      if (it === undefined || typeof it === 'string') continue;
+      const key = this.#keyOf(it.object);
+      if (key === undefined) continue;
+      const known = objects.get(key);
+      if (known === undefined) objects.set(key, { object: it.object, found: [{ id, offset: it.offset }] });
+      else if (known.object.state === it.object.state) known.found.push({ id, offset: it.offset });
+    }
+    return objects;
+  }
+
+  /** `undefined`: it has none there. */
+  #keyOf({ bucket, key, length }: WholeObject): string | undefined {
+    const whole = keyBelow(this.#parts.store.place, `${bucket}/${key}`);
+    const isFit = length <= NATIVE_OBJECT_BYTES_MAX && Buffer.byteLength(whole) <= NATIVE_KEY_BYTES_MAX;
+    return isFit && !reserved.has(bucket) ? whole : undefined;
+  }
+
+  async #put(key: string, object: WholeObject): Promise<PutOutcome> {
+    const { changed, kv } = this.#parts;
+    const known = await kv.get(nativeKey(key));
+    const row = known && decodeNative(known);
+    if (row !== undefined && isThere(row, object)) return row;
+    const made = await putObject(this.#parts, key, object);
+    if (made === 'changed-outside') changed.add(key);
+    if (typeof made !== 'object' || made instanceof Fault) return made;
+    changed.delete(key);
+    await adoptPacked(this.#parts, { object, key, row: made });
+    return made;
+  }
+}
+
+interface Found {
+  readonly object: WholeObject;
+  readonly found: { readonly id: BlobId; readonly offset: number }[];
+}
+
+/** Below the prefix these are folders of the gateway itself (cold-store.ts, open-cold-store.ts). */
+const reserved: ReadonlySet<string> = new Set(['segments', 'probe']);
+
+const isThere = ({ state, file, fileState }: NativeRow, object: WholeObject): boolean =>
+  state === 'here' && file === object.file && fileState === object.state;
+
+const refusalOf = (key: string): Fault =>
+  new Fault(
+    'conflict',
+    'store',
+    `${key} in the cold store was put there, or changed, by somebody else: it is left as it is, and the content stays where it is. Move what is there away, or rename the object here.`,
+  );
