@@ -421,6 +421,10 @@ export const HOT_GROW_BYTES = 1 << 30;
 /** What such a file leaves free on its file system: the greater of bytes and share. */
 export const FREE_BYTES_MIN = 5 * 2 ** 30;
 export const FREE_SHARE_MIN = 0.1;
+/** What the file system of the metadata must have left for anything new to be taken: the lesser of bytes and share; how often that is looked at. */
+export const METADATA_FREE_BYTES_MIN = 64 << 20;
+export const METADATA_FREE_SHARE_MIN = 0.1;
+export const METADATA_LOOK_MS = 1_000;
 
 // Both doors.
 

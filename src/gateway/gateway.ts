@@ -194,5 +194,11 @@ function connects({ host, port }: Address): Promise<boolean> {
 
 function alertsOf(layers: Layers, storage: StorageControl): readonly Alert[] {
   const { quotas, census } = layers.namespace;
-  return [...quotaAlerts(quotas), ...censusAlerts(census), ...tierAlerts(layers), ...storageAlerts(storage)];
+  return [
+    ...layers.metadataRoom.alerts(),
+    ...quotaAlerts(quotas),
+    ...censusAlerts(census),
+    ...tierAlerts(layers),
+    ...storageAlerts(storage),
+  ];
 }

@@ -38,6 +38,7 @@ import { watchedDevice, type WatchedDevice } from '../tiering/hot/watched-device
 import { openTiering, type Tiering, type TieringStep } from '../tiering/open-tiering.ts';
 import { nativeCipher } from '../workers/native-cipher.ts';
 import { explainInUse } from './explain-in-use.ts';
+import { MetadataRoom } from './metadata-room.ts';
 import { isFile, openHotDevice } from './open-hot-device.ts';
 import { openLowerTiers, type LowerTiers } from './open-lower-tiers.ts';
 
@@ -51,6 +52,7 @@ export interface Layers {
   readonly tiering: Tiering;
   readonly lowerTiers: LowerTiers;
   readonly device: NativeDevice;
+  readonly metadataRoom: MetadataRoom;
   readonly hotHealth: WatchedDevice['health'];
   /** Made once for a data directory: keys the MAC of file handles and names the file system. */
   readonly secret: Uint8Array;
@@ -79,6 +81,7 @@ export async function openLayers(
     explainInUse(`The data directory ${config.data}`, '--data DIR'),
   );
   const kv = scope.own(openOptimistic(engine, { merge: mergeNamespace, stopped }));
+  const metadataRoom = scope.own(await MetadataRoom.open(config.data, environment.clock));
   const format = await requireFormat(kv);
   const secret = await openSecret(kv, environment);
   const sequence = scope.own(await openSequence(kv, SEQUENCE_KEY, stopped));
@@ -108,6 +111,7 @@ export async function openLayers(
       foreign: tiering.foreign,
       wayOut: tiering.wayOut,
       groupOf: peerGroup,
+      requireRoom: () => metadataRoom.require(),
     }),
   );
   return {
@@ -118,6 +122,7 @@ export async function openLayers(
     tiering,
     lowerTiers,
     device,
+    metadataRoom,
     hotHealth: () => watched.health(),
     secret,
     nextId: () => sequence.next(),

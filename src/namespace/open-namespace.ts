@@ -62,11 +62,13 @@ export interface NamespaceGiven extends Omit<PartsGiven, 'trail' | 'quotas'> {
   readonly foreign: ForeignBlobs;
   readonly wayOut: DetachParts['wayOut'];
   readonly groupOf: TrailParts['groupOf'];
+  /** Fault('no-space', 'store') when nothing new is to be taken. */
+  readonly requireRoom?: () => void;
 }
 
 /** Opens the tree over a store; makes the root of a new one. The caller closes store and blobs after the namespace. */
 export async function openNamespace(opened: NamespaceGiven): Promise<Namespace> {
-  const quotas = await openQuotas(opened.kv, opened.environment);
+  const quotas = await openQuotas(opened.kv, opened.environment, opened.requireRoom);
   if (await ensureShares(opened.kv))
     opened.environment.log.info('census.begun', { why: 'the store is older than its counts by tier' });
   const given = { ...opened, kv: counting(opened.kv, quotas.ledger), quotas };

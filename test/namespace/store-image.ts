@@ -22,6 +22,7 @@ import {
 import { decodePart, type PartRow } from '../../src/namespace/upload-records.ts';
 import { decodeVersion, type PlacedVersion } from '../../src/namespace/version-rows.ts';
 import { keyOfVersionKey, orderOfVersionKey } from '../../src/namespace/keys.ts';
+import { lengthOfRecipe } from '../../src/tiering/reduction/records.ts';
 import { DESCRIPTIONS_TABLE } from '../../src/tiering/descriptions.ts';
 import type { Tier } from '../../src/tiering/tier.ts';
 import { migrationTables } from '../../src/tiering/migration-records.ts';
@@ -59,6 +60,9 @@ const table = {
   recount: 0x2b,
   recipe: 0x48,
 } as const;
+
+/** Of chunks, segments and devices, which no inode knows. */
+const lowerTables = [0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x50, 0x51, 0x54];
 
 export interface DentryRow extends Dentry {
   readonly listed: Listed | undefined;
@@ -125,6 +129,7 @@ export async function imageOf(kv: Kv): Promise<StoreImage> {
     ...Object.values(auditTables),
     ...Object.values(migrationTables),
     DESCRIPTIONS_TABLE,
+    ...lowerTables,
     1,
   ];
   const known = new Set<number>([...Object.values(table), ...others]);
@@ -226,10 +231,10 @@ function blobRows(
     // In both tables: no length fits, so every extent of it is reported.
     blobs.set(id, { length: blobs.has(id) ? -1 : decodeInlineBlob(value).length, places: [], at: 'hot' });
   }
-  // Of lower tiers in memory: test/tiering/memory-chunk-store.ts.
+  // Those of lower tiers in memory begin with a zero: test/tiering/memory-chunk-store.ts.
   for (const [key, value] of recipes) {
     const id = decodeU64(key, 2);
-    const length = decodeU64(value, 8);
+    const length = value[0] === 0 ? decodeU64(value, 8) : lengthOfRecipe(value);
     const known = blobs.get(id);
     blobs.set(id, {
       length: (known?.length ?? length) === length ? length : -1,

@@ -108,17 +108,16 @@ export async function openStack(given: {
   readonly native?: NativeStore;
   /** Of lower tiers. */
   readonly delay?: (label: string) => Promise<void>;
-  /** Hears of a commit that fails, as after a crash; unless given, it is thrown. */
-  readonly stopped?: (cause: unknown) => void;
   /** Puts something between the store and the namespace. */
   readonly around?: (kv: Kv) => Kv;
+  /** See NamespaceGiven. */
+  readonly requireRoom?: () => void;
+  /** Hears of what a gateway cannot survive; it is thrown where nobody does. */
+  readonly stopped?: (cause: unknown) => void;
 }): Promise<Stack> {
   const { engine, device, environment, inlineBytesMax, defaultEncryption, around = (kv) => kv } = given;
   const { lowerMedia = [] } = given;
-  const thrown = (cause: unknown): never => {
-    throw cause;
-  };
-  const { stopped = thrown } = given;
+  const stopped = given.stopped ?? thrown;
   const kv = around(openOptimistic(engine, { merge: mergeNamespace, stopped }));
   const sequence = await openSequence(kv, SEQUENCE_KEY, stopped);
   const allocator = openAllocator(device.bytes());
@@ -144,8 +143,13 @@ export async function openStack(given: {
   const namespace = await openNamespace({
     ...{ kv, blobs, foreign, wayOut, sequence, environment, cipher, keyring },
     ...{ defaultEncryption, groupOf: peerGroup },
+    ...(given.requireRoom && { requireRoom: given.requireRoom }),
   });
   return { kv, blobs, keyring, namespace, tiering };
+}
+
+function thrown(cause: unknown): never {
+  throw cause;
 }
 
 /** Background work until there is none. */

@@ -9,6 +9,12 @@ import type { Simulation } from './simulation.ts';
 /** Faults of an operation that came too late: others made or removed the directories on its way. */
 const lateCodes = new Set(['not-found', 'stale-handle', 'not-empty', 'exists', 'is-directory']);
 
+/** Faults of an operation while a part fails: whether it had an effect is to be seen. */
+const partCodes = new Set(['unavailable', 'throttled', 'no-space', 'corrupt', 'recall-pending', 'conflict']);
+/** How often, and how long after each other, somebody who is patient looks what there is. */
+const LOOKS_MAX = 2_000;
+const LOOK_MS = 500;
+
 /**
  * Somebody who works through both doors at once, alone on its own names, but in directories that it shares with others:
  * so it can tell exactly what must be there, while everything below has to cope with everybody.
@@ -41,15 +47,18 @@ export class Actor {
     this.#stack = stack;
   }
 
-  async work(operations: number): Promise<void> {
+  /** `patiently`: parts may fail meanwhile. */
+  async work(operations: number, manner: 'surely' | 'patiently' = 'surely'): Promise<void> {
     for (let count = 0; count < operations; count += 1) {
       const [name, operation] = this.#choose(this.#operations());
       this.#simulation.trace.push(`actor ${this.#id}: ${name}`);
       try {
         await operation.call(this);
       } catch (fault) {
-        if (!(fault instanceof Fault && lateCodes.has(fault.code))) throw fault;
-        this.ledger.failed();
+        if (!(fault instanceof Fault)) throw fault;
+        if (manner === 'patiently' && partCodes.has(fault.code)) this.ledger.settle(await this.#look());
+        else if (lateCodes.has(fault.code)) this.ledger.failed();
+        else throw fault;
       }
       if (this.#random(4) === 0) await this.#simulation.latency(`actor ${this.#id} rests`);
       if (this.#random(40) === 0) await this.#simulation.clock.sleep(2500);
@@ -60,6 +69,23 @@ export class Actor {
   async verify(): Promise<void> {
     for (const key of this.ledger.keys()) {
       assert.equal(String(await get(this.#stack, this.#bucket, key)), this.ledger.content(key), key);
+    }
+  }
+
+  /** All of its own files, as soon as they can be read. */
+  async #look(): Promise<ReadonlyMap<string, string>> {
+    for (let count = 1; ; count += 1) {
+      try {
+        const found = new Map<string, string>();
+        for (const key of this.#keys()) {
+          const content = await get(this.#stack, this.#bucket, key);
+          if (content !== undefined) found.set(key, String(content));
+        }
+        return found;
+      } catch (fault) {
+        if (!(fault instanceof Fault && partCodes.has(fault.code)) || count === LOOKS_MAX) throw fault;
+        await this.#simulation.clock.sleep(LOOK_MS);
+      }
     }
   }
 
@@ -317,9 +343,14 @@ export class Actor {
   }
 
   #anyKey(): string {
+    return this.#choose(this.#keys().filter((key) => !key.endsWith('/q/w')));
+  }
+
+  /** All that may be there: `q/w` where a directory was renamed. */
+  #keys(): readonly string[] {
     const own = `own${this.#id}`;
     const shared = [`shared/${this.#id}x`, `shared/${this.#id}y`, `shared/deep/${this.#id}z`];
-    return this.#choose([`${own}/x`, `${own}/y/z`, `${own}/y/w`, `${own}/q/z`, ...shared]);
+    return [`${own}/x`, `${own}/y/z`, `${own}/y/w`, `${own}/q/z`, `${own}/q/w`, ...shared];
   }
 
   #ownKey(): string {

@@ -39,6 +39,17 @@ export class Ledger {
     this.#asked = undefined;
   }
 
+  /** The operation under way has failed: `found` says whether it had an effect, wholly or not at all. */
+  settle(found: ReadonlyMap<string, string>): void {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (difference(seenOf(this.#files), found) === '') return;
+    const problem = asked === undefined ? 'nothing was asked' : difference(seenOf(asked), found);
+    assert(problem === '', `after an operation that has failed: ${problem}`);
+    assert(asked !== undefined);
+    this.#files = asked;
+  }
+
   with(key: string, contents: readonly string[]): Files {
     return new Map([...this.#files, [key, contents]]);
   }
@@ -71,6 +82,10 @@ export class Ledger {
     this.#asked = undefined;
   }
 }
+
+/** What everybody sees of files. */
+const seenOf = (files: Files): Files =>
+  new Map([...files].map(([key, contents]) => [key, contents.slice(-1)]));
 
 function difference(files: Files, found: ReadonlyMap<string, string>): string {
   for (const [key, contents] of files) {

@@ -110,7 +110,7 @@ export class Lives {
   }
 }
 
-async function finish<T>(simulation: Simulation, done: Promise<T>): Promise<T> {
+export async function finish<T>(simulation: Simulation, done: Promise<T>): Promise<T> {
   const outcome = await simulation.run(done);
   assert(outcome !== undefined);
   return outcome.value;
@@ -125,7 +125,7 @@ export async function moveSome({ kv, tiering }: Stack, { random }: Simulation): 
   while ((await tiering.steps.migrate()) === 'busy' && random.below(4) > 0);
 }
 /** All files with their contents, the same through both doors. Explicit directories are left out. */
-async function filesOf(stack: Stack, bucket: Bucket): Promise<ReadonlyMap<string, string>> {
+export async function filesOf(stack: Stack, bucket: Bucket): Promise<ReadonlyMap<string, string>> {
   const keys = (await listed(stack, bucket)).filter((key) => !key.endsWith('/'));
   const files = new Map<string, string>();
   for (const key of keys) files.set(key, String(await get(stack, bucket, key)));

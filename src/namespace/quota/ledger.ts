@@ -18,6 +18,7 @@ export interface Hold {
  */
 export class Ledger {
   readonly #environment: Pick<Environment, 'clock' | 'log'>;
+  readonly #requireRoom: () => void;
   readonly #usage = new Map<string, Owned>();
   readonly #accounts = new Map<string, Account>();
   readonly #holds = new Set<Hold>();
@@ -25,8 +26,10 @@ export class Ledger {
   readonly #changed = new Set<Account>();
   readonly #refusals = { bucket: 0, user: 0, group: 0 };
 
-  constructor(environment: Pick<Environment, 'clock' | 'log'>) {
+  /** `requireRoom` faults when nothing may grow, whosever it is. */
+  constructor(environment: Pick<Environment, 'clock' | 'log'>, requireRoom: () => void) {
     this.#environment = environment;
+    this.#requireRoom = requireRoom;
   }
 
   /** Nobody has limits. */
@@ -34,8 +37,9 @@ export class Ledger {
     return this.#accounts.size === 0;
   }
 
-  /** Fault('quota-exceeded', 'bucket') when a limit is in the way of the changes together. */
+  /** Fault('quota-exceeded', 'bucket') when a limit is in the way of the changes together; Fault('no-space', 'store') when nothing may grow. */
   require(changes: readonly Owned[]): void {
+    if (changes.some(({ bytes, inodes }) => bytes > 0n || inodes > 0n)) this.#requireRoom();
     if (this.isIdle) return;
     const now = this.#seconds();
     for (const [account, change] of this.#touched(changes)) {

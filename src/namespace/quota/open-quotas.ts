@@ -45,10 +45,14 @@ export interface OpenQuotas extends Quotas {
 }
 
 /** Reads usage and quotas of a store into memory, before anything else is done to it. */
-export async function openQuotas(kv: Kv, environment: Environment): Promise<OpenQuotas> {
+export async function openQuotas(
+  kv: Kv,
+  environment: Environment,
+  requireRoom: () => void = () => undefined,
+): Promise<OpenQuotas> {
   if (await ensureCounted(kv))
     environment.log.info('quota.counted', { why: 'the store is older than quotas' });
-  const ledger = new Ledger(environment);
+  const ledger = new Ledger(environment, requireRoom);
   for await (const page of kv.scan(allUsage(), { pageEntries: PAGE_ENTRIES_MAX }))
     ledger.apply(page.map(({ key, value }) => ({ owner: ownerOfUsageKey(key), ...decodeUsage(value) })));
   for await (const page of kv.scan(allQuotas(), { pageEntries: PAGE_ENTRIES_MAX })) {
