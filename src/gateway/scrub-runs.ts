@@ -1,4 +1,5 @@
 import type { Environment } from '../environment.ts';
+import { Fault } from '../fault.ts';
 import type { ScrubReport, Tiers } from '../tiering/tiers.ts';
 import { isoTime } from './admin/row.ts';
 import type { ScrubAnswer, ScrubRuns } from './admin/scrub.ts';
@@ -20,7 +21,8 @@ export function scrubRuns(
       // It has no caller: whoever asks how far it is hears of it.
       const error = failure instanceof Error ? failure.message : String(failure);
       answer = { ...answer, state: 'failed', error };
-      log.error('scrub: stopped', { failure });
+      // A store that is away, or a gateway that is stopped, is nothing that the program has done wrong.
+      log[failure instanceof Fault ? 'warn' : 'error']('scrub: stopped', { failure });
     }
   };
   return {

@@ -91,6 +91,8 @@ export const HOT_FAILURE_SHOWN_MS = 600_000;
 /** Places where it has failed that are remembered, and blocks that rows keep from being given out. */
 export const HOT_SUSPECTS_MAX = 1_024;
 export const HOT_RETIRED_BLOCKS_MAX = 65_536;
+/** Of the device, what is kept from being given out until it was examined. */
+export const HOT_HELD_SHARE_MAX = 1 / 8;
 /** Between two attempts to examine such a place while the whole device fails. */
 export const HOT_EXAMINE_REST_MS = 5_000;
 /** Places that are tried for one write while the device fails. */
@@ -261,6 +263,8 @@ export const WARM_MISSING_MS_MAX = 600_000;
 export const WARM_REPAIRS_WAITING_MAX = 4_096;
 /** How long one of them rests that could not be repaired. */
 export const WARM_REPAIR_REST_MS = 60_000;
+/** How long at the most until all are looked at again while some have no place: a device that fails may do so no more. */
+export const WARM_REPAIR_REST_MS_MAX = 3_600_000;
 /** Segments that are repaired at a time: each is in memory as a whole. */
 export const WARM_REPAIRS_PARALLEL_MAX = 3;
 /** Segments that one step of repair or balance looks at. */

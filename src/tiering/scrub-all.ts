@@ -119,6 +119,8 @@ export class ScrubRound {
     const { kv, lower } = this.#parts.copies;
     const found = await scrubNatives({ kv, foreign: lower.foreign }, this.#nativeCursor);
     this.#nativeCursor = found.next;
+    const isNothing = found.checked + found.unknown + found.damaged.length === 0;
+    if (isNothing && found.next === undefined) return undefined;
     const outcomes: (Healed | 'later')[] = [];
     for (const id of found.damaged) outcomes.push(await this.#heal(id, 'cold'));
     const count = (wanted: Healed): number => outcomes.filter((outcome) => outcome === wanted).length;

@@ -24,7 +24,14 @@ const actor: Actor = {
   ...{ principal: 'arn:aws:iam::123456789012:user/alice', accessKey: 'ALICE' },
 };
 const refusal = (name: string, given: Partial<AuditEvent> = {}): AuditEvent => ({
-  ...{ kind: 'refused', actor, bucket: 'b', key: Buffer.from(name), versionId: 7, detail: 'locked' },
+  ...{
+    kind: 'refused',
+    actor,
+    bucket: 'b',
+    key: Uint8Array.from(Buffer.from(name)),
+    versionId: 7,
+    detail: 'locked',
+  },
   ...given,
 });
 

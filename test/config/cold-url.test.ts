@@ -52,6 +52,7 @@ test('the settings of the cold store are those of the config', () => {
     place: { bucket: 'cold', prefix: 'one', endpoint: 'http://127.0.0.1:9000', region: 'us-east-1' },
     credentials: { accessKeyId: 'AKIACOLD', secretAccessKey: 'a secret of length' },
     storageClass: 'STANDARD',
+    layout: 'packed',
     shape: { data: 16, parity: 2 },
     imageBytesMax: 2 << 20,
     requestsMax: 32,

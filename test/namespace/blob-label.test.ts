@@ -14,7 +14,7 @@ const sealedFile = (number: number, contextBytes: number): LabelledFile => ({
   ...{ size: 10, mode: 0o644, uid: 0, gid: 0, mtime: time, ctime: time },
   pieces: [{ offset: 0, length: 10, blobOffset: 0 }],
   encryption: {
-    ...{ mode: 'aws:kms', contentKeyId: Buffer.alloc(16, 1), keyId: 'key', keyVersion: 1 },
+    ...{ mode: 'aws:kms', contentKeyId: new Uint8Array(16).fill(1), keyId: 'key', keyVersion: 1 },
     ...{ sealed: Buffer.alloc(60, 2), context: 'c'.repeat(contextBytes), bucketKey: false },
   },
   ...{ etag: 'e', storageClass: 'STANDARD', checksums: [], headers: {}, metadata: {}, tags: [] },

@@ -4,7 +4,12 @@ import { Fault } from '../../fault.ts';
 import type { Key, Kv, Value } from '../../kv/kv.ts';
 import { decodeU64, prefixRange, tupleKey } from '../../kv/tuple.ts';
 import { BLOB_SCAN_PAGE_ROWS } from '../../limits.ts';
-import { HOT_EXAMINE_REST_MS, HOT_RETIRED_BLOCKS_MAX, HOT_SUSPECTS_MAX } from '../../limits/tiering.ts';
+import {
+  HOT_EXAMINE_REST_MS,
+  HOT_HELD_SHARE_MAX,
+  HOT_RETIRED_BLOCKS_MAX,
+  HOT_SUSPECTS_MAX,
+} from '../../limits/tiering.ts';
 import type { BlobTables } from './blob-records.ts';
 import { BLOCK_BYTES, MEBIBYTE_BYTES, type Allocator, type Device, type DeviceExtent } from './device.ts';
 
@@ -67,14 +72,22 @@ export class FailedSpace {
     };
   }
 
-  /** Of space that is nobody's any more, what may be given out again; the rest is kept here. */
+  /**
+   * Of space that is nobody's any more, what may be given out again; the rest is kept here. A device that fails as a whole must not
+   * seem to be full: no more than a share of it is kept, and the rest may be tried again.
+   */
   sift(extents: readonly DeviceExtent[]): readonly DeviceExtent[] {
     if (this.#suspects.length === 0) return extents;
     const good: DeviceExtent[] = [];
+    let room = this.#parts.allocator.bytesTotal() * HOT_HELD_SHARE_MAX - bytesOf(this.#held);
     for (const extent of extents) {
-      if (this.#isSuspect(extent)) {
-        for (const piece of piecesOf(extent)) (this.#isSuspect(piece) ? this.#held : good).push(piece);
-      } else good.push(extent);
+      if (!this.#isSuspect(extent)) good.push(extent);
+      else
+        for (const piece of piecesOf(extent)) {
+          const isHeld = piece.length <= room && this.#isSuspect(piece);
+          if (isHeld) room -= piece.length;
+          (isHeld ? this.#held : good).push(piece);
+        }
     }
     return good;
   }

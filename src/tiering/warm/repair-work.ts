@@ -1,6 +1,7 @@
 import { Fault } from '../../fault.ts';
 import {
   WARM_REPAIR_REST_MS,
+  WARM_REPAIR_REST_MS_MAX,
   WARM_REPAIRS_PARALLEL_MAX,
   WARM_REPAIRS_WAITING_MAX,
   WARM_SEGMENTS_PER_STEP,
@@ -45,6 +46,8 @@ export class RepairWork {
   #cursor: SegmentId | undefined;
   #isRunning = false;
   #counts = nothingYet;
+  /** When those that had no place are looked for one again, and how long after that once more. */
+  #again = { at: 0, restMs: WARM_REPAIR_REST_MS };
   /** With less parity than what is written now; the walk has met them, and who can write them anew takes them. */
   #weak: SegmentId[] = [];
   #isWeakIncomplete = false;
@@ -61,6 +64,7 @@ export class RepairWork {
 
   /** Looks at all segments; when that is under way already, once more afterwards. */
   wantAll(): void {
+    this.#again = { at: 0, restMs: WARM_REPAIR_REST_MS };
     this.#isWanted = true;
   }
 
@@ -100,6 +104,11 @@ export class RepairWork {
     this.#restsUntil = now + WARM_REPAIR_REST_MS;
     for (const id of this.#resting) this.want(id);
     this.#resting.clear();
+    if (!this.#isRunning && this.#counts.waiting > 0 && now >= this.#again.at) {
+      const restMs = Math.min(WARM_REPAIR_REST_MS_MAX, 2 * this.#again.restMs);
+      this.#again = { at: now + restMs, restMs };
+      this.#isWanted = true;
+    }
   }
 
   /** Somebody has seen damage, which no length shows. */

@@ -28,7 +28,12 @@ test('a refusal over NFS names the uid as it was claimed, the address, the proce
   assert.deepEqual(
     rows
       .slice(0, 2)
-      .map(({ actor, key, bucket: of, versionId: id }) => [actor?.operation, key?.toString(), of, id]),
+      .map(({ actor, key, bucket: of, versionId: id }) => [
+        actor?.operation,
+        key && Buffer.from(key).toString(),
+        of,
+        id,
+      ]),
     [
       ['REMOVE', 'k', 'locked', versionId],
       ['WRITE', 'k', 'locked', versionId],

@@ -11,6 +11,7 @@ import type { ByteRange } from '../ranges.ts';
 import { readingKeyOf } from '../customer-key.ts';
 import { unlocked } from '../encryption.ts';
 import { readingOf, readMembers, type Reading } from '../reading.ts';
+import { isArchived } from '../storage-class.ts';
 import { missing, versionAt } from '../version.ts';
 
 /** AWS API reference, GetObject. */
@@ -51,6 +52,10 @@ async function answer(object: OpenObject, { status, range, headers }: Reading): 
 function archived(failure: unknown, { found }: OpenObject): unknown {
   if (!(failure instanceof Fault) || failure.code !== 'recall-pending') return failure;
   return new S3Error('InvalidObjectState', { members: { StorageClass: found.facet.storageClass } });
+}
+
+async function* piecesOf(parts: AsyncIterable<Uint8Array>): AsyncIterable<AnswerPiece> {
+  for await (const part of parts) yield { parts: [part], letGo: () => undefined };
 }
 
 /** Reads while it is sent: what the client does not take is not read, but for the first piece. */
@@ -101,13 +106,21 @@ class ObjectStream implements AnswerStream {
     return first;
   }
 
+  /** What is in an archive is not read, also while memory still has it. */
+  #lend(offset: number, length: number): AsyncIterable<AnswerPiece> {
+    const { found } = this.#object;
+    return isArchived(found.facet.storageClass)
+      ? piecesOf(this.#object.read(offset, length))
+      : this.#object.lend(offset, length);
+  }
+
   async *#read(readAhead: ReadAhead): AsyncGenerator<AnswerPiece, void> {
     const end = this.#range.offset + this.#range.length;
     for (let at = this.#range.offset; at < end;) {
       const aheadBytes = readAhead(end - at);
       const start = at;
       const stop = Math.min(end, start + aheadBytes);
-      for await (const piece of this.#object.lend(start, stop - start)) {
+      for await (const piece of this.#lend(start, stop - start)) {
         at += lengthOf(piece.parts);
         yield piece;
         // Memory has become short meanwhile: what was read ahead is given up, and read again.
