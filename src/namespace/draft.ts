@@ -199,17 +199,22 @@ export class FileDraft implements Draft {
     const whole = this.#tail;
     this.#tail = rest(whole, bytes);
     this.#tailBytes -= bytes;
-    for (const list of cutIntoBlobs(first(whole, bytes))) {
-      const length = lengthOf(list);
-      this.#start(list, { offset, length });
-      offset += length;
+    // All of them before the first wait: who lent the bytes of one that waits for its turn must not get them back.
+    const blobs = cutIntoBlobs(first(whole, bytes)).map((list) => {
+      const blob = { list, offset, length: lengthOf(list) };
+      offset += blob.length;
+      this.#unwritten.add(blob.offset);
+      return blob;
+    });
+    for (const { list, ...place } of blobs) {
+      this.#start(list, place);
       while (this.#writing.size >= DRAFT_WRITES_MAX) await Promise.race(this.#writing);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   #start(list: readonly Uint8Array[], { offset, length }: { offset: number; length: number }): void {
-    this.#unwritten.add(offset);
+    assert(length > 0 && lengthOf(list) === length, 'its bytes are there');
     const writing = this.#content.stage(list).then(
       (staged) => {
         this.#unwritten.delete(offset);

@@ -148,3 +148,38 @@ test('bytes that could not be written are never given back', async () => {
   await draft.discard();
   assert.equal(taken, 0);
 });
+
+test('bytes that wait for their turn to be written are not given back when all before them end at once', async () => {
+  const world = await openWorld();
+  const { objects } = world.namespace;
+  const bucket = await objects.createBucket(root, 'b');
+  const { device } = world;
+  const write = device.write.bind(device);
+  const waiting: (() => void)[] = [];
+  device.write = async (...given) => {
+    const checksums = await write(...given);
+    await new Promise<void>((go) => waiting.push(go));
+    return checksums;
+  };
+  // As many as are under way end in one turn, as the completions of a device come.
+  const releasing = setInterval(() => waiting.splice(0).forEach((go) => go()), 20);
+  const draft = await objects.draft(s3);
+  const mebibyte = 1 << 20;
+  const pieces = [mebibyte, mebibyte, mebibyte - 20_000, mebibyte + 20_000].map((each, index) =>
+    Buffer.alloc(each, index + 1),
+  );
+  const whole = Buffer.concat(pieces);
+  try {
+    for (const piece of pieces) await draft.write([piece], () => piece.fill(0xee));
+    const facet = plainFacet('e');
+    await objects.attach(s3, draft, { bucket: bucket.ino, key: bytes('k'), facet, expect: {} });
+  } finally {
+    clearInterval(releasing);
+  }
+  const object = await objects.open({ bucket: bucket.ino, key: bytes('k') });
+  assert(object !== undefined);
+  const read: Uint8Array[] = [];
+  for await (const part of object.read(0, whole.length)) read.push(part);
+  assert(Buffer.concat(read).equals(whole));
+  await object.close();
+});
