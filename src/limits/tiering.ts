@@ -86,6 +86,7 @@ export const HOT_READ_MS_MAX = 60_000;
 /** How often that is looked at, and how often a call is let through to a device that hangs. */
 export const HOT_WATCH_MS = 1_000;
 export const HOT_PROBE_MS = 5_000;
+export const HOT_PROBE_DOUBLINGS_MAX = 4;
 /** How long after its last failure the device is said to fail. */
 export const HOT_FAILURE_SHOWN_MS = 600_000;
 /** Places where it has failed that are remembered, and blocks that rows keep from being given out. */

@@ -10,7 +10,7 @@
 set -euo pipefail
 source "$(dirname "$0")/gateway.sh"
 
-mebibytes=400
+mebibytes=400 errors_expected='a warm device has gone'
 while [ $# -gt 0 ]; do
   case $1 in
     --client) client=$2 ;;

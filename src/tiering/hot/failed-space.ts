@@ -105,7 +105,7 @@ export class FailedSpace {
     }
     await this.#retire(bad);
     this.#held.shift();
-    this.#suspects = this.#suspects.filter((suspect) => !isWithin(suspect, extent));
+    this.#suspects = this.#suspects.flatMap((suspect) => [...without(suspect, extent)]);
     this.#release(extent, bad);
     return 'busy';
   }
@@ -216,6 +216,15 @@ const bytesOf = (extents: readonly DeviceExtent[]): number =>
 
 export const overlap = (a: DeviceExtent, b: DeviceExtent): boolean =>
   a.offset < b.offset + b.length && b.offset < a.offset + a.length;
+
+/** What is left of an extent, which may be more than one. */
+function* without(extent: DeviceExtent, gone: DeviceExtent): Generator<DeviceExtent> {
+  const [end, goneEnd] = [extent.offset + extent.length, gone.offset + gone.length];
+  const before = Math.min(end, gone.offset) - extent.offset;
+  if (before > 0) yield { offset: extent.offset, length: before };
+  const from = Math.max(extent.offset, goneEnd);
+  if (from < end) yield { offset: from, length: end - from };
+}
 
 const isWithin = (inner: DeviceExtent, outer: DeviceExtent): boolean =>
   inner.offset >= outer.offset && inner.offset + inner.length <= outer.offset + outer.length;

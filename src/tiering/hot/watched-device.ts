@@ -1,6 +1,12 @@
 import type { Environment, MonotonicMs } from '../../environment.ts';
 import { Fault } from '../../fault.ts';
-import { HOT_PROBE_MS, HOT_READ_MS_MAX, HOT_SILENT_MS_MAX, HOT_WATCH_MS } from '../../limits/tiering.ts';
+import {
+  HOT_PROBE_DOUBLINGS_MAX,
+  HOT_PROBE_MS,
+  HOT_READ_MS_MAX,
+  HOT_SILENT_MS_MAX,
+  HOT_WATCH_MS,
+} from '../../limits/tiering.ts';
 import { loseRoom } from '../rooms.ts';
 import type { Device, DeviceExtent, DeviceTraits, Lifetime } from './device.ts';
 
@@ -48,6 +54,8 @@ class Watched implements WatchedDevice {
   #lastFailure: { readonly at: MonotonicMs; readonly text: string } | undefined;
   #answeredAt: MonotonicMs;
   #probedAt: MonotonicMs;
+  /** Since it last answered. */
+  #probes = 0;
   #watching: Promise<void> | undefined;
   #isSaid = false;
 
@@ -117,8 +125,11 @@ class Watched implements WatchedDevice {
   #begin(operation: WatchedOperation): Call {
     const now = this.#environment.clock.monotonic();
     if (this.#silentMs(now) >= HOT_SILENT_MS_MAX) {
-      if (now - this.#probedAt < HOT_PROBE_MS) throw silence();
+      // Each is memory that is not given back before it is answered, and so they become rare.
+      if (now - this.#probedAt < HOT_PROBE_MS * 2 ** Math.min(this.#probes, HOT_PROBE_DOUBLINGS_MAX))
+        throw silence();
       this.#probedAt = now;
+      this.#probes += 1;
     }
     const call: Call = { operation, begunAt: now, giveUp: undefined };
     this.#calls.add(call);
@@ -135,6 +146,7 @@ class Watched implements WatchedDevice {
     } finally {
       this.#calls.delete(call);
       this.#answeredAt = this.#environment.clock.monotonic();
+      this.#probes = 0;
     }
   }
 

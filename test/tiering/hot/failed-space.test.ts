@@ -88,6 +88,22 @@ test('a place in which only other bytes were found once is used again', async ()
   assert.equal(bed.blobs.upkeep().bytesRetired, 0);
 });
 
+test('a long place that was examined in pieces is suspect no more', async () => {
+  const bed = await BlobBed.open();
+  const length = 257 * BLOCK_BYTES;
+  const id = await bed.put(length, 1);
+  bed.device.corrupt((await extentsOf(bed, id))[0]!.offset + 5, 2);
+  await assert.rejects(bed.blobs.read(id, 0, length), /corrupt/);
+  await bed.change(id, -1);
+  await bed.collectAll();
+  assert.equal(bed.blobs.upkeep().bytesSuspect, length);
+  await examineAll(bed);
+  const again = await bed.put(length, 2);
+  await bed.change(again, -1);
+  await bed.collectAll();
+  assert.equal(bed.blobs.upkeep().bytesSuspect, 0);
+});
+
 test('a device that fails as a whole retires nothing, and is used again when it works', async () => {
   const bed = await BlobBed.open();
   bed.device.failWhen((operation) => operation === 'write');
