@@ -51,6 +51,7 @@ export class NativeBed {
   readonly packed = new ChunkMedia();
   isWanted = true;
   isHeld = false;
+  isAway = false;
   stack!: Stack;
   bucket!: Bucket;
   /** What was asked of the store, by operation and key. */
@@ -87,6 +88,7 @@ export class NativeBed {
     const environment: Environment = { clock: this.clock, random: this.random, log: silent };
     const watched = surrounding(async ({ name, key }, abort, call) => {
       if (process !== this.#process) throw new Fault('unavailable', 'store', 'of a process that has ended');
+      if (this.isAway) throw new Fault('unavailable', 'store', 'away');
       this.asked.push(`${name} ${key}`);
       return call(abort);
     });

@@ -171,6 +171,20 @@ test('damage in the store is found by reads and by a scrub, and a copy elsewhere
   assert.equal(await bed.get('two'), text(5_000, 'a'));
 });
 
+test('what the store does not answer for is unknown to a scrub, and sound when it is back', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('one', text(5_000, 'a'));
+  await bed.move('one');
+  const scrub = async (): Promise<readonly number[]> => {
+    const { checked, corrupt, unknown } = await bed.stack.tiering.tiers.scrub(() => undefined);
+    return [checked, corrupt, unknown];
+  };
+  bed.isAway = true;
+  assert.deepEqual(await scrub(), [0, 0, 1]);
+  bed.isAway = false;
+  assert.deepEqual(await scrub(), [1, 0, 0]);
+});
+
 test('content of SSE-S3 lies there only where the store says that it encrypts it', async () => {
   const defaultEncryption = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
   for (const seals of [true, false]) {
