@@ -186,7 +186,7 @@ export class Membership {
     const { stripes, rows, environment, mayErase } = this.#parts;
     const isOver = (): boolean =>
       member.record.state === 'draining' &&
-      mayErase() &&
+      (member.isMissing || mayErase()) &&
       stripes.useOf(member.record.number).shards === 0 &&
       member.claims === 0;
     if (!isOver()) return;
