@@ -29,6 +29,8 @@ export async function putObject(parts: NativeParts, key: string, object: WholeOb
   const condition = await conditionOf(parts, key);
   if (condition === undefined) return 'changed-outside';
   if (object.isSealed && !store.seals()) return 'packed';
+  // Newer metadata may need what lies there.
+  if (condition.kind === 'same' && !store.mayForget()) return 'packed';
   if (!(await isMovedAside(parts, key))) return 'changed-outside';
   const fresh: NativeRow = {
     ...{ id: parts.nextId(), state: 'uploading', etag: condition.kind === 'same' ? condition.etag : '' },

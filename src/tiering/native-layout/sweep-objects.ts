@@ -31,7 +31,7 @@ export class ObjectSweep {
   async step(): Promise<'busy' | 'idle'> {
     const { environment, store } = this.#parts;
     const now = environment.clock.monotonic();
-    if (store.isHeld() || now < this.#restUntil) return 'idle';
+    if (!store.mayForget() || now < this.#restUntil) return 'idle';
     const keys = await this.#nextKeys();
     try {
       for (const key of keys) await this.#look(key);

@@ -79,12 +79,25 @@ test('nothing is deleted there while metadata that were set back are held', asyn
   await bed.put('one', text(5_000));
   await bed.move('one');
   await bed.delete('one');
-  bed.isHeld = true;
+  bed.mayForget = false;
   await bed.clear();
   assert.deepEqual(bed.store.keys(), ['pre/bucket/one']);
-  bed.isHeld = false;
+  bed.mayForget = true;
   await bed.clear();
   assert.deepEqual(bed.store.keys(), []);
+});
+
+test('what newer metadata may need is not replaced: the new content is packed', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('one', text(5_000, 'a'));
+  await bed.move('one');
+  bed.mayForget = false;
+  await bed.put('one', text(4_000, 'b'));
+  await bed.put('two', text(4_000, 'c'));
+  for (const key of ['one', 'two']) assert.equal((await bed.move(key)).outcome, 'completed');
+  assert.deepEqual([await bed.formsOf('one'), await bed.formsOf('two')], [['packed'], ['pre/bucket/two']]);
+  assert.equal(bed.lying('pre/bucket/one'), text(5_000, 'a'));
+  assert.equal(await bed.get('one'), text(4_000, 'b'));
 });
 
 test('what is renamed stays under the key of its move; a new object of that name moves it aside', async () => {
