@@ -208,3 +208,38 @@ test('without the layout nothing new lies so, and what does stays readable', asy
   assert.deepEqual([await bed.formsOf('one'), await bed.formsOf('two')], [['pre/bucket/one'], ['packed']]);
   assert.equal(await bed.get('one'), text(5_000, 'a'));
 });
+
+const otherBytes = [
+  ['replaced', (bed: NativeBed) => bed.outsider('pre/bucket/file', text(1_500_000, 'X'))],
+  ['replaced by something longer', (bed: NativeBed) => bed.outsider('pre/bucket/file', text(1_500_001, 'X'))],
+  ['taken away', (bed: NativeBed) => bed.store.delete('pre/bucket/file', new AbortController().signal)],
+  ['damaged', (bed: NativeBed) => bed.store.corrupt('pre/bucket/file', 1_400_000)],
+] as const;
+
+for (const [what, change] of otherBytes) {
+  test(`a later blob of an object that was ${what} meanwhile keeps its copy here`, async () => {
+    const bed = await NativeBed.open();
+    await bed.put('file', text(1_500_000));
+    const [first, second] = await bed.blobsOf('file');
+    await bed.migrate([first!]);
+    await change(bed);
+    const { outcome, error } = await bed.migrate([second!]);
+    assert.equal(outcome, 'failed');
+    assert.match(error ?? '', /pre\/bucket\/file in the cold store was put there, or changed/);
+    assert.deepEqual(await bed.formsOf('file'), ['pre/bucket/file', 'hot']);
+    assert.deepEqual(bed.stack.tiering.tiers.changedOutside().keys, ['pre/bucket/file']);
+  });
+}
+
+test('an object that was damaged where nothing of it is needed yet is uploaded again', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('file', text(1_500_000));
+  const [first, second] = await bed.blobsOf('file');
+  await bed.migrate([first!]);
+  bed.store.corrupt('pre/bucket/file', 1_400_000);
+  assert.equal((await bed.migrate([second!])).outcome, 'failed');
+  assert.equal((await bed.migrate([second!])).outcome, 'completed');
+  assert.deepEqual(await bed.formsOf('file'), ['pre/bucket/file', 'pre/bucket/file']);
+  const isWhole = [bed.lying('pre/bucket/file'), await bed.get('file')].map((it) => it === text(1_500_000));
+  assert.deepEqual(isWhole, [true, true]);
+});
