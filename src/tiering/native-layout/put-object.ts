@@ -15,7 +15,7 @@ import {
   type NativeRow,
 } from './native-records.ts';
 import { objectBytes } from './object-bytes.ts';
-import { etagOfContent, uploadObject, type UploadNote } from './upload-object.ts';
+import { etagOfContent, UNSEALED, uploadObject, type UploadNote } from './upload-object.ts';
 
 /** `packed`: it must not lie there in the open; `overtaken`: it has another content by now; a fault: nobody can read some of it. */
 export type PutOutcome = NativeRow | Fault | 'packed' | 'overtaken' | 'changed-outside';
@@ -48,6 +48,7 @@ export async function putObject(parts: NativeParts, key: string, object: WholeOb
   try {
     const etag = await uploadObject({ ...store, environment }, wanted);
     if (etag === undefined) return 'changed-outside';
+    if (etag === UNSEALED) return 'packed';
     return await finish(parts, key, { ...row, state: 'here', etag, upload: '' });
   } catch (failure) {
     if (failure instanceof Fault && failure.code === 'stale-handle') return 'overtaken';

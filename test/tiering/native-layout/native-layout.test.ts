@@ -243,3 +243,29 @@ test('an object that was damaged where nothing of it is needed yet is uploaded a
   const isWhole = [bed.lying('pre/bucket/file'), await bed.get('file')].map((it) => it === text(1_500_000));
   assert.deepEqual(isWhole, [true, true]);
 });
+
+test('a store that does not seal uploads in parts gets no content in parts that must be sealed', async () => {
+  const defaultEncryption = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
+  const bed = await NativeBed.open({ defaultEncryption, ignores: 'sealing of parts' });
+  await bed.create('long');
+  await bed.write('long', 0, text(30_000));
+  assert.equal((await bed.move('long')).outcome, 'completed');
+  assert.deepEqual(await bed.formsOf('long'), ['packed']);
+  assert.deepEqual([bed.store.keys(), bed.store.begun()], [[], 0]);
+  await bed.clear();
+  assert.deepEqual(await bed.rows(), { objects: 0, leads: 0 });
+});
+
+test('what somebody puts under a key while its parts are on their way is not replaced, whatever the store checks', async () => {
+  const bed = await NativeBed.open({ ignores: 'conditions of parts' });
+  await bed.put('long', text(50_000));
+  let theirs: Promise<void> | undefined;
+  bed.store.failWhen((name) => {
+    if (name === 'putPart') theirs ??= bed.outsider('pre/bucket/long', 'theirs');
+    return undefined;
+  });
+  assert.equal((await bed.move('long')).outcome, 'failed');
+  await theirs;
+  assert.deepEqual([bed.lying('pre/bucket/long'), bed.store.begun()], ['theirs', 0]);
+  assert.deepEqual(await bed.formsOf('long'), ['hot']);
+});
