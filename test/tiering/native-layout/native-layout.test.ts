@@ -269,3 +269,20 @@ test('what somebody puts under a key while its parts are on their way is not rep
   assert.deepEqual([bed.lying('pre/bucket/long'), bed.store.begun()], ['theirs', 0]);
   assert.deepEqual(await bed.formsOf('long'), ['hot']);
 });
+
+test('a key that fails again and again keeps the sweep from no other one', async () => {
+  const bed = await NativeBed.open();
+  const keys = ['a', 'b', 'c'];
+  for (const key of keys) {
+    await bed.put(key, text(5_000, key));
+    await bed.move(key);
+    await bed.delete(key);
+  }
+  bed.store.failWhen((_, key) => (key === 'pre/bucket/a' ? 'error' : undefined));
+  await bed.clear();
+  assert.deepEqual(bed.store.keys(), ['pre/bucket/a']);
+  bed.store.failWhen(undefined);
+  await bed.clear();
+  assert.deepEqual(bed.store.keys(), []);
+  assert.deepEqual(await bed.rows(), { objects: 0, leads: 0 });
+});
