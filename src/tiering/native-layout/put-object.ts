@@ -26,6 +26,7 @@ export type PutOutcome = NativeRow | Fault | 'packed' | 'overtaken' | 'changed-o
  */
 export async function putObject(parts: NativeParts, key: string, object: WholeObject): Promise<PutOutcome> {
   const { store, environment } = parts;
+  await abandonEarlier(parts, key);
   const condition = await conditionOf(parts, key);
   if (condition === undefined) return 'changed-outside';
   if (object.isSealed && !store.seals()) return 'packed';
@@ -55,6 +56,13 @@ export async function putObject(parts: NativeParts, key: string, object: WholeOb
     if (failure instanceof Fault && failure.subject === 'blob' && isOfBlob(failure)) return failure;
     throw failure;
   }
+}
+
+/** What a crash has left of an upload in parts: nobody else knows its name, once the row says another one. */
+async function abandonEarlier({ kv, store }: NativeParts, key: string): Promise<void> {
+  const known = await kv.get(nativeKey(key));
+  const upload = known === undefined ? '' : decodeNative(known).upload;
+  if (upload !== '') await store.objects.abandon(key, upload, new AbortController().signal);
 }
 
 /** False: what needs it cannot be read there, because somebody has taken it away. */

@@ -286,3 +286,15 @@ test('a key that fails again and again keeps the sweep from no other one', async
   assert.deepEqual(bed.store.keys(), []);
   assert.deepEqual(await bed.rows(), { objects: 0, leads: 0 });
 });
+
+test('an upload in parts that could not be abandoned is when the next one of its key begins', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('long', text(50_000));
+  bed.store.failWhen((name) => (name === 'putPart' || name === 'abandon' ? 'error' : undefined));
+  assert.equal((await bed.move('long')).outcome, 'failed');
+  assert.equal(bed.store.begun(), 1);
+  bed.store.failWhen(undefined);
+  assert.equal((await bed.move('long')).outcome, 'completed');
+  assert.equal(bed.store.begun(), 0);
+  assert.deepEqual(await bed.formsOf('long'), ['pre/bucket/long']);
+});
