@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '../../kv/seeded-random.ts';
 import { NativeBed } from './native-bed.ts';
 
 const text = (length: number, seed = 'a'): string => seed.repeat(length);
@@ -297,4 +298,24 @@ test('an upload in parts that could not be abandoned is when the next one of its
   assert.equal((await bed.move('long')).outcome, 'completed');
   assert.equal(bed.store.begun(), 0);
   assert.deepEqual(await bed.formsOf('long'), ['pre/bucket/long']);
+});
+
+test('a blob that ends while it moves aside keeps the new object from nothing', async () => {
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const bed = await NativeBed.open({ isSlow: true, random: seededRandom(seed) });
+    await bed.put('one', text(5_000, 'a'));
+    await bed.move('one');
+    await bed.copy('one', 'two');
+    await bed.put('one', text(4_000, 'b'));
+    await bed.delete('two');
+    let ending: Promise<unknown> | undefined;
+    bed.store.failWhen(() => {
+      ending ??= bed.stack.blobs.collect();
+      return undefined;
+    });
+    assert.equal((await bed.move('one')).outcome, 'completed', `seed ${seed}`);
+    await ending;
+    assert.deepEqual(await bed.formsOf('one'), ['pre/bucket/one']);
+    assert.equal(await bed.get('one'), text(4_000, 'b'));
+  }
 });
