@@ -35,6 +35,7 @@ import { isArchive } from './storage-class.ts';
 export type ObjectFailure =
   | 'error'
   | 'slow-down'
+  | 'refused'
   | 'silence'
   | 'lost-answer'
   | 'corrupt-answer'
@@ -311,6 +312,8 @@ export class MemoryObjectStore implements ObjectStore {
         throw new Fault('unavailable', 'store', 'The cold store does not answer (ECONNREFUSED).');
       if (failure === 'error')
         throw new Fault('unavailable', 'store', 'The cold store fails with status 500.');
+      if (failure === 'refused')
+        throw new Fault('invalid-argument', 'request', 'The cold store refuses: MethodNotAllowed.');
       if (failure === 'slow-down') throw new Fault('throttled', 'store', 'The cold store asks to slow down.');
       const isDone = failure !== 'silence' || this.#options.random.below(2) === 0;
       const answer = isDone ? effect(failure) : undefined;

@@ -1,6 +1,7 @@
 import { Fault } from '../../fault.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import {
+  NATIVE_CHANGED_TOLD_MAX,
   NATIVE_KEY_BYTES_MAX,
   NATIVE_OBJECT_BYTES_MAX,
   NATIVE_SMALL_BYTES_MAX,
@@ -32,7 +33,7 @@ export interface Placed {
 }
 
 /** Why content is packed although objects are to lie under their own keys. */
-export type PackedBecause = Nameless | 'unsealed';
+export type PackedBecause = Nameless | 'unsealed' | 'refused';
 
 /**
  * Objects in the cold store one to one, each under `PREFIX/BUCKET/KEY` (ADR 34). An upload is a row before it begins; only when it
@@ -40,6 +41,8 @@ export type PackedBecause = Nameless | 'unsealed';
  */
 export class NativeLayout {
   readonly #parts: NativeParts;
+  /** Keys that the store would not take when they were tried last, as far as they are told. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: NativeParts) {
     this.#parts = parts;
@@ -59,8 +62,8 @@ export class NativeLayout {
     const staying = new Set<BlobId>();
     let failure: Fault | undefined;
     const placeOne = async ([key, { object, found }]: [string, Found]): Promise<void> => {
-      const there = await this.#known(key, object);
-      const outcome = there ?? (await this.#put(key, object));
+      const there = await this.#unlessRefused(key, this.#known(key, object));
+      const outcome = there ?? (await this.#unlessRefused(key, this.#put(key, object)));
       if (outcome === 'packed') return;
       if (typeof outcome === 'object' && !(outcome instanceof Fault)) {
         for (const { id, offset } of found) places.set(id, { object, key, row: outcome, offset });
@@ -117,7 +120,9 @@ export class NativeLayout {
     const [shown = 'gone'] = await this.#parts.wholes.shown([blob]);
     if (typeof shown === 'string') return shown;
     if (shown.object.length > NATIVE_OBJECT_BYTES_MAX) return 'too-long';
-    if (this.#keyOf(shown.object) === undefined) return 'name';
+    const key = this.#keyOf(shown.object);
+    if (key === undefined) return 'name';
+    if (this.#refused.has(key)) return 'refused';
     return shown.object.isSealed && !this.#parts.store.seals() ? 'unsealed' : undefined;
   }
 
@@ -153,6 +158,25 @@ export class NativeLayout {
     if (await isAsUploaded(this.#parts, key, row)) return row;
     await giveUpObject(this.#parts, key, row);
     return 'changed-outside';
+  }
+
+  /** A store may refuse one key, for what it is, and take all others. */
+  async #unlessRefused<Outcome>(key: string, outcome: Promise<Outcome>): Promise<Outcome | 'packed'> {
+    try {
+      const known = await outcome;
+      this.#refused.delete(key);
+      return known;
+    } catch (failure) {
+      const isRefusal =
+        failure instanceof Fault && failure.code === 'invalid-argument' && failure.subject === 'request';
+      if (!isRefusal) throw failure;
+      if (this.#refused.size < NATIVE_CHANGED_TOLD_MAX) this.#refused.add(key);
+      this.#parts.environment.log.warn('the cold store refuses a key: its object is packed', {
+        key,
+        failure,
+      });
+      return 'packed';
+    }
   }
 
   async #put(key: string, object: WholeObject): Promise<PutOutcome> {

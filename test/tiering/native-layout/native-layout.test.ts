@@ -319,3 +319,18 @@ test('a blob that ends while it moves aside keeps the new object from nothing', 
     assert.equal(await bed.get('one'), text(4_000, 'b'));
   }
 });
+
+test('an object whose key the store refuses is packed, and others of its batch are not', async () => {
+  for (const refused of ['head', 'put', 'begin']) {
+    const bed = await NativeBed.open();
+    const length = refused === 'begin' ? 30_000 : 5_000;
+    for (const key of ['a', 'b', 'c']) await bed.put(key, text(length, key));
+    bed.store.failWhen((name, key) => (name === refused && key === 'pre/bucket/b' ? 'refused' : undefined));
+    const blobs = (await Promise.all(['a', 'b', 'c'].map((key) => bed.blobsOf(key)))).flat();
+    assert.equal((await bed.migrate(blobs)).outcome, 'completed', refused);
+    const forms = await Promise.all(['a', 'b', 'c'].map((key) => bed.formsOf(key)));
+    assert.deepEqual(forms.flat(), ['pre/bucket/a', 'packed', 'pre/bucket/c']);
+    const { tiers } = bed.stack.tiering;
+    assert.deepEqual(await tiers.coldFormOf(blobs[1]!), { kind: 'packed', because: 'refused' });
+  }
+});
