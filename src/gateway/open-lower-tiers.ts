@@ -95,7 +95,7 @@ function nativeStore(config: Config, cold: OpenedColdStore, hold: Hold): NativeS
   if (settings === undefined) return undefined;
   const { place, layout } = settings;
   const compute = nativeCompute(loadNative());
-  const known = { seals: () => cold.seals(), isHeld: () => hold.isHeld };
+  const known = { seals: () => cold.seals(), mayForget: () => hold.allows };
   return { objects: cold.objects, place, compute, isWanted: layout === 'native', ...known };
 }
 

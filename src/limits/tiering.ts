@@ -352,6 +352,8 @@ export const NATIVE_KEY_BYTES_MAX = 1_024;
 export const NATIVE_BLOBS_MAX = 16;
 /** Keys that one step looks at whether anything needs them. */
 export const NATIVE_LEADS = 32;
+/** Keys of one step that fail before it rests. */
+export const NATIVE_SWEEP_FAILURES = 4;
 /** How long the background waits when the store does not answer. */
 export const NATIVE_REST_MS = 5_000;
 /** Keys that are told to be somebody else's by now; of more, the number. */

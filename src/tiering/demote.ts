@@ -18,6 +18,7 @@ import type { LowerTier } from './tier.ts';
 
 const NOWHERE: Placed = {
   places: new Map(),
+  unconfirmed: new Set(),
   staying: new Set(),
   failure: undefined,
   done: () => undefined,
@@ -61,13 +62,16 @@ interface Demotion {
 async function copyAndSwitch(
   parts: MoveParts,
   moving: Moving,
-  { store, missing, placed }: Demotion,
+  { store, missing, placed: expected }: Demotion,
 ): Promise<MovedBatch> {
-  const { copies, labels } = parts;
-  const coming = missing.filter(({ id }) => !placed.staying.has(id));
-  const { read, failure = placed.failure } = await readAll(copies, coming);
-  const bytes = new Map(read.map((each) => [each.id, each.bytes]));
-  const packed = read.filter(({ id }) => !placed.places.has(id)).map(({ id }) => id);
+  const { copies, labels, native } = parts;
+  const coming = missing.filter(({ id }) => !expected.staying.has(id));
+  const all = await readAll(copies, coming);
+  const bytes = new Map(all.read.map((each) => [each.id, each.bytes]));
+  const placed = native === undefined ? expected : await native.confirm(expected, bytes);
+  const { failure = placed.failure } = all;
+  const isPacked = (id: BlobId): boolean => !placed.places.has(id) && !placed.staying.has(id);
+  const packed = all.read.filter(({ id }) => isPacked(id)).map(({ id }) => id);
   const said = await labels.labelsOf(packed);
   const wanted = packed.map((id, index) => ({ id, bytes: bytes.get(id)!, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : await store.store(wanted);

@@ -31,6 +31,7 @@ const sentences: Readonly<Record<PackedBecause, string>> = {
   attached: 'its bucket shows what lies in another store',
   name: 'its key or its metadata cannot be said in a request of S3, or are the gateway’s own',
   'too-long': 'an upload in parts has no room for so many bytes',
+  refused: 'the cold store refuses its key (see the log)',
   unsealed:
     'it is to be encrypted wherever it lies (SSE-S3), and the cold store does not say that it does so',
 };

@@ -35,6 +35,7 @@ import { isArchive } from './storage-class.ts';
 export type ObjectFailure =
   | 'error'
   | 'slow-down'
+  | 'refused'
   | 'silence'
   | 'lost-answer'
   | 'corrupt-answer'
@@ -47,8 +48,14 @@ export interface MemoryObjectOptions {
   readonly random: Random;
   /** How long an operation takes, before it has its effect and again before it answers. A turn of the loop unless given. */
   readonly delay?: (operation: ObjectOperation['name']) => Promise<void>;
-  /** A store that knows no conditions, or none of deletes, or no checksums, or does not encrypt. */
-  readonly ignores?: 'conditions' | 'conditions of deletes' | 'checksums' | 'sealing';
+  /** A store that knows no conditions, or none of deletes or of uploads in parts, or no checksums, or does not encrypt (them). */
+  readonly ignores?:
+    | 'conditions'
+    | 'conditions of deletes'
+    | 'conditions of parts'
+    | 'checksums'
+    | 'sealing'
+    | 'sealing of parts';
   /** How long a restore takes. */
   readonly restoreMs?: number;
 }
@@ -107,7 +114,8 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#serve({ name: 'begin', key, signal }, () => {
       const upload = `upload ${this.#begun.size} ${this.#options.random.below(2 ** 30)}`;
       this.#begun.set(upload, { key, about, parts: new Map() });
-      return { upload, isSealed: this.#seals(about) };
+      const isSealed = this.#seals(about) && this.#options.ignores !== 'sealing of parts';
+      return { upload, isSealed };
     });
   }
 
@@ -129,7 +137,7 @@ export class MemoryObjectStore implements ObjectStore {
   ): Promise<{ readonly etag: string }> {
     return this.#serve({ name: 'complete', key, signal }, (failure) => {
       const { about, parts } = this.#begunOf(completion.upload);
-      this.#requireCondition(key, completion);
+      if (this.#options.ignores !== 'conditions of parts') this.#requireCondition(key, completion);
       const pieces = completion.etags.map((etag, index) => {
         const part = parts.get(index + 1);
         assert.equal(part?.etag, etag, 'a part that was not put');
@@ -304,6 +312,8 @@ export class MemoryObjectStore implements ObjectStore {
         throw new Fault('unavailable', 'store', 'The cold store does not answer (ECONNREFUSED).');
       if (failure === 'error')
         throw new Fault('unavailable', 'store', 'The cold store fails with status 500.');
+      if (failure === 'refused')
+        throw new Fault('invalid-argument', 'request', 'The cold store refuses: MethodNotAllowed.');
       if (failure === 'slow-down') throw new Fault('throttled', 'store', 'The cold store asks to slow down.');
       const isDone = failure !== 'silence' || this.#options.random.below(2) === 0;
       const answer = isDone ? effect(failure) : undefined;

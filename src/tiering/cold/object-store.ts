@@ -137,7 +137,8 @@ export type ObjectRestore = RecallWish;
  * Every call may be made again after a failure. Faults about one object have the subject `object`: 'not-found',
  * 'precondition-failed', 'recall-pending', 'range-not-satisfiable', 'checksum-mismatch', 'corrupt'. Those about the store
  * have `store` or `bucket` and a sentence for the operator: 'unavailable' and 'throttled' pass by themselves,
- * 'access-denied', 'invalid-argument', 'not-supported' and a 'not-found' bucket do not. Source: AWS S3 API reference.
+ * 'access-denied', 'invalid-argument', 'not-supported' and a 'not-found' bucket do not. Fault('invalid-argument', 'request'): the
+ * store refuses what was asked of it, perhaps because of this key, and may take others. Source: AWS S3 API reference.
  */
 export interface ObjectStore extends Closable {
   /** Resolves when the store has acknowledged it. After a failure the object may be there all the same. */

@@ -161,9 +161,10 @@ const rows: readonly Row[] = [
   },
   { names: /^RequestTimeout$/, statuses: [408], code: 'unavailable', subject: 'store', says: silent },
   {
+    // Of one key, as far as anybody can tell: the store is there, and takes others.
     statuses: [400, 405, 411, 413, 414, 415, 422],
     code: 'invalid-argument',
-    subject: 'store',
+    subject: 'request',
     says: ({ place, role }, { name, message }) =>
       `The ${role.noun} ${nameOf(place)} refuses: ${name}: ${message}`,
   },

@@ -96,9 +96,63 @@ async function testNative(probing: Probing, key: string, bytes: Uint8Array): Pro
   const facts = await objects.head(key, signal);
   if (facts === undefined)
     throw lacking(probing, 'ignores conditions of deletes (If-Match), which cold.layout native needs');
+  const areSealed = await testParts(probing, key, bytes);
   await objects.deleteSame(key, facts.etag, signal);
-  if ((await objects.head(key, signal)) === undefined) return seals;
+  if ((await objects.head(key, signal)) === undefined) return seals && areSealed;
   throw lacking(probing, 'does not delete on a condition (If-Match), which cold.layout native needs');
+}
+
+/** Over an object that is there: uploads in parts obey conditions. Whether the store says that it seals them. */
+async function testParts(probing: Probing, key: string, bytes: Uint8Array): Promise<boolean> {
+  const conditions: readonly UploadCondition[] = [
+    { kind: 'absent' },
+    { kind: 'same', etag: '"00000000000000000000000000000000"' },
+  ];
+  for (const condition of conditions) {
+    const { upload } = await probing.objects.begin(key, PLAIN, probing.signal);
+    if (!(await isCompleted(probing, key, { upload, bytes: bytes.toReversed(), condition }))) continue;
+    const name = condition.kind === 'absent' ? 'If-None-Match' : 'If-Match';
+    throw lacking(
+      probing,
+      `ignores conditions of uploads in parts (${name}), which cold.layout native needs`,
+    );
+  }
+  return sealsParts(probing, key);
+}
+
+const PLAIN = { headers: {}, metadata: {}, isSealed: false };
+
+/** Of an upload of one part, which is gone if it is not complete. */
+async function isCompleted(
+  { objects, compute, signal }: Probing,
+  key: string,
+  given: { readonly upload: string; readonly bytes: Uint8Array; readonly condition: UploadCondition },
+): Promise<boolean> {
+  const { upload, bytes, condition } = given;
+  const crc64nvme = checksumOf(compute, bytes);
+  try {
+    const { etag } = await objects.putPart(key, { upload, number: 1, bytes, crc64nvme }, signal);
+    await objects.complete(key, { upload, etags: [etag], crc64nvme, condition }, signal);
+    return true;
+  } catch (failure) {
+    await objects.abandon(key, upload, signal).catch(() => undefined);
+    if (failure instanceof Fault && refusals.has(failure.code)) return false;
+    throw failure;
+  }
+}
+
+/** Stores differ in how they say that a condition was not met. */
+const refusals: ReadonlySet<Fault['code']> = new Set(['precondition-failed', 'conflict']);
+
+async function sealsParts({ objects, signal }: Probing, key: string): Promise<boolean> {
+  try {
+    const { upload, isSealed } = await objects.begin(key, { ...PLAIN, isSealed: true }, signal);
+    await objects.abandon(key, upload, signal);
+    return isSealed;
+  } catch (failure) {
+    if (isRefusedSealing(failure)) return false;
+    throw failure;
+  }
 }
 
 /** Leaves the object there in any case. */
@@ -112,13 +166,14 @@ async function testSealing(
   try {
     return (await objects.put(key, { ...upload, about }, signal)).isSealed;
   } catch (failure) {
-    const isRefusal =
-      failure instanceof Fault && ['not-supported', 'invalid-argument'].includes(failure.code);
-    if (!isRefusal) throw failure;
+    if (!isRefusedSealing(failure)) throw failure;
     await objects.put(key, upload, signal);
     return false;
   }
 }
+
+const isRefusedSealing = (failure: unknown): boolean =>
+  failure instanceof Fault && ['not-supported', 'invalid-argument'].includes(failure.code);
 
 /** Whether it was taken; false when the condition was not met. */
 async function upload(

@@ -2,6 +2,7 @@ import { NATIVE_PART_BYTES } from '../../limits/tiering.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
 import type { BlobCopies } from '../copies.ts';
+import { readAll } from '../moving.ts';
 import { attachCopy, type NativePlace } from './attach-copy.ts';
 import type { NativeParts } from './native-parts.ts';
 
@@ -49,7 +50,10 @@ async function adopt(
   const { copies, kv } = parts;
   const unkeep = copies.hot.keep(blob.id);
   try {
-    const { bytes } = await copies.readWhole(blob);
+    // One that has ended since, or that nobody can read, is none to adopt.
+    const [found] = (await readAll(copies, [blob])).read;
+    if (found === undefined) return;
+    const { bytes } = found;
     await kv.transact('durable', async (tx) => {
       if (!(await isStillPacked(parts, tx, blob.id))) return;
       if (!(await attachCopy(parts, tx, { ...place, offset }, { id: blob.id, bytes }))) return;

@@ -2,6 +2,7 @@ import { NATIVE_BLOBS_MAX } from '../../limits/tiering.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
 import type { BlobId } from '../blobs.ts';
 import type { BlobCopies } from '../copies.ts';
+import { readAll } from '../moving.ts';
 import type { StoredBlob } from '../reduction/chunk-store.ts';
 import type { NativeParts } from './native-parts.ts';
 import { blobOfNativeKey, decodeNative, nativeBlobs, nativeKey } from './native-records.ts';
@@ -18,9 +19,11 @@ export async function moveAside(parts: NativeParts, key: string): Promise<void> 
     const ids = row === undefined ? [] : await someBlobs(parts, decodeNative(row).id);
     if (ids.length === 0) return;
     const keeps = parts.descriptions.keep(ids);
+    const unkeeps = ids.map((id) => parts.copies.hot.keep(id));
     try {
       await moveSome(parts, ids);
     } finally {
+      for (const unkeep of unkeeps) unkeep();
       keeps();
     }
   }
@@ -42,9 +45,11 @@ async function moveSome(
   const chunks = copies.lower.of('cold');
   const found = (await copies.of(kv, ids)).filter((blob) => blob !== undefined);
   const leaving = found.filter(isOnlyThere);
-  const read = await Promise.all(leaving.map((blob) => copies.readWhole(blob)));
-  const said = await labels.labelsOf(leaving.map(({ id }) => id));
-  const wanted = leaving.map(({ id }, index) => ({ id, bytes: read[index]!.bytes, label: said[index]! }));
+  // Without those that have ended since.
+  const { read, failure } = await readAll(copies, leaving);
+  if (failure !== undefined) throw failure;
+  const said = await labels.labelsOf(read.map(({ id }) => id));
+  const wanted = read.map(({ id, bytes }, index) => ({ id, bytes, label: said[index]! }));
   const stored = wanted.length === 0 ? [] : ((await chunks?.store(wanted)) ?? []);
   const made = new Map(stored.map((each) => [each.id, each]));
   const attached = new Set<StoredBlob>();
@@ -59,7 +64,7 @@ async function moveSome(
         if (fresh === undefined || chunks === undefined) continue;
         await chunks.attach(tx, fresh);
         attached.add(fresh);
-      } else tx.whenCommitted(() => isOnly(id));
+      } else if (blob !== undefined) tx.whenCommitted(() => isOnly(id));
       await foreign.release(tx, id);
     }
   };

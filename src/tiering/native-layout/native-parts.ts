@@ -24,8 +24,8 @@ export interface NativeStore {
   readonly seals: () => boolean;
   /** What moves there from now on lies so; else only what does already is kept. */
   readonly isWanted: boolean;
-  /** Nothing may be deleted there now. */
-  readonly isHeld: () => boolean;
+  /** Whether what these rows do not need may be deleted or replaced there: not while newer metadata may (ADR 42, 45). */
+  readonly mayForget: () => boolean;
 }
 
 export interface NativeParts {

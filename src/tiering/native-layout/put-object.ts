@@ -15,7 +15,7 @@ import {
   type NativeRow,
 } from './native-records.ts';
 import { objectBytes } from './object-bytes.ts';
-import { etagOfContent, uploadObject, type UploadNote } from './upload-object.ts';
+import { etagOfContent, UNSEALED, uploadObject, type UploadNote } from './upload-object.ts';
 
 /** `packed`: it must not lie there in the open; `overtaken`: it has another content by now; a fault: nobody can read some of it. */
 export type PutOutcome = NativeRow | Fault | 'packed' | 'overtaken' | 'changed-outside';
@@ -26,9 +26,12 @@ export type PutOutcome = NativeRow | Fault | 'packed' | 'overtaken' | 'changed-o
  */
 export async function putObject(parts: NativeParts, key: string, object: WholeObject): Promise<PutOutcome> {
   const { store, environment } = parts;
+  await abandonEarlier(parts, key);
   const condition = await conditionOf(parts, key);
   if (condition === undefined) return 'changed-outside';
   if (object.isSealed && !store.seals()) return 'packed';
+  // Newer metadata may need what lies there.
+  if (condition.kind === 'same' && !store.mayForget()) return 'packed';
   if (!(await isMovedAside(parts, key))) return 'changed-outside';
   const fresh: NativeRow = {
     ...{ id: parts.nextId(), state: 'uploading', etag: condition.kind === 'same' ? condition.etag : '' },
@@ -46,12 +49,20 @@ export async function putObject(parts: NativeParts, key: string, object: WholeOb
   try {
     const etag = await uploadObject({ ...store, environment }, wanted);
     if (etag === undefined) return 'changed-outside';
+    if (etag === UNSEALED) return 'packed';
     return await finish(parts, key, { ...row, state: 'here', etag, upload: '' });
   } catch (failure) {
     if (failure instanceof Fault && failure.code === 'stale-handle') return 'overtaken';
     if (failure instanceof Fault && failure.subject === 'blob' && isOfBlob(failure)) return failure;
     throw failure;
   }
+}
+
+/** What a crash has left of an upload in parts: nobody else knows its name, once the row says another one. */
+async function abandonEarlier({ kv, store }: NativeParts, key: string): Promise<void> {
+  const known = await kv.get(nativeKey(key));
+  const upload = known === undefined ? '' : decodeNative(known).upload;
+  if (upload !== '') await store.objects.abandon(key, upload, new AbortController().signal);
 }
 
 /** False: what needs it cannot be read there, because somebody has taken it away. */

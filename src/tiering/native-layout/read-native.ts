@@ -41,7 +41,7 @@ export async function readNative(reading: NativeReading, id: BlobId, wanted: Blo
     const range = row && decodeForeign(row);
     if (row === undefined || range?.native === undefined) throw new Fault('not-found', 'blob', `blob ${id}`);
     const { first, start, end } = blocksAround(wanted, range.length);
-    const bytes = await fetched(reading, range, { start, end });
+    const bytes = await bytesThere(reading.store, range, { start, end });
     if (bytes !== undefined) {
       if (areSound(reading.compute, range.native.checksums, first, bytes))
         return bytes.subarray(wanted.offset - start, wanted.offset - start + wanted.length);
@@ -58,10 +58,10 @@ export async function readNative(reading: NativeReading, id: BlobId, wanted: Blo
   throw new Fault('corrupt', 'blob', damaged);
 }
 
-/** `undefined`: something else lies there. */
-async function fetched(
-  { store }: NativeReading,
-  { key, etag, offset }: ForeignRange,
+/** Of a range that lies under a key; `undefined`: something else lies there. */
+export async function bytesThere(
+  store: ObjectStore,
+  { key, etag, offset }: Pick<ForeignRange, 'key' | 'etag' | 'offset'>,
   { start, end }: { readonly start: number; readonly end: number },
 ): Promise<Uint8Array | undefined> {
   const { signal } = new AbortController();

@@ -1,6 +1,11 @@
 import { Fault } from '../../fault.ts';
 import type { KvTransaction } from '../../kv/kv.ts';
-import { NATIVE_LEADS, NATIVE_REST_MS } from '../../limits/tiering.ts';
+import {
+  NATIVE_CHANGED_TOLD_MAX,
+  NATIVE_LEADS,
+  NATIVE_REST_MS,
+  NATIVE_SWEEP_FAILURES,
+} from '../../limits/tiering.ts';
 import type { NativeParts } from './native-parts.ts';
 import {
   decodeNative,
@@ -22,27 +27,51 @@ export class ObjectSweep {
   readonly #parts: NativeParts;
   #after = '';
   #restUntil = -Infinity;
+  #hasFailed = false;
+  /** Keys that failed when they were looked at last; each is told once. */
+  readonly #failing = new Set<string>();
 
   constructor(parts: NativeParts) {
     this.#parts = parts;
   }
 
-  /** Some of the keys that want a look; `idle` when all have had one. */
+  /** Some of the keys that want a look; `idle` when all have had one, and while it rests since some have failed. */
   async step(): Promise<'busy' | 'idle'> {
     const { environment, store } = this.#parts;
     const now = environment.clock.monotonic();
-    if (store.isHeld() || now < this.#restUntil) return 'idle';
+    if (!store.mayForget() || now < this.#restUntil) return 'idle';
     const keys = await this.#nextKeys();
+    let failures = 0;
+    for (const key of keys) {
+      this.#after = key;
+      if (!(await this.#hasLooked(key))) failures += 1;
+      if (failures === NATIVE_SWEEP_FAILURES) break;
+    }
+    this.#hasFailed ||= failures > 0;
+    const isEnd = keys.length === 0;
+    if (failures === NATIVE_SWEEP_FAILURES || (isEnd && this.#hasFailed)) {
+      this.#restUntil = now + NATIVE_REST_MS;
+      this.#hasFailed = false;
+    }
+    if (isEnd) this.#after = '';
+    return isEnd || now < this.#restUntil ? 'idle' : 'busy';
+  }
+
+  /** False where it failed: its lead stays for the next round, and those behind it have their turn. */
+  async #hasLooked(key: string): Promise<boolean> {
     try {
-      for (const key of keys) await this.#look(key);
+      await this.#look(key);
+      this.#failing.delete(key);
+      return true;
     } catch (failure) {
       if (!(failure instanceof Fault)) throw failure;
-      this.#restUntil = now + NATIVE_REST_MS;
-      environment.log.warn('objects in the cold store that nobody needs stay for now', { failure });
-      return 'idle';
+      if (!this.#failing.has(key) && this.#failing.size < NATIVE_CHANGED_TOLD_MAX) {
+        this.#failing.add(key);
+        const { log } = this.#parts.environment;
+        log.warn('an object in the cold store that nobody needs stays for now', { key, failure });
+      }
+      return false;
     }
-    this.#after = keys.at(-1) ?? '';
-    return keys.length > 0 ? 'busy' : 'idle';
   }
 
   async #nextKeys(): Promise<readonly string[]> {

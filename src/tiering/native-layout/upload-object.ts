@@ -49,6 +49,9 @@ export interface WantedObject {
   readonly note: (note: UploadNote) => Promise<void>;
 }
 
+/** The store does not keep it encrypted, and it must be: nothing of it was put there. */
+export const UNSEALED = Symbol('unsealed');
+
 /** A run of an object and its checksum (CRC64NVME). */
 interface Piece {
   readonly start: number;
@@ -64,10 +67,12 @@ interface Piece {
 export async function uploadObject(
   parts: ObjectUploading,
   wanted: WantedObject,
-): Promise<string | undefined> {
+): Promise<string | typeof UNSEALED | undefined> {
   let { condition } = wanted;
   for (let attempt = 1; attempt <= COLD_UPLOADS_MAX; attempt += 1) {
-    const { etag, pieces } = await send(parts, { ...wanted, condition });
+    const sent = await send(parts, { ...wanted, condition });
+    if (sent === UNSEALED) return UNSEALED;
+    const { etag, pieces } = sent;
     const found = await readBack(parts, wanted.key, pieces);
     if (found !== undefined) return found;
     if (etag === undefined) return undefined;
@@ -83,7 +88,7 @@ interface Sent {
   readonly pieces: readonly Piece[];
 }
 
-function send(parts: ObjectUploading, wanted: WantedObject): Promise<Sent> {
+function send(parts: ObjectUploading, wanted: WantedObject): Promise<Sent | typeof UNSEALED> {
   const { wholeBytesMax } = parts.sizes ?? usualSizes;
   return wanted.length <= wholeBytesMax ? sendWhole(parts, wanted) : sendInParts(parts, wanted);
 }
@@ -98,16 +103,23 @@ async function sendWhole({ objects, compute }: ObjectUploading, wanted: WantedOb
   return { etag: put?.etag, pieces: [{ start: 0, end: length, crc64nvme }] };
 }
 
-async function sendInParts(parts: ObjectUploading, wanted: WantedObject): Promise<Sent> {
+async function sendInParts(parts: ObjectUploading, wanted: WantedObject): Promise<Sent | typeof UNSEALED> {
   const { objects } = parts;
   const { key, about, condition, note } = wanted;
-  const { upload } = await objects.begin(key, about, forever());
+  const { upload, isSealed } = await objects.begin(key, about, forever());
   try {
     await note({ crc64nvme: NOTHING, upload });
+    if (about.isSealed && !isSealed) {
+      await objects.abandon(key, upload, forever());
+      return UNSEALED;
+    }
     const { etags, pieces, crc64nvme } = await sendParts(parts, wanted, upload);
     await note({ crc64nvme, upload });
     const completion = { upload, etags, crc64nvme, condition };
-    const put = await unlessRefused(objects.complete(key, completion, forever()));
+    // Much time may have passed since the first look.
+    const facts = await objects.head(key, forever());
+    const isMet = facts?.etag === (condition.kind === 'same' ? condition.etag : undefined);
+    const put = isMet ? await unlessRefused(objects.complete(key, completion, forever())) : undefined;
     if (put === undefined) await objects.abandon(key, upload, forever());
     return { etag: put?.etag, pieces };
   } catch (failure) {

@@ -97,6 +97,11 @@ export class Member {
     this.#space = space;
   }
 
+  /** Counts what was written since its space was measured: many seconds' writes fill a small device. */
+  took(bytes: number): void {
+    this.#space = { ...this.#space, bytesFree: Math.max(0, this.#space.bytesFree - bytes) };
+  }
+
   get isMissing(): boolean {
     return this.#device === undefined;
   }

@@ -104,6 +104,7 @@ async function isSound(
 /** Writes a shard, reads it back from where it lies and compares. Fault('corrupt', 'device') when that is something else. */
 export async function writeCompared(member: Member, name: ShardName, bytes: Uint8Array): Promise<void> {
   await member.call((device) => device.put(name, bytes));
+  member.took(bytes.length);
   const back = await member.call((device) => device.readWhole(name));
   const isSame = Buffer.compare(back, bytes) === 0;
   member.compared(isSame);

@@ -18,6 +18,24 @@ test('a store that ignores conditions is refused with one sentence, and nothing 
   assert.deepEqual(world.bucket.keys(), ['one/terrace.json']);
 });
 
+test('a store that ignores conditions of uploads in parts is refused where objects shall lie under their own keys', async () => {
+  const world = coldWorld(1, { ignores: 'conditions of parts' });
+  await assert.rejects(world.simulation.run(world.open({ layout: 'native' })), {
+    code: 'not-supported',
+    detail: `The cold store ${name} ignores conditions of uploads in parts (If-None-Match), which cold.layout native needs: use another one.`,
+  });
+  assert.deepEqual(world.bucket.keys(), ['one/terrace.json']);
+});
+
+test('a store seals only if it says so of uploads in parts as well', async () => {
+  for (const ignores of ['sealing', 'sealing of parts', undefined] as const) {
+    const world = coldWorld(1, ignores && { ignores });
+    const opened = await world.simulation.run(world.open({ layout: 'native' }));
+    assert.equal(opened?.value.seals(), ignores === undefined);
+    assert.equal(world.bucket.begun(), 0);
+  }
+});
+
 test('a store that ignores checksums is used, and the operator told', async () => {
   const world = coldWorld(1, { ignores: 'checksums' });
   const opened = await world.simulation.run(world.open());

@@ -50,7 +50,7 @@ export class NativeBed {
   readonly store: MemoryObjectStore;
   readonly packed = new ChunkMedia();
   isWanted = true;
-  isHeld = false;
+  mayForget = true;
   isAway = false;
   stack!: Stack;
   bucket!: Bucket;
@@ -108,7 +108,7 @@ export class NativeBed {
         sizes: { wholeBytesMax: 20_000, partBytes: 8_000 },
         seals: () => seals,
         isWanted: this.isWanted,
-        isHeld: () => this.isHeld,
+        mayForget: () => this.mayForget,
       },
     });
   }

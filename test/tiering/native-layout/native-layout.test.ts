@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '../../kv/seeded-random.ts';
 import { NativeBed } from './native-bed.ts';
 
 const text = (length: number, seed = 'a'): string => seed.repeat(length);
@@ -79,12 +80,25 @@ test('nothing is deleted there while metadata that were set back are held', asyn
   await bed.put('one', text(5_000));
   await bed.move('one');
   await bed.delete('one');
-  bed.isHeld = true;
+  bed.mayForget = false;
   await bed.clear();
   assert.deepEqual(bed.store.keys(), ['pre/bucket/one']);
-  bed.isHeld = false;
+  bed.mayForget = true;
   await bed.clear();
   assert.deepEqual(bed.store.keys(), []);
+});
+
+test('what newer metadata may need is not replaced: the new content is packed', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('one', text(5_000, 'a'));
+  await bed.move('one');
+  bed.mayForget = false;
+  await bed.put('one', text(4_000, 'b'));
+  await bed.put('two', text(4_000, 'c'));
+  for (const key of ['one', 'two']) assert.equal((await bed.move(key)).outcome, 'completed');
+  assert.deepEqual([await bed.formsOf('one'), await bed.formsOf('two')], [['packed'], ['pre/bucket/two']]);
+  assert.equal(bed.lying('pre/bucket/one'), text(5_000, 'a'));
+  assert.equal(await bed.get('one'), text(4_000, 'b'));
 });
 
 test('what is renamed stays under the key of its move; a new object of that name moves it aside', async () => {
@@ -208,4 +222,129 @@ test('without the layout nothing new lies so, and what does stays readable', asy
   await bed.move('two');
   assert.deepEqual([await bed.formsOf('one'), await bed.formsOf('two')], [['pre/bucket/one'], ['packed']]);
   assert.equal(await bed.get('one'), text(5_000, 'a'));
+});
+
+const otherBytes = [
+  ['replaced', (bed: NativeBed) => bed.outsider('pre/bucket/file', text(1_500_000, 'X'))],
+  ['replaced by something longer', (bed: NativeBed) => bed.outsider('pre/bucket/file', text(1_500_001, 'X'))],
+  ['taken away', (bed: NativeBed) => bed.store.delete('pre/bucket/file', new AbortController().signal)],
+  ['damaged', (bed: NativeBed) => bed.store.corrupt('pre/bucket/file', 1_400_000)],
+] as const;
+
+for (const [what, change] of otherBytes) {
+  test(`a later blob of an object that was ${what} meanwhile keeps its copy here`, async () => {
+    const bed = await NativeBed.open();
+    await bed.put('file', text(1_500_000));
+    const [first, second] = await bed.blobsOf('file');
+    await bed.migrate([first!]);
+    await change(bed);
+    const { outcome, error } = await bed.migrate([second!]);
+    assert.equal(outcome, 'failed');
+    assert.match(error ?? '', /pre\/bucket\/file in the cold store was put there, or changed/);
+    assert.deepEqual(await bed.formsOf('file'), ['pre/bucket/file', 'hot']);
+    assert.deepEqual(bed.stack.tiering.tiers.changedOutside().keys, ['pre/bucket/file']);
+  });
+}
+
+test('an object that was damaged where nothing of it is needed yet is uploaded again', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('file', text(1_500_000));
+  const [first, second] = await bed.blobsOf('file');
+  await bed.migrate([first!]);
+  bed.store.corrupt('pre/bucket/file', 1_400_000);
+  assert.equal((await bed.migrate([second!])).outcome, 'failed');
+  assert.equal((await bed.migrate([second!])).outcome, 'completed');
+  assert.deepEqual(await bed.formsOf('file'), ['pre/bucket/file', 'pre/bucket/file']);
+  const isWhole = [bed.lying('pre/bucket/file'), await bed.get('file')].map((it) => it === text(1_500_000));
+  assert.deepEqual(isWhole, [true, true]);
+});
+
+test('a store that does not seal uploads in parts gets no content in parts that must be sealed', async () => {
+  const defaultEncryption = { algorithm: 'AES256', bucketKey: false, blocksCustomerKeys: false } as const;
+  const bed = await NativeBed.open({ defaultEncryption, ignores: 'sealing of parts' });
+  await bed.create('long');
+  await bed.write('long', 0, text(30_000));
+  assert.equal((await bed.move('long')).outcome, 'completed');
+  assert.deepEqual(await bed.formsOf('long'), ['packed']);
+  assert.deepEqual([bed.store.keys(), bed.store.begun()], [[], 0]);
+  await bed.clear();
+  assert.deepEqual(await bed.rows(), { objects: 0, leads: 0 });
+});
+
+test('what somebody puts under a key while its parts are on their way is not replaced, whatever the store checks', async () => {
+  const bed = await NativeBed.open({ ignores: 'conditions of parts' });
+  await bed.put('long', text(50_000));
+  let theirs: Promise<void> | undefined;
+  bed.store.failWhen((name) => {
+    if (name === 'putPart') theirs ??= bed.outsider('pre/bucket/long', 'theirs');
+    return undefined;
+  });
+  assert.equal((await bed.move('long')).outcome, 'failed');
+  await theirs;
+  assert.deepEqual([bed.lying('pre/bucket/long'), bed.store.begun()], ['theirs', 0]);
+  assert.deepEqual(await bed.formsOf('long'), ['hot']);
+});
+
+test('a key that fails again and again keeps the sweep from no other one', async () => {
+  const bed = await NativeBed.open();
+  const keys = ['a', 'b', 'c'];
+  for (const key of keys) {
+    await bed.put(key, text(5_000, key));
+    await bed.move(key);
+    await bed.delete(key);
+  }
+  bed.store.failWhen((_, key) => (key === 'pre/bucket/a' ? 'error' : undefined));
+  await bed.clear();
+  assert.deepEqual(bed.store.keys(), ['pre/bucket/a']);
+  bed.store.failWhen(undefined);
+  await bed.clear();
+  assert.deepEqual(bed.store.keys(), []);
+  assert.deepEqual(await bed.rows(), { objects: 0, leads: 0 });
+});
+
+test('an upload in parts that could not be abandoned is when the next one of its key begins', async () => {
+  const bed = await NativeBed.open();
+  await bed.put('long', text(50_000));
+  bed.store.failWhen((name) => (name === 'putPart' || name === 'abandon' ? 'error' : undefined));
+  assert.equal((await bed.move('long')).outcome, 'failed');
+  assert.equal(bed.store.begun(), 1);
+  bed.store.failWhen(undefined);
+  assert.equal((await bed.move('long')).outcome, 'completed');
+  assert.equal(bed.store.begun(), 0);
+  assert.deepEqual(await bed.formsOf('long'), ['pre/bucket/long']);
+});
+
+test('a blob that ends while it moves aside keeps the new object from nothing', async () => {
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const bed = await NativeBed.open({ isSlow: true, random: seededRandom(seed) });
+    await bed.put('one', text(5_000, 'a'));
+    await bed.move('one');
+    await bed.copy('one', 'two');
+    await bed.put('one', text(4_000, 'b'));
+    await bed.delete('two');
+    let ending: Promise<unknown> | undefined;
+    bed.store.failWhen(() => {
+      ending ??= bed.stack.blobs.collect();
+      return undefined;
+    });
+    assert.equal((await bed.move('one')).outcome, 'completed', `seed ${seed}`);
+    await ending;
+    assert.deepEqual(await bed.formsOf('one'), ['pre/bucket/one']);
+    assert.equal(await bed.get('one'), text(4_000, 'b'));
+  }
+});
+
+test('an object whose key the store refuses is packed, and others of its batch are not', async () => {
+  for (const refused of ['head', 'put', 'begin']) {
+    const bed = await NativeBed.open();
+    const length = refused === 'begin' ? 30_000 : 5_000;
+    for (const key of ['a', 'b', 'c']) await bed.put(key, text(length, key));
+    bed.store.failWhen((name, key) => (name === refused && key === 'pre/bucket/b' ? 'refused' : undefined));
+    const blobs = (await Promise.all(['a', 'b', 'c'].map((key) => bed.blobsOf(key)))).flat();
+    assert.equal((await bed.migrate(blobs)).outcome, 'completed', refused);
+    const forms = await Promise.all(['a', 'b', 'c'].map((key) => bed.formsOf(key)));
+    assert.deepEqual(forms.flat(), ['pre/bucket/a', 'packed', 'pre/bucket/c']);
+    const { tiers } = bed.stack.tiering;
+    assert.deepEqual(await tiers.coldFormOf(blobs[1]!), { kind: 'packed', because: 'refused' });
+  }
 });

@@ -19,7 +19,7 @@ interface Pause {
 /**
  * A circuit breaker: after `COLD_FAILURES_MAX` failures of the store in a row, calls fail at once with
  * Fault('unavailable', 'store'). After a pause one call goes through; when it succeeds all do again, else the pause begins
- * anew, twice as long. Faults about an object, and 'throttled', say that the store is alive.
+ * anew, twice as long. Faults about an object or a request, and 'throttled', say that the store is alive.
  */
 export class Breaker {
   readonly #environment: Environment;
@@ -43,7 +43,7 @@ export class Breaker {
       return answer;
     } catch (failure) {
       if (signal.aborted || !(failure instanceof Fault) || failure.code === 'throttled') throw failure;
-      if (failure.subject === 'object') this.#succeeded();
+      if (failure.subject === 'object' || failure.subject === 'request') this.#succeeded();
       else this.#failed(failure, isProbe);
       throw failure;
     } finally {
