@@ -2,7 +2,15 @@ import type { RecoveredFile } from '../namespace/recover-tree.ts';
 import { RECOVERY_FILES_SHOWN_MAX } from '../limits/tiering.ts';
 
 /** Why a file did not come back, or not as it was. */
-export const losses = ['gaps', 'damaged', 'sealed', 'nameless', 'replaced', 'version', 'part'] as const;
+export const losses = [
+  'gaps',
+  'damaged',
+  'sealed',
+  'nameless',
+  'replaced',
+  'version',
+  'part',
+] as const;
 export type Loss = (typeof losses)[number];
 
 /** What is said of each kind, in the words of the answer. */
@@ -39,7 +47,12 @@ export interface RecoveryReport {
     readonly shards: number;
     readonly segmentsLost: number;
   };
-  readonly cold?: { readonly place: string; readonly segmentsLost: number };
+  readonly cold?: {
+    readonly place: string;
+    readonly segmentsLost: number;
+    /** Buckets with objects under their own keys, which no segment tells of: they are not brought. */
+    readonly nativeBuckets: number;
+  };
   readonly files: number;
   readonly bytes: number;
   /** With zeros in their gaps; they are among `lost` too. */
@@ -49,6 +62,11 @@ export interface RecoveryReport {
   /** The first `RECOVERY_FILES_SHOWN_MAX` of each reason. */
   readonly lost: readonly LostFile[];
 }
+
+/** Whether everything that was found has come back. */
+export const isAllBack = ({ counts, warm, cold }: RecoveryReport): boolean =>
+  losses.every((why) => counts[why] === 0) &&
+  (warm?.segmentsLost ?? 0) + (cold?.segmentsLost ?? 0) + (cold?.nativeBuckets ?? 0) === 0;
 
 /** Counts as files come. */
 export class RecoveryCounts {
