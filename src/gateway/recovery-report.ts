@@ -4,6 +4,7 @@ import { RECOVERY_FILES_SHOWN_MAX } from '../limits/tiering.ts';
 /** Why a file did not come back, or not as it was. */
 export const losses = [
   'gaps',
+  'mixed',
   'damaged',
   'sealed',
   'nameless',
@@ -16,6 +17,7 @@ export type Loss = (typeof losses)[number];
 /** What is said of each kind, in the words of the answer. */
 export const lossTexts: Readonly<Record<Loss, string>> = {
   gaps: 'have parts that are in no segment: holes, or content that had not moved yet',
+  mixed: 'came back, but may be mixed: of several generations, with an ETag that is no MD5 of the whole',
   damaged: 'have content that cannot be read, or is not what its ETag says',
   sealed: 'are encrypted with keys of the old metadata or of customers (SSE-KMS, SSE-C)',
   nameless: 'have no name that segments tell',
@@ -74,7 +76,7 @@ export class RecoveryCounts {
   bytes = 0;
   filesWithGaps = 0;
   readonly counts: Record<Loss, number> = {
-    ...{ gaps: 0, damaged: 0, sealed: 0, nameless: 0, replaced: 0, version: 0, part: 0 },
+    ...{ gaps: 0, mixed: 0, damaged: 0, sealed: 0, nameless: 0, replaced: 0, version: 0, part: 0 },
   };
   readonly lost: LostFile[] = [];
 
