@@ -5,7 +5,7 @@ import { UsageError } from '../config/usage-error.ts';
 import { coldSettings } from '../gateway/cold-settings.ts';
 import { openDataDirectory } from '../gateway/data-directory.ts';
 import { recover as recoverData } from '../gateway/recover.ts';
-import { losses, lossTexts, type RecoveryReport } from '../gateway/recovery-report.ts';
+import { isAllBack, losses, lossTexts, type RecoveryReport } from '../gateway/recovery-report.ts';
 import type { Command } from './command.ts';
 import { configFlag, readConfig, settingFlags } from './serve.ts';
 
@@ -69,19 +69,19 @@ export const recover: Command = {
     cli.progress(undefined);
     if (flags.has('--json')) cli.out(JSON.stringify(report));
     else for (const line of linesOf(report)) cli.out(line);
-    return losses.every((why) => report.counts[why] === 0) && segmentsLost(report) === 0 ? 0 : 3;
+    return isAllBack(report) ? 0 : 3;
   },
 };
 
-const segmentsLost = ({ warm, cold }: RecoveryReport): number =>
-  (warm?.segmentsLost ?? 0) + (cold?.segmentsLost ?? 0);
-
-function* linesOf(report: RecoveryReport): Generator<string> {
+/** What people read. */
+export function* linesOf(report: RecoveryReport): Generator<string> {
   const { warm, cold, files, bytes, filesWithGaps, counts, lost } = report;
   if (warm !== undefined)
     yield `Warm pool ${warm.pool}: ${warm.devices.length} devices with ${warm.shards} shards, ${warm.segmentsLost} segments that cannot be read whole.`;
   if (cold !== undefined)
     yield `Cold store ${cold.place}: ${cold.segmentsLost} segments that cannot be read whole.`;
+  if (cold !== undefined && cold.nativeBuckets > 0)
+    yield `Objects under their own keys: ${cold.nativeBuckets} buckets, not brought: copy them out of the cold store with any S3 client.`;
   yield `${files} files came back, ${roughQuantity(bytes)}; ${filesWithGaps} of them with gaps.`;
   for (const why of losses) {
     if (counts[why] === 0) continue;

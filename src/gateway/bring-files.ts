@@ -48,10 +48,12 @@ export class FileBringer {
   async #make(file: RecoveredFile): Promise<void> {
     const { counts } = this.#parts;
     try {
+      let isProven = false;
       for (const [index, key] of file.label.keys.entries()) {
         // One that had several names has them again; who has changed one of them since changes that one only.
-        await this.#makeAt(file, key, index === 0);
+        isProven = (await this.#makeAt(file, key, index === 0)) || isProven;
       }
+      if (file.isMixed && !isProven) counts.lose('mixed', file);
     } catch (failure) {
       if (!(failure instanceof Fault && failure.code === 'corrupt')) throw failure;
       counts.lose('damaged', file);
@@ -62,7 +64,8 @@ export class FileBringer {
     if (file.missing.length > 0) counts.filesWithGaps += 1;
   }
 
-  async #makeAt(file: RecoveredFile, key: Uint8Array, isFirst: boolean): Promise<void> {
+  /** True when the whole was compared with what it was. */
+  async #makeAt(file: RecoveredFile, key: Uint8Array, isFirst: boolean): Promise<boolean> {
     const { namespace, keyring } = this.#parts;
     const { objects, files } = namespace;
     const { label } = file;
@@ -71,12 +74,14 @@ export class FileBringer {
     const draft = await objects.draft(caller, mode === 'AES256' ? keyring.make({ mode }) : undefined);
     try {
       const [first] = label.keys;
-      if (isFirst || first === undefined) await this.#fill(draft, file);
+      let isProven = false;
+      if (isFirst || first === undefined) isProven = await this.#fill(draft, file);
       else await share(namespace, draft, { bucket, key: first });
       const to = { bucket: bucket.ino, key, facet: facetOf(file), expect: {} };
       const { attributes } = await objects.attach(caller, draft, to);
       const { mode: bits, uid, gid, mtime } = label;
       await files.setAttributes(caller, attributes.ino, { wish: { mode: bits, uid, gid, mtime } });
+      return isProven;
     } catch (failure) {
       await draft.discard();
       throw failure;
@@ -91,8 +96,8 @@ export class FileBringer {
     return bucket;
   }
 
-  /** Pieces come in the order of writing, and later ones count: they are put in their places before anything is passed on. */
-  async #fill(draft: Draft, file: RecoveredFile): Promise<void> {
+  /** Pieces come in the order of writing, and later ones count: they are put in their places before anything is passed on. True: its MD5 is right. */
+  async #fill(draft: Draft, file: RecoveredFile): Promise<boolean> {
     const digest = createHash('md5');
     const { size, etag, encryption } = file.label;
     const pass = async (bytes: Uint8Array): Promise<void> => {
@@ -105,8 +110,9 @@ export class FileBringer {
       await pass(whole);
     } else await this.#spooled(file, pass);
     const isMd5 = /^[0-9a-f]{32}$/.test(etag) && (encryption === undefined || encryption.mode === 'AES256');
-    if (isMd5 && file.missing.length === 0 && digest.digest('hex') !== etag)
-      throw new Fault('corrupt', 'object', 'the content is not what its ETag says');
+    if (!isMd5 || file.missing.length > 0) return false;
+    if (digest.digest('hex') === etag) return true;
+    throw new Fault('corrupt', 'object', 'the content is not what its ETag says');
   }
 
   async #spooled(
@@ -117,16 +123,46 @@ export class FileBringer {
     const handle = await open(spool, 'w+', 0o600);
     try {
       await handle.truncate(label.size);
-      for await (const { offset, bytes } of content()) await handle.write(bytes, 0, bytes.length, offset);
+      for await (const { offset, bytes } of content()) await writeAll(handle, bytes, offset);
       for (let at = 0; at < label.size; at += RECOVERY_PIECE_BYTES) {
         const piece = Buffer.alloc(Math.min(RECOVERY_PIECE_BYTES, label.size - at));
-        await handle.read(piece, 0, piece.length, at);
+        await readAll(handle, piece, at);
         await pass(piece);
       }
     } finally {
       await handle.close();
       await rm(spool, { force: true });
     }
+  }
+}
+
+/** The part of a file handle that is used here. */
+export interface Spool {
+  write(
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    at: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  read(bytes: Uint8Array, from: number, length: number, at: number): Promise<{ readonly bytesRead: number }>;
+}
+
+/** A call may write fewer bytes than it was given. */
+export async function writeAll(spool: Pick<Spool, 'write'>, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await spool.write(bytes, done, bytes.length - done, at + done);
+    if (bytesWritten === 0)
+      throw new Fault('unavailable', 'store', 'the spool of the recovery takes nothing');
+    done += bytesWritten;
+  }
+}
+
+/** A call may read fewer bytes than were asked for. */
+export async function readAll(spool: Pick<Spool, 'read'>, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesRead } = await spool.read(bytes, done, bytes.length - done, at + done);
+    if (bytesRead === 0) throw new Fault('unavailable', 'store', 'the spool of the recovery ends too early');
+    done += bytesRead;
   }
 }
 

@@ -116,7 +116,7 @@ async function recoverInto(scope: Scope, recovering: Recovering): Promise<Recove
     progress(`looking through the segments of the ${segments.traits.tier} tier`);
     tiers.push(await RecoveredBlobs.open({ segments, reduction, keys, scratch, log }));
   }
-  await requireSomething(tiers, sources);
+  await requireSomething(tiers, found, sources);
   const wakes = new Set<(step: TieringStep) => void>();
   const stopped = (cause: unknown): void => log.error('the new data directory cannot be written', { cause });
   const wake = (step: TieringStep): void => wakes.forEach((each) => each(step));
@@ -140,11 +140,24 @@ async function recoverInto(scope: Scope, recovering: Recovering): Promise<Recove
 
 async function requireSomething(
   tiers: readonly RecoveredBlobs[],
+  { segments, report }: OpenedSources,
   { secrets }: RecoverySources,
 ): Promise<void> {
   for (const blobs of tiers) for await (const _ of blobs.all()) return;
-  const detail = `Nothing was found: there are no segments, or ${secrets} is not the key of the gateway that has written them.`;
-  throw new Fault('not-found', 'store', detail);
+  const native = report().cold?.nativeBuckets ?? 0;
+  const elsewhere =
+    native === 0
+      ? ''
+      : ` Objects of ${native} buckets lie in the cold store under their own keys: copy them with any S3 client.`;
+  const why = (await hasSegments(segments))
+    ? `nothing of the segments opens: ${secrets} is not the key of the gateway that has written them, or they are damaged.${elsewhere}`
+    : `there are no segments.${elsewhere}`;
+  throw new Fault('not-found', 'store', `Nothing was found: ${why}`);
+}
+
+async function hasSegments(stores: readonly UnwrittenSegments[]): Promise<boolean> {
+  for (const store of stores) for await (const page of store.list()) if (page.length > 0) return true;
+  return false;
 }
 
 interface OpenedSources {
@@ -169,7 +182,8 @@ async function openSources(
   const pool = poolOf(devices);
   const shards = devices.length === 0 ? undefined : await FoundShards.open({ devices, reduction, scratch });
   const kernels = { compute: nativeCompute(addon), erasure: nativeErasure(addon), reduction };
-  const objects = cold && scope.own(await lookIntoColdStore(cold, { environment, ...kernels }));
+  const looked = cold && (await lookIntoColdStore(cold, { environment, ...kernels }));
+  const objects = looked && scope.own(looked.segments);
   const warmSegments = shards && unwritten(shards);
   const coldSegments = objects && unwritten(objects);
   const described = devices.map(({ path: at, device, shards: { kind } }) => ({ path: at, device, kind }));
@@ -181,7 +195,14 @@ async function openSources(
           warm: { pool, devices: described, shards: shards.shards, segmentsLost: warmSegments.lost.size },
         }),
       ...(cold &&
-        coldSegments && { cold: { place: nameOf(cold.place), segmentsLost: coldSegments.lost.size } }),
+        coldSegments &&
+        looked && {
+          cold: {
+            place: nameOf(cold.place),
+            segmentsLost: coldSegments.lost.size,
+            nativeBuckets: looked.nativeBuckets,
+          },
+        }),
     }),
   };
 }

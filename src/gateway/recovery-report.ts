@@ -2,12 +2,22 @@ import type { RecoveredFile } from '../namespace/recover-tree.ts';
 import { RECOVERY_FILES_SHOWN_MAX } from '../limits/tiering.ts';
 
 /** Why a file did not come back, or not as it was. */
-export const losses = ['gaps', 'damaged', 'sealed', 'nameless', 'replaced', 'version', 'part'] as const;
+export const losses = [
+  'gaps',
+  'mixed',
+  'damaged',
+  'sealed',
+  'nameless',
+  'replaced',
+  'version',
+  'part',
+] as const;
 export type Loss = (typeof losses)[number];
 
 /** What is said of each kind, in the words of the answer. */
 export const lossTexts: Readonly<Record<Loss, string>> = {
   gaps: 'have parts that are in no segment: holes, or content that had not moved yet',
+  mixed: 'came back, but may be mixed: of several generations, with an ETag that is no MD5 of the whole',
   damaged: 'have content that cannot be read, or is not what its ETag says',
   sealed: 'are encrypted with keys of the old metadata or of customers (SSE-KMS, SSE-C)',
   nameless: 'have no name that segments tell',
@@ -39,7 +49,12 @@ export interface RecoveryReport {
     readonly shards: number;
     readonly segmentsLost: number;
   };
-  readonly cold?: { readonly place: string; readonly segmentsLost: number };
+  readonly cold?: {
+    readonly place: string;
+    readonly segmentsLost: number;
+    /** Buckets with objects under their own keys, which no segment tells of: they are not brought. */
+    readonly nativeBuckets: number;
+  };
   readonly files: number;
   readonly bytes: number;
   /** With zeros in their gaps; they are among `lost` too. */
@@ -50,13 +65,18 @@ export interface RecoveryReport {
   readonly lost: readonly LostFile[];
 }
 
+/** Whether everything that was found has come back. */
+export const isAllBack = ({ counts, warm, cold }: RecoveryReport): boolean =>
+  losses.every((why) => counts[why] === 0) &&
+  (warm?.segmentsLost ?? 0) + (cold?.segmentsLost ?? 0) + (cold?.nativeBuckets ?? 0) === 0;
+
 /** Counts as files come. */
 export class RecoveryCounts {
   files = 0;
   bytes = 0;
   filesWithGaps = 0;
   readonly counts: Record<Loss, number> = {
-    ...{ gaps: 0, damaged: 0, sealed: 0, nameless: 0, replaced: 0, version: 0, part: 0 },
+    ...{ gaps: 0, mixed: 0, damaged: 0, sealed: 0, nameless: 0, replaced: 0, version: 0, part: 0 },
   };
   readonly lost: LostFile[] = [];
 

@@ -36,6 +36,11 @@ export interface RecoveredFile {
   readonly label: Omit<LabelledFile, 'pieces'>;
   /** False: a younger content was found under its key, so it was replaced there, or removed, or has moved since. */
   readonly isNewest: boolean;
+  /**
+   * Blobs of its youngest generation are not all of it: the others are what the file had when it was changed in place, or what
+   * it had before and has no more; nobody can tell which.
+   */
+  readonly isMixed: boolean;
   /** What no blob that was found shows: holes, and content that never left the hot tier. Ascending. */
   readonly missing: readonly Range[];
   /** In the order of writing: where two overlap the later one counts. Fault('corrupt', 'blob') where no tier can give one. */
@@ -54,9 +59,14 @@ export async function* recoverTree(parts: TreeRecoveryParts): AsyncGenerator<Rec
       yield await recovered(parts, file);
       file = undefined;
     }
-    if (file === undefined) file = { label: shown.file, covered: [] };
-    else if (isYounger(shown.file, file.label)) file.label = shown.file;
-    for (const { offset, length } of shown.file.pieces) cover(file.covered, offset, offset + length);
+    file ??= { label: shown.file, covered: [], young: [], hasOlder: false };
+    if (shown.file.contentGeneration > file.label.contentGeneration) {
+      file.young = [];
+      file.hasOlder = true;
+    }
+    if (isYounger(shown.file, file.label)) file.label = shown.file;
+    for (const { offset, length } of shown.file.pieces)
+      for (const ranges of [file.covered, file.young]) cover(ranges, offset, offset + length);
   }
   if (file !== undefined) yield await recovered(parts, file);
 }
@@ -66,6 +76,10 @@ interface GatheredFile {
   label: LabelledFile;
   /** Ascending, apart. */
   readonly covered: { start: number; end: number }[];
+  /** By the youngest generation alone. */
+  young: { start: number; end: number }[];
+  /** Blobs of older generations were found. */
+  hasOlder: boolean;
 }
 
 /** Writes down every file of every label, and who claims which key. */
@@ -104,7 +118,8 @@ async function recovered(parts: TreeRecoveryParts, file: GatheredFile): Promise<
   const claims = await scratch.getMany(label.keys.map((key) => recoveredRows.claim(label, key)));
   const isNewest = claims.every((row) => decodeClaim(row)?.ino === label.ino);
   const missing = gaps(file.covered, label.size);
-  return { label, isNewest, missing, content: () => contentOf(parts, label) };
+  const isMixed = file.hasOlder && gaps(file.young, label.size).length > 0;
+  return { label, isNewest, isMixed, missing, content: () => contentOf(parts, label) };
 }
 
 async function* contentOf(

@@ -39,9 +39,10 @@ export async function openSnapshot(parts: Parts, ino: Ino, customerKey?: Uint8Ar
   const guard = parts.blobs.guard();
   try {
     // The lock keeps a write-out from ending between the look at the rows and the look at the dirty data, if there is any.
-    const layers = await (parts.files.get(ino) === undefined
-      ? committedLayers(parts, ino)
-      : parts.files.exclusive(ino, () => takeLayers(parts, ino)));
+    const withDirtyData = (): Promise<Layers> => parts.files.exclusive(ino, () => takeLayers(parts, ino));
+    let layers = await (parts.files.get(ino) === undefined ? committedLayers(parts, ino) : withDirtyData());
+    // Written to since: the rows may have a change that was made after the write, and nothing of the write.
+    if (layers.dirty.length === 0 && parts.files.get(ino) !== undefined) layers = await withDirtyData();
     return opened(parts, { ...layers, customerKey }, guard);
   } catch (fault) {
     guard.release();

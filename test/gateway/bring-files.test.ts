@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
 import { Fault } from '../../src/fault.ts';
-import { FileBringer } from '../../src/gateway/bring-files.ts';
+import { FileBringer, readAll, writeAll, type Spool } from '../../src/gateway/bring-files.ts';
 import { RecoveryCounts } from '../../src/gateway/recovery-report.ts';
 import { RECOVERY_MEMORY_BYTES_MAX } from '../../src/limits/tiering.ts';
 import type { Ino } from '../../src/namespace/namespace.ts';
@@ -57,6 +57,7 @@ function fileOf(key: string, content: Uint8Array, { label, pieces, ...given }: G
       ...label,
     },
     isNewest: true,
+    isMixed: false,
     missing: [],
     content: async function* () {
       yield* pieces ?? [{ offset: 0, bytes: content }];
@@ -158,6 +159,19 @@ suite('what was found in segments', () => {
     assert.deepEqual(bucket && (await listed(world, bucket)), []);
   });
 
+  test('what may be mixed comes, and is told unless its ETag proves it', async () => {
+    const { world, counts, bring } = await openBench();
+    await bring(fileOf('proven', bytes('content'), { isMixed: true }));
+    await bring(fileOf('edited', bytes('content'), { isMixed: true, label: { etag: 'nfs-1' } }));
+    await bring(fileOf('whole', bytes('content'), { label: { etag: 'nfs-2' } }));
+    assert.deepEqual(
+      counts.lost.map(({ why, key }) => `${why} ${key}`),
+      ['mixed edited'],
+    );
+    assert.deepEqual([counts.files, counts.counts.mixed], [3, 1]);
+    assert.equal((await contentAt(world, 'edited'))?.toString(), 'content');
+  });
+
   test('with gaps it comes with zeros there, if that is wanted', async () => {
     const { world, counts, bring } = await openBench(true);
     const pieces = [{ offset: 0, bytes: bytes('abc') }];
@@ -170,4 +184,22 @@ suite('what was found in segments', () => {
     });
     assert.equal(attributes.size, 7);
   });
+});
+
+test('a spool that takes and gives less than it is asked for loses nothing, and one that stops is a fault', async () => {
+  const kept = Buffer.alloc(100);
+  const step = (length: number): number => Math.min(7, length);
+  const narrow: Spool = {
+    write: async (given, from, length, at) => ({
+      bytesWritten: Buffer.from(given).copy(kept, at, from, from + step(length)),
+    }),
+    read: async (into, from, length, at) => ({ bytesRead: kept.copy(into, from, at, at + step(length)) }),
+  };
+  const content = noise(60, 1);
+  await writeAll(narrow, content, 30);
+  const back = new Uint8Array(60);
+  await readAll(narrow, back, 30);
+  assert.deepEqual(back, new Uint8Array(content));
+  await assert.rejects(readAll(narrow, back, 50), { code: 'unavailable', detail: /ends too early/ });
+  await assert.rejects(writeAll(narrow, content, 50), { code: 'unavailable', detail: /takes nothing/ });
 });

@@ -258,6 +258,26 @@ test('what of a file was never moved is said to be missing, and holes are zeros'
   assert(now.bytes.equals((await get(stack, bucket, 'f'))!));
 });
 
+test('of a file that was changed in place it is said that its pieces are of several generations', async () => {
+  const stack = await open();
+  const { objects, files } = stack.namespace;
+  const bucket = await objects.createBucket(s3, 'b');
+  const { attributes } = await put(stack, bucket, 'f', noise(2_500_000, 1));
+  const write = async (offset: number, data: Uint8Array): Promise<boolean | undefined> => {
+    await files.write(root, attributes.ino, { offset, data, stable: true });
+    await settle(stack);
+    await moveAllDown(stack);
+    const [file] = await recoveredTree(stack.segments);
+    assert.deepEqual(file?.missing, []);
+    return file?.isMixed;
+  };
+  await moveAllDown(stack);
+  assert.equal((await recoveredTree(stack.segments))[0]?.isMixed, false);
+  assert.equal(await write(1_000_000, noise(100_000, 2)), true);
+  // Nothing older shows through what is all of it.
+  assert.equal(await write(0, noise(2_500_000, 3)), false);
+});
+
 test('a blob of which nobody knows anything has no label, and one of many copies names some of them', async () => {
   const stack = await open();
   const { objects } = stack.namespace;

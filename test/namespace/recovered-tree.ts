@@ -16,7 +16,7 @@ export const keysOfTests = envelopeKeys({
   secretsKey: Buffer.alloc(SECRETS_KEY_BYTES, 7),
 });
 
-export interface ReadFile extends Pick<RecoveredFile, 'label' | 'isNewest' | 'missing'> {
+export interface ReadFile extends Pick<RecoveredFile, 'label' | 'isNewest' | 'isMixed' | 'missing'> {
   readonly bytes: Buffer;
 }
 
@@ -25,10 +25,10 @@ export async function recoveredTree(segments: SegmentStore): Promise<readonly Re
   const parts = recoveryOf(segments, keysOfTests);
   const tiers = [await RecoveredBlobs.open(parts)];
   const files: ReadFile[] = [];
-  for await (const { label, isNewest, missing, content } of recoverTree({ ...parts, tiers })) {
+  for await (const { label, isNewest, isMixed, missing, content } of recoverTree({ ...parts, tiers })) {
     const whole = Buffer.alloc(label.size);
     for await (const { offset, bytes } of content()) whole.set(bytes, offset);
-    files.push({ label, isNewest, missing, bytes: whole });
+    files.push({ label, isNewest, isMixed, missing, bytes: whole });
   }
   return files;
 }

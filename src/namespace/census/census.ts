@@ -179,7 +179,8 @@ export class Census {
         const row = await tx.get(recountKey(0));
         if (row !== undefined && Buffer.compare(row, BEGUN) === 0) tx.delete(recountKey(0));
       });
-    } else this.#mended = mended;
+    } else if ((await kv.get(recountKey(0))) === undefined) this.#mended = mended;
+    // Else somebody has said meanwhile that not all is known: what was put right may be that, and no mistake.
     this.#pass = undefined;
     const now = environment.clock.monotonic();
     this.#restUntil = now + Math.max(CENSUS_PASS_MS_MIN, CENSUS_PASS_REST_FACTOR * (now - begunAt));
@@ -215,12 +216,14 @@ export class Census {
     const long = isKnown && this.#long ? this.#long : { ino, row, below: NOTHING_BELOW, end: 0 };
     this.#long = long;
     const options = { pageEntries: CENSUS_EXTENTS_PER_UNIT };
+    let count = 0;
     for await (const page of kv.scan(extentRange(contentId, long.end), options)) {
       const extents = page.map(({ key, value }) => decodeExtent(endOfExtentKey(key), value));
       long.below = sumBelow(long.below, await bytesBelow({ tx: kv, blobs }, extents));
       long.end = endOf(extents.at(-1) ?? { offset: long.end, length: 0 });
-      if (page.length === CENSUS_EXTENTS_PER_UNIT) return false;
-      break;
+      // A page may be short although more follows: only the scan knows its end.
+      count += page.length;
+      if (count >= CENSUS_EXTENTS_PER_UNIT) return false;
     }
     this.#long = undefined;
     return kv.transact('buffered', async (tx) => {

@@ -67,7 +67,7 @@ async function cutIn(
   const place = await replaceRanges({ tx, blobs, nextId }, inode, [replacement]);
   putHolders(tx, ino, fresh);
   // Its pieces are where they were before: with those whose bucket it is.
-  const below = changedBelow(place.below, 'cold', endOf(last) - extent.offset);
+  const below = changedBelow(place.below, 'cold', endOf(last) - first.offset);
   await putInode(tx, { ...inode, ...place, below });
   return true;
 }

@@ -16,3 +16,6 @@ export const nameOf = ({ bucket, prefix, endpoint }: ColdPlace): string =>
 /** The key of something below the prefix. */
 export const keyBelow = ({ prefix }: Pick<ColdPlace, 'prefix'>, name: string): string =>
   prefix === '' ? name : `${prefix}/${name}`;
+
+/** Below the prefix these are folders of the gateway itself (cold-store.ts, open-cold-store.ts); others are names of buckets. */
+export const ownFolders: ReadonlySet<string> = new Set(['segments', 'probe']);

@@ -9,7 +9,7 @@ import {
 } from '../../limits/tiering.ts';
 import { atMost } from '../at-most.ts';
 import type { BlobId } from '../blobs.ts';
-import { keyBelow } from '../cold/cold-place.ts';
+import { keyBelow, ownFolders } from '../cold/cold-place.ts';
 import type { BlobCopies } from '../copies.ts';
 import type { Nameless, ShownBlob, WholeObject } from '../whole-objects.ts';
 import { adoptPacked } from './adopt-packed.ts';
@@ -147,7 +147,7 @@ export class NativeLayout {
   #keyOf({ bucket, key, length }: WholeObject): string | undefined {
     const whole = keyBelow(this.#parts.store.place, `${bucket}/${key}`);
     const isFit = length <= NATIVE_OBJECT_BYTES_MAX && Buffer.byteLength(whole) <= NATIVE_KEY_BYTES_MAX;
-    return isFit && !reserved.has(bucket) ? whole : undefined;
+    return isFit && !ownFolders.has(bucket) ? whole : undefined;
   }
 
   /** `undefined`: it was not uploaded yet. */
@@ -194,9 +194,6 @@ interface Found {
   readonly object: WholeObject;
   readonly found: { readonly id: BlobId; readonly offset: number }[];
 }
-
-/** Below the prefix these are folders of the gateway itself (cold-store.ts, open-cold-store.ts). */
-const reserved: ReadonlySet<string> = new Set(['segments', 'probe']);
 
 const isThere = ({ state, file, fileState }: NativeRow, object: WholeObject): boolean =>
   state === 'here' && file === object.file && fileState === object.state;

@@ -57,6 +57,10 @@ test('of a long object the part that is read again is kept here, and the rest is
   for (const _time of [1, 2, 3, 4, 5]) {
     assert.equal(await readAt(bed, 'long', at, 10), want);
     await promoted(bed);
+    // A cut moves nothing: what is here is what was kept of it, and all else is there.
+    const { hot, cold } = (await bed.world.namespace.census.now(bed.bucket.ino)).tiers;
+    assert.equal(hot.bytes + cold.bytes, BigInt(content.length));
+    assert(0n <= hot.bytes && hot.bytes <= BigInt(8 * MEBIBYTE), `${hot.bytes} bytes here`);
   }
   const ids = await blobsOf(bed, 'long');
   assert.equal(new Set(ids).size, 17, 'sixteen pieces and the rest');
